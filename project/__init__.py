@@ -1,0 +1,16 @@
+"""A background-job service: Flask hands work to Celery workers through RabbitMQ, Redis keeps its state.
+
+The way of a job, one step a room, data going one way:
+
+    browser or client
+      → server         parses the request                       (Flask)
+      → submission     records the job, publishes it, awaits the broker's confirm
+      → RabbitMQ       a quorum queue per lane: short, long
+      → worker         claim → run → outcome                    (Celery)
+      → jobs/<kind>    the work itself: a parameters' model and one function
+      → ledger         one atomic transition in Redis, which also publishes it
+      → server/live    pushes it to the browser                 (SSE)
+
+Beside the way: `config` reads the environment, `broker` names the queues, `files` keeps uploads and
+results, `mail` speaks SMTP, `signups` holds the sign-ups, `observability` writes the log lines.
+"""

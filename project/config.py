@@ -1,0 +1,142 @@
+"""Settings: the only module that reads the environment.
+
+Every setting has one name, type, default and reader. Its environment variable is `JOBS_` and its
+name in capitals; the README's table is checked against this class.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_MARK = "development-"
+"""Every secret's default contains this; production refuses a setting that does."""
+
+
+class Settings(BaseSettings):
+    """All settings, frozen, with the defaults of `make run`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="JOBS_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses to start with a development default"
+    )
+    role: str = Field(
+        "web", description="Which process this is: names its log file and `service.node.role`"
+    )
+
+    secret_key: str = Field(
+        "development-secret-key-for-this-machine-only",
+        min_length=32,
+        description="Signs cookies and confirmation links; a secret of 32 characters or more",
+    )
+    broker_url: str = Field(
+        "amqp://jobs:development-jobs@127.0.0.1:5673/jobs",
+        description="RabbitMQ, as the application's user",
+    )
+    redis_url: str = Field(
+        "redis://:development-redis@127.0.0.1:6380/0",
+        description="Redis: ledger, results, events and schedules",
+    )
+    management_url: str = Field(
+        "http://monitor:development-monitor@127.0.0.1:15672/api/",
+        description="RabbitMQ's management API, as the monitoring user; ends in `/api/`",
+    )
+    admin_password: str = Field(
+        "development-admin",
+        description="Password of `admin`, the administrator in the RabbitMQ console",
+    )
+
+    web_host: str = Field("127.0.0.1", description="Address the web server listens on")
+    web_port: int = Field(5004, ge=1, le=65535, description="Port the web server listens on")
+    web_workers: int = Field(2, ge=1, description="Web server processes")
+    public_url: str = Field(
+        "http://localhost:5004",
+        description="How people reach the page; links in mail start with it",
+    )
+
+    flower_port: int = Field(5556, ge=1, le=65535, description="Port Flower listens on")
+    flower_host: str = Field("127.0.0.1", description="Address Flower listens on")
+    flower_login: str = Field(
+        "flower:development-flower", description="Flower's login, as `user:password`"
+    )
+    flower_database: Path = Field(
+        Path("data/flower/flower.db"), description="Where Flower keeps its state over a restart"
+    )
+
+    short_concurrency: int = Field(2, ge=1, description="Processes of the short lane's pool")
+    long_concurrency: int = Field(2, ge=1, description="Processes of the long lane's pool")
+    shutdown_seconds: float = Field(
+        5.0, ge=0, description="How long a stopping worker lets its jobs finish, seconds"
+    )
+
+    smtp_url: str = Field(
+        "smtp://127.0.0.1:1025",
+        description="Mail server: `smtp://`, `smtps://` or `smtp+starttls://`, with login if needed",
+    )
+    mail_from: str = Field("jobs@localhost.example", description="Sender of the mail we send")
+    mailcatcher_host: str = Field(
+        "127.0.0.1", description="Address the local mail catcher listens on"
+    )
+    mailcatcher_port: int = Field(
+        8025, ge=1, le=65535, description="Port of the mail catcher's inbox page"
+    )
+
+    submit_timeout_seconds: float = Field(
+        2.0, gt=0, description="Longest a submit may take before it answers 503, seconds"
+    )
+    retention_seconds: int = Field(
+        7 * 24 * 3600, ge=60, description="How long an ended job and its files are kept, seconds"
+    )
+    confirmation_seconds: int = Field(
+        24 * 3600, ge=60, description="How long a confirmation link works, seconds"
+    )
+    files_dir: Path = Field(Path("data/files"), description="Folder of uploads and thumbnails")
+    max_upload_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, description="Largest picture that is taken, bytes"
+    )
+    max_picture_pixels: int = Field(
+        50_000_000, ge=1, description="Largest picture that is taken, width × height"
+    )
+
+    log_dir: Path = Field(Path("logs"), description="Folder of the JSON log files")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lines below this level are not written"
+    )
+
+    @model_validator(mode="after")
+    def _refuse_development_defaults(self) -> Self:
+        """In production, every secret must have been set."""
+        if self.environment == "production":
+            unset = [
+                f"JOBS_{name.upper()}"
+                for name, value in self
+                if isinstance(value, str) and DEVELOPMENT_MARK in value
+            ]
+            if unset:
+                raise ValueError(
+                    f"JOBS_ENVIRONMENT is production, but {', '.join(unset)} still "
+                    "holds a development default: set it to a secret of your own"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_urls(self) -> Self:
+        """A URL that cannot work is refused at the start, with the variable's name."""
+        schemes = {
+            "broker_url": ("amqp", "amqps"),
+            "redis_url": ("redis", "rediss"),
+            "management_url": ("http", "https"),
+            "public_url": ("http", "https"),
+            "smtp_url": ("smtp", "smtps", "smtp+starttls"),
+        }
+        for name, allowed in schemes.items():
+            parts = urlsplit(getattr(self, name))
+            if parts.scheme not in allowed or not parts.hostname:
+                starts = " or ".join(f"{scheme}://" for scheme in allowed)
+                raise ValueError(f"JOBS_{name.upper()} must be a URL that starts with {starts}")
+        return self

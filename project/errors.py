@@ -1,0 +1,61 @@
+"""The exception tree: one root, one sentence each. HTTP statuses are decided in `server/problems`."""
+
+
+class JobsError(Exception):
+    """Root of every error this project raises on purpose."""
+
+
+class InvalidInputError(JobsError):
+    """What the client sent cannot be used; the message says what to change."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidPictureError(InvalidInputError):
+    """The file is not a picture that can be taken."""
+
+
+class TooLargeError(InvalidInputError):
+    """The upload is larger than the limit."""
+
+
+class UnknownKindError(InvalidInputError):
+    """No kind of that name is defined."""
+
+
+class NotFoundError(JobsError):
+    """There is no such job, file or sign-up."""
+
+
+class LinkInvalidError(JobsError):
+    """The confirmation link was not made by us."""
+
+
+class LinkExpiredError(JobsError):
+    """The confirmation link is too old."""
+
+
+class UnavailableError(JobsError):
+    """A part that is needed does not answer; nothing was accepted."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"{part} does not answer at the moment; nothing was accepted.")
+        self.part = part
+
+
+class TransitionError(JobsError):
+    """The job's status does not allow that step."""
+
+
+class DefinitionError(JobsError):
+    """A kind is defined wrongly; found when its module is imported."""
+
+
+class TemporaryError(JobsError):
+    """The work failed for a reason that may pass: worth another attempt."""
+
+
+class PermanentError(JobsError):
+    """The work failed for a reason that stays: another attempt would fail too."""
