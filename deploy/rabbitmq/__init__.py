@@ -1,0 +1,1 @@
+"""RabbitMQ: its configuration, and the definitions (users and topology) it loads at its start."""
