@@ -51,6 +51,16 @@ class Settings(BaseSettings):
         description="Password of `admin`, the administrator in the RabbitMQ console",
     )
 
+    rabbitmq_metrics_port: int = Field(
+        15692, ge=1, le=65535, description="`make run`: port of RabbitMQ's Prometheus metrics"
+    )
+    rabbitmq_node_port: int = Field(
+        25673, ge=1, le=65535, description="`make run`: port of RabbitMQ's Erlang distribution"
+    )
+    rabbitmq_epmd_port: int = Field(
+        4370, ge=1, le=65535, description="`make run`: port of RabbitMQ's Erlang port mapper"
+    )
+
     web_host: str = Field("127.0.0.1", description="Address the web server listens on")
     web_port: int = Field(5004, ge=1, le=65535, description="Port the web server listens on")
     web_workers: int = Field(2, ge=1, description="Web server processes")
@@ -84,6 +94,9 @@ class Settings(BaseSettings):
     )
     mailcatcher_port: int = Field(
         8025, ge=1, le=65535, description="Port of the mail catcher's inbox page"
+    )
+    mail_dir: Path = Field(
+        Path("data/mail"), description="Folder where the mail catcher keeps what it caught"
     )
 
     submit_timeout_seconds: float = Field(
