@@ -1,4 +1,4 @@
-"""A background-job service: Flask hands work to Celery workers through RabbitMQ, Redis keeps its state.
+"""A background-job service: Flask hands work to Celery workers through RabbitMQ.
 
 The way of a job, one step a room, data going one way:
 

@@ -1,22 +1,15 @@
 """RabbitMQ's names: the lanes, their exchange, and where dead letters go.
 
-The topology is declared by RabbitMQ itself from a definitions file that `deploy/rabbitmq/definitions.py`
-makes from this module, so the application's user needs no right to create or delete a queue.
+RabbitMQ itself declares the topology, from a definitions file that `deploy/rabbitmq/definitions.py`
+makes from this module; so the application's user needs no right to create or delete a queue.
 """
-
-from enum import StrEnum
 
 from kombu import Exchange, Queue
 
+from project.lane import Lane
+
 DELIVERY_LIMIT = 10
 """Failed deliveries of one message before it is dead-lettered."""
-
-
-class Lane(StrEnum):
-    """A named queue with its own worker pool. The value is the queue's name and routing key."""
-
-    SHORT = "short"
-    LONG = "long"
 
 
 # A topic exchange, because Celery's delayed delivery (retries with a countdown) needs one.

@@ -25,9 +25,7 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = Field(
         "development", description="`production` refuses to start with a development default"
     )
-    role: str = Field(
-        "web", description="Which process this is: names its log file and `service.node.role`"
-    )
+    role: str = Field("web", description="Which process this is; names its log file")
 
     secret_key: str = Field(
         "development-secret-key-for-this-machine-only",
@@ -86,7 +84,7 @@ class Settings(BaseSettings):
 
     smtp_url: str = Field(
         "smtp://127.0.0.1:1025",
-        description="Mail server: `smtp://`, `smtps://` or `smtp+starttls://`, with login if needed",
+        description="Mail server: `smtp://`, `smtps://` or `smtp+starttls://`, with a login",
     )
     mail_from: str = Field("jobs@localhost.example", description="Sender of the mail we send")
     mailcatcher_host: str = Field(

@@ -1,4 +1,4 @@
-"""The exception tree: one root, one sentence each. HTTP statuses are decided in `server/problems`."""
+"""The exception tree: one root, one sentence each. `server.problems` decides the HTTP statuses."""
 
 
 class JobsError(Exception):

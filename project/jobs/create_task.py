@@ -1,0 +1,39 @@
+"""`create_task`: the tutorial's job. It sleeps `type` × 10 seconds and returns true."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from project.jobs.definition import Context, job
+from project.lane import Lane
+
+SECONDS_PER_TYPE = 10
+LARGEST_TYPE = 360
+"""An hour of sleep; more is refused."""
+
+
+class CreateTaskParameters(BaseModel):
+    """How long to sleep."""
+
+    # Text digits are taken as well, because the tutorial's page sends its buttons' data attributes.
+    type: Annotated[int, Field(ge=0, le=LARGEST_TYPE, description="Tens of seconds to sleep")]
+
+
+def choose_lane(parameters: CreateTaskParameters) -> Lane:
+    """Short (and shorter) goes to the short lane, Medium and Long to the long one."""
+    return Lane.SHORT if parameters.type <= 1 else Lane.LONG
+
+
+@job(
+    "create_task",
+    title="Sleep",
+    lane=choose_lane,
+    time_limit_seconds=SECONDS_PER_TYPE * LARGEST_TYPE + 600,
+)
+def create_task(parameters: CreateTaskParameters, context: Context) -> bool:
+    """Sleep a second at a time, so that its progress can be seen."""
+    total = parameters.type * SECONDS_PER_TYPE
+    for elapsed in range(total):
+        context.report_progress(elapsed, total, "Sleeping")
+        context.sleep(1)
+    return True

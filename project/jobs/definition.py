@@ -1,0 +1,170 @@
+"""What a kind of job is, and `@job`, which defines one from a function.
+
+    class ResizeParameters(BaseModel):
+        picture: str
+
+    @job("picture.resize", title="Resize", lane=Lane.SHORT, time_limit_seconds=60)
+    def resize(parameters: ResizeParameters, context: Context) -> dict[str, Any]:
+        ...
+
+The function stays a plain function: a unit test calls it with parameters and `Context()`.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from inspect import signature
+from pathlib import Path
+from typing import Any, Protocol, cast, get_type_hints
+
+from pydantic import BaseModel, ValidationError
+
+from project.errors import DefinitionError, InvalidInputError, TemporaryError
+from project.lane import Lane
+
+SOFT_LIMIT_SHARE = 0.9
+"""Share of the time limit after which the job's code is interrupted, so that it can clean up."""
+
+
+class Files(Protocol):
+    """Where a job's files come from and go to, by the ids that the store gave them."""
+
+    def path(self, file_id: str) -> Path: ...
+    def write(self, content: bytes, suffix: str) -> str: ...
+    def sweep(self, older_than_seconds: float) -> int: ...
+
+
+class NoFiles:
+    """Stands in where a job is called without a store."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise DefinitionError(f"This context has no files: {name} needs some.")
+
+
+def _ignore_progress(done: float, total: float, step: str = "") -> None:
+    """Without a worker nobody watches."""
+
+
+def _no_mail(message: EmailMessage) -> None:
+    raise DefinitionError("This context has no mail server.")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a job may use besides its parameters."""
+
+    attempt: int = 1
+    report_progress: Callable[..., None] = _ignore_progress
+    """`report_progress(done, total, step="")`: shown live; cheap to call often."""
+    files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
+    send_mail: Callable[[EmailMessage], None] = _no_mail
+    """Raises TemporaryError or PermanentError."""
+    sleep: Callable[[float], None] = field(default=time.sleep)
+    retention_seconds: float = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job: one function, its parameters' model, its lane and limits."""
+
+    name: str
+    title: str
+    function: Callable[[Any, Context], Any]
+    parameters_model: type[BaseModel]
+    lane: Lane | Callable[[Any], Lane]
+    time_limit_seconds: float
+    max_attempts: int
+    retry_delay_seconds: float
+    is_internal: bool
+
+    def parse(self, values: Any) -> BaseModel:
+        """Parameters from a client or a message; InvalidInputError says what is wrong."""
+        try:
+            return self.parameters_model.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = ".".join(str(part) for part in first["loc"]) or "parameters"
+            raise InvalidInputError(f"{name}: {first['msg']}.", field=name) from error
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> BaseModel:
+        """Parameters from a call: positional ones in the order of the model's fields."""
+        if len(args) > len(self.parameters_model.model_fields):
+            raise InvalidInputError(f"{self.name} was given too many parameters.")
+        return self.parse(self.name_arguments(args, kwargs))
+
+    def name_arguments(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """A call's arguments by name, unchecked."""
+        return dict(zip(self.parameters_model.model_fields, args, strict=False)) | kwargs
+
+    def lane_for(self, parameters: BaseModel) -> Lane:
+        """The lane that a job with these parameters goes to."""
+        return self.lane if isinstance(self.lane, Lane) else self.lane(parameters)
+
+    def run(self, parameters: BaseModel, context: Context) -> Any:
+        """Do the work."""
+        return self.function(parameters, context)
+
+    def retry_delay(self, attempt: int) -> int:
+        """Whole seconds to wait after that attempt: doubled each time, at most ten minutes."""
+        # Whole, because delayed delivery on quorum queues refuses parts of a second.
+        delay: float = min(self.retry_delay_seconds * 2 ** (attempt - 1), 600)
+        return max(1, round(delay))
+
+
+def job(
+    name: str,
+    *,
+    title: str,
+    lane: Lane | Callable[[Any], Lane],
+    time_limit_seconds: float,
+    max_attempts: int = 3,
+    retry_delay_seconds: float = 2,
+    is_internal: bool = False,
+) -> Callable[[Callable[[Any, Context], Any]], Kind]:
+    """Define a kind. A TemporaryError is retried up to `max_attempts`; any other error is final.
+
+    An internal kind is run by the scheduler and not offered to clients.
+    """
+
+    def define(function: Callable[[Any, Context], Any]) -> Kind:
+        kind = Kind(
+            name=name,
+            title=title,
+            function=function,
+            parameters_model=_parameters_model(name, function),
+            lane=lane,
+            time_limit_seconds=time_limit_seconds,
+            max_attempts=max_attempts,
+            retry_delay_seconds=retry_delay_seconds,
+            is_internal=is_internal,
+        )
+        _check(kind)
+        return kind
+
+    return define
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Whether another attempt may succeed."""
+    return isinstance(error, TemporaryError)
+
+
+def _parameters_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
+    parameters = list(signature(function).parameters)
+    if len(parameters) != 2:
+        raise DefinitionError(f"{name}: the function takes its parameters and a context.")
+    model = get_type_hints(function).get(parameters[0])
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise DefinitionError(f"{name}: the first argument's type must be a pydantic model.")
+    return model
+
+
+def _check(kind: Kind) -> None:
+    if not isinstance(kind.lane, Lane) and not callable(kind.lane):
+        raise DefinitionError(f"{kind.name}: the lane must be one of {', '.join(Lane)}.")
+    if kind.time_limit_seconds <= 0:
+        raise DefinitionError(f"{kind.name}: the time limit must be above zero.")
+    if kind.max_attempts < 1:
+        raise DefinitionError(f"{kind.name}: there is at least one attempt.")
+    kind.parameters_model.model_json_schema()  # a parameter without a JSON form fails here

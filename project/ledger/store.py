@@ -1,0 +1,184 @@
+"""The ledger's store: the only code that touches job keys in Redis.
+
+Keys: `job:<id>` (hash, the record), `jobs:owner:<owner>` (sorted set of ids by time),
+`celery-task-meta-<id>` (Celery's own result document, so that `AsyncResult` and Flower work).
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+
+from project.errors import NotFoundError, TransitionError
+from project.ledger.job import (
+    SOURCES,
+    Job,
+    JobError,
+    Progress,
+    Status,
+    encode_fields,
+    encode_json,
+)
+
+OWNER_LIMIT = 200
+"""Newest jobs that are remembered per owner."""
+
+_TRANSITION = files(__package__).joinpath("transition.lua").read_text()
+
+
+class Ledger:
+    """Records jobs and moves them from status to status; every change is one Redis call.
+
+    `redis` must decode responses. Redis's own errors pass through: callers decide what an outage
+    means to them.
+    """
+
+    def __init__(self, redis: "Redis", retention_seconds: int) -> None:
+        self._redis = redis
+        self._retention_seconds = retention_seconds
+        self._transition = redis.register_script(_TRANSITION)
+
+    def record(self, job: Job) -> None:
+        """Write a new job as it is, before it is published."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hset(_key(job.id), mapping=job.to_record())  # type: ignore[arg-type]
+        self._index(pipeline, job)
+        pipeline.execute()
+
+    def confirm(self, job: Job) -> Job:
+        """The broker has confirmed the job: accepted → queued. A worker may have been faster."""
+        try:
+            return self._move(job.id, Status.QUEUED)
+        except TransitionError:
+            return self.get(job.id)
+
+    def withdraw(self, job: Job) -> None:
+        """The job could not be handed over: should its message exist after all, drop it."""
+        self._move(
+            job.id,
+            Status.CANCELLED,
+            error=JobError("Unavailable", "The job could not be handed to the broker."),
+        )
+
+    def claim(self, job: Job, worker: str) -> Job:
+        """A worker starts an attempt. Raises TransitionError where the job may not run (again).
+
+        `job` is what the message says; it becomes the record where Redis has lost it.
+        """
+        claimed = self._move(
+            job.id,
+            Status.RUNNING,
+            fallback=job,
+            claim=True,
+            worker=worker,
+            started_at=datetime.now(UTC),
+        )
+        if claimed.version == 1:  # written from the message: the owner's list lacks it as well
+            pipeline = self._redis.pipeline(transaction=True)
+            self._index(pipeline, claimed)
+            pipeline.execute()
+        return claimed
+
+    def report_progress(self, job_id: str, attempt: int, progress: Progress) -> None:
+        """Note how far the attempt is. A report of an attempt that is over changes nothing."""
+        try:
+            self._move(
+                job_id,
+                Status.RUNNING,
+                sources=(Status.RUNNING,),
+                attempt=attempt,
+                progress=progress,
+            )
+        except TransitionError:
+            return
+
+    def finish(
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        attempt: int | None,
+        celery_result: str,
+        result: Any = None,
+        error: JobError | None = None,
+    ) -> Job:
+        """An attempt has ended as `status`, together with Celery's own result document."""
+        return self._move(
+            job_id,
+            status,
+            attempt=attempt,
+            celery_result=celery_result,
+            finished_at=datetime.now(UTC) if status.is_final else None,
+            result=result,
+            error=error,
+        )
+
+    def get(self, job_id: str) -> Job:
+        """The job; NotFoundError where there is none (or none any more)."""
+        job = self._read([job_id])[0]
+        if job is None:
+            raise NotFoundError(f"There is no job {job_id}; it may have expired.")
+        return job
+
+    def list_owned(self, owner: str, limit: int = 50) -> list[Job]:
+        """The owner's newest jobs, newest first."""
+        ids: Any = self._redis.zrevrange(_owner_key(owner), 0, limit - 1)
+        return [job for job in self._read(ids) if job is not None]
+
+    def _read(self, job_ids: Iterable[str]) -> list[Job | None]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.hgetall(_key(job_id))
+        return [Job.from_record(record) if record else None for record in pipeline.execute()]
+
+    def _index(self, pipeline: Any, job: Job) -> None:
+        if not job.owner:
+            return
+        key = _owner_key(job.owner)
+        pipeline.zadd(key, {job.id: job.submitted_at.timestamp()})
+        pipeline.zremrangebyrank(key, 0, -OWNER_LIMIT - 1)
+        pipeline.expire(key, self._retention_seconds)
+
+    def _move(
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        sources: Iterable[Status] | None = None,
+        attempt: int | None = None,
+        celery_result: str = "",
+        fallback: Job | None = None,
+        claim: bool = False,
+        **changes: Any,
+    ) -> Job:
+        allowed = SOURCES[status] if sources is None else sources
+        answer: list[str] = self._transition(
+            keys=[_key(job_id), _result_key(job_id)],
+            args=[
+                "".join(f",{source}," for source in allowed),
+                "" if attempt is None else attempt,
+                self._retention_seconds if status.is_final else 0,
+                celery_result,
+                encode_json(encode_fields({"status": status, **changes})),
+                encode_json(fallback.to_record()) if fallback else "",
+                "claim" if claim else "",
+            ],
+        )
+        if answer[0] == "refused":
+            found = answer[1] or "unknown"
+            raise TransitionError(f"Job {job_id} is {found}: it cannot become {status}.")
+        return Job.from_record(dict(zip(answer[1::2], answer[2::2], strict=True)))
+
+
+def _key(job_id: str) -> str:
+    return f"job:{job_id}"
+
+
+def _result_key(job_id: str) -> str:
+    return f"celery-task-meta-{job_id}"
+
+
+def _owner_key(owner: str) -> str:
+    return f"jobs:owner:{owner}"

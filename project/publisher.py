@@ -1,0 +1,138 @@
+"""Puts one job's message into its lane and waits until RabbitMQ has confirmed it.
+
+The message is Celery's own, protocol 2
+(https://docs.celeryq.dev/en/stable/internals/protocol.html), so that any Celery worker reads it.
+"""
+
+import os
+import socket
+from time import monotonic
+from typing import Any
+
+import orjson
+from kombu import Connection, Producer
+from kombu.exceptions import KombuError, LimitExceeded
+
+from project.broker import JOBS_EXCHANGE
+from project.errors import UnavailableError
+from project.ledger import Job
+from project.ledger.job import format_time
+from project.observability.context import Trace
+
+POOL_SIZE = 16
+"""Connections of one web process: as many submits wait for their confirm at the same time."""
+
+_ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
+
+
+class Publisher:
+    """A pool of confirming connections. Opens none before the first message (gunicorn forks)."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._pool = Connection(
+            broker_url,
+            connect_timeout=1,
+            transport_options={"confirm_publish": True, "read_timeout": 2, "write_timeout": 2},
+        ).Pool(POOL_SIZE)
+        self._errors = (
+            *self._pool.connection.connection_errors,
+            *self._pool.connection.channel_errors,
+            KombuError,
+            LimitExceeded,
+            OSError,
+        )
+
+    def publish(self, job: Job, trace: Trace, timeout_seconds: float) -> None:
+        """Publish, wait for the confirm. UnavailableError: not confirmed within the time."""
+        deadline = monotonic() + timeout_seconds
+        try:
+            connection = self._acquire(timeout_seconds)
+        except self._errors as error:
+            raise UnavailableError("RabbitMQ") from error
+        try:
+            self._publish_on(connection, job, trace, max(0.1, deadline - monotonic()))
+        except self._errors as error:
+            self._pool.replace(connection)
+            raise UnavailableError("RabbitMQ") from error
+        except BaseException:
+            self._pool.replace(connection)  # its confirm may still be on the way
+            raise
+        self._pool.release(connection)
+
+    def check(self, timeout_seconds: float) -> None:
+        """UnavailableError unless the broker takes a connection and answers on it."""
+        try:
+            connection = self._acquire(timeout_seconds)
+        except self._errors as error:
+            raise UnavailableError("RabbitMQ") from error
+        self._pool.release(connection)
+
+    def _acquire(self, timeout_seconds: float) -> Any:
+        connection = self._pool.acquire(block=True, timeout=timeout_seconds)
+        try:
+            if connection.connected:
+                _read_what_arrived(connection)
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_seconds)
+        except BaseException:
+            self._pool.replace(connection)
+            raise
+        return connection
+
+    def _publish_on(self, connection: Any, job: Job, trace: Trace, seconds: float) -> None:
+        Producer(connection, auto_declare=False).publish(
+            encode_body(job),
+            exchange=JOBS_EXCHANGE.name,
+            routing_key=job.lane,
+            headers=make_headers(job, trace),
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=2,
+            correlation_id=job.id,
+            reply_to="",
+            mandatory=True,
+            retry=False,
+            timeout=seconds,
+            confirm_timeout=seconds,
+        )
+
+
+def make_headers(job: Job, trace: Trace) -> dict[str, Any]:
+    """Celery's headers, and ours: with them the message alone describes the job."""
+    return {
+        "lang": "py",
+        "task": job.kind,
+        "id": job.id,
+        "root_id": job.id,
+        "parent_id": None,
+        "group": None,
+        "shadow": None,
+        "eta": None,
+        "expires": None,
+        "retries": 0,
+        "timelimit": [None, None],
+        # Left empty: parameters do not belong into headers, where Flower and logs show them.
+        "argsrepr": "",
+        "kwargsrepr": "",
+        "origin": _ORIGIN,
+        "ignore_result": False,
+        "submitted_at": format_time(job.submitted_at),
+        "owner": job.owner,
+        "traceparent": trace.traceparent,
+        "request_id": trace.request_id,
+    }
+
+
+def encode_body(job: Job) -> bytes:
+    """`[args, kwargs, embed]`: parameters go as keywords, as `delay(**parameters)` sends them."""
+    embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    return orjson.dumps([[], job.parameters, embed])
+
+
+def _read_what_arrived(connection: Any) -> None:
+    """Take in what the broker has sent meanwhile: a close it sent ends the connection here."""
+    try:
+        connection.drain_events(timeout=0.001)
+    except TimeoutError:
+        return
+    except (OSError, *connection.connection_errors):
+        connection.collapse()

@@ -1,0 +1,30 @@
+"""Redis clients: one for those who must answer soon, one for those who must not give up."""
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.retry import Retry
+
+
+def connect_impatient(url: str) -> Redis:
+    """For the web server: an outage is an error within about a second."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=0.5,
+        socket_timeout=1,
+        socket_keepalive=True,
+        # One more try without a pause: the first may have met a connection that Redis has closed.
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def connect_patient(url: str) -> Redis:
+    """For a worker: an outage is waited out, because an outcome must not be lost."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=2,
+        socket_timeout=5,
+        socket_keepalive=True,
+        retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), -1),
+    )

@@ -1,0 +1,145 @@
+"""The Celery app: its settings, each with its reason, and one task per kind."""
+
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from celery.schedules import crontab
+
+from project.broker import JOBS_EXCHANGE, LANE_QUEUES
+from project.config import Settings
+from project.errors import InvalidInputError
+from project.files import FileStore
+from project.jobs import KINDS, Kind
+from project.jobs.definition import SOFT_LIMIT_SHARE
+from project.lane import Lane
+from project.ledger import Ledger
+from project.mail import MailServer
+from project.observability.pipeline import configure_logging
+from project.redis_client import connect_patient
+from project.worker.execution import Equipment, execute
+from project.worker.heartbeat import start_heartbeat
+
+SCHEDULE = {"files.sweep": {"task": "files.sweep", "schedule": crontab(minute="17")}}
+
+
+class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
+    """Celery, with the equipment that every job of this process shares."""
+
+    equipment: Equipment
+
+
+def create_celery(settings: Settings) -> JobsCelery:
+    """A Celery app with all kinds as tasks. Opens no connection."""
+    app = JobsCelery("jobs", set_as_current=True)
+    app.config_from_object(celery_settings(settings))
+    redis = connect_patient(settings.redis_url)
+    app.equipment = Equipment(
+        ledger=Ledger(redis, settings.retention_seconds),
+        files=FileStore(settings.files_dir.absolute()),
+        mail=MailServer(settings.smtp_url, settings.mail_from),
+        retention_seconds=settings.retention_seconds,
+    )
+    for kind in KINDS.values():
+        _register(app, kind)
+    _connect_signals(settings)
+    return app
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """Celery's configuration."""
+    return {
+        "broker_url": settings.broker_url,
+        "result_backend": f"project.worker.results:LedgerBackend+{settings.redis_url}",
+        # Lanes. A wrong -Q must fail instead of making a queue.
+        "task_queues": LANE_QUEUES,
+        "task_create_missing_queues": False,
+        "task_default_queue": Lane.SHORT.value,
+        "task_default_exchange": JOBS_EXCHANGE.name,
+        "task_default_exchange_type": JOBS_EXCHANGE.type,
+        "task_default_routing_key": Lane.SHORT.value,
+        "task_routes": (route,),
+        # Loss is no option: confirmed publishing, late acks, redelivery when a worker dies.
+        "broker_transport_options": {"confirm_publish": True},
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        # A worker that has lost its connection cannot ack: its long jobs would run twice.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # Celery's defaults give up after 100 tries and end the worker on a channel error.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,
+        "broker_heartbeat": 20,
+        "broker_native_delayed_delivery_queue_type": "quorum",
+        # Stopping: finish what ends soon, put the rest back (with REMAP_SIGTERM=SIGQUIT).
+        "worker_soft_shutdown_timeout": settings.shutdown_seconds,
+        # Results: kept as long as the record; the worker waits for Redis instead of losing one.
+        "result_expires": settings.retention_seconds,
+        "result_backend_always_retry": True,
+        "result_backend_max_sleep_between_retries_ms": 1000,
+        "redis_socket_timeout": 5,
+        "redis_socket_connect_timeout": 2,
+        "redis_socket_keepalive": True,
+        "redis_retry_on_timeout": True,
+        # The ledger's claim says "running"; Celery need not say it again.
+        "task_track_started": False,
+        # Data stays out of code: only JSON is read.
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        # Flower shows jobs by these events.
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": False,
+        "timezone": "UTC",
+        "beat_schedule": SCHEDULE,
+        "redbeat_redis_url": settings.redis_url,
+        "redbeat_key_prefix": "redbeat:",
+        # A scheduler that dies is replaced within this many seconds.
+        "redbeat_lock_timeout": 30,
+        "beat_max_loop_interval": 10,
+    }
+
+
+def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> dict[str, str]:
+    """Celery's router, for messages that do not come from `submission`: the kind's lane."""
+    kind = KINDS.get(name)
+    if kind is None:
+        return {}
+    try:
+        parameters = kind.bind(args or (), kwargs or {})
+    except InvalidInputError:
+        return {"queue": Lane.SHORT.value}  # the worker says what is wrong with them
+    return {"queue": kind.lane_for(parameters).value}
+
+
+def _register(app: JobsCelery, kind: Kind) -> None:
+    @app.task(  # type: ignore[untyped-decorator]  # Celery has no types
+        bind=True,
+        name=kind.name,
+        time_limit=kind.time_limit_seconds,
+        soft_time_limit=kind.time_limit_seconds * SOFT_LIMIT_SHARE,
+        max_retries=kind.max_attempts - 1,
+        typing=False,
+    )
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return execute(kind, self, app.equipment, args, kwargs)
+
+
+def _connect_signals(settings: Settings) -> None:
+    """Logging is ours, and a worker that is ready starts to tell that it lives."""
+
+    @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
+    def configure(**_: Any) -> None:
+        configure_logging(settings)
+
+    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+    def ready(sender: Any, **_: Any) -> None:
+        start_heartbeat(settings, sender.hostname)
+
+    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    def stopping(sig: str, how: str, **_: Any) -> None:
+        structlog.get_logger().info("worker_stopping", signal=sig, how=how)
+
+    @signals.beat_init.connect(weak=False)  # type: ignore[untyped-decorator]
+    def scheduling(**_: Any) -> None:
+        structlog.get_logger().info("scheduler_started")

@@ -1,0 +1,135 @@
+"""What happens to one job inside a worker: the steps of `execute`, in order.
+
+1. trace    put the ids of the click that caused it on every log line
+2. claim    the right to run, from the ledger; a job that may not run is dropped
+3. bind     the parameters from the message; wrong ones fail the job
+4. run      the kind's function
+5. outcome  a value, a retry or an error, which Celery hands to `results`, and that to the ledger
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Never
+
+import structlog
+from celery.exceptions import Ignore
+
+from project.errors import TemporaryError, TransitionError
+from project.files import FileStore
+from project.jobs import Context, Kind
+from project.ledger import Job, Ledger, Progress, Status
+from project.mail import MailServer
+from project.observability.context import Trace
+
+PROGRESS_INTERVAL_SECONDS = 0.2
+"""Progress is written at most this often; more would not be seen."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What all jobs of a worker share."""
+
+    ledger: Ledger
+    files: FileStore
+    mail: MailServer
+    retention_seconds: int
+
+
+def execute(
+    kind: Kind, task: Any, equipment: Equipment, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Run one job. Called directly (`create_task.run(1)`) it is the plain function."""
+    request = task.request
+    if request.called_directly or request.id is None:
+        return kind.run(kind.bind(args, kwargs), _context(equipment, 1, Context().report_progress))
+    trace = _bind_log_context(kind, request)
+    described = _job_of(request, kind, kind.name_arguments(args, kwargs), trace)
+    claimed = _claim(equipment.ledger, described)
+    request.job = claimed
+    structlog.contextvars.bind_contextvars(attempt=claimed.attempt)
+    _log.info("job_started", worker=claimed.worker, wait_seconds=_wait_seconds(claimed))
+    report = _progress_reporter(equipment.ledger, claimed)
+    try:
+        return kind.run(kind.bind(args, kwargs), _context(equipment, claimed.attempt, report))
+    except TemporaryError as error:
+        _retry(kind, task, error)
+
+
+def _bind_log_context(kind: Kind, request: Any) -> Trace:
+    trace = Trace.start(getattr(request, "traceparent", None), getattr(request, "request_id", None))
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        trace_id=trace.trace_id,
+        span_id=trace.span_id,
+        request_id=trace.request_id,
+        job_id=request.id,
+        kind=kind.name,
+    )
+    return trace
+
+
+def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], trace: Trace) -> Job:
+    """The job as its message describes it; the record, should Redis have lost it."""
+    submitted_at = getattr(request, "submitted_at", None)
+    return Job(
+        id=request.id,
+        kind=kind.name,
+        # A delayed message's routing key is the lane behind the delay: `0.0.….1.short`.
+        lane=request.delivery_info["routing_key"].rpartition(".")[2],
+        status=Status.QUEUED,
+        parameters=parameters,
+        submitted_at=datetime.fromisoformat(submitted_at) if submitted_at else datetime.now(UTC),
+        owner=getattr(request, "owner", None) or "",
+        trace_id=trace.trace_id,
+        worker=request.hostname,
+    )
+
+
+def _claim(ledger: Ledger, job: Job) -> Job:
+    try:
+        return ledger.claim(job, job.worker)
+    except TransitionError as error:
+        _log.info("job_dropped", reason=str(error))
+        raise Ignore(str(error)) from error
+
+
+def _wait_seconds(job: Job) -> float:
+    started_at = job.started_at or job.submitted_at
+    return round((started_at - job.submitted_at).total_seconds(), 6)
+
+
+def _context(equipment: Equipment, attempt: int, report: Callable[..., None]) -> Context:
+    return Context(
+        attempt=attempt,
+        report_progress=report,
+        files=equipment.files,
+        send_mail=equipment.mail.send,
+        retention_seconds=equipment.retention_seconds,
+    )
+
+
+def _progress_reporter(ledger: Ledger, job: Job) -> Callable[..., None]:
+    last = float("-inf")
+
+    def report(done: float, total: float, step: str = "") -> None:
+        nonlocal last
+        if monotonic() - last >= PROGRESS_INTERVAL_SECONDS:
+            last = monotonic()
+            ledger.report_progress(job.id, job.attempt, Progress(done, total, step))
+
+    return report
+
+
+def _retry(kind: Kind, task: Any, error: TemporaryError) -> Never:
+    """Schedule the next attempt; after the last one the error itself is the outcome."""
+    attempt = task.request.retries + 1
+    raise task.retry(
+        exc=error,
+        countdown=kind.retry_delay(attempt),
+        # Named, because a delayed message arrives under the delay's own routing key.
+        queue=task.request.job.lane,
+    )

@@ -1,0 +1,105 @@
+"""Celery's result backend: an outcome becomes one atomic transition in the ledger.
+
+Celery stores a result with a GET, then MULTI/SETEX/PUBLISH/EXEC. This backend hands the same
+document to the ledger, which writes it, the job's transition and the event in one call.
+"""
+
+from typing import Any
+
+import structlog
+from celery import states
+from celery.backends.redis import RedisBackend
+
+from project.errors import TransitionError
+from project.ledger import Job, Status
+from project.ledger.job import JobError
+
+STATUSES = {
+    states.SUCCESS: Status.SUCCEEDED,
+    states.FAILURE: Status.FAILED,
+    states.RETRY: Status.RETRYING,
+    states.REVOKED: Status.CANCELLED,
+}
+_ERROR_LIMIT = 2000
+"""Longest error message that is kept, characters."""
+
+_log = structlog.get_logger()
+
+
+class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
+    """Writes Celery's result format through the ledger."""
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Celery subscribes here to a result that no publisher of ours waits for; not so we."""
+
+    def _store_result(
+        self,
+        task_id: str,
+        result: Any,
+        state: str,
+        traceback: str | None = None,
+        request: Any = None,
+        **_: Any,
+    ) -> Any:
+        meta = self._get_result_meta(result, state, traceback, request)
+        meta["task_id"] = task_id
+        claimed: Job | None = getattr(request, "job", None)
+        try:
+            job = self.app.equipment.ledger.finish(
+                task_id,
+                STATUSES[state],
+                attempt=claimed.attempt if claimed else None,
+                celery_result=self.encode(meta),
+                result=self._plain(meta) if state == states.SUCCESS else None,
+                error=_describe(meta["result"], state, traceback),
+            )
+        except TransitionError as refused:
+            # A late copy of a job that has ended, or this very write repeated after a time-out.
+            _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
+        else:
+            _log_outcome(job)
+        return result
+
+    def _plain(self, meta: dict[str, Any]) -> Any:
+        """The result as a JSON reader sees it, whatever types the job returned."""
+        return self.decode(self.encode(meta))["result"]
+
+
+def _describe(stored: Any, state: str, traceback: str | None) -> JobError | None:
+    """The error in Celery's document: `{"exc_type", "exc_message", …}`."""
+    if state == states.SUCCESS:
+        return None
+    message = stored.get("exc_message", "")
+    text = " ".join(map(str, message)) if isinstance(message, list | tuple) else str(message)
+    return JobError(str(stored.get("exc_type", state)), text[:_ERROR_LIMIT], traceback or "")
+
+
+def _log_outcome(job: Job) -> None:
+    """The one line that tells how an attempt ended."""
+    started_at, finished_at = job.started_at, job.finished_at
+    seconds = (finished_at - started_at).total_seconds() if started_at and finished_at else None
+    fields: dict[str, Any] = {
+        "job_id": job.id,
+        "kind": job.kind,
+        "lane": job.lane,
+        "status": job.status.value,
+        "attempt": job.attempt,
+        "outcome": "success" if job.status is Status.SUCCEEDED else "failure",
+        "duration_ns": None if seconds is None else round(seconds * 1e9),
+    }
+    if job.status is Status.SUCCEEDED:
+        _log.info("job_finished", **fields)
+    elif job.status is Status.RETRYING:
+        _log.warning("job_retrying", **fields, **_error_fields(job))
+    else:
+        _log.error("job_finished", **fields, **_error_fields(job))
+
+
+def _error_fields(job: Job) -> dict[str, str]:
+    if job.error is None:
+        return {}
+    return {
+        "error_type": job.error.type,
+        "error_message": job.error.message,
+        "error_stack_trace": job.error.traceback,
+    }
