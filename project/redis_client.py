@@ -1,4 +1,4 @@
-"""Redis clients: one for those who must answer soon, one for those who must not give up."""
+"""Redis clients: for those who must answer soon, must not give up, or only listen."""
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
@@ -27,4 +27,16 @@ def connect_patient(url: str) -> Redis:
         socket_timeout=5,
         socket_keepalive=True,
         retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), -1),
+    )
+
+
+def connect_listening(url: str) -> Redis:
+    """For a subscription, where silence is normal; a dead peer is found by pings."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=2,
+        socket_timeout=None,
+        socket_keepalive=True,
+        health_check_interval=10,
     )

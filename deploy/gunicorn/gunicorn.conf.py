@@ -1,0 +1,51 @@
+"""The web server: gunicorn with gevent, so that thousands of open event streams cost little."""
+
+import threading
+import time
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from project.config import Settings
+from project.observability.pipeline import configure_logging
+
+settings = Settings()
+
+bind = f"{settings.web_host}:{settings.web_port}"
+workers = settings.web_workers
+worker_class = "gevent"
+worker_connections = 2000
+# A stopping worker lets requests end; a submit takes about two seconds at the most.
+graceful_timeout = 5
+keepalive = 5
+max_requests = 0
+accesslog = None  # the application writes one outcome line per request
+proc_name = "jobs-web"
+
+_CHECK_SECONDS = 0.25
+
+
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own messages go through our pipeline."""
+
+    def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn calls it with its settings
+        """Configure the pipeline instead of gunicorn's handlers."""
+        configure_logging(settings)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel("INFO")
+
+
+logger_class = JsonLogger
+
+
+def post_worker_init(worker: Any) -> None:
+    """Close the open event streams when the worker is told to stop: they would hold it up."""
+    listener = worker.wsgi.extensions["services"].listener
+
+    def watch() -> None:
+        while worker.alive:
+            time.sleep(_CHECK_SECONDS)
+        listener.close()
+
+    threading.Thread(target=watch, name="stream-closer", daemon=True).start()

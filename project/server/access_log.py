@@ -1,0 +1,55 @@
+"""The ids of a request, in and out, and its one outcome line."""
+
+from time import perf_counter_ns
+
+import structlog
+from flask import Flask, Response, g, request
+
+from project.observability.context import Trace
+
+_QUIET_PATHS = ("/healthz", "/readyz", "/static/")
+_log = structlog.get_logger()
+
+
+def install(app: Flask) -> None:
+    """Give every request its trace, and log how it ended."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def current_trace() -> Trace:
+    """The trace of this request."""
+    trace: Trace = g.trace
+    return trace
+
+
+def _begin() -> None:
+    g.trace = Trace.start(request.headers.get("traceparent"), request.headers.get("X-Request-ID"))
+    g.started_ns = perf_counter_ns()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        trace_id=g.trace.trace_id, span_id=g.trace.span_id, request_id=g.trace.request_id
+    )
+
+
+def _end(response: Response) -> Response:
+    if "trace" not in g:
+        return response
+    response.headers["X-Request-ID"] = g.trace.request_id
+    response.headers["traceparent"] = g.trace.traceparent
+    write = _log.debug if request.path.startswith(_QUIET_PATHS) else _log.info
+    write(
+        "http_request",
+        http_method=request.method,
+        path=_loggable_path(),
+        http_status=response.status_code,
+        client_ip=request.remote_addr,
+        duration_ns=perf_counter_ns() - g.started_ns,
+        outcome="failure" if response.status_code >= 500 else "success",
+    )
+    return response
+
+
+def _loggable_path() -> str:
+    """The path; a confirmation's token is a secret and stays out of the log."""
+    return "/confirm/…" if request.path.startswith("/confirm/") else request.path

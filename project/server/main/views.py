@@ -1,0 +1,31 @@
+"""The tutorial's contract: `POST /tasks`, `GET /tasks/<id>`. Its words, our jobs."""
+
+from flask import Blueprint, Response, jsonify
+
+from project.errors import InvalidInputError
+from project.server.access_log import current_trace
+from project.server.parsing import read_json_object, read_owner
+from project.server.presenting import present_task
+from project.server.services import services
+
+main_blueprint = Blueprint("main", __name__)
+
+
+@main_blueprint.post("/tasks")
+def run_task() -> tuple[Response, int]:
+    """`{"type": n}` → 202 `{"task_id"}`: a job that sleeps n × 10 seconds."""
+    body = read_json_object()
+    if "type" not in body:
+        raise InvalidInputError('Send a type, as in {"type": 1}.', field="type")
+    if isinstance(body["type"], bool):
+        raise InvalidInputError("type: must be a whole number.", field="type")
+    job = services().submitter.submit(
+        "create_task", {"type": body["type"]}, trace=current_trace(), owner=read_owner()
+    )
+    return jsonify(task_id=job.id), 202
+
+
+@main_blueprint.get("/tasks/<task_id>")
+def get_status(task_id: str) -> Response:
+    """`{"task_id", "task_status", "task_result"}`."""
+    return jsonify(present_task(services().ledger.get(task_id)))

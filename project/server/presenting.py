@@ -1,0 +1,92 @@
+"""Values as the API's JSON. Pure, but for the links."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from project.files import CONTENT_TYPES
+from project.jobs import KINDS, Kind
+from project.ledger import Job, Status
+from project.ledger.job import format_time
+from project.signups import SignUp
+
+# The tutorial's Celery does not report STARTED: a job that has not ended reads PENDING.
+TASK_STATUSES = {
+    Status.SUCCEEDED: "SUCCESS",
+    Status.FAILED: "FAILURE",
+    Status.DEAD: "FAILURE",
+    Status.CANCELLED: "REVOKED",
+}
+
+
+def present_task(job: Job) -> dict[str, Any]:
+    """A job in the tutorial's words."""
+    status = TASK_STATUSES.get(job.status, "PENDING")
+    result = job.result if status == "SUCCESS" else job.error and job.error.message
+    return {
+        "task_id": job.id,
+        "task_status": status,
+        "task_result": result if job.status.is_final else None,
+    }
+
+
+def present_job(job: Job) -> dict[str, Any]:
+    """A job; its parameters are left out, they may be private."""
+    kind = KINDS.get(job.kind)
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": kind.title if kind else job.kind,
+        "lane": job.lane,
+        "status": job.status.value,
+        "progress": asdict(job.progress) if job.progress else None,
+        "worker": job.worker or None,
+        "attempt": job.attempt,
+        "submitted_at": format_time(job.submitted_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "result": _with_links(job.result),
+        "error": {"type": job.error.type, "message": job.error.message} if job.error else None,
+        "trace_id": job.trace_id or None,
+        "version": job.version,
+    }
+
+
+def present_kind(kind: Kind) -> dict[str, Any]:
+    """A kind, with the JSON Schema of its parameters."""
+    return {
+        "name": kind.name,
+        "title": kind.title,
+        "parameters": kind.parameters_model.model_json_schema(),
+        "time_limit_seconds": kind.time_limit_seconds,
+        "max_attempts": kind.max_attempts,
+    }
+
+
+def present_signup(signup: SignUp) -> dict[str, Any]:
+    """A sign-up and the ids of its jobs."""
+    return {
+        "id": signup.id,
+        "email": signup.email,
+        "picture_job": signup.picture_job,
+        "mail_job": signup.mail_job,
+        "created_at": signup.created_at,
+        "confirmed_at": signup.confirmed_at or None,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return format_time(moment) if moment else None
+
+
+def _with_links(result: Any) -> Any:
+    """The result, with a `url` beside every `file` that the store keeps."""
+    if isinstance(result, list):
+        return [_with_links(item) for item in result]
+    if not isinstance(result, dict):
+        return result
+    linked = {key: _with_links(value) for key, value in result.items()}
+    file_id = result.get("file")
+    if isinstance(file_id, str) and file_id.endswith(tuple(CONTENT_TYPES)):
+        linked["url"] = f"/api/v1/files/{file_id}"
+    return linked

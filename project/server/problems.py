@@ -1,0 +1,103 @@
+"""Errors as RFC 9457 problem documents. The only place that decides an error's HTTP status."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, render_template, request
+from redis import RedisError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from project import errors
+
+RETRY_AFTER_SECONDS = 2
+
+STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
+    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.InvalidPictureError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownKindError: HTTPStatus.NOT_FOUND,
+    errors.InvalidInputError: HTTPStatus.BAD_REQUEST,
+    errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
+    errors.LinkExpiredError: HTTPStatus.GONE,
+    errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_log = structlog.get_logger()
+
+
+def install(app: Flask) -> None:
+    """Answer every error with a problem document, or with a page where a person asked."""
+    app.register_error_handler(errors.JobsError, _answer_ours)
+    app.register_error_handler(RedisError, _answer_redis)
+    app.register_error_handler(RequestEntityTooLarge, _answer_too_large)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unforeseen)
+
+
+def _answer_ours(error: errors.JobsError) -> Response:
+    status = next(
+        (code for kind, code in STATUSES.items() if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request_failed", exc_info=error)
+    field = getattr(error, "field", None)
+    return _problem(status, str(error), **({"field": field} if field else {}))
+
+
+def _answer_redis(error: RedisError) -> Response:
+    _log.error("redis_unavailable", exc_info=error)
+    return _answer_ours(errors.UnavailableError("Redis"))
+
+
+def _answer_too_large(_: RequestEntityTooLarge) -> Response:
+    limit = current_app.extensions["services"].settings.max_upload_bytes
+    return _problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"At most {limit / 1024 / 1024:g} MiB are taken: send a smaller file.",
+    )
+
+
+def _answer_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    response = _problem(status, error.description or status.phrase)
+    for name, value in error.get_headers():
+        if name in {"Allow", "Location", "Retry-After"}:
+            response.headers[name] = value
+    return response
+
+
+def _answer_unforeseen(error: Exception) -> Response:
+    _log.error("request_failed", exc_info=error)
+    return _problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong on our side; the log has the details under this request's id.",
+    )
+
+
+def _problem(status: HTTPStatus, detail: str, **more: Any) -> Response:
+    if _is_for_person():
+        page = render_template("message.html", title=status.phrase, text=detail)
+        response = Response(page, status, content_type="text/html; charset=utf-8")
+    else:
+        document = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "detail": detail,
+            **more,
+            "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        }
+        text = current_app.json.dumps(document)
+        response = Response(text, status, content_type="application/problem+json")
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _is_for_person() -> bool:
+    """A browser that navigates gets a page; programs, and our page's own calls, get JSON."""
+    if request.path.startswith(("/api/", "/tasks")):
+        return False
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"

@@ -1,0 +1,57 @@
+"""What the routes work with: built once per process, from the settings."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from redis import Redis
+
+from project.config import Settings
+from project.files import FileStore
+from project.ledger import Ledger
+from project.ledger.events import Listener
+from project.publisher import Publisher
+from project.redis_client import connect_impatient, connect_listening
+from project.signups import SignUps
+from project.submission import Submitter
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The web process's equipment."""
+
+    settings: Settings
+    redis: "Redis"
+    ledger: Ledger
+    publisher: Publisher
+    submitter: Submitter
+    files: FileStore
+    signups: SignUps
+    listener: Listener
+
+
+def build_services(settings: Settings) -> Services:
+    """All services; no connection is opened yet."""
+    redis = connect_impatient(settings.redis_url)
+    ledger = Ledger(redis, settings.retention_seconds)
+    publisher = Publisher(settings.broker_url)
+    return Services(
+        settings=settings,
+        redis=redis,
+        ledger=ledger,
+        publisher=publisher,
+        submitter=Submitter(ledger, publisher, settings.submit_timeout_seconds),
+        files=FileStore(settings.files_dir.absolute()),
+        signups=SignUps(
+            redis,
+            settings.secret_key,
+            settings.confirmation_seconds,
+            settings.retention_seconds,
+        ),
+        listener=Listener(connect_listening(settings.redis_url)),
+    )
+
+
+def services() -> Services:
+    """The services of the application that handles this request."""
+    return cast(Services, current_app.extensions["services"])

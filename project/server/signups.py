@@ -1,0 +1,97 @@
+"""The sign-up: a picture becomes thumbnails, an address is confirmed by mail."""
+
+from flask import Blueprint, Response, jsonify, render_template, url_for
+
+from project.errors import JobsError, LinkExpiredError, LinkInvalidError, NotFoundError
+from project.pictures import check_picture
+from project.server.access_log import current_trace
+from project.server.parsing import read_email, read_owner, read_picture
+from project.server.presenting import present_signup
+from project.server.services import Services, services
+from project.signups import SignUp
+
+blueprint = Blueprint("signups", __name__)
+SUBJECT = "Confirm your e-mail address"
+
+
+@blueprint.post("/api/v1/signups")
+def sign_up() -> tuple[Response, int, dict[str, str]]:
+    """A form with `picture` and `email` → 202 and the sign-up with the ids of its two jobs."""
+    picture, email, equipment = read_picture(), read_email(), services()
+    suffix = check_picture(picture.stream, picture.mimetype, equipment.settings.max_picture_pixels)
+    signup = SignUp.begin(email, read_owner())
+    file_id = equipment.files.save(picture.stream, suffix)
+    try:
+        _start(equipment, signup, file_id)
+    except JobsError:
+        equipment.files.delete(file_id)
+        raise
+    location = url_for("signups.get_signup", signup_id=signup.id)
+    return jsonify(present_signup(signup)), 202, {"Location": location}
+
+
+@blueprint.get("/api/v1/signups")
+def list_signups() -> Response:
+    """This browser's sign-ups, newest first."""
+    found = services().signups.list_owned(read_owner())
+    return jsonify(signups=[present_signup(signup) for signup in found])
+
+
+@blueprint.get("/api/v1/signups/<signup_id>")
+def get_signup(signup_id: str) -> Response:
+    """One sign-up."""
+    return jsonify(present_signup(services().signups.get(signup_id)))
+
+
+@blueprint.get("/confirm/<token>")
+def confirm(token: str) -> tuple[str, int]:
+    """The link in the mail: confirms the address and says so."""
+    try:
+        signup = services().signups.confirm(token)
+    except LinkExpiredError:
+        title, text, status = "This link has expired", "Sign up again to get a new one.", 410
+    except (LinkInvalidError, NotFoundError):
+        title, text, status = "This link does not work", "Copy it whole, or sign up again.", 404
+    else:
+        title, text, status = "Confirmed", f"{signup.email} is confirmed. Thank you!", 200
+    return render_template("message.html", title=title, text=text), status
+
+
+def _start(equipment: Services, signup: SignUp, file_id: str) -> None:
+    """Record the sign-up, then submit both jobs; all of it or nothing."""
+    submitter, trace = equipment.submitter, current_trace()
+    equipment.signups.add(signup)
+    try:
+        picture_job = submitter.submit(
+            "image.thumbnail",
+            {"picture": file_id},
+            trace=trace,
+            owner=signup.owner,
+            job_id=signup.picture_job,
+        )
+        try:
+            submitter.submit(
+                "email.send",
+                _compose(equipment, signup),
+                trace=trace,
+                owner=signup.owner,
+                job_id=signup.mail_job,
+            )
+        except JobsError:
+            submitter.withdraw(picture_job)
+            raise
+    except JobsError:
+        equipment.signups.remove(signup)
+        raise
+
+
+def _compose(equipment: Services, signup: SignUp) -> dict[str, str]:
+    settings = equipment.settings
+    link = f"{settings.public_url.rstrip('/')}/confirm/{equipment.signups.make_token(signup)}"
+    hours = round(settings.confirmation_seconds / 3600, 1)
+    return {
+        "recipient": signup.email,
+        "subject": SUBJECT,
+        "text": render_template("mail/confirm.txt", link=link, hours=f"{hours:g}"),
+        "html": render_template("mail/confirm.html", link=link, hours=f"{hours:g}"),
+    }
