@@ -1,0 +1,47 @@
+# The one image of all our services: they differ by command only (docker-compose.yml). There is no
+# `# syntax=` line, because it would have BuildKit fetch its front end from a registry at each build.
+
+FROM python:3.13-slim AS build
+
+# Without pip: nothing is installed at run time. The build's own pip fills the environment.
+RUN python -m venv --without-pip /opt/venv
+COPY requirements.txt /tmp/requirements.txt
+# Wheels only, so that no compiler is needed; each must match its hash in the lock.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /opt/venv/bin/python install --disable-pip-version-check \
+        --only-binary :all: --require-hashes --requirement /tmp/requirements.txt
+
+COPY project /app/project
+COPY deploy /app/deploy
+# Readable by the image's user even if the checkout was made under a strict umask; compiled here,
+# because the running containers cannot write to their own code.
+RUN chmod -R u=rwX,go=rX /app \
+ && python -m compileall -q --invalidation-mode unchecked-hash /app
+
+
+FROM python:3.13-slim
+
+# A number above those that hosts give to people, so that no person's files are the containers' own.
+# A named volume takes over the owner of the folder that it is mounted on first.
+RUN groupadd --gid 10001 jobs \
+ && useradd --uid 10001 --gid jobs --home-dir /app --no-create-home --shell /usr/sbin/nologin jobs \
+ && install -d -o jobs -g jobs /config /data/files /data/flower /data/mail
+
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    JOBS_FILES_DIR=/data/files \
+    JOBS_FLOWER_DATABASE=/data/flower/flower.db \
+    JOBS_LOG_DIR=/app/logs \
+    JOBS_MAIL_DIR=/data/mail
+
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+WORKDIR /app
+USER 10001:10001
+
+ARG JOBS_REVISION=unknown
+LABEL org.opencontainers.image.title="jobs" \
+      org.opencontainers.image.description="A background-job service: Flask, Celery on RabbitMQ, Redis, live status, JSON logs" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.revision="${JOBS_REVISION}"
