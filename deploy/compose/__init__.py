@@ -1,0 +1,1 @@
+"""What only the Docker Compose run needs."""
