@@ -1,0 +1,59 @@
+# The verbs of this project; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+# What `make test` and `make check` run beside a stack of their own, two tests at a time.
+SUITE := $(PYTHON) -m deploy.native exec -- \
+	pytest tests/unit tests/integration tests/browser --numprocesses 2
+
+.PHONY: help
+help: ## List these verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Install what is missing, start everything, print where it is; Ctrl-C stops it
+	@deploy/native/install
+	@exec $(PYTHON) -m deploy.native run
+
+.PHONY: stop
+stop: ## Stop what `make run` started, if its terminal is gone
+	@exec $(PYTHON) -m deploy.native stop
+
+.PHONY: test
+test: ## Run unit, integration and browser tests beside a stack of their own (ARGS="-k name")
+	@deploy/native/install --tests
+	@exec $(SUITE) $(ARGS)
+
+.PHONY: unit
+unit: ## Run the unit tests: seconds, no service needed (ARGS="-k name")
+	@deploy/native/install --environment --tests
+	@exec $(PYTHON) -m pytest tests/unit $(ARGS)
+
+.PHONY: lint
+lint: ## Check format, lint rules and types
+	@deploy/native/install --environment --tests
+	@$(PYTHON) -m ruff format --check --config .ci/ruff.toml .
+	@$(PYTHON) -m ruff check --config .ci/ruff.toml .
+	@$(PYTHON) -m mypy
+
+.PHONY: check
+check: lint test ## All of it: format, lint rules, types, tests
+
+.PHONY: format
+format: ## Format the code, and fix what the linter can fix
+	@deploy/native/install --environment --tests
+	@$(PYTHON) -m ruff check --fix --quiet --config .ci/ruff.toml . || true
+	@$(PYTHON) -m ruff format --config .ci/ruff.toml .
+
+.PHONY: lock
+lock: ## Renew both locks from what setup.cfg declares
+	@deploy/native/install --environment --tests
+	@.ci/lock
+
+.PHONY: up
+up: ## Build and start the same system in containers, in the background
+	@docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## Stop the containers; what they keep stays in their volumes
+	@docker compose down

@@ -1,0 +1,25 @@
+"""Flower's options, from our settings: `celery ... flower --conf=deploy/flower/flowerconfig.py`.
+
+In a file rather than on the command line, because a command line is readable by everybody on the
+machine and two of these hold passwords. Flower takes every name here that is one of its options.
+"""
+
+from project.config import Settings
+
+_settings = Settings()
+
+# Flower opens its database as it is; the folder must be there.
+_settings.flower_database.parent.mkdir(parents=True, exist_ok=True)
+
+address = _settings.flower_host
+port = _settings.flower_port
+basic_auth = [_settings.flower_login]
+
+# The broker's own numbers, as the user who may see and not change.
+broker_api = _settings.management_url
+
+# What Flower knows of past tasks outlives it. At a normal end it saves by itself; every ten seconds
+# (milliseconds here) also keeps what a kill or a power cut would take.
+persistent = True
+db = str(_settings.flower_database)
+state_save_interval = 10_000

@@ -1,0 +1,86 @@
+"""Every address the native stack listens on, and the setting that changes it."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from project.config import Settings
+
+LOOPBACK = "127.0.0.1"
+STANDARD_PORTS = {"amqp": 5672, "redis": 6379, "http": 80, "smtp": 25}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One listening socket."""
+
+    name: str
+    host: str
+    port: int
+    setting: str
+
+
+def list_endpoints(settings: Settings) -> list[Endpoint]:
+    """All of them. What belongs to RabbitMQ and Redis is on the loopback address alone."""
+
+    def local(name: str, port: int, setting: str) -> Endpoint:
+        return Endpoint(name, LOOPBACK, port, setting)
+
+    found = [
+        Endpoint("web page", settings.web_host, settings.web_port, "JOBS_WEB_PORT"),
+        Endpoint("Flower", settings.flower_host, settings.flower_port, "JOBS_FLOWER_PORT"),
+        local("RabbitMQ", url_port(settings.broker_url), "JOBS_BROKER_URL"),
+        local("RabbitMQ console", url_port(settings.management_url), "JOBS_MANAGEMENT_URL"),
+        local("RabbitMQ metrics", settings.rabbitmq_metrics_port, "JOBS_RABBITMQ_METRICS_PORT"),
+        local("RabbitMQ node", settings.rabbitmq_node_port, "JOBS_RABBITMQ_NODE_PORT"),
+        local("Erlang port mapper", settings.rabbitmq_epmd_port, "JOBS_RABBITMQ_EPMD_PORT"),
+        local("Redis", url_port(settings.redis_url), "JOBS_REDIS_URL"),
+    ]
+    if catches_mail(settings):
+        host, port = settings.mailcatcher_host, settings.mailcatcher_port
+        found.append(Endpoint("mail catcher", host, port, "JOBS_MAILCATCHER_PORT"))
+        found.append(
+            Endpoint("mail catcher (SMTP)", host, url_port(settings.smtp_url), "JOBS_SMTP_URL")
+        )
+    return found
+
+
+def catches_mail(settings: Settings) -> bool:
+    """Whether mail goes to this machine's catcher; if not, the catcher is not started."""
+    parts = urlsplit(settings.smtp_url)
+    return parts.scheme == "smtp" and _is_here(parts.hostname)
+
+
+def find_unsuitable(settings: Settings) -> list[str]:
+    """A sentence for each URL that names a server which this stack could not start."""
+    sentences = []
+    for name, scheme in (
+        ("broker_url", "amqp"),
+        ("management_url", "http"),
+        ("redis_url", "redis"),
+    ):
+        parts = urlsplit(getattr(settings, name))
+        if parts.scheme != scheme or not _is_here(parts.hostname):
+            sentences.append(
+                f"JOBS_{name.upper()} names {parts.scheme}://{parts.hostname}, but this starts "
+                f"servers of its own: unset it, or use {scheme}:// and {LOOPBACK}."
+            )
+    if urlsplit(settings.redis_url).username:
+        sentences.append(
+            "JOBS_REDIS_URL names a user; the Redis started here knows a password only."
+        )
+    return sentences
+
+
+def url_port(url: str) -> int:
+    """The URL's port, or its scheme's usual one."""
+    parts = urlsplit(url)
+    return parts.port or STANDARD_PORTS[parts.scheme]
+
+
+def reachable_host(host: str) -> str:
+    """An address on which a server that listens on `host` answers from this machine."""
+    return LOOPBACK if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
+
+
+def _is_here(host: str | None) -> bool:
+    return host in (LOOPBACK, "localhost")

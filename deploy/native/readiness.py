@@ -1,0 +1,126 @@
+"""What "ready" means for each program: it does its work, not merely that its process exists.
+
+A check returns None when the program is ready, else the reason it is not, in a few words.
+"""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+
+import amqp  # type: ignore[import-untyped]  # py-amqp ships no types
+import redis
+
+from deploy.native.endpoints import LOOPBACK, reachable_host, url_port
+from deploy.rabbitmq.definitions import application_login, virtual_host
+from project.broker import QUEUES
+from project.config import Settings
+
+Check = Callable[[Settings], str | None]
+
+# A check that hangs is a check that failed; the programs are on this machine.
+ANSWER_SECONDS = 5.0
+
+
+def check_program(name: str, settings: Settings) -> str | None:
+    """Why the program is not ready yet; None if it is."""
+    try:
+        return CHECKS[name](settings)
+    except (OSError, amqp.AMQPError, redis.RedisError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+
+
+def _check_epmd(settings: Settings) -> str | None:
+    return _check_listening(settings.rabbitmq_epmd_port)
+
+
+def _check_rabbitmq(settings: Settings) -> str | None:
+    """The application's user can sign in and sees its queues."""
+    login = application_login(settings)
+    with amqp.Connection(
+        host=f"{LOOPBACK}:{url_port(settings.broker_url)}",
+        userid=login.name,
+        password=login.password,
+        virtual_host=virtual_host(settings),
+        connect_timeout=ANSWER_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        write_timeout=ANSWER_SECONDS,
+    ) as connection:
+        channel = connection.channel()
+        for queue in QUEUES:
+            channel.queue_declare(queue.name, passive=True)
+    return _check_http("localhost", url_port(settings.management_url), "/")
+
+
+def _check_redis(settings: Settings) -> str | None:
+    client = redis.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+    )
+    with client:
+        client.ping()
+    return None
+
+
+def _check_mailcatcher(settings: Settings) -> str | None:
+    return _check_listening(url_port(settings.smtp_url)) or _check_http(
+        settings.mailcatcher_host, settings.mailcatcher_port, "/healthz"
+    )
+
+
+def _check_web(settings: Settings) -> str | None:
+    return _check_http(settings.web_host, settings.web_port, "/readyz")
+
+
+def _check_flower(settings: Settings) -> str | None:
+    return _check_http(settings.flower_host, settings.flower_port, "/healthcheck")
+
+
+def _check_worker(role: str) -> Check:
+    """The worker has written its heartbeat: it is connected to the broker and to Redis."""
+
+    def check(_settings: Settings) -> str | None:
+        done = subprocess.run(
+            [sys.executable, "-m", "project.worker.health"],
+            env={**os.environ, "JOBS_ROLE": role},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return None if done.returncode == 0 else (said or ["it gives no reason"])[-1]
+
+    return check
+
+
+def _check_listening(port: int) -> str | None:
+    with socket.create_connection((LOOPBACK, port), timeout=ANSWER_SECONDS):
+        return None
+
+
+def _check_http(host: str, port: int, path: str) -> str | None:
+    # Not through urllib: a proxy from the environment has no business between us and ourselves.
+    connection = http.client.HTTPConnection(reachable_host(host), port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read(300).decode(errors="replace").strip()
+    finally:
+        connection.close()
+    return None if response.status == 200 else f"GET {path} answers {response.status}: {body}"
+
+
+CHECKS: dict[str, Check] = {
+    "epmd": _check_epmd,
+    "rabbitmq": _check_rabbitmq,
+    "redis": _check_redis,
+    "mailcatcher": _check_mailcatcher,
+    "flower": _check_flower,
+    "worker-short": _check_worker("worker-short"),
+    "worker-long": _check_worker("worker-long"),
+    "web": _check_web,
+}
