@@ -32,6 +32,7 @@ _QUIET = {
     "celery.app.trace": logging.CRITICAL,
     "amqp": logging.WARNING,
     "PIL": logging.WARNING,
+    "mail.log": logging.WARNING,  # aiosmtpd writes the whole conversation, addresses included
     "werkzeug": logging.WARNING,
 }
 
