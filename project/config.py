@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="How people reach the page; links in mail start with it",
     )
 
+    tool_links: dict[str, str] = Field(
+        {},
+        description="Links on the page, as JSON: name to URL. Development: console, Flower, mail",
+    )
+
     flower_port: int = Field(5556, ge=1, le=65535, description="Port Flower listens on")
     flower_host: str = Field("127.0.0.1", description="Address Flower listens on")
     flower_login: str = Field(

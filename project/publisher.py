@@ -5,6 +5,7 @@ The message is Celery's own, protocol 2
 """
 
 import os
+import select
 import socket
 from time import monotonic
 from typing import Any
@@ -131,8 +132,9 @@ def encode_body(job: Job) -> bytes:
 def _read_what_arrived(connection: Any) -> None:
     """Take in what the broker has sent meanwhile: a close it sent ends the connection here."""
     try:
-        connection.drain_events(timeout=0.001)
+        while select.select([connection.connection.sock], [], [], 0)[0]:
+            connection.drain_events(timeout=0.1)
     except TimeoutError:
-        return
+        return  # half a frame; the rest comes with the next read
     except (OSError, *connection.connection_errors):
         connection.collapse()

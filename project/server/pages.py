@@ -36,9 +36,9 @@ def home() -> Response:
 
 
 def _tools(settings: Settings) -> dict[str, str]:
-    """Where the operator's tools are; in production they are not the page's business."""
-    if settings.environment == "production":
-        return {}
+    """Where the operator's tools are; in production only what the settings say."""
+    if settings.tool_links or settings.environment == "production":
+        return settings.tool_links
     host = urlsplit(settings.public_url).hostname
     ports = {
         "RabbitMQ console": urlsplit(settings.management_url).port,
