@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from deploy.native import launch
 from deploy.native.console import Console
@@ -30,7 +31,7 @@ def main() -> int:
         os.chdir(ROOT)
         return launch.stop(console) if arguments.verb == "stop" else launch.run(settings, console)
     except ValidationError as error:
-        console.say("\n".join(problem["msg"] for problem in error.errors()))
+        console.say("\n".join(_describe(problem) for problem in error.errors()))
     except (UnsafeFolderError, ValueError) as error:
         console.say(str(error))
     return launch.FAILED
@@ -46,6 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("--keep", action="store_true", help="keep the temporary folder")
     execute.add_argument("command", nargs="+", metavar="COMMAND")
     return parser
+
+
+def _describe(problem: ErrorDetails) -> str:
+    """What is wrong with a setting, in one sentence that names it."""
+    if "error" in problem.get("ctx", {}):
+        return str(problem["ctx"]["error"])  # our own validators' sentence
+    names = ", ".join(f"JOBS_{name}".upper() for name in problem["loc"])
+    return f"{names}: {problem['msg']}."
 
 
 def _execute(settings: Settings, arguments: argparse.Namespace) -> int:

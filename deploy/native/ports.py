@@ -76,7 +76,7 @@ def _find_shared(endpoints: list[Endpoint]) -> list[str]:
     for endpoint in endpoints:
         users[endpoint.port].append(endpoint.setting)
     return [
-        f"{' and '.join(settings)} all name port {port}: each needs a port of its own."
+        f"{' and '.join(settings)} name the same port, {port}: each needs one of its own."
         for port, settings in users.items()
         if len(settings) > 1
     ]

@@ -70,7 +70,7 @@ def _socket_inodes(pid: int) -> Iterator[str]:
 
 
 def _command(pid: int) -> str:
-    words = _read(PROC / str(pid) / "cmdline").replace("\0", " ").strip()
+    words = " ".join(_read(PROC / str(pid) / "cmdline").replace("\0", " ").split())
     shown = words or _read(PROC / str(pid) / "comm").strip() or "?"
     return shown if len(shown) <= LONGEST_COMMAND else shown[: LONGEST_COMMAND - 3] + "..."
 
