@@ -7,7 +7,11 @@
 set -eu
 folder=$1
 
-python -m deploy.rabbitmq.definitions --output "$folder/definitions.json"
+if ! python -m deploy.rabbitmq.definitions --output "$folder/definitions.json"; then
+  echo "Nothing starts with these settings. The passwords in the URLs are variables of their own" >&2
+  echo "here, such as JOBS_BROKER_PASSWORD: .env.example lists all that .env can set." >&2
+  exit 1
+fi
 cat deploy/rabbitmq/rabbitmq.conf deploy/compose/rabbitmq.conf > "$folder/rabbitmq.conf"
 cp deploy/redis/redis.conf "$folder/redis.conf"
 chmod 644 "$folder"/*
