@@ -7,6 +7,8 @@ The message is Celery's own, protocol 2
 import os
 import select
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,7 @@ from kombu.exceptions import KombuError, LimitExceeded
 
 from project.broker import JOBS_EXCHANGE
 from project.errors import UnavailableError
+from project.lane import Lane
 from project.ledger import Job
 from project.ledger.job import format_time
 from project.observability.context import Trace
@@ -37,6 +40,8 @@ class Publisher:
         ).Pool(POOL_SIZE)
         self._errors = (
             *self._pool.connection.connection_errors,
+            # A nack (MessageNacked) is found among these only.
+            *self._pool.connection.recoverable_connection_errors,
             *self._pool.connection.channel_errors,
             KombuError,
             LimitExceeded,
@@ -46,38 +51,48 @@ class Publisher:
     def publish(self, job: Job, trace: Trace, timeout_seconds: float) -> None:
         """Publish, wait for the confirm. UnavailableError: not confirmed within the time."""
         deadline = monotonic() + timeout_seconds
-        try:
-            connection = self._acquire(timeout_seconds)
-        except self._errors as error:
-            raise UnavailableError("RabbitMQ") from error
-        try:
+        with self._connection(timeout_seconds) as connection:
             self._publish_on(connection, job, trace, max(0.1, deadline - monotonic()))
-        except self._errors as error:
-            self._pool.replace(connection)
-            raise UnavailableError("RabbitMQ") from error
-        except BaseException:
-            self._pool.replace(connection)  # its confirm may still be on the way
-            raise
-        self._pool.release(connection)
 
     def check(self, timeout_seconds: float) -> None:
         """UnavailableError unless the broker takes a connection and answers on it."""
+        with self._connection(timeout_seconds) as connection:
+            connection.default_channel.queue_declare(Lane.SHORT.value, passive=True)
+
+    @contextmanager
+    def _connection(self, timeout_seconds: float) -> Iterator[Any]:
+        """A connection that works; one on which anything failed is not used again."""
         try:
             connection = self._acquire(timeout_seconds)
         except self._errors as error:
             raise UnavailableError("RabbitMQ") from error
+        try:
+            yield connection
+        except self._errors as error:
+            self._discard(connection)
+            raise UnavailableError("RabbitMQ") from error
+        except BaseException:
+            self._discard(connection)  # a confirm may still be on its way
+            raise
         self._pool.release(connection)
 
     def _acquire(self, timeout_seconds: float) -> Any:
+        """From the pool, passing over those that the broker has closed meanwhile."""
         connection = self._pool.acquire(block=True, timeout=timeout_seconds)
+        while connection.connected and not _is_usable(connection):
+            self._discard(connection)
+            connection = self._pool.acquire(block=True, timeout=timeout_seconds)
         try:
-            if connection.connected:
-                _read_what_arrived(connection)
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_seconds)
         except BaseException:
-            self._pool.replace(connection)
+            self._discard(connection)
             raise
         return connection
+
+    def _discard(self, connection: Any) -> None:
+        """Drop the socket as it is: a proper close would wait for the broker's answer."""
+        connection.collect()
+        self._pool.replace(connection)
 
     def _publish_on(self, connection: Any, job: Job, trace: Trace, seconds: float) -> None:
         Producer(connection, auto_declare=False).publish(
@@ -129,12 +144,13 @@ def encode_body(job: Job) -> bytes:
     return orjson.dumps([[], job.parameters, embed])
 
 
-def _read_what_arrived(connection: Any) -> None:
-    """Take in what the broker has sent meanwhile: a close it sent ends the connection here."""
+def _is_usable(connection: Any) -> bool:
+    """Take in what the broker has sent meanwhile; False where that was the connection's end."""
     try:
         while select.select([connection.connection.sock], [], [], 0)[0]:
             connection.drain_events(timeout=0.1)
     except TimeoutError:
-        return  # half a frame; the rest comes with the next read
-    except (OSError, *connection.connection_errors):
-        connection.collapse()
+        return True  # half a frame; the rest comes with the next read
+    except (OSError, ValueError, *connection.connection_errors):
+        return False
+    return True
