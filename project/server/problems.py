@@ -77,8 +77,15 @@ def _answer_unforeseen(error: Exception) -> Response:
 
 
 def _problem(status: HTTPStatus, detail: str, **more: Any) -> Response:
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
     if _is_for_person():
-        page = render_template("message.html", title=status.phrase, text=detail)
+        page = render_template(
+            "message.html",
+            title=status.phrase,
+            text=detail,
+            status=status.value,
+            request_id=request_id,
+        )
         response = Response(page, status, content_type="text/html; charset=utf-8")
     else:
         document = {
@@ -87,7 +94,7 @@ def _problem(status: HTTPStatus, detail: str, **more: Any) -> Response:
             "status": status.value,
             "detail": detail,
             **more,
-            "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+            "request_id": request_id,
         }
         text = current_app.json.dumps(document)
         response = Response(text, status, content_type="application/problem+json")

@@ -54,7 +54,7 @@ def confirm(token: str) -> tuple[str, int]:
         title, text, status = "This link does not work", "Copy it whole, or sign up again.", 404
     else:
         title, text, status = "Confirmed", f"{signup.email} is confirmed. Thank you!", 200
-    return render_template("message.html", title=title, text=text), status
+    return render_template("message.html", title=title, text=text, status=status), status
 
 
 def _start(equipment: Services, signup: SignUp, file_id: str) -> None:

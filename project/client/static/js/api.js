@@ -1,0 +1,100 @@
+/** Calls to the server. Every failure is a `Problem` with a sentence for people. */
+
+import { observe } from "./clock.js";
+
+const TIMEOUT_MS = 10_000;
+
+/** An answer that is none of what was asked for, or no answer at all (status 0). */
+export class Problem extends Error {
+  constructor({ status = 0, detail, field = null, retryAfter = null }) {
+    super(detail);
+    this.name = "Problem";
+    this.status = status;
+    /** Name of the form field it is about, if any. */
+    this.field = field;
+    /** Seconds after which another try makes sense, if the server said so. */
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** This browser's newest jobs. */
+export async function listJobs(limit) {
+  return (await request(`/api/v1/jobs?limit=${limit}`)).jobs;
+}
+
+/** This browser's sign-ups. */
+export async function listSignups() {
+  return (await request("/api/v1/signups")).signups;
+}
+
+/** One job. */
+export function getJob(id) {
+  return request(`/api/v1/jobs/${encodeURIComponent(id)}`);
+}
+
+/** Start the tutorial's job; resolves to its id once the broker has it. */
+export async function startTask(type) {
+  const answer = await request("/tasks", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ type }),
+  });
+  return answer.task_id;
+}
+
+/** Send the form. `onProgress` gets the share that is sent, 0 to 1, which `fetch` could not tell. */
+export function signUp(form, onProgress) {
+  return new Promise((resolve, reject) => {
+    const call = new XMLHttpRequest();
+    call.open("POST", "/api/v1/signups");
+    call.setRequestHeader("Accept", "application/json");
+    call.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) onProgress(event.loaded / event.total);
+    });
+    call.addEventListener("error", () => reject(unanswered()));
+    call.addEventListener("load", () => {
+      observe(Date.parse(call.getResponseHeader("Date")));
+      const body = parse(call.responseText);
+      if (call.status < 300 && body) resolve(body);
+      else reject(describe(call.status, body, call.getResponseHeader("Retry-After")));
+    });
+    call.send(form);
+  });
+}
+
+async function request(path, options = {}) {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  let answer, text;
+  try {
+    const headers = { Accept: "application/json", ...options.headers };
+    answer = await fetch(path, { ...options, headers, signal, cache: "no-store" });
+    text = await answer.text();
+  } catch {
+    throw unanswered();
+  }
+  observe(Date.parse(answer.headers.get("Date")));
+  const body = parse(text);
+  if (answer.ok && body) return body;
+  throw describe(answer.status, body, answer.headers.get("Retry-After"));
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // a proxy's page, say
+  }
+}
+
+function unanswered() {
+  return new Problem({ detail: "The server does not answer." });
+}
+
+function describe(status, body, retryAfter) {
+  return new Problem({
+    status,
+    detail: body?.detail ?? `The server answered ${status}, which this page does not understand.`,
+    field: body?.field ?? null,
+    retryAfter: retryAfter === null ? null : Number.parseInt(retryAfter, 10) || null,
+  });
+}

@@ -1,0 +1,49 @@
+/** Numbers and times as people read them. Pure. */
+
+/** A duration: "42 ms", "3.2 s", "48 s", "1 min 05 s", "2 h 03 min". */
+export function formatDuration(milliseconds) {
+  const rounded = Math.max(0, milliseconds);
+  if (rounded < 99.5) return `${Math.round(rounded)} ms`;
+  if (rounded < 9950) return `${(rounded / 1000).toFixed(1)} s`;
+  return formatSeconds(Math.round(rounded / 1000));
+}
+
+/** A duration that is still growing, in whole seconds. */
+export function formatElapsed(milliseconds) {
+  return formatSeconds(Math.floor(Math.max(0, milliseconds) / 1000));
+}
+
+function formatSeconds(seconds) {
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${twoDigits(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
+}
+
+function twoDigits(number) {
+  return String(number).padStart(2, "0");
+}
+
+/** A file's size: "812 B", "61 KiB", "9.8 MiB". */
+export function formatBytes(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KiB`;
+  return `${Number((bytes / 1024 / 1024).toFixed(1))} MiB`;
+}
+
+/** The time of day in this browser's own manner; with the date where it is not today's. */
+export function formatMoment(text) {
+  const moment = new Date(text);
+  const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const isToday = moment.toDateString() === new Date().toDateString();
+  return isToday ? time : `${moment.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
+}
+
+/** A job's result as short text. */
+export function formatResult(result) {
+  if (result === null || result === undefined) return "";
+  if (typeof result !== "object" || Array.isArray(result)) return JSON.stringify(result);
+  return Object.entries(result)
+    .map(([key, value]) => `${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(", ");
+}

@@ -1,0 +1,107 @@
+/** The cell that says how far a job is, and in the end what came of it. */
+
+import { create, setAttribute, setText } from "./dom.js";
+import { formatResult } from "./format.js";
+
+const FILES = "/api/v1/files/";
+
+/** A view of one job's progress, then its result or its error: `{element, update(job)}`. */
+export function createOutcome() {
+  const element = create("div", { class: "outcome" });
+  let shown = null;
+
+  function update(job) {
+    const kind = kindOf(job);
+    if (shown?.kind !== kind) {
+      shown = { kind, ...VIEWS[kind]() };
+      element.replaceChildren(...shown.children);
+    }
+    shown.update(job);
+  }
+
+  return { element, update };
+}
+
+function kindOf(job) {
+  if (job.status === "running") return "progress";
+  if (job.status === "succeeded") return findThumbnails(job) ? "thumbnails" : "result";
+  if (job.error) return "error";
+  return "sentence";
+}
+
+const VIEWS = { progress: viewProgress, thumbnails: viewThumbnails, result: viewResult,
+  error: viewError, sentence: viewSentence };
+
+function viewProgress() {
+  const bar = create("progress", { class: "bar" });
+  const step = create("p", { class: "outcome__step" });
+  function update(job) {
+    const { done, total, step: name } = job.progress ?? {};
+    const isKnown = total > 0;
+    setAttribute(bar, "max", isKnown ? total : null);
+    setAttribute(bar, "value", isKnown ? done : null); // without a value the bar is indeterminate
+    setAttribute(bar, "aria-label", `Progress of ${job.title}`);
+    const share = isKnown ? `${Math.round((100 * done) / total)} %` : "";
+    setText(step, [name || "Working", share].filter(Boolean).join(" · "));
+  }
+  return { children: [bar, step], update };
+}
+
+function viewThumbnails() {
+  const line = create("p", { class: "outcome__result" });
+  let last = null;
+  function update(job) {
+    if (last === job.result) return;
+    last = job.result;
+    line.replaceChildren("Thumbnails ", ...findThumbnails(job).flatMap(linkThumbnail));
+  }
+  return { children: [line], update };
+}
+
+function linkThumbnail({ url, width, height }, index) {
+  const link = create("a", { href: url }, `${width} × ${height}`);
+  return index ? [", ", link] : [link];
+}
+
+function viewResult() {
+  const text = create("code", { class: "outcome__value" });
+  const line = create("p", { class: "outcome__result outcome__result--short" }, "Result ", text);
+  function update(job) {
+    const value = formatResult(job.result);
+    setText(text, value || "none");
+    setAttribute(line, "title", value || null);
+  }
+  return { children: [line], update };
+}
+
+function viewError() {
+  const message = create("p", { class: "outcome__error" });
+  const type = create("p", { class: "outcome__step" });
+  function update(job) {
+    setText(message, job.error.message || "No reason was given.");
+    setText(type, job.status === "retrying" ? "Another attempt follows." : job.error.type);
+  }
+  return { children: [message, type], update };
+}
+
+function viewSentence() {
+  const line = create("p", { class: "outcome__step" });
+  const sentences = {
+    accepted: () => "On its way to the broker",
+    queued: (job) => `Waits for a worker of the ${job.lane} lane`,
+    retrying: () => "Another attempt follows",
+    cancelled: () => "Stopped before it ended",
+    dead: () => "Given up after too many deliveries",
+  };
+  function update(job) {
+    setText(line, sentences[job.status]?.(job) ?? "");
+  }
+  return { children: [line], update };
+}
+
+/** The thumbnails that a job made, smallest first; null where its result is something else. */
+export function findThumbnails(job) {
+  const found = job?.status === "succeeded" ? job.result?.thumbnails : null;
+  if (!Array.isArray(found) || found.length === 0) return null;
+  return found.every(({ url }) => typeof url === "string" && url.startsWith(FILES)) ? found : null;
+}

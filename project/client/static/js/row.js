@@ -1,0 +1,103 @@
+/** One row of the table of jobs: made once, then updated in place. */
+
+import { now } from "./clock.js";
+import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
+import { formatDuration, formatElapsed, formatMoment } from "./format.js";
+import { createOutcome } from "./outcome.js";
+import { describeStatus, isFinal } from "./status.js";
+
+/** A wait shorter than this says nothing, and is not shown. */
+const WORTH_TELLING_MS = 1000;
+
+/** A view of one job: `{element, update(job), tick()}`. */
+export function createRow(first) {
+  const status = createStatus();
+  const attempt = create("span", { class: "note-small" });
+  const outcome = createOutcome();
+  const time = create("span", { class: "job__time" });
+  const wait = create("span", { class: "note-small" });
+  const worker = create("span", { class: "job__worker" });
+  const element = create(
+    "tr",
+    { role: "row", id: `job-${first.id}` },
+    create("th", { role: "rowheader", scope: "row", class: "job__head" },
+      create("span", { class: "job__title" }, first.title), createMeta(first)),
+    cell("Status", "job__status", status.element, attempt),
+    cell("Progress and result", "job__outcome", outcome.element),
+    cell("Time", "job__times", time, wait),
+    cell("Lane", "job__lane", first.lane),
+    cell("Worker", "job__workers", worker),
+  );
+  let job = null;
+
+  function update(next) {
+    if (job === next) return;
+    job = next;
+    setAttribute(element, "data-status", job.status);
+    status.update(job);
+    setText(attempt, job.attempt > 1 ? `Attempt ${job.attempt}` : "");
+    outcome.update(job);
+    setText(worker, job.worker ?? "–");
+    setAttribute(worker, "title", job.worker); // a long name is cut on a phone
+    tick();
+  }
+
+  /** Carry the time on; cheap to call often. */
+  function tick() {
+    const times = describeTimes(job, now());
+    setText(time, times.main);
+    setText(wait, times.more);
+  }
+
+  return { element, update, tick };
+}
+
+/** A status as sign, word and colour: `{element, update(job)}`. */
+export function createStatus() {
+  const icon = createIcon("accepted");
+  const word = create("span");
+  const element = create("span", { class: "status" }, icon, word);
+  function update(job) {
+    const described = describeStatus(job);
+    setAttribute(element, "data-tone", described.tone);
+    setAttribute(element, "data-status", job.status);
+    setIcon(icon, described.icon);
+    setText(word, described.word);
+  }
+  return { element, update };
+}
+
+/** How long it runs or ran, and how long it waited: `{main, more}`. Pure. */
+export function describeTimes(job, moment) {
+  const submitted = Date.parse(job.submitted_at);
+  const started = job.started_at && Date.parse(job.started_at);
+  const finished = job.finished_at && Date.parse(job.finished_at);
+  if (!started) {
+    if (isFinal(job)) return { main: "–", more: "" };
+    return { main: formatElapsed(moment - submitted), more: "waiting" };
+  }
+  const main = isFinal(job)
+    ? formatDuration((finished ?? started) - started)
+    : formatElapsed(moment - started);
+  return { main, more: describeWait(job, submitted, started, finished ?? moment) };
+}
+
+function describeWait(job, submitted, started, end) {
+  // A new attempt starts the clock again, so the time before it was no mere waiting.
+  if (job.attempt > 1) return isFinal(job) ? `${formatElapsed(end - submitted)} in all` : "";
+  const waited = started - submitted;
+  return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
+}
+
+function createMeta(job) {
+  const link = create("a", { href: `/api/v1/jobs/${job.id}`, title: `Job ${job.id} as JSON` },
+    job.id.slice(0, 8));
+  return create("span", { class: "job__meta" },
+    create("time", { datetime: job.submitted_at, title: new Date(job.submitted_at).toLocaleString() },
+      formatMoment(job.submitted_at)), " · ", link);
+}
+
+/** A cell; its label is shown where the table is laid out as cards. */
+function cell(label, name, ...children) {
+  return create("td", { role: "cell", class: name, "data-label": label }, ...children);
+}

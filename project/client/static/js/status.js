@@ -1,0 +1,39 @@
+/** The statuses of a job in words, with the tone (colour) and the sign that go with each. */
+
+const STATUSES = {
+  accepted: { word: "Accepted", tone: "wait" },
+  queued: { word: "Queued", tone: "wait" },
+  running: { word: "Running", tone: "run" },
+  retrying: { word: "Retrying", tone: "retry" },
+  succeeded: { word: "Succeeded", tone: "good", isFinal: true },
+  failed: { word: "Failed", tone: "bad", isFinal: true },
+  cancelled: { word: "Cancelled", tone: "wait", isFinal: true },
+  dead: { word: "Dead", tone: "bad", isFinal: true },
+};
+
+/** `{word, tone, icon}`; a status this page does not know yet is shown as it is. */
+export function describeStatus(job) {
+  const known = STATUSES[job.status];
+  if (!known) return { word: job.status, tone: "wait", icon: "notice" };
+  return { word: known.word, tone: known.tone, icon: job.status };
+}
+
+/** Whether the job has ended. */
+export function isFinal(job) {
+  return Boolean(STATUSES[job.status]?.isFinal);
+}
+
+/** "1 running, 2 waiting, 5 ended", without what there is none of. */
+export function summarize(jobs) {
+  const counts = { running: 0, waiting: 0, ended: 0 };
+  for (const job of jobs) counts[groupOf(job)] += 1;
+  return Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([group, count]) => `${count} ${group}`)
+    .join(", ");
+}
+
+function groupOf(job) {
+  if (isFinal(job)) return "ended";
+  return job.status === "running" ? "running" : "waiting";
+}

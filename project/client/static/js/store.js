@@ -1,0 +1,53 @@
+/** What is known of this browser's jobs and sign-ups. Old news never replaces newer. */
+
+import { observe } from "./clock.js";
+import { isFinal } from "./status.js";
+
+/** As many as the server remembers for one browser. */
+const KEPT_JOBS = 200;
+
+/** A store; `onChange(job, previous)` is called with each change, for a sign-up without arguments. */
+export function createStore(onChange) {
+  const jobs = new Map();
+  const signups = new Map();
+
+  /** Take a job as the server described it; false where that is nothing new. */
+  function putJob(job) {
+    const previous = jobs.get(job.id);
+    if (previous && previous.version >= job.version) return false;
+    for (const time of [job.submitted_at, job.started_at, job.finished_at]) {
+      if (time) observe(Date.parse(time));
+    }
+    jobs.set(job.id, job);
+    for (const { id } of newest(jobs, "submitted_at").slice(KEPT_JOBS)) jobs.delete(id);
+    onChange(job, previous);
+    return true;
+  }
+
+  /** Take a sign-up; false where that is nothing new. A confirmed one stays confirmed. */
+  function putSignup(signup) {
+    const previous = signups.get(signup.id);
+    if (previous && (previous.confirmed_at || !signup.confirmed_at)) return false;
+    signups.set(signup.id, signup);
+    onChange();
+    return true;
+  }
+
+  return {
+    putJob,
+    putSignup,
+    getJob: (id) => jobs.get(id),
+    /** Newest first. */
+    listJobs: () => newest(jobs, "submitted_at"),
+    /** Newest first. */
+    listSignups: () => newest(signups, "created_at"),
+    isEmpty: () => jobs.size + signups.size === 0,
+    /** Whether news is to be expected. */
+    isWaiting: () => [...jobs.values()].some((job) => !isFinal(job)),
+  };
+}
+
+/** The server's times are UTC texts of one length, so their order is the order of time. */
+function newest(items, field) {
+  return [...items.values()].sort((a, b) => (a[field] < b[field] ? 1 : a[field] > b[field] ? -1 : 0));
+}
