@@ -25,7 +25,9 @@ class Trace:
     def start(cls, traceparent: str | None = None, request_id: str | None = None) -> Self:
         """A new span: of the caller's trace where it sent a valid one, else of a new trace."""
         match = _TRACEPARENT.fullmatch(traceparent or "")
-        trace_id = match[1] if match and match[1].strip("0") else secrets.token_hex(16)
+        # An id of zeros only makes the header invalid (3.2.2.3 and 3.2.2.4).
+        is_valid = match and match[1].strip("0") and match[2].strip("0")
+        trace_id = match[1] if match and is_valid else secrets.token_hex(16)
         valid = request_id is not None and _REQUEST_ID.fullmatch(request_id)
         return cls(
             trace_id=trace_id,
