@@ -6,6 +6,7 @@ name from a client is ever used.
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -71,11 +72,13 @@ class FileStore:
 
     def sweep(self, older_than_seconds: float) -> int:
         """Remove the files last written longer ago than that; how many they were."""
-        limit = time.time() - older_than_seconds
-        old = [path for path in self.root.glob("??/*") if path.stat().st_mtime < limit]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        limit, removed = time.time() - older_than_seconds, 0
+        for path in self.root.glob("??/*"):
+            with suppress(FileNotFoundError):  # somebody else was faster
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def _create(self, suffix: str) -> tuple[str, Path]:
         file_id = f"{uuid4().hex}{suffix}"
