@@ -1,0 +1,116 @@
+"""The job: its record, and the steps its status allows."""
+
+from datetime import timedelta, timezone
+from itertools import product
+from typing import Any
+
+import pytest
+
+from project.ledger import Job, Progress, Status
+from project.ledger.job import FINAL, SOURCES, JobError, encode_fields, format_time
+from tests.builders import NOON, a_job
+
+LIVE = {Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING}
+
+# Written out on purpose: a change of the table in the code must be a change here too.
+ALLOWED = {
+    (Status.ACCEPTED, Status.QUEUED),
+    (Status.ACCEPTED, Status.RUNNING),
+    (Status.QUEUED, Status.RUNNING),
+    (Status.RUNNING, Status.RUNNING),
+    (Status.RETRYING, Status.RUNNING),
+    (Status.RUNNING, Status.RETRYING),
+    (Status.RUNNING, Status.SUCCEEDED),
+    (Status.RUNNING, Status.FAILED),
+    *product(LIVE, {Status.CANCELLED, Status.DEAD}),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(Status, Status)))
+def test_status_changes_only_along_the_table(before: Status, after: Status) -> None:
+    assert (before in SOURCES[after]) is ((before, after) in ALLOWED)
+
+
+@pytest.mark.parametrize("ended", sorted(FINAL))
+def test_ended_job_cannot_start_again(ended: Status) -> None:
+    assert not any(ended in sources for sources in SOURCES.values())
+
+
+def test_final_statuses_are_those_that_nothing_follows() -> None:
+    left = {before for before, _ in ALLOWED}
+
+    assert {status for status in Status if status.is_final} == set(Status) - left
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_has_an_entry_in_the_table(status: Status) -> None:
+    assert status in SOURCES
+
+
+def test_full_job_survives_the_record() -> None:
+    job = a_job(
+        status=Status.FAILED,
+        parameters={"text": "naïve ☕", "list": [1, {"a": None}]},
+        submitted_at=NOON,
+        owner="o" * 22,
+        trace_id="a" * 32,
+        started_at=NOON + timedelta(seconds=1),
+        finished_at=NOON + timedelta(microseconds=1),
+        worker="short@host",
+        attempt=3,
+        progress=Progress(1.5, 4, "Reading"),
+        error=JobError("ValueError", "no", "Traceback …"),
+        version=9,
+    )
+
+    assert Job.from_record(job.to_record()) == job
+
+
+def test_fresh_job_survives_the_record() -> None:
+    job = a_job()
+
+    assert Job.from_record(job.to_record()) == job
+
+
+@pytest.mark.parametrize("result", [True, False, 0, "", [], {}, {"file": "x"}, [1, 2.5, "é"]])
+def test_every_json_result_survives_the_record(result: Any) -> None:
+    job = a_job(status=Status.SUCCEEDED, result=result)
+
+    assert Job.from_record(job.to_record()).result == result
+
+
+def test_record_leaves_out_what_is_absent() -> None:
+    record = a_job().to_record()
+
+    assert not {"owner", "started_at", "worker", "progress", "result", "error"} & record.keys()
+
+
+def test_record_is_flat_text() -> None:
+    record = a_job(progress=Progress(1, 2), attempt=2).to_record()
+
+    assert all(isinstance(value, str) for value in record.values())
+
+
+def test_unknown_field_of_a_record_is_ignored() -> None:
+    job = a_job()
+
+    assert Job.from_record({**job.to_record(), "added_later": "x"}) == job
+
+
+def test_times_sort_as_text() -> None:
+    moments = [NOON, NOON + timedelta(microseconds=1), NOON.replace(microsecond=0)]
+
+    texts = [format_time(moment) for moment in moments]
+
+    assert sorted(texts) == [format_time(moment) for moment in sorted(moments)]
+    assert {len(text) for text in texts} == {27}
+
+
+def test_time_of_another_zone_is_written_in_utc() -> None:
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+
+    assert format_time(elsewhere) == "2026-05-04T12:00:00.123456Z"
+
+
+def test_empty_text_of_a_plain_field_is_absent_and_of_a_json_field_is_kept() -> None:
+    assert encode_fields({"worker": "", "result": ""}) == {"result": '""'}
