@@ -5,8 +5,12 @@ machine and two of these hold passwords. Flower takes every name here that is on
 """
 
 from project.config import Settings
+from project.observability.pipeline import configure_logging
 
 _settings = Settings()
+
+# Celery's signal that sets up logging is for workers and the scheduler; Flower sends none.
+configure_logging(_settings)
 
 # Flower opens its database as it is; the folder must be there.
 _settings.flower_database.parent.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,8 @@ class Mail:
 class Inbox:
     """The Maildir: mails come in at one end, and are read, newest first, at the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: int = KEPT_MAILS) -> None:
+        self._kept = kept
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._maildir = mailbox.Maildir(folder, create=True)
         self._new = folder / "new"
@@ -54,7 +55,7 @@ class Inbox:
         """Keep a mail; returns its id."""
         envelope = f"{ENVELOPE_HEADER}: {', '.join(recipients)}\r\n".encode()
         key = self._maildir.add(envelope + content)
-        for path in self._newest_first()[KEPT_MAILS:]:
+        for path in self._newest_first()[self._kept :]:
             path.unlink(missing_ok=True)
         return key
 
@@ -64,7 +65,7 @@ class Inbox:
             return None
         return _read(self._new / mail_id)
 
-    def list_mails(self, limit: int = KEPT_MAILS) -> Iterator[Mail]:
+    def list_mails(self, limit: int | None = None) -> Iterator[Mail]:
         """The newest mails, newest first."""
         for path in self._newest_first()[:limit]:
             mail = _read(path)
@@ -116,7 +117,7 @@ def _body(message: EmailMessage, kind: str) -> str:
     if part is None:
         return ""
     try:
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
     except (LookupError, UnicodeError):
         # An encoding nobody knows: show what can be shown.
         payload = part.get_payload(decode=True)

@@ -11,7 +11,7 @@ SHOWN_MAILS = 200
 
 # Mails are strangers' text: nothing in one may run, load or leave, whatever it holds.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'"
 )
 HTML_POLICY = (
@@ -36,7 +36,9 @@ def create_page(inbox: Inbox) -> Flask:
 
     @app.get("/messages/<mail_id>/html")
     def show_html(mail_id: str) -> Response:
-        response = Response(_get(inbox, mail_id).html, mimetype="text/html")
+        # A link opens a page of its own: inside this frame nothing else may load.
+        html = '<base target="_blank">' + _get(inbox, mail_id).html
+        response = Response(html, mimetype="text/html")
         response.headers["Content-Security-Policy"] = HTML_POLICY
         return response
 

@@ -4,10 +4,7 @@ A check returns None when the program is ready, else the reason it is not, in a 
 """
 
 import http.client
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 
 import amqp  # type: ignore[import-untyped]  # py-amqp ships no types
@@ -17,26 +14,27 @@ from deploy.native.endpoints import LOOPBACK, reachable_host, url_port
 from deploy.rabbitmq.definitions import application_login, virtual_host
 from project.broker import QUEUES
 from project.config import Settings
+from project.worker.heartbeat import heartbeat_key
 
-Check = Callable[[Settings], str | None]
+Check = Callable[[Settings, int], str | None]
 
 # A check that hangs is a check that failed; the programs are on this machine.
 ANSWER_SECONDS = 5.0
 
 
-def check_program(name: str, settings: Settings) -> str | None:
-    """Why the program is not ready yet; None if it is."""
+def check_program(name: str, settings: Settings, pid: int) -> str | None:
+    """Why the program, running as process `pid`, is not ready yet; None if it is."""
     try:
-        return CHECKS[name](settings)
+        return CHECKS[name](settings, pid)
     except (OSError, amqp.AMQPError, redis.RedisError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
 
 
-def _check_epmd(settings: Settings) -> str | None:
+def _check_epmd(settings: Settings, _pid: int) -> str | None:
     return _check_listening(settings.rabbitmq_epmd_port)
 
 
-def _check_rabbitmq(settings: Settings) -> str | None:
+def _check_rabbitmq(settings: Settings, _pid: int) -> str | None:
     """The application's user can sign in and sees its queues."""
     login = application_login(settings)
     with amqp.Connection(
@@ -54,47 +52,47 @@ def _check_rabbitmq(settings: Settings) -> str | None:
     return _check_http("localhost", url_port(settings.management_url), "/")
 
 
-def _check_redis(settings: Settings) -> str | None:
-    client = redis.Redis.from_url(
-        settings.redis_url,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-    )
-    with client:
+def _check_redis(settings: Settings, _pid: int) -> str | None:
+    with _connect_redis(settings) as client:
         client.ping()
     return None
 
 
-def _check_mailcatcher(settings: Settings) -> str | None:
+def _check_mailcatcher(settings: Settings, _pid: int) -> str | None:
     return _check_listening(url_port(settings.smtp_url)) or _check_http(
         settings.mailcatcher_host, settings.mailcatcher_port, "/healthz"
     )
 
 
-def _check_web(settings: Settings) -> str | None:
+def _check_web(settings: Settings, _pid: int) -> str | None:
     return _check_http(settings.web_host, settings.web_port, "/readyz")
 
 
-def _check_flower(settings: Settings) -> str | None:
+def _check_flower(settings: Settings, _pid: int) -> str | None:
     return _check_http(settings.flower_host, settings.flower_port, "/healthcheck")
 
 
 def _check_worker(role: str) -> Check:
-    """The worker has written its heartbeat: it is connected to the broker and to Redis."""
+    """This very process has written the worker's sign of life, so it consumes its lane.
 
-    def check(_settings: Settings) -> str | None:
-        done = subprocess.run(
-            [sys.executable, "-m", "project.worker.health"],
-            env={**os.environ, "JOBS_ROLE": role},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        said = (done.stderr or done.stdout).strip().splitlines()
-        return None if done.returncode == 0 else (said or ["it gives no reason"])[-1]
+    The process matters: what an earlier one wrote is still there for some seconds.
+    """
+
+    def check(settings: Settings, pid: int) -> str | None:
+        with _connect_redis(settings) as client:
+            life = client.get(heartbeat_key(role, socket.gethostname()))
+        return None if str(life).split()[-1] == str(pid) else "it has given no sign of life"
 
     return check
+
+
+def _connect_redis(settings: Settings) -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.redis_url,
+        decode_responses=True,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+    )
 
 
 def _check_listening(port: int) -> str | None:

@@ -130,7 +130,7 @@ class Stack:
 
     def _find_reason_to_wait(self, program: Program) -> str | None:
         if program.name in readiness.CHECKS:
-            return readiness.check_program(program.name, self._settings)
+            return readiness.check_program(program.name, self._settings, program.pid)
         return None if program.is_settled() else "it has only just started"
 
     def _failure(self, name: str, problem: str, log_offset: int) -> StartError:
