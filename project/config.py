@@ -151,8 +151,19 @@ class Settings(BaseSettings):
             "smtp_url": ("smtp", "smtps", "smtp+starttls"),
         }
         for name, allowed in schemes.items():
-            parts = urlsplit(getattr(self, name))
-            if parts.scheme not in allowed or not parts.hostname:
+            if not _is_url(getattr(self, name), allowed):
                 starts = " or ".join(f"{scheme}://" for scheme in allowed)
-                raise ValueError(f"JOBS_{name.upper()} must be a URL that starts with {starts}")
+                raise ValueError(
+                    f"JOBS_{name.upper()} must be a URL that starts with {starts} and names a host"
+                )
+        if not self.management_url.endswith("/api/"):
+            raise ValueError("JOBS_MANAGEMENT_URL must end in /api/: Flower asks below it")
         return self
+
+
+def _is_url(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its own message would show the URL, with the password
+        return False

@@ -1,0 +1,152 @@
+"""The settings: one name, type, default and reader each; a wrong one refuses to start."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from project.config import DEVELOPMENT_MARK, Settings
+from tests.builders import SECRETS
+
+TABLE_ROW = re.compile(r"^\| `(JOBS_\w+)` \| (?:`([^`]*)`)? *\| (.+?) \|$", re.MULTILINE)
+
+SECRET_VALUE = "hunter2-hunter2"
+
+
+def shown(default: Any) -> str:
+    """A default as the README writes it."""
+    if isinstance(default, float) and default.is_integer():
+        return str(int(default))
+    return str(default)
+
+
+def error_of(**values: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Settings(**values)
+    return str(caught.value)
+
+
+def test_readme_lists_every_setting_with_its_default_and_meaning(repository: Path) -> None:
+    table = {
+        name: (default, meaning)
+        for name, default, meaning in TABLE_ROW.findall((repository / "README.md").read_text())
+    }
+
+    assert table == {
+        f"JOBS_{name.upper()}": (shown(field.default), field.description)
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def test_secrets_of_the_test_are_all_that_development_has_defaults_for() -> None:
+    marked = {name for name, value in Settings() if DEVELOPMENT_MARK in str(value)}
+
+    assert marked == SECRETS.keys()
+
+
+def test_production_starts_with_secrets_of_its_own() -> None:
+    assert Settings(environment="production", **SECRETS).environment == "production"
+
+
+@pytest.mark.parametrize("forgotten", sorted(SECRETS))
+def test_production_refuses_each_development_default(forgotten: str) -> None:
+    others = {name: value for name, value in SECRETS.items() if name != forgotten}
+
+    error = error_of(environment="production", **others)
+
+    assert f"JOBS_{forgotten.upper()}" in error
+    assert not [name for name in others if f"JOBS_{name.upper()}" in error]
+
+
+def test_production_names_all_that_is_missing_at_once() -> None:
+    error = error_of(environment="production")
+
+    assert all(f"JOBS_{name.upper()}" in error for name in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("broker_url", "redis://127.0.0.1"),
+        ("broker_url", "127.0.0.1:5672"),
+        ("broker_url", "amqp://"),
+        ("broker_url", ""),
+        ("broker_url", "amqp://u:p@host:notaport/jobs"),
+        ("broker_url", "amqp://u:p@host:99999/jobs"),
+        ("broker_url", "amqp://u:p@[::1/jobs"),
+        ("redis_url", "http://127.0.0.1"),
+        ("redis_url", "redis://:p@host:x/0"),
+        ("management_url", "amqp://127.0.0.1/api/"),
+        ("management_url", "http://monitor:p@127.0.0.1:15672"),
+        ("management_url", "http://monitor:p@127.0.0.1:15672/api"),
+        ("public_url", "localhost:5004"),
+        ("public_url", "javascript:alert(1)"),
+        ("smtp_url", "http://127.0.0.1"),
+        ("smtp_url", "smtp://mail:smtp"),
+    ],
+)
+def test_url_that_cannot_work_is_refused_by_its_name(name: str, value: str) -> None:
+    assert f"JOBS_{name.upper()}" in error_of(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("broker_url", "amqps://u:p%40ss@broker.example:5671/%2F"),
+        ("redis_url", "rediss://user:p@[::1]:6380/2"),
+        ("management_url", "https://m:p@broker.example/rabbit/api/"),
+        ("public_url", "https://jobs.example"),
+        ("smtp_url", "smtp+starttls://user:p%3A@mail.example"),
+        ("smtp_url", "smtps://mail.example"),
+    ],
+)
+def test_url_that_can_work_is_taken(name: str, value: str) -> None:
+    assert getattr(Settings(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"secret_key": SECRET_VALUE},
+        {"broker_url": f"amq://jobs:{SECRET_VALUE}@host/jobs"},
+        {"broker_url": f"amqp://jobs:{SECRET_VALUE}@host:port/jobs"},
+        {"broker_url": f"amqp://jobs:{SECRET_VALUE}\u2100@host/jobs"},
+        {"environment": SECRET_VALUE},
+        {"web_port": SECRET_VALUE},
+        {"environment": "production", "admin_password": SECRET_VALUE},
+    ],
+)
+def test_error_never_shows_a_value(values: dict[str, Any]) -> None:
+    assert SECRET_VALUE not in error_of(**values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("web_port", 0),
+        ("web_port", 65536),
+        ("web_workers", 0),
+        ("secret_key", "k" * 31),
+        ("submit_timeout_seconds", 0),
+        ("shutdown_seconds", -1),
+        ("retention_seconds", 59),
+        ("max_upload_bytes", 0),
+        ("log_level", "LOUD"),
+        ("environment", "staging"),
+    ],
+)
+def test_value_out_of_range_is_refused(name: str, value: Any) -> None:
+    assert name in error_of(**{name: value})
+
+
+def test_environment_variable_sets_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBS_WEB_PORT", "8080")
+
+    assert Settings().web_port == 8080
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Settings().web_port = 1  # type: ignore[misc]
