@@ -1,8 +1,9 @@
 """`create_task`: the tutorial's job. It sleeps `type` × 10 seconds and returns true."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from project.jobs.definition import Context, job
 from project.lane import Lane
@@ -12,11 +13,22 @@ LARGEST_TYPE = 360
 """An hour of sleep; more is refused."""
 
 
+def _refuse_truth(value: Any) -> Any:
+    """pydantic takes true for 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("whole_number", "must be a whole number")
+    return value
+
+
 class CreateTaskParameters(BaseModel):
     """How long to sleep."""
 
     # Text digits are taken as well, because the tutorial's page sends its buttons' data attributes.
-    type: Annotated[int, Field(ge=0, le=LARGEST_TYPE, description="Tens of seconds to sleep")]
+    type: Annotated[
+        int,
+        Field(ge=0, le=LARGEST_TYPE, description="Tens of seconds to sleep"),
+        BeforeValidator(_refuse_truth),
+    ]
 
 
 def choose_lane(parameters: CreateTaskParameters) -> Lane:

@@ -17,8 +17,6 @@ def run_task() -> tuple[Response, int]:
     body = read_json_object()
     if "type" not in body:
         raise InvalidInputError('Send a type, as in {"type": 1}.', field="type")
-    if isinstance(body["type"], bool):
-        raise InvalidInputError("type: must be a whole number.", field="type")
     job = services().submitter.submit(
         "create_task", {"type": body["type"]}, trace=current_trace(), owner=read_owner()
     )
