@@ -1,0 +1,167 @@
+"""What a kind is, and `@job`, which checks a definition when its module is imported."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from project.errors import DefinitionError, InvalidInputError, UnknownKindError
+from project.jobs import KINDS, get_kind
+from project.jobs.definition import Context, Kind, job
+from project.lane import Lane
+
+
+class Parameters(BaseModel):
+    """Two parameters."""
+
+    size: int = Field(ge=1)
+    colour: str = "red"
+
+
+def resize(parameters: Parameters, context: Context) -> str:
+    """A job's function."""
+    return f"{parameters.size} {parameters.colour} {context.attempt}"
+
+
+def define(function: Callable[..., Any] = resize, **changes: Any) -> Kind:
+    values: dict[str, Any] = {"title": "Resize", "lane": Lane.SHORT, "time_limit_seconds": 60}
+    return job("picture.resize", **values | changes)(function)
+
+
+def test_kind_runs_its_function() -> None:
+    kind = define()
+
+    assert kind.run(kind.parse({"size": 2}), Context(attempt=3)) == "2 red 3"
+
+
+def test_kind_knows_its_lane() -> None:
+    kind = define(lane=lambda parameters: Lane.LONG if parameters.size > 9 else Lane.SHORT)
+
+    assert kind.lane_for(kind.parse({"size": 9})) is Lane.SHORT
+    assert kind.lane_for(kind.parse({"size": 10})) is Lane.LONG
+    assert define(lane=Lane.LONG).lane_for(Parameters(size=1)) is Lane.LONG
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lane": "short-ish"},
+        {"lane": None},
+        {"time_limit_seconds": 0},
+        {"max_attempts": 0},
+    ],
+)
+def test_impossible_definition_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=r"picture\.resize"):
+        define(**changes)
+
+
+def _without_context(parameters: Parameters) -> None: ...
+
+
+def _with_more(parameters: Parameters, context: Context, more: int) -> None: ...
+
+
+def _untyped(parameters, context):  # type: ignore[no-untyped-def]  # that is the point
+    ...
+
+
+def _of_a_dict(parameters: dict[str, Any], context: Context) -> None: ...
+
+
+class _Unspeakable(BaseModel):
+    model_config = {"arbitrary_types_allowed": True}
+    thing: Exception
+
+
+def _without_json_form(parameters: _Unspeakable, context: Context) -> None: ...
+
+
+@pytest.mark.parametrize("function", [_without_context, _with_more, _untyped, _of_a_dict])
+def test_function_must_take_a_model_and_a_context(function: Callable[..., Any]) -> None:
+    with pytest.raises(DefinitionError, match=r"picture\.resize"):
+        define(function)
+
+
+def test_parameters_must_have_a_json_form() -> None:
+    with pytest.raises(Exception, match="JsonSchema"):
+        define(_without_json_form)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [((2, "blue"), {}), ((2,), {"colour": "blue"}), ((), {"size": 2, "colour": "blue"})],
+)
+def test_call_binds_by_position_and_by_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    assert define().bind(args, kwargs) == Parameters(size=2, colour="blue")
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((1, "blue", 3), {}), ((), {}), (("x",), {}), ((0,), {})]
+)
+def test_call_that_does_not_fit_is_refused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        define().bind(args, kwargs)
+
+
+def test_refusal_names_the_parameter_and_what_is_wrong() -> None:
+    with pytest.raises(InvalidInputError, match=r"size: .*greater than or equal to 1") as caught:
+        define().parse({"size": 0})
+
+    assert caught.value.field == "size"
+
+
+@pytest.mark.parametrize("values", [None, [], "size", 7])
+def test_parameters_that_are_no_object_are_refused(values: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        define().parse(values)
+
+
+def test_retries_wait_twice_as_long_each_time_and_ten_minutes_at_most() -> None:
+    kind = define(retry_delay_seconds=5)
+
+    assert [kind.retry_delay(attempt) for attempt in range(1, 10)] == [
+        *[5, 10, 20, 40, 80, 160, 320],
+        *[600, 600],
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.5, 1.4, 2.5])
+def test_retry_delay_is_whole_seconds_and_at_least_one(seconds: float) -> None:
+    """Delayed delivery on quorum queues refuses parts of a second."""
+    delay = define(retry_delay_seconds=seconds).retry_delay(1)
+
+    assert isinstance(delay, int)
+    assert delay >= 1
+
+
+def test_late_attempt_has_a_delay_too() -> None:
+    assert define().retry_delay(5000) == 600
+
+
+def test_context_without_equipment_says_what_is_missing() -> None:
+    context = Context()
+
+    with pytest.raises(DefinitionError, match="no files"):
+        context.files.path("x")
+    with pytest.raises(DefinitionError, match="no mail server"):
+        context.send_mail(None)  # type: ignore[arg-type]
+    context.report_progress(1, 2, "nobody watches")
+
+
+def test_unknown_kind_is_refused_with_the_kinds_there_are() -> None:
+    with pytest.raises(UnknownKindError, match=r"'nope'.*create_task") as caught:
+        get_kind("nope")
+
+    assert "files.sweep" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_kind_is_found_by_its_name(name: str) -> None:
+    assert get_kind(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_kind_tells_its_parameters_as_json_schema(name: str) -> None:
+    assert get_kind(name).parameters_model.model_json_schema()["type"] == "object"
