@@ -4,6 +4,9 @@ RabbitMQ itself declares the topology, from a definitions file that `deploy/rabb
 makes from this module; so the application's user needs no right to create or delete a queue.
 """
 
+import socket
+from typing import Any
+
 from kombu import Exchange, Queue
 
 from project.lane import Lane
@@ -41,6 +44,12 @@ def lane_queue(lane: Lane) -> Queue:
         },
         no_declare=True,
     )
+
+
+def transport_options(role: str) -> dict[str, Any]:
+    """Options of every connection: publishing is confirmed, and the console shows whose it is."""
+    name = f"{role} on {socket.gethostname()}"
+    return {"confirm_publish": True, "client_properties": {"connection_name": name}}
 
 
 LANE_QUEUES = tuple(lane_queue(lane) for lane in Lane)

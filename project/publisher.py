@@ -16,7 +16,7 @@ import orjson
 from kombu import Connection, Producer
 from kombu.exceptions import KombuError, LimitExceeded
 
-from project.broker import JOBS_EXCHANGE
+from project.broker import JOBS_EXCHANGE, transport_options
 from project.errors import UnavailableError
 from project.lane import Lane
 from project.ledger import Job
@@ -32,11 +32,11 @@ _ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
 class Publisher:
     """A pool of confirming connections. Opens none before the first message (gunicorn forks)."""
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, role: str) -> None:
         self._pool = Connection(
             broker_url,
             connect_timeout=1,
-            transport_options={"confirm_publish": True, "read_timeout": 2, "write_timeout": 2},
+            transport_options={**transport_options(role), "read_timeout": 2, "write_timeout": 2},
         ).Pool(POOL_SIZE)
         self._errors = (
             *self._pool.connection.connection_errors,

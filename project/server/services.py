@@ -34,7 +34,7 @@ def build_services(settings: Settings) -> Services:
     """All services; no connection is opened yet."""
     redis = connect_impatient(settings.redis_url)
     ledger = Ledger(redis, settings.retention_seconds)
-    publisher = Publisher(settings.broker_url)
+    publisher = Publisher(settings.broker_url, settings.role)
     return Services(
         settings=settings,
         redis=redis,

@@ -1,12 +1,14 @@
 """The Celery app: its settings, each with its reason, and one task per kind."""
 
+from functools import partial
 from typing import Any
 
 import structlog
 from celery import Celery, signals
 from celery.schedules import crontab
+from kombu import Consumer
 
-from project.broker import JOBS_EXCHANGE, LANE_QUEUES
+from project.broker import JOBS_EXCHANGE, LANE_QUEUES, transport_options
 from project.config import Settings
 from project.errors import InvalidInputError
 from project.files import FileStore
@@ -40,6 +42,8 @@ def create_celery(settings: Settings) -> JobsCelery:
         mail=MailServer(settings.smtp_url, settings.mail_from),
         retention_seconds=settings.retention_seconds,
     )
+    # The console lists consumers by their tag: Celery's would be `None2`.
+    app.amqp.Consumer = partial(Consumer, tag_prefix=f"{settings.role} ")
     for kind in KINDS.values():
         _register(app, kind)
     _connect_signals(settings)
@@ -60,7 +64,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_default_routing_key": Lane.SHORT.value,
         "task_routes": (route,),
         # Loss is no option: confirmed publishing, late acks, redelivery when a worker dies.
-        "broker_transport_options": {"confirm_publish": True},
+        "broker_transport_options": transport_options(settings.role),
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         # A worker that has lost its connection cannot ack: its long jobs would run twice.
