@@ -58,4 +58,6 @@ def _read_header(stream: IO[bytes]) -> tuple[str, int, int]:
         raise refusal from error
     if picture.format is None or 0 in picture.size:
         raise refusal
-    return picture.format, picture.width, picture.height
+    # A phone's JPEG with a depth map or a second size behind the photograph, which comes first.
+    name = "JPEG" if picture.format == "MPO" else picture.format
+    return name, picture.width, picture.height
