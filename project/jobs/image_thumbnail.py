@@ -31,7 +31,7 @@ def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[s
     thumbnails = []
     for number, size in enumerate(SIZES, start=1):
         context.report_progress(number, len(SIZES) + 1, f"Resizing to {size} pixels")
-        thumbnail = ImageOps.contain(picture, (size, size), Image.Resampling.LANCZOS)
+        thumbnail = _fit(picture, size)
         file_id = context.files.write(_encode(thumbnail), ".webp")
         thumbnails.append({"width": thumbnail.width, "height": thumbnail.height, "file": file_id})
     return {"thumbnails": thumbnails}
@@ -43,9 +43,18 @@ def _read(path: Any) -> Image.Image:
         with Image.open(path) as picture:
             picture.draft("RGB", (2 * SIZES[-1], 2 * SIZES[-1]))  # JPEG: decode no more than needed
             upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
+                upright = upright.point(lambda value: value * (1 / 256)).convert("L")
             return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PermanentError("The picture is damaged: it could not be read to its end.") from error
+
+
+def _fit(picture: Image.Image, size: int) -> Image.Image:
+    """The picture with `size` as its longest side, and at least a pixel as its other one."""
+    scale = size / max(picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _encode(thumbnail: Image.Image) -> bytes:
