@@ -21,15 +21,19 @@ class MailServer:
 
     def send(self, message: EmailMessage) -> None:
         """Hand one message over; TemporaryError where trying again may help."""
+        del message["From"]  # a message that is sent once more has it already
         message["From"] = self.sender
+        # The refusals are not chained to their causes: those name the person, and go to the logs.
         try:
             with self._connect() as server:
                 server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
-            raise _as_error(min(codes), "refused the recipient") from error
+            raise _as_error(min(codes), "refused the recipient") from None
         except smtplib.SMTPResponseException as error:
-            raise _as_error(error.smtp_code, "refused the message") from error
+            raise _as_error(error.smtp_code, "refused the message") from None
+        except smtplib.SMTPNotSupportedError as error:
+            raise PermanentError(f"The mail server cannot do what is needed: {error}") from None
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryError("The mail server does not answer.") from error
 

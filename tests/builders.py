@@ -1,6 +1,7 @@
 """Values for tests: each builder fills in what the test at hand does not care about."""
 
 import io
+import socket
 import struct
 import zlib
 from datetime import UTC, datetime
@@ -89,3 +90,11 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
     """One chunk of a PNG file."""
     checksum = zlib.crc32(name + content)
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+def an_unused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

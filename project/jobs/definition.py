@@ -85,7 +85,9 @@ class Kind:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             name = ".".join(str(part) for part in first["loc"]) or "parameters"
-            raise InvalidInputError(f"{name}: {first['msg']}.", field=name) from error
+            # Not chained: pydantic's error repeats the values, and a job's errors go to the logs.
+            sentence = first["msg"].rstrip(".")
+            raise InvalidInputError(f"{name}: {sentence}.", field=name) from None
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> BaseModel:
         """Parameters from a call: positional ones in the order of the model's fields."""
