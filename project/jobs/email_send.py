@@ -9,12 +9,15 @@ from pydantic import BaseModel, EmailStr, Field
 from project.jobs.definition import Context, job
 from project.lane import Lane
 
+# A header may hold no control character and no line break, those that only Unicode knows included.
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
 
 class EmailParameters(BaseModel):
-    """The mail. No header may hold a line break."""
+    """The mail."""
 
     recipient: EmailStr
-    subject: str = Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")
+    subject: str = Field(min_length=1, max_length=200, pattern=_ONE_LINE)
     text: str = Field(min_length=1, max_length=50_000)
     html: str = Field("", max_length=200_000)
 
