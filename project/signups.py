@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
-from redis import Redis
+from redis import Redis, RedisError
 
 from project.errors import LinkExpiredError, LinkInvalidError, NotFoundError
 from project.ledger.job import format_time
@@ -24,6 +25,8 @@ if redis.call('HSETNX', KEYS[1], 'confirmed_at', ARGV[1]) == 1 then
 end
 return 1
 """
+_log = structlog.get_logger()
+
 OWNER_LIMIT = 50
 """Newest sign-ups that are remembered per owner."""
 
@@ -78,6 +81,16 @@ class SignUps:
             pipeline.zremrangebyrank(owned, 0, -OWNER_LIMIT - 1)
             pipeline.expire(owned, self._retention_seconds)
         pipeline.execute()
+
+    def announce(self, signup: SignUp) -> None:
+        """Tell its owner's open pages of a new sign-up, once its jobs are accepted."""
+        if not signup.owner:
+            return
+        try:
+            self._redis.publish(_owner_key(signup.owner), signup.id)
+        except RedisError as error:
+            # It is accepted all the same: a page that missed it reads it with its next request.
+            _log.warning("signup_not_announced", signup_id=signup.id, reason=str(error))
 
     def remove(self, signup: SignUp) -> None:
         """Forget a sign-up whose jobs could not be handed over."""

@@ -26,6 +26,7 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
     except JobsError:
         equipment.files.delete(file_id)
         raise
+    equipment.signups.announce(signup)
     location = url_for("signups.get_signup", signup_id=signup.id)
     return jsonify(present_signup(signup)), 202, {"Location": location}
 
