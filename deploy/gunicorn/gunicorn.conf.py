@@ -13,14 +13,17 @@ settings = Settings()
 
 bind = f"{settings.web_host}:{settings.web_port}"
 workers = settings.web_workers
-# Measured on two cores, 1,000 open event streams on two workers: gevent answers all of them within a
-# second and submits at p50 10 ms beside them, with 36 MiB more memory. gthread holds one thread a
-# stream: 2 x 4 threads answered 8 streams, 2 x 64 answered 128, 2 x 600 all of them at p50 16 ms.
+# Measured on two cores, two workers, 1,000 open event streams: gevent answers all of them within a
+# second and submits at p50 10 ms beside them, with 36 MiB more memory. gthread holds a thread a
+# stream: 2 x 4 threads answered 8 streams, 2 x 64 answered 128, 2 x 600 all, at p50 16 ms.
 worker_class = "gevent"
 worker_connections = 2000
 # A stopping worker lets requests end; a submit takes about two seconds at the most.
 graceful_timeout = 5
-keepalive = 5
+# A stopping worker waits for idle connections as long as this, seconds.
+keepalive = 2
+# gunicorn's own control socket lies in the home folder, where two stacks would share it.
+control_socket_disable = True
 max_requests = 0
 accesslog = None  # the application writes one outcome line per request
 proc_name = "jobs-web"

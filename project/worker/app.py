@@ -98,6 +98,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "beat_schedule": SCHEDULE,
         "redbeat_redis_url": settings.redis_url,
         "redbeat_key_prefix": "redbeat:",
+        # Without this, the broker's options are taken for Redis's, with a warning.
+        "redbeat_redis_options": {"socket_keepalive": True, "socket_connect_timeout": 2},
         # A scheduler that dies is replaced within this many seconds.
         "redbeat_lock_timeout": 30,
         "beat_max_loop_interval": 10,

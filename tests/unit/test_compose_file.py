@@ -1,6 +1,7 @@
 """What docker-compose.yml shares with the code and with .env.example, read without an engine."""
 
 import re
+from pathlib import Path
 
 from celery import Celery
 from redbeat.schedulers import RedBeatConfig
@@ -9,8 +10,8 @@ from deploy.compose.scheduler_health import LOCK_KEY
 from project.config import DEVELOPMENT_MARK, Settings
 from project.lane import Lane
 from project.worker.app import celery_settings
-from tests.deploy.stack import ROOT
 
+ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
