@@ -154,7 +154,7 @@ class Listener:
         with self._lock:
             self._pubsub = pubsub
             for channel in self._inboxes:
-                self._confirmed[channel] = threading.Event()
+                self._confirmed[channel].clear()  # the same one: a listener may wait for it
                 pubsub.subscribe(channel)
             inboxes = {inbox for group in self._inboxes.values() for inbox in group}
         for inbox in inboxes:
