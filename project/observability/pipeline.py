@@ -5,6 +5,7 @@ development, people at the terminal get a readable copy on stderr.
 """
 
 import itertools
+import json
 import logging
 import os
 import secrets
@@ -35,6 +36,9 @@ _QUIET = {
     "mail.log": logging.WARNING,  # aiosmtpd writes the whole conversation, addresses included
     "werkzeug": logging.WARNING,
 }
+
+# Says what is wrong with a message in the first line, and quotes all of the message below it.
+_FIRST_LINES = {"celery.worker.consumer.consumer"}
 
 
 def configure_logging(settings: Settings) -> None:
@@ -106,10 +110,19 @@ class _Writer:
                 "process_id": os.getpid(),
             }
         )
-        self._file.write(orjson.dumps(document, default=repr, option=orjson.OPT_APPEND_NEWLINE))
+        self._file.write(_encode(document))
         if self._console is not None:
             shown = {key: value for key, value in event.items() if key not in _NOT_SHOWN}
             print(self._console(None, "", shown), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    """The document as one line of JSON."""
+    try:
+        return orjson.dumps(document, default=repr, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # half a surrogate pair, an integer beyond 64 bits: no line may be lost
+        text = json.dumps(document, default=repr, skipkeys=True, ensure_ascii=False)
+        return f"{text}\n".encode(errors="replace")
 
 
 _NOT_SHOWN = {"span_id", "request_id", "error_stack_trace"}
@@ -123,17 +136,24 @@ class _Bridge(logging.Handler):
         self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._writer.write(self._describe(record))
+        except Exception:  # noqa: BLE001 - logging's own rule: a record never hurts who logs
+            self.handleError(record)
+
+    def _describe(self, record: logging.LogRecord) -> _Event:
+        message = record.getMessage()
         event: _Event = {
             **structlog.contextvars.get_contextvars(),
             "event": "log",
-            "message": record.getMessage(),
+            "message": message.partition("\n")[0] if record.name in _FIRST_LINES else message,
             "level": record.levelname.lower(),
             "logger": record.name,
             "timestamp": _format(datetime.fromtimestamp(record.created, UTC)),
         }
         if record.exc_info and record.exc_info[1]:
             event.update(describe_error(record.exc_info[1]))
-        self._writer.write(event)
+        return event
 
 
 def describe_error(error: BaseException) -> dict[str, str]:

@@ -1,0 +1,285 @@
+"""The log pipeline: every line JSON, every line whole, and never the reason of a failure."""
+
+import json
+import logging
+import multiprocessing
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from project.observability.pipeline import configure_logging
+from tests.builders import SECRETS, settings_in
+
+SECRET = "ada@example.org"
+
+
+@pytest.fixture(autouse=True)
+def _untouched_logging() -> Iterator[None]:
+    """Give back what `configure_logging` sets for a whole process."""
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
+    handlers, level = root.handlers[:], root.level
+    levels = {
+        name: logger.level
+        for name, logger in root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger)
+    }
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, logger in root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            logger.setLevel(levels.get(name, logging.NOTSET))
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+class LogBook:
+    """A configured pipeline, and the lines that it wrote."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self._folder = folder / "logs"
+        configure_logging(settings_in(folder, role="web", **settings))
+
+    def lines(self) -> list[dict[str, Any]]:
+        (path,) = self._folder.iterdir()
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    def line(self) -> dict[str, Any]:
+        (line,) = self.lines()
+        return line
+
+    def text(self) -> str:
+        (path,) = self._folder.iterdir()
+        return path.read_text()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> LogBook:
+    return LogBook(tmp_path)
+
+
+def test_event_becomes_a_line_of_ecs(book: LogBook) -> None:
+    structlog.get_logger().info("job_started", job_id="j1", lane="short")
+
+    line = book.line()
+    assert line["@timestamp"].endswith("Z")
+    assert line["log.level"] == "info"
+    assert line["message"] == line["event"]["action"] == "job_started"
+    assert line["ecs.version"]
+    assert line["service"] == {
+        "name": "jobs",
+        "version": "0.1.0",
+        "environment": "development",
+        "node": {"role": "web"},
+    }
+    assert line["celery"] == {"task": {"id": "j1"}, "queue": "short"}
+    assert line["process"]["pid"]
+    assert line["host"]["name"]
+    assert line["event"]["dataset"] == "jobs.web"
+
+
+def test_bound_ids_are_on_every_line(book: LogBook) -> None:
+    structlog.contextvars.bind_contextvars(trace_id="t" * 32, job_id="j1")
+
+    structlog.get_logger().info("job_started")
+    logging.getLogger("elsewhere").info("a foreign record")
+
+    assert {line["trace"]["id"] for line in book.lines()} == {"t" * 32}
+    assert {line["celery"]["task"]["id"] for line in book.lines()} == {"j1"}
+
+
+def test_foreign_record_becomes_a_line_too(book: LogBook) -> None:
+    logging.getLogger("gunicorn.error").warning("Booting worker with pid: %s", 7)
+
+    line = book.line()
+    assert line["message"] == "Booting worker with pid: 7"
+    assert line["log.level"] == "warning"
+    assert line["log"]["logger"] == "gunicorn.error"
+
+
+def test_foreign_record_tells_of_its_exception(book: LogBook) -> None:
+    try:
+        raise KeyError("lost")
+    except KeyError:
+        logging.getLogger("elsewhere").exception("it failed")
+
+    error = book.line()["error"]
+    assert error["type"] == "KeyError"
+    assert error["message"] == "'lost'"
+    assert error["stack_trace"].startswith("Traceback")
+
+
+@pytest.mark.parametrize("exc_info", [True, "the error"])
+def test_event_tells_of_its_exception(book: LogBook, exc_info: Any) -> None:
+    try:
+        raise ValueError("lost")
+    except ValueError as error:
+        given = True if exc_info is True else error
+        structlog.get_logger().error("request_failed", exc_info=given)
+
+    assert book.line()["error"]["type"] == "ValueError"
+    assert "test_pipeline.py" in book.line()["error"]["stack_trace"]
+
+
+def test_event_without_an_exception_to_tell_of_is_written_all_the_same(book: LogBook) -> None:
+    structlog.get_logger().error("request_failed", exc_info=True)
+
+    assert "error" not in book.line()
+
+
+def test_extra_fields_of_a_foreign_record_never_leak(book: LogBook) -> None:
+    """Libraries put whole requests and task arguments there."""
+    logging.getLogger("elsewhere").info("done", extra={"data": {"args": SECRET}})
+
+    assert SECRET not in book.text()
+
+
+@pytest.mark.parametrize("logger", ["celery.worker.strategy", "celery.app.trace", "mail.log"])
+def test_records_that_repeat_our_events_with_data_in_them_are_not_written(
+    book: LogBook, logger: str
+) -> None:
+    structlog.get_logger().info("job_started")
+
+    logging.getLogger(logger).info("Task succeeded in 0.1s: %r", SECRET)
+
+    assert SECRET not in book.text()
+
+
+def test_complaint_about_an_unreadable_message_does_not_repeat_it(book: LogBook) -> None:
+    """Celery quotes body and headers of a message whose kind it does not know."""
+    logging.getLogger("celery.worker.consumer.consumer").error(
+        "Received unregistered task of type %s.\n\nThe full contents of the message body:\n%s\n",
+        "'newer.kind'",
+        [{"recipient": SECRET}],
+    )
+
+    assert book.line()["message"] == "Received unregistered task of type 'newer.kind'."
+    assert SECRET not in book.text()
+
+
+def test_level_of_the_settings_applies_to_both_kinds(tmp_path: Path) -> None:
+    book = LogBook(tmp_path, log_level="WARNING")
+
+    structlog.get_logger().info("quiet")
+    logging.getLogger("elsewhere").info("quiet")
+    structlog.get_logger().warning("loud")
+    logging.getLogger("elsewhere").warning("loud")
+
+    assert [line["message"] for line in book.lines()] == ["loud", "loud"]
+
+
+def test_warning_of_python_becomes_a_line(book: LogBook) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(True)
+        warnings.warn("old way", DeprecationWarning, stacklevel=1)
+
+    assert "old way" in book.line()["message"]
+
+
+def test_error_that_ends_a_thread_becomes_a_line(book: LogBook) -> None:
+    def fail() -> None:
+        raise RuntimeError("nobody catches this")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+    assert book.line()["event"]["action"] == "process_failed"
+    assert book.line()["error"]["message"] == "nobody catches this"
+
+
+def test_error_that_ends_the_process_becomes_a_line(book: LogBook) -> None:
+    error = RuntimeError("the end")
+
+    sys.excepthook(RuntimeError, error, None)
+
+    assert book.line()["log.level"] == "critical"
+    assert book.line()["error"]["message"] == "the end"
+
+
+def test_ctrl_c_is_no_error(book: LogBook) -> None:
+    structlog.get_logger().info("job_started")
+
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+
+    assert len(book.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["half a \ud800 pair", 2**70, b"\xff", {1: object()}, float("nan"), "nul \x00"]
+)
+def test_value_that_json_cannot_hold_loses_no_line_and_raises_nothing(
+    book: LogBook, value: Any
+) -> None:
+    structlog.get_logger().info("odd_event", path=value, duration_ns=value, odd=value)
+
+    assert book.line()["event"]["action"] == "odd_event"
+
+
+def test_exception_whose_text_json_cannot_hold_loses_no_line(book: LogBook) -> None:
+    try:
+        raise OSError("no file \udcff.jpg")
+    except OSError as error:
+        structlog.get_logger().error("request_failed", exc_info=error)
+
+    assert book.line()["error"]["type"] == "OSError"
+
+
+def test_foreign_record_that_does_not_fit_its_arguments_raises_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = LogBook(tmp_path)  # made here, so that pytest's own handler is gone
+
+    logging.getLogger("elsewhere").info("%d jobs", "many")
+    logging.getLogger("elsewhere").info("%d jobs", 2)
+
+    assert book.line()["message"] == "2 jobs"
+    assert "Logging error" in capsys.readouterr().err
+
+
+def test_people_at_the_terminal_get_a_readable_copy(
+    book: LogBook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    structlog.get_logger().info("job_started", job_id="j1")
+
+    copy = capsys.readouterr().err
+    assert "job_started" in copy
+    assert "j1" in copy
+    assert not copy.startswith("{")
+    assert book.lines()
+
+
+def test_production_writes_files_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = LogBook(tmp_path, environment="production", **SECRETS)
+
+    structlog.get_logger().info("job_started")
+
+    assert capsys.readouterr().err == ""
+    assert book.line()["service"]["environment"] == "production"
+
+
+def _log_some(number: int) -> None:
+    for _ in range(number):
+        structlog.get_logger().info("from_a_child")
+
+
+def test_ids_of_lines_are_unique_over_forked_processes(book: LogBook) -> None:
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=_log_some, args=(20,)) for _ in range(3)]
+
+    for child in children:
+        child.start()
+    _log_some(20)
+    for child in children:
+        child.join()
+
+    ids = [line["event"]["id"] for line in book.lines()]
+    assert len(ids) == len(set(ids)) == 80
