@@ -27,7 +27,10 @@ def read_json_object() -> dict[str, Any]:
     """The body, which must be a JSON object."""
     if not request.is_json:
         raise InvalidInputError("Send JSON, with the header Content-Type: application/json.")
-    document = request.get_json(silent=True)
+    try:
+        document = request.get_json(silent=True)
+    except RecursionError:  # brackets within brackets, thousands deep
+        document = None
     if document is None and request.get_data(cache=True).strip() != b"null":
         raise InvalidInputError("The body is not valid JSON.")
     if not isinstance(document, dict):
