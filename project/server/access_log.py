@@ -47,6 +47,8 @@ def _end(response: Response) -> Response:
         duration_ns=perf_counter_ns() - g.started_ns,
         outcome="failure" if response.status_code >= 500 else "success",
     )
+    # After a stream's last event: the connection may be kept, and its next line be of no request.
+    response.call_on_close(structlog.contextvars.clear_contextvars)
     return response
 
 
