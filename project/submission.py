@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 from redis import RedisError
 
-from project.errors import TransitionError, UnavailableError
+from project.errors import NotFoundError, TransitionError, UnavailableError
 from project.jobs import get_kind
 from project.ledger import Job, Ledger, Status
 from project.observability.context import Trace
@@ -81,7 +81,7 @@ class Submitter:
             raise
         try:
             return self.ledger.confirm(job)
-        except RedisError as error:
+        except (RedisError, NotFoundError) as error:
             # The broker has the job and it will run; its record follows at the claim.
             _log.warning("confirm_not_recorded", job_id=job.id, exc_info=error)
             return job
