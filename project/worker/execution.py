@@ -42,9 +42,9 @@ class Equipment:
 def execute(
     kind: Kind, task: Any, equipment: Equipment, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Run one job. Called directly (`create_task.run(1)`) it is the plain function."""
+    """Run one job. In this process (`create_task.run(1)`, `.apply()`) it is the plain function."""
     request = task.request
-    if request.called_directly or request.id is None:
+    if request.called_directly or request.is_eager:
         return kind.run(kind.bind(args, kwargs), _context(equipment, 1, Context().report_progress))
     trace = _bind_log_context(kind, request)
     described = _job_of(request, kind, kind.name_arguments(args, kwargs), trace)

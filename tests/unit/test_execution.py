@@ -1,0 +1,155 @@
+"""What happens to one job inside a worker, without a worker."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+from celery.exceptions import Ignore
+
+from project.errors import TransitionError
+from project.jobs.definition import Context
+from project.lane import Lane
+from project.ledger import Job, Progress, Status
+from project.worker.app import route
+from project.worker.execution import Equipment, execute
+from tests.unit.test_kinds import Parameters, define
+
+
+@dataclass
+class Book:
+    """Stands in for the ledger: lets every job run, unless it is told not to."""
+
+    refuses: bool = False
+    claimed: list[Job] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+
+    def claim(self, job: Job, worker: str) -> Job:
+        if self.refuses:
+            raise TransitionError(f"Job {job.id} is cancelled.")
+        self.claimed.append(job)
+        return Job.from_record(
+            {**job.to_record(), "status": "running", "attempt": "2", "worker": worker}
+        )
+
+    def report_progress(self, _job_id: str, _attempt: int, progress: Progress) -> None:
+        self.progress.append(progress)
+
+
+def equipment_with(book: Book) -> Equipment:
+    return Equipment(
+        ledger=book,  # type: ignore[arg-type]
+        files=None,  # type: ignore[arg-type]
+        mail=SimpleNamespace(send=None),  # type: ignore[arg-type]
+        retention_seconds=60,
+    )
+
+
+def a_delivery(**headers: Any) -> Any:
+    """A task that was delivered with these headers."""
+    values: dict[str, Any] = {
+        "called_directly": False,
+        "is_eager": False,
+        "id": "j1",
+        "hostname": "short@host",
+        "retries": 0,
+        "delivery_info": {"routing_key": "short"},
+    }
+    return SimpleNamespace(request=SimpleNamespace(**values | headers))
+
+
+def run(book: Book, task: Any, function: Any = None, **kwargs: Any) -> Any:
+    kind = define(function) if function else define()
+    return execute(kind, task, equipment_with(book), (), {"size": 1, **kwargs})
+
+
+def test_message_alone_describes_the_job() -> None:
+    book = Book()
+    trace_id = "a" * 32
+    task = a_delivery(
+        traceparent=f"00-{trace_id}-{'b' * 16}-01",
+        owner="o" * 22,
+        submitted_at="2026-05-04T12:00:00.123456Z",
+    )
+
+    run(book, task, colour="blue")
+
+    (job,) = book.claimed
+    assert (job.id, job.kind, job.lane) == ("j1", "picture.resize", "short")
+    assert job.parameters == {"size": 1, "colour": "blue"}
+    assert (job.owner, job.trace_id) == ("o" * 22, trace_id)
+    assert job.submitted_at.isoformat() == "2026-05-04T12:00:00.123456+00:00"
+
+
+def test_message_of_another_publisher_is_described_as_far_as_it_goes() -> None:
+    book = Book()
+
+    run(book, a_delivery())
+
+    (job,) = book.claimed
+    assert (job.owner, job.status) == ("", Status.QUEUED)
+    assert job.submitted_at.tzinfo
+    assert job.trace_id
+
+
+def test_delayed_message_is_of_the_lane_behind_the_delay() -> None:
+    book = Book()
+
+    run(book, a_delivery(delivery_info={"routing_key": "0.0.0.1.0.1.long"}))
+
+    assert book.claimed[0].lane == "long"
+
+
+def test_job_that_may_not_run_is_dropped() -> None:
+    def never(_parameters: Parameters, _context: Context) -> None:
+        raise AssertionError("it ran")
+
+    with pytest.raises(Ignore):
+        run(Book(refuses=True), a_delivery(), never)
+
+
+def test_job_is_told_its_attempt() -> None:
+    assert run(Book(), a_delivery()) == "1 red 2"
+
+
+def test_often_reported_progress_is_written_now_and_then() -> None:
+    book = Book()
+
+    def work(_parameters: Parameters, context: Context) -> None:
+        for number in range(1000):
+            context.report_progress(number, 1000)
+
+    run(book, a_delivery(), work)
+
+    assert book.progress[0] == Progress(0, 1000)
+    assert len(book.progress) < 100
+
+
+def test_ids_of_the_last_job_are_not_on_the_lines_of_this_one() -> None:
+    run(Book(), a_delivery(id="first"))
+    structlog.contextvars.bind_contextvars(left_over="x")
+
+    run(Book(), a_delivery(id="second"))
+
+    bound = structlog.contextvars.get_contextvars()
+    assert bound["job_id"] == "second"
+    assert "left_over" not in bound
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "lane"),
+    [([1], {}, "short"), ([2], {}, "long"), ([], {"type": 3}, "long"), (None, None, "short")],
+)
+def test_message_of_another_publisher_goes_to_the_kinds_lane(
+    args: Any, kwargs: Any, lane: str
+) -> None:
+    assert route("create_task", args, kwargs, {}) == {"queue": lane}
+
+
+def test_unknown_task_has_no_route_of_ours() -> None:
+    assert route("celery.ping", [], {}, {}) == {}
+
+
+def test_scheduled_sweep_goes_to_the_long_lane() -> None:
+    assert route("files.sweep", [], {}, {}) == {"queue": Lane.LONG.value}
