@@ -1,0 +1,140 @@
+"""Values as the API's JSON."""
+
+import json
+from typing import Any
+
+import pytest
+
+from project.jobs import KINDS
+from project.ledger import Job, Progress, Status
+from project.ledger.job import JobError
+from project.server.presenting import present_job, present_kind, present_signup, present_task
+from project.signups import SignUp
+from tests.builders import NOON, a_job
+
+ERROR = JobError("PermanentError", "The picture is damaged.", "Traceback: /secret/path")
+
+
+def a_job_that_is(status: Status) -> Job:
+    """A job as it is recorded with that status."""
+    error = ERROR if status in {Status.FAILED, Status.RETRYING, Status.CANCELLED} else None
+    return a_job(status=status, result=True if status is Status.SUCCEEDED else None, error=error)
+
+
+@pytest.mark.parametrize(
+    ("status", "task_status", "result"),
+    [
+        (Status.ACCEPTED, "PENDING", None),
+        (Status.QUEUED, "PENDING", None),
+        (Status.RUNNING, "PENDING", None),
+        (Status.RETRYING, "PENDING", None),
+        (Status.SUCCEEDED, "SUCCESS", True),
+        (Status.FAILED, "FAILURE", "The picture is damaged."),
+        (Status.CANCELLED, "REVOKED", "The picture is damaged."),
+        (Status.DEAD, "FAILURE", None),
+    ],
+)
+def test_tutorials_client_sees_each_status_in_its_words(
+    status: Status, task_status: str, result: Any
+) -> None:
+    job = a_job_that_is(status)
+
+    assert present_task(job) == {
+        "task_id": job.id,
+        "task_status": task_status,
+        "task_result": result,
+    }
+
+
+def test_tutorials_words_are_celerys_and_no_others() -> None:
+    words = {present_task(a_job_that_is(status))["task_status"] for status in Status}
+
+    assert words == {"PENDING", "SUCCESS", "FAILURE", "REVOKED"}
+
+
+def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
+    job = a_job(submitted_at=NOON)
+
+    assert present_job(job) == {
+        "id": job.id,
+        "kind": "create_task",
+        "title": "Sleep",
+        "lane": "short",
+        "status": "accepted",
+        "progress": None,
+        "worker": None,
+        "attempt": 0,
+        "submitted_at": "2026-05-04T12:00:00.123456Z",
+        "started_at": None,
+        "finished_at": None,
+        "result": None,
+        "error": None,
+        "trace_id": None,
+        "version": 0,
+    }
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_job_of_every_status_is_json(status: Status) -> None:
+    assert json.loads(json.dumps(present_job(a_job_that_is(status))))["status"] == status.value
+
+
+def test_running_job_tells_its_progress() -> None:
+    job = a_job(status=Status.RUNNING, progress=Progress(3, 10, "Sleeping"))
+
+    assert present_job(job)["progress"] == {"done": 3, "total": 10, "step": "Sleeping"}
+
+
+def test_failed_job_tells_why_but_not_where_in_our_code() -> None:
+    shown = present_job(a_job_that_is(Status.FAILED))
+
+    assert shown["error"] == {"type": "PermanentError", "message": "The picture is damaged."}
+    assert "Traceback" not in json.dumps(shown)
+
+
+def test_parameters_and_owner_are_not_shown() -> None:
+    job = a_job(parameters={"recipient": "ada@example.org"}, owner="o" * 22)
+
+    shown = json.dumps(present_job(job))
+
+    assert "ada@example.org" not in shown
+    assert job.owner not in shown
+
+
+def test_file_in_a_result_gets_its_link() -> None:
+    file_id = "a" * 32 + ".webp"
+    result = {"thumbnails": [{"width": 64, "file": file_id}], "file": "notes.txt"}
+
+    shown = present_job(a_job(result=result))["result"]
+
+    assert shown["thumbnails"] == [
+        {"width": 64, "file": file_id, "url": f"/api/v1/files/{file_id}"}
+    ]
+    assert "url" not in shown
+
+
+@pytest.mark.parametrize("result", [None, True, 0, "text", [], {}, {"file": 7}, [[{"file": None}]]])
+def test_result_without_a_file_is_shown_as_it_is(result: Any) -> None:
+    assert present_job(a_job(result=result))["result"] == result
+
+
+def test_job_of_a_kind_that_is_gone_is_still_shown() -> None:
+    assert present_job(a_job(kind="old.kind"))["title"] == "old.kind"
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_kind_tells_its_parameters(name: str) -> None:
+    shown = present_kind(KINDS[name])
+
+    assert shown["name"] == name
+    assert json.loads(json.dumps(shown))["parameters"]["type"] == "object"
+
+
+def test_signup_is_told_as_unconfirmed_until_it_is() -> None:
+    signup = SignUp.begin("ada@example.org", "o" * 22)
+
+    shown = present_signup(signup)
+
+    assert shown["email"] == "ada@example.org"
+    assert shown["confirmed_at"] is None
+    assert signup.owner not in json.dumps(shown)
