@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, jsonify, render_template, url_for
 
-from project.errors import JobsError, LinkExpiredError, LinkInvalidError, NotFoundError
+from project.errors import LinkExpiredError, LinkInvalidError, NotFoundError
 from project.pictures import check_picture
 from project.server.access_log import current_trace
 from project.server.parsing import read_email, read_owner, read_picture
@@ -23,7 +23,7 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
     file_id = equipment.files.save(picture.stream, suffix)
     try:
         _start(equipment, signup, file_id)
-    except JobsError:
+    except BaseException:  # Redis's own errors too: no refused sign-up leaves a file
         equipment.files.delete(file_id)
         raise
     equipment.signups.announce(signup)
@@ -78,10 +78,10 @@ def _start(equipment: Services, signup: SignUp, file_id: str) -> None:
                 owner=signup.owner,
                 job_id=signup.mail_job,
             )
-        except JobsError:
+        except BaseException:
             submitter.withdraw(picture_job)
             raise
-    except JobsError:
+    except BaseException:
         equipment.signups.remove(signup)
         raise
 
