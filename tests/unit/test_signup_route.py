@@ -113,7 +113,7 @@ def test_mail_holds_the_link_in_text_and_html(sign_up: SignUpMaker) -> None:
         {"email.send": BROKER_DOWN},
         {"email.send": BROKER_DOWN, "remove": REDIS_DOWN},
     ],
-    ids=lambda failures: "+".join(failures),
+    ids="+".join,
 )
 def test_refused_signup_leaves_no_file(
     failures: dict[str, Exception], sign_up: SignUpMaker, tmp_path: Path
