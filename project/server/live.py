@@ -1,7 +1,8 @@
 """Live status: server-sent events for one browser's jobs and sign-ups, or for one job.
 
 A stream subscribes first, then sends the state as it is, then every change; so no change is lost
-between. Events: `job` and `signup`, each with the JSON that the API answers.
+between, and one that came meanwhile is not sent again. Events: `job` and `signup`, each with the
+JSON that the API answers.
 """
 
 from collections.abc import Iterator
@@ -45,21 +46,43 @@ def _stream(events: Iterator[str]) -> Response:
     )
 
 
+class _Told:
+    """What a stream has told of its jobs: each version once, and none after a later one."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, int] = {}
+
+    def tell_state(self, job: Job) -> Iterator[str]:
+        """The record as it is; one that was lost and written anew counts from one again."""
+        if job.version != self._versions.get(job.id):
+            yield self._tell(job)
+
+    def tell_change(self, job: Job) -> Iterator[str]:
+        """A change as it was published, maybe before the last look at the record."""
+        if job.version > self._versions.get(job.id, -1):
+            yield self._tell(job)
+
+    def _tell(self, job: Job) -> str:
+        self._versions[job.id] = job.version
+        return _event("job", present_job(job))
+
+
 def _own_events(equipment: Services, owner: str) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
+    told = _Told()
     channels = (owner_channel(owner), f"signups:owner:{owner}") if owner else ()
 
     def read_state() -> Iterator[str]:
         for signup in reversed(equipment.signups.list_owned(owner) if owner else []):
             yield _event("signup", present_signup(signup))
         for job in reversed(equipment.ledger.list_owned(owner) if owner else []):
-            yield _event("job", present_job(job))
+            yield from told.tell_state(job)
 
     def read_change(channel: str, text: str) -> Iterator[str]:
         if channel.startswith("signups:"):
             yield _event("signup", present_signup(equipment.signups.get(text)))
         else:
-            yield _event("job", present_job(Job.from_record(orjson.loads(text))))
+            yield from told.tell_change(Job.from_record(orjson.loads(text)))
 
     with equipment.listener.listen(channels) as inbox:
         yield from read_state()
@@ -77,19 +100,21 @@ def _own_events(equipment: Services, owner: str) -> Iterator[str]:
 
 def _job_events(equipment: Services, job_id: str) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
+    told = _Told()
     with equipment.listener.listen((job_channel(job_id),)) as inbox:
         job = equipment.ledger.get(job_id)
-        yield _event("job", present_job(job))
+        yield from told.tell_state(job)
         while not job.status.is_final:
             message = inbox.get(KEEP_ALIVE_SECONDS)
             if message is Signal.CLOSE:
                 return
             if isinstance(message, tuple):
                 job = Job.from_record(orjson.loads(message[1]))
+                yield from told.tell_change(job)
             else:
                 yield ": keep-alive\n\n"
                 job = equipment.ledger.get(job_id)
-            yield _event("job", present_job(job))
+                yield from told.tell_state(job)
 
 
 def _event(name: str, document: object) -> str:
