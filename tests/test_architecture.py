@@ -1,0 +1,248 @@
+"""The rules of design.md that an import, a call or a name can break, read from the source."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from project.jobs import KINDS
+
+PROJECT = Path(__file__).parent.parent / "project"
+
+# Each room, and the rooms it may know. Data goes one way, so there is no way back.
+ROOMS: dict[str, set[str]] = {
+    "server": {
+        *("submission", "publisher", "ledger", "jobs", "signups", "files", "pictures"),
+        *("observability", "redis_client", "config", "errors"),
+    },
+    "submission": {"publisher", "ledger", "jobs", "observability", "errors"},
+    "publisher": {"broker", "ledger", "observability", "errors", "lane"},
+    "worker": {
+        *("jobs", "ledger", "files", "mail", "broker"),
+        *("observability", "redis_client", "config", "errors", "lane"),
+    },
+    "jobs": {"errors", "lane"},
+    "ledger": {"errors"},
+    "signups": {"ledger", "errors"},
+    "files": {"errors"},
+    "pictures": {"errors"},
+    "mail": {"errors"},
+    "broker": {"lane"},
+    "observability": {"config"},
+    "redis_client": set(),
+    "config": set(),
+    "errors": set(),
+    "lane": set(),
+    "": set(),
+}
+# The tutorial's door to Celery is where its readers expect it, although it leads to the workers.
+TUTORIAL_DOOR = ("project.server.tasks", "project.worker.app")
+
+ALLOWED_FOR_JOBS = {"project.errors", "project.lane", "project.jobs"}
+NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn", "structlog"}
+# The centre is pure: values in, values out.
+PURE = {
+    "project.ledger.job",
+    "project.observability.ecs",
+    "project.observability.context",
+    "project.server.presenting",
+    "project.lane",
+    "project.errors",
+}
+NOT_PURE = {"flask", "celery", "kombu", "redis", "socket", "os", "time", "pathlib", "structlog"}
+
+# Keys of jobs in Redis: `job:<id>`, `jobs:owner:<owner>`, and Celery's result of a job.
+JOB_KEYS = ("job:", "jobs:owner:", "celery-task-meta-")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of the project, parsed."""
+
+    name: str
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        """The part of the name that says where it belongs."""
+        return self.name.split(".")[1] if "." in self.name else ""
+
+    def imports(self) -> set[str]:
+        """Full names of the modules that it imports, wherever in the file."""
+        found = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.name} imports relatively"
+                found.add(str(node.module))
+                found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        return found
+
+    def strings(self) -> Iterator[str]:
+        """Its strings, but for the docstrings."""
+        told = {
+            id(node.value)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(self.tree):
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if is_text and id(node) not in told:
+                yield node.value
+
+
+@cache
+def modules() -> dict[str, Module]:
+    found = {}
+    for path in sorted(PROJECT.rglob("*.py")):
+        parts = path.relative_to(PROJECT.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = Module(name, ast.parse(path.read_text()))
+    return found
+
+
+each_module = pytest.mark.parametrize("name", sorted(modules()))
+
+
+@each_module
+def test_module_imports_only_the_rooms_behind_its_own(name: str) -> None:
+    module = modules()[name]
+    known = {
+        imported.split(".")[1]
+        for imported in module.imports()
+        if imported.startswith("project.")
+        and not (name == TUTORIAL_DOOR[0] and imported.startswith(TUTORIAL_DOOR[1]))
+    }
+
+    assert known - {module.room} <= ROOMS[module.room]
+
+
+def test_submission_and_worker_do_not_know_each_other() -> None:
+    assert "worker" not in ROOMS["submission"]
+    assert "submission" not in ROOMS["worker"]
+
+
+@pytest.mark.parametrize("name", sorted(n for n in modules() if n.startswith("project.jobs")))
+def test_job_imports_no_framework_and_nothing_of_ours_but_errors(name: str) -> None:
+    imported = modules()[name].imports()
+
+    assert not {module for module in imported if module.split(".")[0] in NOT_FOR_JOBS}
+    ours = {module for module in imported if module.startswith("project")}
+    assert not {module for module in ours if not module.startswith(tuple(ALLOWED_FOR_JOBS))}
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_pure_module_reaches_for_nothing_outside(name: str) -> None:
+    imported = {module.split(".")[0] for module in modules()[name].imports()}
+
+    assert not imported & NOT_PURE
+
+
+@each_module
+def test_only_config_reads_the_environment(name: str) -> None:
+    reads = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(modules()[name].tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    } & {"os.environ", "os.getenv", "os.environb"}
+    imported = modules()[name].imports() & {"os.environ", "os.getenv"}
+
+    assert name == "project.config" or not reads | imported
+
+
+@each_module
+def test_only_the_ledgers_store_touches_job_keys(name: str) -> None:
+    keys = {text for text in modules()[name].strings() if text.startswith(JOB_KEYS)}
+
+    assert name == "project.ledger.store" or not keys
+
+
+@each_module
+def test_only_entry_points_act_when_they_are_imported(name: str) -> None:
+    """Settings are made and clients built by those who start a process, not by an import."""
+    entry_points = {"project.server.tasks"}
+    actions = {
+        node.func.id
+        for statement in modules()[name].tree.body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.If)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    } & {"Settings", "Redis", "Connection", "create_app", "create_celery", "open", "Thread"}
+
+    assert name in entry_points or not actions
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """A cycle means that a boundary is wrong."""
+    known = modules()
+    edges = {
+        name: {other for other in module.imports() if other in known and other != name}
+        for name, module in known.items()
+    }
+
+    def reaches(start: str) -> Iterator[str]:
+        seen, open_ends = set[str](), [start]
+        while open_ends:
+            for other in edges[open_ends.pop()] - seen:
+                seen.add(other)
+                open_ends.append(other)
+        return iter(seen)
+
+    # A package that names its modules' content for others is no cycle of theirs.
+    circles = {name for name in known if name in set(reaches(name))}
+    assert not {name for name in circles if not _is_package(name)}
+
+
+def _is_package(name: str) -> bool:
+    return (PROJECT.parent / Path(*name.split(".")) / "__init__.py").exists()
+
+
+def test_every_file_of_a_kind_is_in_the_list() -> None:
+    """A kind is one file that uses `@job`; a file that is forgotten would run nowhere."""
+    files = {
+        name
+        for name, module in modules().items()
+        if name.startswith("project.jobs.") and _defines_a_kind(module)
+    }
+
+    assert {kind.function.__module__ for kind in KINDS.values()} == files
+
+
+def _defines_a_kind(module: Module) -> bool:
+    return any(
+        isinstance(decorator, ast.Call)
+        and isinstance(decorator.func, ast.Name)
+        and decorator.func.id == "job"
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+    )
+
+
+@each_module
+def test_module_says_what_it_is(name: str) -> None:
+    assert ast.get_docstring(modules()[name].tree)
+
+
+@each_module
+def test_log_events_are_constant_names(name: str) -> None:
+    """An event with a value in its name cannot be searched for."""
+    for node in ast.walk(modules()[name].tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "_log"
+        ):
+            event = node.args[0]
+            assert isinstance(event, ast.Constant), ast.unparse(node)
+            assert str(event.value).replace("_", "").isalpha(), ast.unparse(node)
+
+
+@each_module
+def test_module_is_named_after_a_responsibility(name: str) -> None:
+    assert name.rpartition(".")[2] not in {"utils", "common", "base", "manager", "helpers", "misc"}
