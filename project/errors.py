@@ -49,6 +49,18 @@ class TransitionError(JobsError):
     """The job's status does not allow that step."""
 
 
+class LeasedError(JobsError):
+    """Another attempt of the job is still running."""
+
+    def __init__(self, job_id: str, lease: str) -> None:
+        super().__init__(f"Job {job_id} is still run by attempt {lease}.")
+        self.lease = lease
+
+
+class CancelledError(JobsError):
+    """The job was asked to stop; raised inside its own code."""
+
+
 class DefinitionError(JobsError):
     """A kind is defined wrongly; found when its module is imported."""
 

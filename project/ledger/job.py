@@ -90,6 +90,8 @@ class Job:
     trace_id: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    """When somebody asked a running job to stop."""
     worker: str = ""
     attempt: int = 0
     """Number of claims so far; 0 until a worker has taken the job."""
@@ -148,6 +150,7 @@ _DECODERS: Mapping[str, Any] = {
     "submitted_at": datetime.fromisoformat,
     "started_at": datetime.fromisoformat,
     "finished_at": datetime.fromisoformat,
+    "cancel_requested_at": datetime.fromisoformat,
     "attempt": int,
     "progress": lambda text: Progress(**orjson.loads(text)),
     "result": orjson.loads,

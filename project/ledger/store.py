@@ -1,17 +1,19 @@
 """The ledger's store: the only code that touches job keys in Redis.
 
 Keys: `job:<id>` (hash, the record), `jobs:owner:<owner>` (sorted set of ids by time),
-`celery-task-meta-<id>` (Celery's own result document, so that `AsyncResult` and Flower work).
+`lease:<id>` (who runs the job; expires unless renewed), `celery-task-meta-<id>` (Celery's own
+result document, so that `AsyncResult` and Flower work).
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from importlib.resources import files
 from typing import Any
 
 from redis import Redis
 
-from project.errors import NotFoundError, TransitionError
+from project.errors import LeasedError, NotFoundError, TransitionError
 from project.ledger.job import (
     SOURCES,
     Job,
@@ -20,12 +22,27 @@ from project.ledger.job import (
     Status,
     encode_fields,
     encode_json,
+    format_time,
 )
 
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
 
+LEASE_SECONDS = 20
+"""How long a claim holds without being renewed."""
+
 _TRANSITION = files(__package__).joinpath("transition.lua").read_text()
+_RENEW = files(__package__).joinpath("renew.lua").read_text()
+
+
+class Hold(StrEnum):
+    """What the renewal of a lease has found."""
+
+    HELD = "held"
+    CANCEL = "cancel"
+    """Held, and somebody asked the job to stop."""
+    LOST = "lost"
+    """The attempt is over, or another one has begun."""
 
 
 class Ledger:
@@ -39,6 +56,7 @@ class Ledger:
         self._redis = redis
         self._retention_seconds = retention_seconds
         self._transition = redis.register_script(_TRANSITION)
+        self._renew = redis.register_script(_RENEW)
 
     def record(self, job: Job) -> None:
         """Write a new job as it is, before it is published."""
@@ -62,16 +80,18 @@ class Ledger:
             error=JobError("Unavailable", "The job could not be handed to the broker."),
         )
 
-    def claim(self, job: Job, worker: str) -> Job:
-        """A worker starts an attempt. Raises TransitionError where the job may not run (again).
+    def claim(self, job: Job, worker: str, holder: str, stale_lease: str = "") -> Job:
+        """A worker starts an attempt, and holds its lease as `holder`.
 
-        `job` is what the message says; it becomes the record where Redis has lost it.
+        Raises TransitionError where the job may not run (again), LeasedError where another attempt
+        still does. `job` is what the message says; it becomes the record where Redis has lost it.
         """
         claimed = self._move(
             job.id,
             Status.RUNNING,
             fallback=job,
-            claim=True,
+            holder=holder,
+            stale_lease=stale_lease,
             worker=worker,
             started_at=datetime.now(UTC),
         )
@@ -81,18 +101,58 @@ class Ledger:
             pipeline.execute()
         return claimed
 
-    def report_progress(self, job_id: str, attempt: int, progress: Progress) -> None:
-        """Note how far the attempt is. A report of an attempt that is over changes nothing."""
-        try:
-            self._move(
-                job_id,
+    def renew(self, job: Job, holder: str) -> Hold:
+        """Keep the lease of the attempt that `job` is."""
+        answer = self._renew(
+            keys=[_key(job.id), _lease_key(job.id)], args=[job.attempt, holder, LEASE_SECONDS]
+        )
+        return Hold(str(answer))
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job: one that waits will not start, one that runs is asked to stop.
+
+        Raises TransitionError where it has ended, NotFoundError where there is none.
+        """
+        for _ in range(3):  # between the two steps below a job may begin to run, or to wait again
+            job = self.get(job_id)
+            if job.status is Status.RUNNING and job.cancel_requested_at:
+                return job
+            try:
+                return self._move_to_cancel(job)
+            except TransitionError:
+                if job.status.is_final:
+                    raise
+        return self._move_to_cancel(self.get(job_id))
+
+    def _move_to_cancel(self, job: Job) -> Job:
+        if job.status is Status.RUNNING:
+            return self._move(
+                job.id,
                 Status.RUNNING,
                 sources=(Status.RUNNING,),
-                attempt=attempt,
+                attempt=job.attempt,
+                cancel_requested_at=datetime.now(UTC),
+            )
+        return self._move(
+            job.id,
+            Status.CANCELLED,
+            sources=SOURCES[Status.CANCELLED] - {Status.RUNNING},
+            celery_result=revoked_document(job.id),
+            finished_at=datetime.now(UTC),
+        )
+
+    def report_progress(self, job: Job, progress: Progress) -> Job | None:
+        """Note how far the attempt is. None, and nothing changed, where it is over."""
+        try:
+            return self._move(
+                job.id,
+                Status.RUNNING,
+                sources=(Status.RUNNING,),
+                attempt=job.attempt,
                 progress=progress,
             )
         except TransitionError:
-            return
+            return None
 
     def finish(
         self,
@@ -150,12 +210,13 @@ class Ledger:
         attempt: int | None = None,
         celery_result: str = "",
         fallback: Job | None = None,
-        claim: bool = False,
+        holder: str = "",
+        stale_lease: str = "",
         **changes: Any,
     ) -> Job:
         allowed = SOURCES[status] if sources is None else sources
         answer: list[str] = self._transition(
-            keys=[_key(job_id), _result_key(job_id)],
+            keys=[_key(job_id), _result_key(job_id), _lease_key(job_id)],
             args=[
                 "".join(f",{source}," for source in allowed),
                 "" if attempt is None else attempt,
@@ -163,13 +224,35 @@ class Ledger:
                 celery_result,
                 encode_json(encode_fields({"status": status, **changes})),
                 encode_json(fallback.to_record()) if fallback else "",
-                "claim" if claim else "",
+                holder,
+                LEASE_SECONDS,
+                stale_lease,
             ],
         )
+        if answer[0] == "leased":
+            raise LeasedError(job_id, answer[1])
         if answer[0] == "refused":
             found = answer[1] or "unknown"
             raise TransitionError(f"Job {job_id} is {found}: it cannot become {status}.")
         return Job.from_record(dict(zip(answer[1::2], answer[2::2], strict=True)))
+
+
+def revoked_document(job_id: str) -> str:
+    """Celery's result document of a cancelled job, so that `AsyncResult` reads REVOKED."""
+    return encode_json(
+        {
+            "status": "REVOKED",
+            "result": {
+                "exc_type": "TaskRevokedError",
+                "exc_message": ["cancelled"],
+                "exc_module": "celery.exceptions",
+            },
+            "traceback": None,
+            "children": [],
+            "date_done": format_time(datetime.now(UTC)),
+            "task_id": job_id,
+        }
+    )
 
 
 def _key(job_id: str) -> str:
@@ -178,6 +261,10 @@ def _key(job_id: str) -> str:
 
 def _result_key(job_id: str) -> str:
     return f"celery-task-meta-{job_id}"
+
+
+def _lease_key(job_id: str) -> str:
+    return f"lease:{job_id}"
 
 
 def _owner_key(owner: str) -> str:

@@ -2,17 +2,21 @@
 --
 -- KEYS[1]  the job's hash
 -- KEYS[2]  Celery's result key of the job, which is also the channel its clients listen on
+-- KEYS[3]  the lease of the job's running attempt: "<attempt> <who holds it>"
 -- ARGV[1]  statuses the step may start from, each wrapped in commas: ",queued,running,"
 -- ARGV[2]  the attempt that takes the step, or "" where any may
 -- ARGV[3]  seconds the record is kept from now on, or "0" for ever
 -- ARGV[4]  Celery's result document, or ""
 -- ARGV[5]  JSON object: fields to set
 -- ARGV[6]  JSON object: fields to set first where there is no record yet, or "" to refuse that
--- ARGV[7]  "claim" where the step is a new attempt
+-- ARGV[7]  who claims, where the step is a new attempt, or ""
+-- ARGV[8]  seconds a claim's lease lasts
+-- ARGV[9]  a lease that may be taken over, because its holder is known to be gone, or ""
 --
--- Answers {"moved", record…} or {"refused", the status it found, or "" where there is no record}.
+-- Answers {"moved", record…}, {"leased", lease} where another attempt still runs, or
+-- {"refused", status}, the status being "" where there is no record.
 
-local key, result_key = KEYS[1], KEYS[2]
+local key, result_key, lease_key = KEYS[1], KEYS[2], KEYS[3]
 local status = redis.call('HGET', key, 'status')
 
 local function set_all(json)
@@ -31,12 +35,16 @@ else
   end
 end
 
-if ARGV[7] == 'claim' then
-  redis.call('HINCRBY', key, 'attempt', 1)
+if ARGV[7] ~= '' then
+  local lease = redis.call('GET', lease_key)
+  if lease and lease ~= ARGV[9] then return {'leased', lease} end
+  local attempt = redis.call('HINCRBY', key, 'attempt', 1)
   redis.call('HDEL', key, 'progress', 'error')
+  redis.call('SET', lease_key, attempt .. ' ' .. ARGV[7], 'EX', ARGV[8])
 end
 set_all(ARGV[5])
 redis.call('HINCRBY', key, 'version', 1)
+if redis.call('HGET', key, 'status') ~= 'running' then redis.call('DEL', lease_key) end
 if ARGV[3] ~= '0' then redis.call('EXPIRE', key, ARGV[3]) end
 if ARGV[4] ~= '' then
   if ARGV[3] ~= '0' then

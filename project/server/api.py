@@ -40,6 +40,12 @@ def get_job(job_id: str) -> Response:
     return jsonify(present_job(services().ledger.get(job_id)))
 
 
+@blueprint.post("/jobs/<job_id>/cancel")
+def cancel_job(job_id: str) -> tuple[Response, int]:
+    """A waiting job will not start, a running one is asked to stop; 409 where it has ended."""
+    return jsonify(present_job(services().ledger.cancel(job_id))), 202
+
+
 @blueprint.get("/jobs")
 def list_jobs() -> Response:
     """This browser's jobs, newest first."""

@@ -45,6 +45,7 @@ def present_job(job: Job) -> dict[str, Any]:
         "submitted_at": format_time(job.submitted_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
+        "cancel_requested_at": _time(job.cancel_requested_at),
         "result": _with_links(job.result),
         "error": {"type": job.error.type, "message": job.error.message} if job.error else None,
         "trace_id": job.trace_id or None,

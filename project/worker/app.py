@@ -21,6 +21,7 @@ from project.observability.pipeline import configure_logging
 from project.redis_client import connect_patient
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
+from project.worker.keeper import Keeper
 
 SCHEDULE = {"files.sweep": {"task": "files.sweep", "schedule": crontab(minute="17")}}
 
@@ -36,8 +37,10 @@ def create_celery(settings: Settings) -> JobsCelery:
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
     redis = connect_patient(settings.redis_url)
+    ledger = Ledger(redis, settings.retention_seconds)
     app.equipment = Equipment(
-        ledger=Ledger(redis, settings.retention_seconds),
+        ledger=ledger,
+        keeper=Keeper(ledger),
         files=FileStore(settings.files_dir.absolute()),
         mail=MailServer(settings.smtp_url, settings.mail_from),
         retention_seconds=settings.retention_seconds,
