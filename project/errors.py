@@ -37,6 +37,10 @@ class LinkExpiredError(JobsError):
     """The confirmation link is too old."""
 
 
+class KeyReusedError(JobsError):
+    """The Idempotency-Key has been used for another job."""
+
+
 class UnavailableError(JobsError):
     """A part that is needed does not answer; nothing was accepted."""
 

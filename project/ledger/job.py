@@ -75,6 +75,10 @@ class JobError:
     traceback: str = ""
 
 
+WITHDRAWN = JobError("Unavailable", "The job could not be handed to the broker.")
+"""The error of a job whose client was answered 503."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One run of a kind. `id` is the Celery task id and the id in every log line."""
@@ -100,6 +104,11 @@ class Job:
     error: JobError | None = None
     version: int = 0
     """Grows by one with every change, so that a late event is known as late."""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it could not be handed to the broker: its client was told to try again."""
+        return self.status is Status.CANCELLED and self.error == WITHDRAWN
 
     @classmethod
     def from_record(cls, record: Mapping[str, str]) -> Self:

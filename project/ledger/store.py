@@ -16,6 +16,7 @@ from redis import Redis
 from project.errors import LeasedError, NotFoundError, TransitionError
 from project.ledger.job import (
     SOURCES,
+    WITHDRAWN,
     Job,
     JobError,
     Progress,
@@ -33,6 +34,11 @@ LEASE_SECONDS = 20
 
 _TRANSITION = files(__package__).joinpath("transition.lua").read_text()
 _RENEW = files(__package__).joinpath("renew.lua").read_text()
+_RECORD_ONCE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HGETALL', KEYS[1]) end
+redis.call('HSET', KEYS[1], unpack(ARGV))
+return {}
+"""
 
 
 class Hold(StrEnum):
@@ -57,6 +63,7 @@ class Ledger:
         self._retention_seconds = retention_seconds
         self._transition = redis.register_script(_TRANSITION)
         self._renew = redis.register_script(_RENEW)
+        self._record_once = redis.register_script(_RECORD_ONCE)
 
     def record(self, job: Job) -> None:
         """Write a new job as it is, before it is published."""
@@ -64,6 +71,17 @@ class Ledger:
         pipeline.hset(_key(job.id), mapping=job.to_record())  # type: ignore[arg-type]
         self._index(pipeline, job)
         pipeline.execute()
+
+    def record_once(self, job: Job) -> Job | None:
+        """Write a new job unless its id is known; else answer the job that was there before."""
+        fields = [text for pair in job.to_record().items() for text in pair]
+        found: Any = self._record_once(keys=[_key(job.id)], args=fields)
+        if found:
+            return Job.from_record(_as_mapping(found))
+        pipeline = self._redis.pipeline(transaction=True)
+        self._index(pipeline, job)
+        pipeline.execute()
+        return None
 
     def confirm(self, job: Job) -> Job:
         """The broker has confirmed the job: accepted → queued. A worker may have been faster."""
@@ -77,7 +95,7 @@ class Ledger:
         self._move(
             job.id,
             Status.CANCELLED,
-            error=JobError("Unavailable", "The job could not be handed to the broker."),
+            error=WITHDRAWN,
         )
 
     def claim(self, job: Job, worker: str, holder: str, stale_lease: str = "") -> Job:
@@ -234,7 +252,7 @@ class Ledger:
         if answer[0] == "refused":
             found = answer[1] or "unknown"
             raise TransitionError(f"Job {job_id} is {found}: it cannot become {status}.")
-        return Job.from_record(dict(zip(answer[1::2], answer[2::2], strict=True)))
+        return Job.from_record(_as_mapping(answer[1:]))
 
 
 def revoked_document(job_id: str) -> str:
@@ -253,6 +271,10 @@ def revoked_document(job_id: str) -> str:
             "task_id": job_id,
         }
     )
+
+
+def _as_mapping(pairs: list[str]) -> dict[str, str]:
+    return dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
 def _key(job_id: str) -> str:

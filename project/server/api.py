@@ -5,7 +5,7 @@ from flask import Blueprint, Response, jsonify, send_file, url_for
 from project.errors import InvalidInputError, UnknownKindError
 from project.jobs import KINDS, get_kind
 from project.server.access_log import current_trace
-from project.server.parsing import read_json_object, read_limit, read_owner
+from project.server.parsing import read_idempotency_key, read_json_object, read_limit, read_owner
 from project.server.presenting import present_job, present_kind
 from project.server.services import services
 
@@ -29,7 +29,11 @@ def submit_job() -> tuple[Response, int, dict[str, str]]:
     if kind.is_internal:
         raise UnknownKindError(f"Kind {name} is run by the scheduler only.", field="kind")
     job = services().submitter.submit(
-        name, body.get("parameters", {}), trace=current_trace(), owner=read_owner()
+        name,
+        body.get("parameters", {}),
+        trace=current_trace(),
+        owner=read_owner(),
+        idempotency_key=read_idempotency_key(),
     )
     return jsonify(present_job(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
 

@@ -10,6 +10,7 @@ from werkzeug.datastructures import FileStorage
 from project.errors import InvalidInputError
 
 OWNER_COOKIE = "browser"
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _OWNER = re.compile(r"[\w-]{22}", re.ASCII)
 
 
@@ -56,6 +57,14 @@ def read_email() -> str:
         raise InvalidInputError(
             "That is no e-mail address: it must look like name@example.org.", field="email"
         ) from error
+
+
+def read_idempotency_key() -> str:
+    """The header by which a client may repeat a request safely; empty where it sent none."""
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidInputError("Idempotency-Key: at most 200 printable ASCII characters.")
+    return key
 
 
 def read_limit(default: int, largest: int) -> int:

@@ -18,6 +18,7 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.UnknownKindError: HTTPStatus.NOT_FOUND,
     errors.InvalidInputError: HTTPStatus.BAD_REQUEST,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.KeyReusedError: HTTPStatus.CONFLICT,
     errors.TransitionError: HTTPStatus.CONFLICT,
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
     errors.LinkExpiredError: HTTPStatus.GONE,

@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -58,11 +59,22 @@ class Held:
 class Keeper:
     """One thread per process; it starts with the first job, after the pool's fork."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        renew_seconds: float = RENEW_SECONDS,
+        interrupt_seconds: float = INTERRUPT_SECONDS,
+        kill_seconds: float = KILL_SECONDS,
+        send_signal: Callable[[int], None] = lambda number: os.kill(os.getpid(), number),
+    ) -> None:
         self._ledger = ledger
+        self._renew_seconds = renew_seconds
+        self._interrupt_seconds = interrupt_seconds
+        self._kill_seconds = kill_seconds
+        self._send_signal = send_signal
         self._lock = threading.Lock()
         self._held: Held | None = None
-        self._wake = threading.Event()
         self._pid = 0
 
     @contextmanager
@@ -85,7 +97,7 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(RENEW_SECONDS)
+            time.sleep(self._renew_seconds)
             held = self._held
             if held is not None:
                 self._look_after(held)
@@ -99,24 +111,24 @@ class Keeper:
         if hold is not Hold.HELD:
             held.ask_to_stop(hold)
         waited = monotonic() - held.asked_at
-        if held.is_to_stop and waited > INTERRUPT_SECONDS and not held.is_interrupted:
-            self._signal(held, _INTERRUPT)
-        elif held.is_to_stop and waited > KILL_SECONDS:
+        if held.is_to_stop and waited > self._kill_seconds:
             self._kill(held)
+        elif held.is_to_stop and waited > self._interrupt_seconds and not held.is_interrupted:
+            self._interrupt(held)
 
-    def _signal(self, held: Held, number: int) -> None:
+    def _interrupt(self, held: Held) -> None:
         with self._lock:
             if self._held is held:
                 held.is_interrupted = True
                 _log.warning("job_interrupted", job_id=held.job.id)
-                os.kill(os.getpid(), number)
+                self._send_signal(_INTERRUPT)
 
     def _kill(self, held: Held) -> None:
         with self._lock:
             if self._held is held:
                 finish_cancelled(self._ledger, held)
                 _log.warning("job_killed", job_id=held.job.id)
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._send_signal(signal.SIGKILL)
 
 
 def finish_cancelled(ledger: Ledger, held: Held) -> None:

@@ -1,19 +1,22 @@
 """What happens to one job inside a worker, without a worker."""
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from project.errors import TransitionError
+from project.errors import CancelledError, TemporaryError, TransitionError
 from project.jobs.definition import Context
 from project.lane import Lane
 from project.ledger import Job, Progress, Status
 from project.worker.app import route
 from project.worker.execution import Equipment, execute
+from project.worker.keeper import Keeper
+from tests.builders import NOON
 from tests.unit.test_kinds import Parameters, define
 
 
@@ -22,10 +25,12 @@ class Book:
     """Stands in for the ledger: lets every job run, unless it is told not to."""
 
     refuses: bool = False
+    is_cancelled: bool = False
+    finished: list[Status] = field(default_factory=list)
     claimed: list[Job] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
 
-    def claim(self, job: Job, worker: str) -> Job:
+    def claim(self, job: Job, worker: str, _holder: str, _stale_lease: str) -> Job:
         if self.refuses:
             raise TransitionError(f"Job {job.id} is cancelled.")
         self.claimed.append(job)
@@ -33,13 +38,18 @@ class Book:
             {**job.to_record(), "status": "running", "attempt": "2", "worker": worker}
         )
 
-    def report_progress(self, _job_id: str, _attempt: int, progress: Progress) -> None:
+    def report_progress(self, job: Job, progress: Progress) -> Job:
         self.progress.append(progress)
+        return replace(job, cancel_requested_at=NOON if self.is_cancelled else None)
+
+    def finish(self, _job_id: str, status: Status, **_: Any) -> None:
+        self.finished.append(status)
 
 
 def equipment_with(book: Book) -> Equipment:
     return Equipment(
         ledger=book,  # type: ignore[arg-type]
+        keeper=Keeper(book),  # type: ignore[arg-type]
         files=None,  # type: ignore[arg-type]
         mail=SimpleNamespace(send=None),  # type: ignore[arg-type]
         retention_seconds=60,
@@ -124,6 +134,42 @@ def test_often_reported_progress_is_written_now_and_then() -> None:
 
     assert book.progress[0] == Progress(0, 1000)
     assert len(book.progress) < 100
+
+
+def test_cancelled_job_stops_at_its_next_report() -> None:
+    book = Book(is_cancelled=True)
+
+    def work(_parameters: Parameters, context: Context) -> None:
+        context.report_progress(0, 2)
+        raise AssertionError("it went on")
+
+    with pytest.raises(Ignore):
+        run(book, a_delivery(), work)
+    assert book.finished == [Status.CANCELLED]
+
+
+def test_job_that_fails_for_a_while_is_not_retried_once_cancelled() -> None:
+    book = Book(is_cancelled=True)
+
+    def work(_parameters: Parameters, context: Context) -> None:
+        with suppress(CancelledError):
+            context.report_progress(0, 2)
+        raise TemporaryError("no answer")
+
+    with pytest.raises(Ignore):
+        run(book, a_delivery(), work)
+    assert book.finished == [Status.CANCELLED]
+
+
+def test_own_time_limit_is_a_failure_and_no_cancel() -> None:
+    book = Book()
+
+    def work(_parameters: Parameters, _context: Context) -> None:
+        raise SoftTimeLimitExceeded
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        run(book, a_delivery(), work)
+    assert book.finished == []
 
 
 def test_ids_of_the_last_job_are_not_on_the_lines_of_this_one() -> None:

@@ -67,6 +67,7 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
         "submitted_at": "2026-05-04T12:00:00.123456Z",
         "started_at": None,
         "finished_at": None,
+        "cancel_requested_at": None,
         "result": None,
         "error": None,
         "trace_id": None,

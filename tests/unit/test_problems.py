@@ -47,7 +47,9 @@ def client_that_meets(error: Exception, make_client: ClientMaker) -> FlaskClient
         (RedisConnectionError("secret"), 503),
         (RedisTimeoutError("secret"), 503),
         (Forbidden(), 403),
-        (errors.TransitionError("inner"), 500),
+        (errors.TransitionError(TEXT), 409),
+        (errors.KeyReusedError(TEXT), 409),
+        (errors.DefinitionError("inner"), 500),
         (ValueError("secret"), 500),
     ],
 )
@@ -126,7 +128,8 @@ def test_wrong_method_says_which_are_right(make_client: ClientMaker) -> None:
 def test_errors_that_only_jobs_raise_need_no_status() -> None:
     """A new error class is either answered with a status of its own, or listed here."""
     inner = {
-        errors.TransitionError,
+        errors.LeasedError,
+        errors.CancelledError,
         errors.DefinitionError,
         errors.TemporaryError,
         errors.PermanentError,
