@@ -44,6 +44,10 @@ class Program:
     def is_stopped(self) -> bool:
         return self.state in STOPPED_STATES
 
+    def is_told_to_stop(self) -> bool:
+        """Stopping, or stopped, because somebody asked for it; or never started."""
+        return self.state in (ProcessStates.STOPPING, ProcessStates.STOPPED)
+
     def is_given_up(self) -> bool:
         """Ended too often in a row: supervisord does not start it again."""
         return bool(self.state == ProcessStates.FATAL)

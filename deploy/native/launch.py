@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from deploy.native import ports, table
 from deploy.native.console import Console, Interruption
@@ -22,6 +23,11 @@ from deploy.native.throwaway import PORT_COUNT, throwaway_settings
 from project.config import Settings
 
 OK, FAILED = 0, 1
+INTERRUPTED = 130
+"""What a shell makes of a program that Ctrl-C ended."""
+
+READY = "ready"
+"""What the lock file says as soon as everything has started."""
 
 # Longer than any program's own time to stop.
 LEAVING_SECONDS = 180.0
@@ -41,8 +47,8 @@ def run(settings: Settings, console: Console) -> int:
     interruption = Interruption()
     interruption.install()
     try:
-        with _held(places.lock):
-            return _run_held(settings, places, console, interruption)
+        with _held(places.lock) as lock:
+            return _run_held(settings, places, console, interruption, lock)
     except AlreadyRunningError:
         return _describe_running(settings, places, console)
 
@@ -80,7 +86,7 @@ def execute(settings: Settings, command: list[str], data: Path | None, keep: boo
 
 
 def _run_held(
-    settings: Settings, places: Places, console: Console, interruption: Interruption
+    settings: Settings, places: Places, console: Console, interruption: Interruption, lock: TextIO
 ) -> int:
     daemon = Daemon(places.socket)
     if daemon.is_leaving():
@@ -91,9 +97,11 @@ def _run_held(
         console.say("\n".join(problems))
         return FAILED
     stack = Stack(settings, places, console, interruption)
-    if not _start(stack, console):
-        # Being interrupted is no failure; a program that did not start is.
-        return OK if interruption.is_requested() else FAILED
+    failure = _start(stack, console)
+    if failure is not None:
+        # Whoever ends a start has not met a failure.
+        return OK if failure == INTERRUPTED else failure
+    print(READY, file=lock, flush=True)
     console.say("\n" + table.render(settings, places) + "\n")
     if stack.watch():
         return _end(stack.stop(), console)
@@ -101,23 +109,23 @@ def _run_held(
     return _end(stack.await_end(), console)
 
 
-def _start(stack: Stack, console: Console) -> bool:
-    """Whether everything started; if not, what had started is stopped again."""
+def _start(stack: Stack, console: Console) -> int | None:
+    """Start everything; if that fails, stop what had started and return the exit status."""
     started = time.monotonic()
     try:
         stack.start()
     except InterruptedStartError:
         stack.stop()
-        return False
+        return INTERRUPTED
     except StartError as error:
         console.say("\n".join(["", *(f"  | {line}" for line in error.last_lines), str(error), ""]))
         stack.stop()
-        return False
+        return FAILED
     except BaseException:
         stack.stop()
         raise
     console.say(f"Everything is ready after {time.monotonic() - started:.0f} s.")
-    return True
+    return None
 
 
 def _end(is_clean: bool, console: Console) -> int:
@@ -132,8 +140,7 @@ def _describe_running(settings: Settings, places: Places, console: Console) -> i
     except DaemonGoneError:
         programs = []
     running = [program.name for program in programs if program.is_running()]
-    # The last to start, the first to stop: while it runs, so does everything that could.
-    if not programs or programs[-1].name not in running:
+    if not running or READY not in places.lock.read_text():
         console.say("This stack is being started or stopped in another terminal.")
         return OK
     console.say("Already running: " + ", ".join(running) + ".")
@@ -152,8 +159,9 @@ def _execute_beside(
     places.make()
     with _held(places.lock):
         stack = Stack(settings, places, console, interruption)
-        if not _start(stack, console):
-            return FAILED
+        failure = _start(stack, console)
+        if failure is not None:
+            return failure
         try:
             status = _run_command(command, interruption)
         finally:
@@ -189,11 +197,12 @@ def _end_command(process: subprocess.Popen[bytes], interruption: Interruption) -
 
 
 @contextmanager
-def _held(lock: Path) -> Iterator[None]:
+def _held(lock: Path) -> Iterator[TextIO]:
     """Hold the lock file; the kernel lets go of it when this process ends, however it ends."""
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise AlreadyRunningError from error
-        yield
+        file.truncate(0)
+        yield file

@@ -12,7 +12,7 @@ from deploy.native.places import Places
 from project.config import Settings
 
 # A cold start on a slow disk: RabbitMQ creates its database, Python compiles what it imports.
-READY_SECONDS = 120.0
+READY_SECONDS = 180.0
 DAEMON_SECONDS = 15.0
 ORPHANS_SECONDS = 30.0
 SHOWN_LOG_LINES = 15
@@ -27,7 +27,7 @@ class StartError(Exception):
 
 
 class InterruptedStartError(Exception):
-    """Somebody asked for the end while the stack was still starting."""
+    """Somebody asked for the end, here or with `make stop`, while the stack was still starting."""
 
 
 class Stack:
@@ -50,8 +50,16 @@ class Stack:
         output = self._places.supervisor / "supervisord.out"
         self._process = spawn(environment, output)
         self._await_daemon(self._process)
-        for _, wave in groupby(self._wanted(), key=lambda program: program.wave):
-            self._start_wave(list(wave))
+        try:
+            for _, wave in groupby(self._wanted(), key=lambda program: program.wave):
+                self._start_wave(list(wave))
+        except DaemonGoneError as error:
+            if self._daemon.is_leaving():
+                raise InterruptedStartError from error
+            log = self._places.supervisor / "supervisord.log"
+            raise StartError(
+                f"supervisord ended during the start; its log is {log}.", []
+            ) from error
 
     def watch(self) -> bool:
         """Report what ends and what is started again; returns when the stack is to end.
@@ -117,6 +125,8 @@ class Stack:
             program = self._daemon.program(name)
             pid = pid or program.pid
             waited = time.monotonic() - started
+            if program.is_told_to_stop():
+                raise InterruptedStartError
             if not program.is_running() or program.pid != pid:
                 raise self._failure(name, "ended instead of starting", log_offset)
             reason = self._find_reason_to_wait(program)
