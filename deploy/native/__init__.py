@@ -13,6 +13,7 @@
     stack         programs started in waves, watched, stopped in the reverse order
     readiness     what "ready" means for each program
     table         what runs where
+    drift         queues that an older version of the project has made differently
     throwaway     the settings of a stack that lives as long as one command
     processes     what /proc knows
     console       progress lines, and the signals that end a run

@@ -16,6 +16,7 @@ from typing import TextIO
 from deploy.native import ports, table
 from deploy.native.console import Console, Interruption
 from deploy.native.daemon import Daemon, DaemonGoneError
+from deploy.native.drift import find_changed_queues
 from deploy.native.endpoints import find_unsuitable, list_endpoints
 from deploy.native.places import ROOT, Places
 from deploy.native.stack import InterruptedStartError, Stack, StartError, stop_programs
@@ -103,6 +104,8 @@ def _run_held(
         return OK if failure == INTERRUPTED else failure
     print(READY, file=lock, flush=True)
     console.say("\n" + table.render(settings, places) + "\n")
+    for sentence in find_changed_queues(settings):
+        console.say(sentence)
     if stack.watch():
         return _end(stack.stop(), console)
     console.say("The stack is being stopped from elsewhere ...")

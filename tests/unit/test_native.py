@@ -12,10 +12,12 @@ import pytest
 
 from deploy.native import ports, preparation, readiness, table
 from deploy.native.daemon import CONFIGURATION
+from deploy.native.drift import compare_queues
 from deploy.native.endpoints import Endpoint, catches_mail, find_unsuitable, list_endpoints
 from deploy.native.places import LONGEST_SOCKET_PATH, ROOT, Places
 from deploy.native.processes import Process
 from deploy.native.throwaway import PORT_COUNT, throwaway_settings
+from deploy.rabbitmq.topology import topology
 from project.config import Settings
 from project.lane import Lane
 
@@ -185,6 +187,20 @@ def test_table_never_shows_a_password_of_ones_own() -> None:
 
 def test_table_fits_a_wide_terminal() -> None:
     assert max(len(line) for line in rendered().splitlines()) <= 120
+
+
+# Queues made by an older version
+
+
+def test_queue_with_other_arguments_is_told() -> None:
+    found = [{"name": "short", "arguments": {"x-queue-type": "classic"}}]
+    (sentence,) = compare_queues(topology("jobs")["queues"], found)
+    assert sentence.startswith("Queue short was made with other arguments")
+
+
+def test_queues_as_defined_are_no_matter() -> None:
+    queues = topology("jobs")["queues"]
+    assert compare_queues(queues, [*queues, {"name": "celeryev.1", "arguments": {}}]) == []
 
 
 # What is written before a start
