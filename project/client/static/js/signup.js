@@ -39,10 +39,11 @@ export function installSignup(form, onSignedUp) {
   }
 
   async function send() {
+    const sent = read();
     setBusy(true);
     try {
       const signup = await signUp(new FormData(form), (share) => { progress.value = share; });
-      clear();
+      clear(sent);
       say(message, `Signed up. A mail to ${signup.email} is on its way.`, "good");
       await onSignedUp(signup);
     } catch (problem) {
@@ -77,7 +78,14 @@ export function installSignup(form, onSignedUp) {
     progress.hidden = !busy || (fields.picture.files[0]?.size ?? 0) < WORTH_SHOWING_BYTES;
   }
 
-  function clear() {
+  function read() {
+    return { email: fields.email.value, file: fields.picture.files[0] };
+  }
+
+  /** Empty the form, unless it holds the next person's sign-up by now. */
+  function clear(sent) {
+    const { email, file } = read();
+    if (email !== sent.email || file !== sent.file) return;
     form.reset();
     picker.clear();
   }
