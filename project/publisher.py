@@ -84,6 +84,8 @@ class Publisher:
             connection = self._pool.acquire(block=True, timeout=timeout_seconds)
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_seconds)
+            # For calls without a time-out of their own; gevent's sockets ignore `read_timeout`.
+            connection.connection.sock.settimeout(timeout_seconds)
         except BaseException:
             self._discard(connection)
             raise
@@ -146,8 +148,10 @@ def encode_body(job: Job) -> bytes:
 
 def _is_usable(connection: Any) -> bool:
     """Take in what the broker has sent meanwhile; False where that was the connection's end."""
+    arrivals = select.poll()  # not `select`: it refuses descriptors from 1024 on
     try:
-        while select.select([connection.connection.sock], [], [], 0)[0]:
+        arrivals.register(connection.connection.sock, select.POLLIN)
+        while arrivals.poll(0):
             connection.drain_events(timeout=0.1)
     except TimeoutError:
         return True  # half a frame; the rest comes with the next read
