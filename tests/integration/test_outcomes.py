@@ -1,0 +1,285 @@
+"""How jobs end, whatever happens on their way: retried, withdrawn, redelivered, told twice."""
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from project.errors import TransitionError
+from project.ledger import Status
+from project.observability.context import Trace
+from project.publisher import Publisher
+from tests.builders import a_job
+from tests.deploy.photograph import portrait
+from tests.integration.annex import Annex
+from tests.integration.client import Client
+from tests.integration.logbook import action_of
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("annex")
+
+END_SECONDS = 60
+MAIL = {"subject": "Hello", "text": "Secret text"}
+
+
+@pytest.fixture(scope="module")
+def system(annex: Annex) -> Annex:
+    annex.start_web()
+    annex.start_worker("worker-short")
+    return annex
+
+
+@pytest.fixture
+def browser(system: Annex) -> Client:
+    return system.open_page()
+
+
+@pytest.fixture
+def publisher(system: Annex) -> Publisher:
+    return Publisher(system.direct.broker_url, "test")
+
+
+@pytest.fixture
+def address() -> str:
+    """An address that no other test uses."""
+    return f"ada.{uuid4().hex}@example.org"
+
+
+def send_mail(browser: Client, address: str) -> str:
+    """The id of a job that sends a mail."""
+    return str(browser.submit("email.send", {"recipient": address, **MAIL})["id"])
+
+
+def statuses_of(events: Iterator[tuple[str, Any]]) -> list[str]:
+    """The statuses that a job's stream tells until its end, without repetitions."""
+    told: list[str] = []
+    for _, job in events:
+        if told[-1:] != [job["status"]]:
+            told.append(job["status"])
+    return told
+
+
+def test_job_that_failed_for_now_is_tried_again(
+    system: Annex, browser: Client, address: str
+) -> None:
+    system.postbox.answer(address, "451 Try again later")
+
+    job_id = send_mail(browser, address)
+
+    with browser.listen(f"/api/v1/jobs/{job_id}/events", END_SECONDS) as stream:
+        told = statuses_of(iter(stream))
+    assert [status for status in told if status != "queued"] == [
+        "running",
+        "retrying",
+        "running",
+        "succeeded",
+    ]
+    job = browser.job(job_id)
+    assert (job["attempt"], job["error"], job["lane"]) == (2, None, "short")
+    assert len(system.postbox.mails[address]) == 1
+
+
+def test_attempts_of_a_job_share_its_trace(system: Annex, browser: Client, address: str) -> None:
+    system.postbox.answer(address, "451 Try again later")
+    trace_id = uuid4().hex
+    body = {"kind": "email.send", "parameters": {"recipient": address, **MAIL}}
+
+    answer = browser.post(
+        "/api/v1/jobs", json=body, headers={"traceparent": f"00-{trace_id}-{'b' * 16}-01"}
+    )
+
+    job_id = answer.json()["id"]
+    browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    wait_until(
+        lambda: [action_of(line) for line in system.log.about(job_id)].count("job_finished"), 10
+    )
+    lines = [line for line in system.log.about(job_id) if "task" in line.get("celery", {})]
+    assert [action_of(line) for line in lines] == [
+        "job_submitted",
+        "job_started",
+        "job_retrying",
+        "job_started",
+        "job_finished",
+    ]
+    assert {line["trace"]["id"] for line in lines} == {trace_id}
+    assert len({line["http"]["request"]["id"] for line in lines}) == 1
+
+
+def test_job_that_is_refused_for_good_fails_at_once(
+    system: Annex, browser: Client, address: str
+) -> None:
+    system.postbox.answer(address, "550 No such user here")
+
+    job = browser.await_end(send_mail(browser, address))
+
+    assert (job["status"], job["attempt"]) == ("failed", 1)
+    assert job["error"] == {
+        "type": "PermanentError",
+        "message": "The mail server refused the message (code 550).",
+    }
+
+
+def test_truncated_picture_fails_and_the_tutorials_client_reads_why(browser: Client) -> None:
+    photograph = portrait(600, 800)
+    signup = browser.sign_up("ada@example.org", photograph[: len(photograph) // 2])
+
+    job = browser.await_end(signup["picture_job"])
+
+    assert job["status"] == "failed"
+    answer = browser.get(f"/tasks/{job['id']}")
+    assert answer.status_code == 200
+    assert answer.json()["task_status"] == "FAILURE"
+    assert "damaged" in answer.json()["task_result"]
+
+
+def test_withdrawn_job_is_dropped_at_the_claim(
+    system: Annex, browser: Client, address: str
+) -> None:
+    with system.paused("worker-short"):
+        job_id = send_mail(browser, address)
+        system.ledger.withdraw(system.ledger.get(job_id))
+
+    system.log.await_event("job_dropped", job_id)
+    job = browser.job(job_id)
+    assert (job["status"], job["attempt"], job["started_at"]) == ("cancelled", 0, None)
+    assert address not in system.postbox.mails
+    assert browser.get(f"/tasks/{job_id}").json()["task_status"] == "REVOKED"
+
+
+def test_record_that_redis_lost_is_made_anew_from_the_message(
+    system: Annex, browser: Client, address: str
+) -> None:
+    with system.paused("worker-short"):
+        job_id = send_mail(browser, address)
+        lost = system.ledger.get(job_id)
+        system.redis.delete(f"job:{job_id}", f"jobs:owner:{browser.owner}")
+
+    browser_again = wait_until(
+        lambda: browser.get("/api/v1/jobs").json()["jobs"], END_SECONDS, "the job to be back"
+    )
+    assert [job["id"] for job in browser_again] == [job_id]
+    browser.await_status(job_id, "succeeded")
+    found = system.ledger.get(job_id)
+    for name in ("kind", "lane", "owner", "trace_id", "submitted_at", "parameters"):
+        assert getattr(found, name) == getattr(lost, name), name
+
+
+def test_second_copy_of_a_job_that_has_ended_changes_nothing(
+    system: Annex, browser: Client, publisher: Publisher, address: str
+) -> None:
+    job_id = send_mail(browser, address)
+    browser.await_status(job_id, "succeeded")
+    before = system.ledger.get(job_id)
+    result = system.redis.get(f"celery-task-meta-{job_id}")
+
+    publisher.publish(before, Trace.start(), timeout_seconds=5)
+
+    system.log.await_event("job_dropped", job_id)
+    assert system.ledger.get(job_id) == before
+    assert system.redis.get(f"celery-task-meta-{job_id}") == result
+    assert len(system.postbox.mails[address]) == 1
+
+
+def test_job_of_a_killed_child_is_run_again_and_succeeds(
+    system: Annex, browser: Client, address: str
+) -> None:
+    with system.postbox.holding(address):
+        job_id = send_mail(browser, address)
+        browser.await_status(job_id, "running")
+        os.kill(child_that_runs(system, job_id), signal.SIGKILL)
+        wait_until(lambda: browser.job(job_id)["attempt"] == 2, END_SECONDS, "a second attempt")
+
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    assert job["attempt"] == 2
+    assert job["error"] is None
+
+
+def test_job_of_a_killed_worker_is_run_again_and_succeeds(
+    system: Annex, browser: Client, address: str
+) -> None:
+    with system.postbox.holding(address):
+        job_id = send_mail(browser, address)
+        browser.await_status(job_id, "running")
+        system.kill_process("worker-short")
+
+    system.start_worker("worker-short")
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    assert job["attempt"] == 2
+
+
+def test_job_that_a_stopping_worker_cannot_finish_is_put_back(
+    system: Annex, browser: Client
+) -> None:
+    task_id = browser.start_task(1)
+    browser.await_status(task_id, "running")
+
+    system.stop_process("worker-short")
+
+    assert system.waiting("short") == 1
+    assert browser.get(f"/tasks/{task_id}").json()["task_status"] == "PENDING"
+    system.ledger.withdraw(system.ledger.get(task_id))  # so that nobody waits for its ten seconds
+    system.start_worker("worker-short")
+    system.log.await_event("job_dropped", task_id)
+
+
+def test_lost_connection_of_a_worker_loses_no_job(
+    system: Annex, browser: Client, address: str
+) -> None:
+    """The worker cannot ack any more: the broker delivers again, and one outcome is recorded."""
+    with system.postbox.holding(address):
+        job_id = send_mail(browser, address)
+        browser.await_status(job_id, "running")
+        system.broker.cut()
+        wait_until(lambda: browser.job(job_id)["attempt"] == 2, END_SECONDS, "a second attempt")
+
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    assert job["attempt"] == 2
+    wait_until(lambda: system.waiting("short") == 0, END_SECONDS)
+
+
+def test_outcome_waits_for_redis(system: Annex, browser: Client, address: str) -> None:
+    with system.postbox.holding(address):
+        job_id = send_mail(browser, address)
+        browser.await_status(job_id, "running")
+        system.redis_proxy.refuse()
+    wait_until(lambda: system.postbox.mails[address], END_SECONDS, "the mail")
+    assert system.ledger.get(job_id).status is Status.RUNNING
+
+    system.redis_proxy.mend()
+
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    assert job["attempt"] == 1
+
+
+def test_message_of_an_unknown_kind_is_kept_as_a_dead_letter_and_not_in_the_log(
+    system: Annex, publisher: Publisher, address: str
+) -> None:
+    """A newer web server may be ahead of its workers."""
+    before = system.waiting("dead")
+    newer = a_job(kind="newer.kind", parameters={"recipient": address})
+
+    publisher.publish(newer, Trace.start(), timeout_seconds=5)
+
+    wait_until(lambda: system.waiting("dead") == before + 1, END_SECONDS, "the dead letter")
+    assert system.log.about("newer.kind")
+    assert system.log.about(address) == []
+
+
+def test_retried_job_never_goes_back_from_its_end(system: Annex, browser: Client) -> None:
+    task_id = browser.start_task(0)
+    browser.await_status(task_id, "succeeded")
+
+    for late in (Status.QUEUED, Status.RETRYING, Status.FAILED, Status.CANCELLED):
+        with pytest.raises(TransitionError):
+            system.ledger.finish(task_id, late, attempt=None, celery_result="{}")
+
+    assert browser.job(task_id)["status"] == "succeeded"
+
+
+def child_that_runs(system: Annex, job_id: str) -> int:
+    """The pid in the line that says that the job was started."""
+    line = system.log.await_event("job_started", job_id)
+    return int(line["process"]["pid"])
