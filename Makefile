@@ -4,7 +4,8 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # What `make test` and `make check` run beside a stack of their own, two tests at a time.
 SUITE := $(PYTHON) -m deploy.native exec -- \
-	pytest tests/unit tests/integration tests/browser --numprocesses 2
+	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
+	--numprocesses 2 --dist loadgroup
 
 .PHONY: help
 help: ## List these verbs
@@ -27,7 +28,7 @@ test: ## Run unit, integration and browser tests beside a stack of their own (AR
 .PHONY: unit
 unit: ## Run the unit tests: seconds, no service needed (ARGS="-k name")
 	@deploy/native/install --environment --tests
-	@exec $(PYTHON) -m pytest tests/unit $(ARGS)
+	@exec $(PYTHON) -m pytest tests/test_architecture.py tests/unit $(ARGS)
 
 .PHONY: lint
 lint: ## Check format, lint rules and types
