@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.browser.home import Home
 
@@ -27,13 +27,25 @@ class Stack:
     inbox_url: str
 
 
+def find_stack() -> Stack:
+    """The stack that the environment names; KeyError where it names none."""
+    return Stack(
+        public_url=os.environ["JOBS_PUBLIC_URL"].rstrip("/"),
+        inbox_url=f"http://127.0.0.1:{os.environ['JOBS_MAILCATCHER_PORT']}",
+    )
+
+
+def launch_chromium(playwright: Playwright) -> Browser:
+    """Debian's own Chromium, if there is one; else the one that Playwright has installed."""
+    expect.set_options(timeout=DEADLINE_MILLISECONDS)
+    path = shutil.which("chromium")
+    return playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     try:
-        return Stack(
-            public_url=os.environ["JOBS_PUBLIC_URL"].rstrip("/"),
-            inbox_url=f"http://127.0.0.1:{os.environ['JOBS_MAILCATCHER_PORT']}",
-        )
+        return find_stack()
     except KeyError as missing:
         pytest.fail(
             f"{missing} is not set: browser tests visit a running stack, as in `make test` or "
@@ -44,11 +56,8 @@ def stack() -> Stack:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=DEADLINE_MILLISECONDS)
     with sync_playwright() as playwright:
-        # Debian's own, if there is one; else the one that Playwright has installed.
-        path = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        browser = launch_chromium(playwright)
         yield browser
         browser.close()
 

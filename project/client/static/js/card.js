@@ -20,8 +20,8 @@ export function createCard(first, findJob) {
     { class: "card", id: `signup-${first.id}` },
     picture.element,
     create("div", { class: "card__body" },
-      create("h3", { class: "card__email" }, first.email), state,
-      create("ul", { class: "card__jobs", role: "list" }, ...jobs.map((job) => job.element))),
+      create("h3", { class: "card__email" }, first.email), state),
+    create("ul", { class: "card__jobs", role: "list" }, ...jobs.map((job) => job.element)),
   );
 
   function update(signup) {

@@ -1,0 +1,71 @@
+"""Renews the README's pictures, in `screenshots/`, beside a stack of their own:
+
+python -m deploy.native exec -- python -m tests.browser.take_screenshots
+"""
+
+import io
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.conftest import Stack, find_stack, launch_chromium
+from tests.browser.home import PHOTOGRAPHS, Home
+from tests.browser.mail import confirmation_link
+
+FOLDER = Path(__file__).parent / "screenshots"
+COLOURS = 256
+"""Enough for a page of few colours and two small photographs, at a third of the size."""
+
+
+def main() -> None:
+    stack = find_stack()
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        wide = {"viewport": {"width": 1440, "height": 1060}}
+        context = browser.new_context(base_url=stack.public_url, **wide)
+        home = Home(context.new_page()).open()
+        keep_busy(home, stack)
+        save(home.page, "page.png")
+        state = context.storage_state()
+        look(browser, stack, "page-dark.png", color_scheme="dark", storage_state=state, **wide)
+        phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+        look(browser, stack, "phone.png", storage_state=state, device_scale_factor=2, **phone)
+        browser.close()
+
+
+def keep_busy(home: Home, stack: Stack) -> None:
+    """Two people sign up, one of them confirms; then a job of each length, on its way."""
+    home.sign_up("eileen.collins@example.org", PHOTOGRAPHS / "eileen_collins.jpg")
+    card = home.sign_up("grace.hopper@example.org")
+    link = confirmation_link(stack.inbox_url, "grace.hopper@example.org")
+    home.page.request.get(link)
+    expect(card).to_contain_text("Confirmed")
+    jobs = [home.start(length) for length in ("Long", "Medium", "Short")]
+    expect(home.row(jobs[-1])).to_contain_text("60 %")
+    home.page.reload()  # without the marks and messages of the clicks
+    home.page.evaluate("() => scrollTo(0, 0)")
+    home.expect_connection("live")
+    expect(home.cards.get_by_role("img")).to_have_count(2)
+
+
+def look(browser: Browser, stack: Stack, name: str, **options: object) -> None:
+    """The same jobs in another window of the same visitor; a phone's is moved to the jobs."""
+    context = browser.new_context(base_url=stack.public_url, **options)  # type: ignore[arg-type]
+    home = Home(context.new_page()).open()
+    expect(home.cards.get_by_role("img")).to_have_count(2)
+    if "is_mobile" in options:
+        home.page.locator("#signups-title").evaluate("title => title.scrollIntoView()")
+    save(home.page, name)
+
+
+def save(page: Page, name: str) -> None:
+    for picture in page.get_by_role("img").all():
+        picture.evaluate("image => image.decode()")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    FOLDER.mkdir(exist_ok=True)
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
