@@ -120,6 +120,8 @@ def test_job_that_is_refused_for_good_fails_at_once(
         "type": "PermanentError",
         "message": "The mail server refused the message (code 550).",
     }
+    system.log.await_event("job_finished", job["id"])
+    assert system.log.about(address) == []
 
 
 def test_truncated_picture_fails_and_the_tutorials_client_reads_why(browser: Client) -> None:

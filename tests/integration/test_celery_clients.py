@@ -1,0 +1,126 @@
+"""Programs that know Celery only: what they submit and ask for works as with any Celery app."""
+
+from typing import Any
+
+import pytest
+from celery import Celery, chain, chord, group
+from celery.result import AsyncResult
+from redis import Redis
+
+from project.config import Settings
+from project.errors import InvalidInputError, NotFoundError
+from project.ledger import Ledger, Status
+from project.server.tasks import celery, create_task
+from tests.integration.client import Client
+from tests.waiting import wait_until
+
+RESULT_SECONDS = 30
+
+pytestmark = pytest.mark.usefixtures("settings")
+
+
+def test_result_of_our_job_can_be_awaited(browser: Client) -> None:
+    task_id = browser.start_task(0)
+
+    result = AsyncResult(task_id, app=celery)
+
+    assert result.get(timeout=RESULT_SECONDS) is True
+    assert result.status == "SUCCESS"
+    assert result.successful()
+    assert result.date_done
+
+
+def test_failure_of_our_job_is_raised_again(browser: Client) -> None:
+    job = browser.submit("image.thumbnail", {"picture": "a" * 32 + ".jpg"})
+
+    result = AsyncResult(job["id"], app=celery)
+
+    with pytest.raises(NotFoundError, match="no such file"):
+        result.get(timeout=RESULT_SECONDS)
+    assert result.status == "FAILURE"
+    assert "Traceback" in str(result.traceback)
+
+
+def test_delayed_task_is_in_the_ledger(browser: Client, ledger: Ledger) -> None:
+    result = create_task.delay(0)
+
+    assert result.get(timeout=RESULT_SECONDS) is True
+    job = ledger.get(result.id)
+    assert (job.kind, job.lane, job.status) == ("create_task", "short", Status.SUCCEEDED)
+    assert job.parameters == {"type": 0}
+    assert job.result is True
+    assert browser.get(f"/tasks/{result.id}").json() == {
+        "task_id": result.id,
+        "task_status": "SUCCESS",
+        "task_result": True,
+    }
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((0,), {}), ((), {"type": 0}), (("0",), {})])
+def test_task_may_be_called_by_position_or_by_name(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    assert create_task.delay(*args, **kwargs).get(timeout=RESULT_SECONDS) is True
+
+
+def test_wrong_parameter_fails_the_task_and_says_why(ledger: Ledger) -> None:
+    result = create_task.delay("soon")
+
+    with pytest.raises(InvalidInputError, match="type"):
+        result.get(timeout=RESULT_SECONDS)
+    job = ledger.get(result.id)
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert job.error.type == "InvalidInputError"
+
+
+def test_countdown_is_waited_for_by_the_broker_and_keeps_the_lane(ledger: Ledger) -> None:
+    result = create_task.apply_async(args=[0], countdown=1)
+
+    assert result.get(timeout=RESULT_SECONDS) is True
+    assert ledger.get(result.id).lane == "short"
+
+
+def test_program_without_our_code_can_send_by_name(settings: Settings, ledger: Ledger) -> None:
+    """It names the exchange and the lane; Celery's defaults would make a queue of their own."""
+    with Celery(broker=settings.broker_url, set_as_current=False) as elsewhere:
+        elsewhere.conf.task_create_missing_queues = False
+        sent = elsewhere.send_task(
+            "create_task", kwargs={"type": 0}, exchange="jobs", routing_key="short"
+        )
+
+    def ended() -> bool:
+        try:
+            return ledger.get(sent.id).status is Status.SUCCEEDED
+        except NotFoundError:
+            return False
+
+    wait_until(ended, RESULT_SECONDS, "the job to succeed")
+
+
+def test_canvas_of_tasks_works() -> None:
+    one = create_task.si(0)
+
+    assert chain(one, one).apply_async().get(timeout=RESULT_SECONDS) is True
+    assert group(one, one).apply_async().get(timeout=RESULT_SECONDS) == [True, True]
+    assert chord([one, one], one).apply_async().get(timeout=RESULT_SECONDS) is True
+
+
+def test_result_is_kept_as_long_as_the_record(
+    browser: Client, settings: Settings, redis: "Redis"
+) -> None:
+    task_id = browser.start_task(0)
+    browser.await_status(task_id, "succeeded")
+
+    lifetimes = {redis.ttl(f"job:{task_id}"), redis.ttl(f"celery-task-meta-{task_id}")}
+
+    assert all(0 < lifetime <= settings.retention_seconds for lifetime in lifetimes)
+    assert max(lifetimes) - min(lifetimes) <= 1
+
+
+def test_workers_can_be_asked_what_they_know() -> None:
+    registered = celery.control.inspect(timeout=5).registered()
+
+    assert registered
+    for tasks in registered.values():
+        assert {"create_task", "image.thumbnail", "email.send", "files.sweep"} <= set(tasks)

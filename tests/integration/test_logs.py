@@ -1,0 +1,159 @@
+"""The log lines of the running stack: one trace from the click on, whole JSON, and no data."""
+
+import json
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from project.config import Settings
+from project.observability.ecs import ECS_VERSION
+from tests.builders import a_picture
+from tests.integration.client import Client
+from tests.integration.logbook import LogBook, action_of
+from tests.integration.test_sign_up import caught_mail, link_in
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+LEVELS = {"debug", "info", "warning", "error", "critical"}
+
+
+def lines_of(log: LogBook, job_id: str) -> list[dict[str, Any]]:
+    """All lines about a job, once its outcome is written."""
+    log.await_event("job_finished", job_id)
+    return log.about(job_id)
+
+
+def test_one_trace_leads_from_the_click_to_the_outcome(browser: Client, log: LogBook) -> None:
+    trace_id, request_id = uuid4().hex, f"click-{uuid4().hex[:8]}"
+
+    task_id = browser.start_task(
+        0, **{"traceparent": f"00-{trace_id}-{'b' * 16}-01", "X-Request-ID": request_id}
+    )
+
+    log.await_event("http_request", trace_id)
+    lines_of(log, task_id)
+    story = log.about(trace_id)
+    assert {action_of(line) for line in story} == {
+        "http_request",
+        "job_submitted",
+        "job_started",
+        "job_finished",
+    }
+    assert {line["service"]["node"]["role"] for line in story} == {"web", "worker-short"}
+    assert {line["http"]["request"]["id"] for line in story} == {request_id}
+    assert browser.job(task_id)["trace_id"] == trace_id
+
+
+def test_answer_names_the_trace_that_the_lines_have(browser: Client, log: LogBook) -> None:
+    answer = browser.post("/tasks", json={"type": 0})
+
+    trace_id = answer.headers["traceparent"].split("-")[1]
+    lines = lines_of(log, answer.json()["task_id"])
+    assert {line["trace"]["id"] for line in lines} == {trace_id}
+
+
+def test_job_has_one_outcome_line_with_its_duration(browser: Client, log: LogBook) -> None:
+    task_id = browser.start_task(0)
+
+    lines = lines_of(log, task_id)
+
+    (outcome,) = [line for line in lines if action_of(line) == "job_finished"]
+    assert outcome["event"]["outcome"] == "success"
+    assert outcome["event"]["duration"] > 0
+    assert outcome["celery"]["task"] == {
+        "id": task_id,
+        "name": "create_task",
+        "state": "succeeded",
+        "attempt": 1,
+    }
+    assert outcome["celery"]["queue"] == "short"
+
+
+def test_failed_job_tells_the_error_in_its_outcome_line(browser: Client, log: LogBook) -> None:
+    job = browser.submit("image.thumbnail", {"picture": "a" * 32 + ".jpg"})
+
+    lines = lines_of(log, job["id"])
+
+    (outcome,) = [line for line in lines if action_of(line) == "job_finished"]
+    assert outcome["log.level"] == "error"
+    assert outcome["event"]["outcome"] == "failure"
+    assert outcome["error"]["type"] == "NotFoundError"
+    assert "Traceback" in outcome["error"]["stack_trace"]
+
+
+def test_every_line_is_json_with_the_core_keys(browser: Client, log: LogBook) -> None:
+    lines_of(log, browser.start_task(0))
+
+    raw = log.raw_lines()
+
+    assert raw
+    for text in raw:
+        line = json.loads(text)
+        assert TIME.fullmatch(line["@timestamp"]), text
+        assert line["log.level"] in LEVELS, text
+        assert isinstance(line["message"], str), text
+        assert line["ecs.version"] == ECS_VERSION, text
+        assert line["service"]["name"] == "jobs", text
+        assert line["service"]["node"]["role"], text
+        assert line["event"]["dataset"].startswith("jobs."), text
+        assert line["event"]["id"], text
+        assert line["host"]["name"], text
+        assert line["process"]["pid"], text
+
+
+def test_ids_of_lines_are_unique(browser: Client, log: LogBook) -> None:
+    lines_of(log, browser.start_task(0))
+
+    ids = [line["event"]["id"] for line in log.lines()]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_no_line_holds_an_address_a_token_or_a_jobs_parameters(
+    browser: Client, log: LogBook, settings: Settings
+) -> None:
+    address = f"ada.{uuid4().hex}@example.org"
+    subject, text = f"subject-{uuid4().hex}", f"text-{uuid4().hex}"
+    signup = browser.sign_up(address, a_picture("JPEG"))
+    link = link_in(caught_mail(settings, address))
+    browser.get(link)
+    job = browser.submit("email.send", {"recipient": address, "subject": subject, "text": text})
+    refused = {"recipient": f"{address}\n", "subject": subject, "text": text}
+    browser.post("/api/v1/jobs", json={"kind": "email.send", "parameters": refused})
+    browser.get(f"/api/v1/jobs?email={address}")
+    for job_id in (signup["picture_job"], signup["mail_job"], job["id"]):
+        lines_of(log, job_id)
+
+    everything = "\n".join(log.raw_lines())
+
+    token = link.removeprefix("/confirm/")
+    for secret in (address, address.partition("@")[0], token, subject, text, browser.owner):
+        assert secret not in everything
+
+
+def test_no_line_holds_a_password(settings: Settings, log: LogBook) -> None:
+    everything = "\n".join(log.raw_lines())
+
+    for secret in ("development-jobs", "development-redis", "development-monitor"):
+        assert secret not in everything
+    assert settings.secret_key not in everything
+
+
+def test_refused_request_has_its_line_too(browser: Client, log: LogBook) -> None:
+    answer = browser.post("/tasks", json={"type": -1})
+
+    line = log.await_event("http_request", answer.headers["X-Request-ID"])
+
+    assert line["http"]["response"]["status_code"] == 400
+    assert line["url"]["path"] == "/tasks"
+    assert line["event"]["outcome"] == "success"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probe_leaves_no_line(browser: Client, log: LogBook, path: str) -> None:
+    probe = browser.get(path)
+    later = browser.get("/api/v1/kinds")
+
+    log.await_event("http_request", later.headers["X-Request-ID"])
+    assert log.about(probe.headers["X-Request-ID"]) == []
