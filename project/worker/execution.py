@@ -15,7 +15,12 @@ from time import monotonic
 from typing import Any, Never
 
 import structlog
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from amqp.exceptions import (  # type: ignore[import-untyped]  # py-amqp ships no types
+    AMQPError,
+    MessageNacked,
+)
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from kombu.exceptions import KombuError
 
 from project.errors import CancelledError, LeasedError, TemporaryError, TransitionError
 from project.files import FileStore
@@ -31,6 +36,8 @@ PROGRESS_INTERVAL_SECONDS = 0.2
 
 POSTPONE_SECONDS = 2
 """After so long a message is looked at again whose job another worker still runs."""
+
+_PUBLISH_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
 
 _log = structlog.get_logger()
 
@@ -126,7 +133,11 @@ def _postpone(task: Any, job: Job, reason: LeasedError) -> Never:
     copy = task.signature_from_request(
         task.request, countdown=POSTPONE_SECONDS, retries=task.request.retries, queue=job.lane
     )
-    copy.apply_async()
+    try:
+        copy.apply_async()
+    except _PUBLISH_ERRORS as error:
+        # To fail would be recorded as the outcome of the attempt that still runs.
+        raise Reject(str(reason), requeue=True) from error
     raise Ignore(str(reason)) from reason
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import structlog
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from kombu.exceptions import OperationalError
 
-from project.errors import CancelledError, TemporaryError, TransitionError
+from project.errors import CancelledError, LeasedError, TemporaryError, TransitionError
 from project.jobs.definition import Context
 from project.lane import Lane
 from project.ledger import Job, Progress, Status
@@ -25,12 +26,15 @@ class Book:
     """Stands in for the ledger: lets every job run, unless it is told not to."""
 
     refuses: bool = False
+    leased: str = ""
     is_cancelled: bool = False
     finished: list[Status] = field(default_factory=list)
     claimed: list[Job] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
 
     def claim(self, job: Job, worker: str, _holder: str, _stale_lease: str) -> Job:
+        if self.leased:
+            raise LeasedError(job.id, self.leased)
         if self.refuses:
             raise TransitionError(f"Job {job.id} is cancelled.")
         self.claimed.append(job)
@@ -199,3 +203,22 @@ def test_unknown_task_has_no_route_of_ours() -> None:
 
 def test_scheduled_sweep_goes_to_the_long_lane() -> None:
     assert route("files.sweep", [], {}, {}) == {"queue": Lane.LONG.value}
+
+
+class _OfflineCopy:
+    """A copy of a message, which cannot be published."""
+
+    def apply_async(self) -> None:
+        raise OperationalError("the broker is away")
+
+
+def test_copy_of_a_running_job_that_cannot_be_put_back_goes_back_to_its_queue() -> None:
+    """To fail here would be recorded as the outcome of the attempt that still runs."""
+    task = a_delivery()
+    task.signature_from_request = lambda *_args, **_options: _OfflineCopy()
+    book = Book(leased="1 elsewhere:1:1")
+
+    with pytest.raises(Reject) as caught:
+        run(book, task)
+
+    assert caught.value.requeue
