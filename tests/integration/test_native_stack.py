@@ -199,8 +199,13 @@ def test_flower_shows_the_lanes_of_the_broker(settings: Settings) -> None:
     session = requests.Session()
     session.trust_env = False
     url = f"http://127.0.0.1:{settings.flower_port}/api/queues/length"
-    queues = session.get(url, auth=(user, password), timeout=10).json()["active_queues"]
-    assert {queue["name"] for queue in queues} == {lane.value for lane in Lane}
+
+    def names() -> set[str]:
+        queues = session.get(url, auth=(user, password), timeout=10).json()["active_queues"]
+        return {queue["name"] for queue in queues}
+
+    # Flower asks the workers which queues are theirs, some seconds after its start.
+    wait_until(lambda: names() == {lane.value for lane in Lane}, 30, "Flower to know the lanes")
 
 
 def test_mail_sent_over_smtp_is_caught(settings: Settings) -> None:
