@@ -29,8 +29,9 @@ def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[s
     context.report_progress(0, len(SIZES) + 1, "Reading the picture")
     picture = _read(context.files.path(parameters.picture))
     thumbnails = []
-    for number, size in enumerate(SIZES, start=1):
-        context.report_progress(number, len(SIZES) + 1, f"Resizing to {size} pixels")
+    sizes = _sizes_for(picture)
+    for number, size in enumerate(sizes, start=1):
+        context.report_progress(number, len(sizes) + 1, f"Resizing to {size} pixels")
         thumbnail = _fit(picture, size)
         file_id = context.files.write(_encode(thumbnail), ".webp")
         thumbnails.append({"width": thumbnail.width, "height": thumbnail.height, "file": file_id})
@@ -48,6 +49,11 @@ def _read(path: Any) -> Image.Image:
             return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PermanentError("The picture is damaged: it could not be read to its end.") from error
+
+
+def _sizes_for(picture: Image.Image) -> list[int]:
+    """The sizes, none of them larger than the picture: pixels cannot be made up."""
+    return sorted({min(size, max(picture.size)) for size in SIZES})
 
 
 def _fit(picture: Image.Image, size: int) -> Image.Image:

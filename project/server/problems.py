@@ -63,7 +63,10 @@ def _answer_too_large(_: RequestEntityTooLarge) -> Response:
 
 def _answer_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    response = _problem(status, error.description or status.phrase)
+    # A route of ours says what it misses (NotFoundError); this is an address that has none.
+    is_unknown = status is HTTPStatus.NOT_FOUND
+    detail = "There is nothing at this address." if is_unknown else error.description
+    response = _problem(status, detail or status.phrase)
     for name, value in error.get_headers():
         if name in {"Allow", "Location", "Retry-After"}:
             response.headers[name] = value

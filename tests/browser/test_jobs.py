@@ -163,3 +163,23 @@ def test_every_press_of_a_button_is_one_job(home: Home) -> None:
 
     assert wait_until(lambda: len(home.jobs()) == 3, 10, "three jobs")
     expect(home.rows).to_have_count(3)
+
+
+def test_running_job_is_cancelled_from_its_row(home: Home) -> None:
+    """The row says that it stops, then that it has, and offers no second cancel."""
+    row = home.row(home.start("Short"))
+    expect(row).to_contain_text("Running")
+
+    row.get_by_role("button", name=re.compile("^Cancel Sleep")).click()
+
+    expect(row).to_contain_text("Cancelled")
+    expect(row).to_contain_text("Stopped before it ended")
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_ended_job_offers_no_cancel(home: Home) -> None:
+    """There is nothing left to cancel."""
+    row = home.row(home.start_quick()[0])
+
+    expect(row).to_contain_text("Succeeded")
+    expect(row.get_by_role("button")).to_have_count(0)

@@ -78,7 +78,7 @@ def change(job: Job) -> tuple[str, str]:
 JOB = a_job(status=Status.RUNNING, version=3)
 OWN, ONE = "/api/v1/events", f"/api/v1/jobs/{JOB.id}/events"
 LOOKS = {OWN: 1, ONE: 2}  # that the request itself takes at the job
-BOTH = pytest.mark.parametrize("path", [OWN, ONE])
+BOTH = pytest.mark.parametrize("path", [OWN, ONE], ids=["own", "one"])
 
 
 @BOTH

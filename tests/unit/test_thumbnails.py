@@ -193,9 +193,20 @@ def test_parameter_that_is_no_file_id_is_refused(picture: Any) -> None:
         KIND.parse({"picture": picture})
 
 
+@pytest.mark.parametrize(
+    ("size", "longest"), [((512, 300), [64, 256, 512]), ((100, 40), [64, 100]), ((7, 9), [9])]
+)
+def test_small_picture_is_not_enlarged(
+    store: FileStore, size: tuple[int, int], longest: list[int]
+) -> None:
+    thumbnails = thumbnails_of(store, a_picture("PNG", size), ".png")
+
+    assert [max(thumbnail.size) for thumbnail in thumbnails] == longest
+
+
 def test_progress_is_told_from_reading_to_the_last_size(store: FileStore) -> None:
     told: list[tuple[float, float, str]] = []
-    parameters = KIND.parse({"picture": store.write(a_picture(), ".png")})
+    parameters = KIND.parse({"picture": store.write(a_picture(size=(900, 600)), ".png")})
 
     KIND.run(parameters, Context(files=store, report_progress=lambda *args: told.append(args)))
 

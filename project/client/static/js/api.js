@@ -42,6 +42,11 @@ export async function startTask(type) {
   return answer.task_id;
 }
 
+/** Keep a job from starting, or ask it to stop; resolves to the job. */
+export function cancelJob(id) {
+  return request(`/api/v1/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" });
+}
+
 /** Send the form. `onProgress` gets the share that is sent, 0 to 1, which `fetch` could not tell. */
 export function signUp(form, onProgress) {
   return new Promise((resolve, reject) => {

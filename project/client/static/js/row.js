@@ -1,5 +1,6 @@
 /** One row of the table of jobs: made once, then updated in place. */
 
+import { createCancel } from "./cancel.js";
 import { now } from "./clock.js";
 import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
 import { formatDuration, formatElapsed, formatMoment } from "./format.js";
@@ -13,6 +14,7 @@ const WORTH_TELLING_MS = 1000;
 export function createRow(first) {
   const status = createStatus();
   const attempt = create("span", { class: "note-small" });
+  const cancel = createCancel(first);
   const outcome = createOutcome();
   const time = create("span", { class: "job__time" });
   const wait = create("span", { class: "note-small" });
@@ -22,7 +24,7 @@ export function createRow(first) {
     { role: "row", id: `job-${first.id}` },
     create("th", { role: "rowheader", scope: "row", class: "job__head" },
       create("span", { class: "job__title" }, first.title), createMeta(first)),
-    cell("Status", "job__status", status.element, attempt),
+    cell("Status", "job__status", status.element, attempt, cancel.element),
     cell("Progress and result", "job__outcome", outcome.element),
     cell("Time", "job__times", time, wait),
     cell("Lane", "job__lane", first.lane),
@@ -36,6 +38,7 @@ export function createRow(first) {
     setAttribute(element, "data-status", job.status);
     status.update(job);
     setText(attempt, job.attempt > 1 ? `Attempt ${job.attempt}` : "");
+    cancel.update(job);
     outcome.update(job);
     setText(worker, job.worker ?? "–");
     setAttribute(worker, "title", job.worker); // a long name is cut on a phone

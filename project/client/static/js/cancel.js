@@ -1,0 +1,35 @@
+/** The button that cancels a job which has not ended. */
+
+import { cancelJob } from "./api.js";
+import { create, setText } from "./dom.js";
+import { isFinal } from "./status.js";
+
+const CONFLICT = 409; // it has ended meanwhile: the row will say how
+
+/** A view of one job: `{element, update(job)}`. */
+export function createCancel(first) {
+  const button = create("button", { type: "button", class: "cancel__button" }, "Cancel");
+  button.setAttribute("aria-label", `Cancel ${first.title}, job ${first.id.slice(0, 8)}`);
+  const note = create("span", { class: "note-small", role: "status" });
+  const element = create("span", { class: "cancel" }, button, note);
+
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    setText(note, "");
+    try {
+      await cancelJob(first.id);
+    } catch (problem) {
+      button.disabled = false;
+      if (problem.status !== CONFLICT) setText(note, `Not cancelled. ${problem.message}`);
+    }
+  });
+
+  function update(job) {
+    const isAsked = Boolean(job.cancel_requested_at);
+    button.hidden = isFinal(job) || isAsked;
+    if (isFinal(job)) setText(note, "");
+    else if (isAsked) setText(note, "Stopping …");
+  }
+
+  return { element, update };
+}
