@@ -2,6 +2,7 @@
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 
@@ -27,6 +28,8 @@ def connect_patient(url: str) -> Redis:
         socket_timeout=5,
         socket_keepalive=True,
         retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), -1),
+        # Full memory and a replica that is not yet in charge pass, too.
+        retry_on_error=[OutOfMemoryError, ReadOnlyError],
     )
 
 

@@ -21,6 +21,7 @@ from amqp.exceptions import (  # type: ignore[import-untyped]  # py-amqp ships n
 )
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import KombuError
+from redis import RedisError
 
 from project.errors import CancelledError, LeasedError, TemporaryError, TransitionError
 from project.files import FileStore
@@ -122,6 +123,10 @@ def _claim(ledger: Ledger, task: Any, job: Job, stale_lease: str = "") -> Job:
     except TransitionError as error:
         _log.info("job_dropped", reason=str(error))
         raise Ignore(str(error)) from error
+    except RedisError as error:
+        # A job that was never claimed has no outcome; Celery would record this as one, and ack.
+        _log.error("claim_failed", exc_info=error)
+        raise Reject(str(error), requeue=True) from error
 
 
 def _postpone(task: Any, job: Job, reason: LeasedError) -> Never:

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
+from redis import ResponseError
 
 from project.errors import CancelledError, LeasedError, TemporaryError, TransitionError
 from project.jobs.definition import Context
@@ -26,6 +27,7 @@ class Book:
     """Stands in for the ledger: lets every job run, unless it is told not to."""
 
     refuses: bool = False
+    error: Exception | None = None
     leased: str = ""
     is_cancelled: bool = False
     finished: list[Status] = field(default_factory=list)
@@ -33,6 +35,8 @@ class Book:
     progress: list[Progress] = field(default_factory=list)
 
     def claim(self, job: Job, worker: str, _holder: str, _stale_lease: str) -> Job:
+        if self.error:
+            raise self.error
         if self.leased:
             raise LeasedError(job.id, self.leased)
         if self.refuses:
@@ -220,5 +224,13 @@ def test_copy_of_a_running_job_that_cannot_be_put_back_goes_back_to_its_queue() 
 
     with pytest.raises(Reject) as caught:
         run(book, task)
+
+    assert caught.value.requeue
+
+
+def test_job_that_could_not_be_claimed_goes_back_to_its_queue() -> None:
+    """It has no outcome yet: recorded as a failure of no attempt, it would be lost."""
+    with pytest.raises(Reject) as caught:
+        run(Book(error=ResponseError("NOPERM")), a_delivery())
 
     assert caught.value.requeue
