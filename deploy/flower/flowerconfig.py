@@ -19,6 +19,10 @@ address = _settings.flower_host
 port = _settings.flower_port
 basic_auth = [_settings.flower_login]
 
+# How long workers may take to answer, in milliseconds. One that a busy machine keeps from answering
+# within the default second is missing from the page until somebody reloads it.
+inspect_timeout = 5_000.0
+
 # The broker's own numbers, as the user who may see and not change.
 broker_api = _settings.management_url
 

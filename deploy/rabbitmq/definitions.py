@@ -25,8 +25,9 @@ from project.config import Settings
 ADMINISTRATOR = "admin"
 
 # A Celery worker declares its own helpers (events, remote control, delayed delivery) at its start,
-# so the application may configure these names. It can neither create nor delete a lane.
-APPLICATION_CONFIGURES = r"^(celery.*|.+\.celery\.pidbox)$"
+# so the application may configure these names. It can neither create nor delete a lane, nor
+# `celery`, the queue that a client with Celery's defaults would make: nobody consumes it.
+APPLICATION_CONFIGURES = r"^(celeryev.*|celery_delayed_.+|celery\.pidbox|.+\.celery\.pidbox)$"
 ANYTHING = ".*"
 NOTHING = "^$"
 

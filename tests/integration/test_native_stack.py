@@ -198,14 +198,16 @@ def test_flower_shows_the_lanes_of_the_broker(settings: Settings) -> None:
     user, _, password = settings.flower_login.partition(":")
     session = requests.Session()
     session.trust_env = False
-    url = f"http://127.0.0.1:{settings.flower_port}/api/queues/length"
+    session.auth = (user, password)
+    api = f"http://127.0.0.1:{settings.flower_port}/api"
 
     def names() -> set[str]:
-        queues = session.get(url, auth=(user, password), timeout=10).json()["active_queues"]
+        # It knows the lanes from the workers' answers, and asks them when it is told to.
+        session.get(f"{api}/workers", params={"refresh": "1"}, timeout=30)
+        queues = session.get(f"{api}/queues/length", timeout=10).json()["active_queues"]
         return {queue["name"] for queue in queues}
 
-    # Flower asks the workers which queues are theirs, some seconds after its start.
-    wait_until(lambda: names() == {lane.value for lane in Lane}, 30, "Flower to know the lanes")
+    wait_until(lambda: names() == {lane.value for lane in Lane}, 60, "Flower to know the lanes")
 
 
 def test_mail_sent_over_smtp_is_caught(settings: Settings) -> None:

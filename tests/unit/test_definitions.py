@@ -74,7 +74,7 @@ def test_monitor_has_no_right_to_any_message_or_queue() -> None:
     assert {rights["configure"], rights["write"], rights["read"]} == {"^$"}
 
 
-@pytest.mark.parametrize("name", [*LANES, "dead", "jobs", "jobs.dead", "mine"])
+@pytest.mark.parametrize("name", [*LANES, "dead", "jobs", "jobs.dead", "mine", "celery"])
 def test_application_may_neither_make_nor_delete(name: str) -> None:
     assert not re.search(permission("jobs")["configure"], name)
 
