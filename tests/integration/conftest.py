@@ -5,7 +5,6 @@ A stack that is not there, or of which a part is missing, fails every test with 
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -13,7 +12,6 @@ from redis import Redis, RedisError
 
 from project.config import Settings
 from project.ledger import Ledger
-from tests.integration.annex import Annex
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook
 from tests.integration.management import Management
@@ -84,18 +82,3 @@ def log(settings: Settings) -> LogBook:
 def browser(settings: Settings) -> Client:
     """A browser that has opened the page, with an id of its own."""
     return Client(settings.public_url).open_page()
-
-
-@pytest.fixture(scope="session")
-def annex(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annex]:
-    """A system of this process's own on the same servers, for tests that must be alone."""
-    annex = Annex(settings, _folder(tmp_path_factory))
-    annex.start()
-    try:
-        yield annex
-    finally:
-        annex.stop()
-
-
-def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("annex")

@@ -237,7 +237,7 @@ def test_signup_counts_down_to_its_end(redis: "Redis", browser: Client, address:
 def test_picture_of_every_kind_gets_thumbnails(
     browser: Client, address: str, kind: str, content_type: str
 ) -> None:
-    signup = browser.sign_up(address, a_picture(kind, (120, 90)), content_type)
+    signup = browser.sign_up(address, a_picture(kind, (900, 600)), content_type)
 
     job = browser.await_status(signup["picture_job"], "succeeded")
 

@@ -11,11 +11,9 @@ import pytest
 from project.errors import UnavailableError
 from project.publisher import Publisher
 from tests.builders import a_job, a_picture, a_trace
-from tests.integration.annex import Annex
+from tests.integration.annex.proxy import Proxy
+from tests.integration.annex.system import Annex
 from tests.integration.client import Client
-from tests.integration.proxy import Proxy
-
-pytestmark = pytest.mark.xdist_group("annex")
 
 # About two seconds are promised; a slow machine gets more, a hanging answer none.
 ANSWER_SECONDS = 10

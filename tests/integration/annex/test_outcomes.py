@@ -14,12 +14,10 @@ from project.observability.context import Trace
 from project.publisher import Publisher
 from tests.builders import a_job
 from tests.deploy.photograph import portrait
-from tests.integration.annex import Annex
+from tests.integration.annex.system import Annex
 from tests.integration.client import Client
 from tests.integration.logbook import action_of
 from tests.waiting import wait_until
-
-pytestmark = pytest.mark.xdist_group("annex")
 
 END_SECONDS = 60
 MAIL = {"subject": "Hello", "text": "Secret text"}

@@ -29,14 +29,14 @@ from project.config import Settings
 from project.ledger import Ledger
 from project.worker.heartbeat import heartbeat_key
 from tests.builders import an_unused_port
+from tests.integration.annex.postbox import Postbox
+from tests.integration.annex.proxy import Proxy
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook
 from tests.integration.management import Management
-from tests.integration.postbox import Postbox
-from tests.integration.proxy import Proxy
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 READY_SECONDS = 60
 STOP_SECONDS = 30
 DATABASES = range(1, 16)

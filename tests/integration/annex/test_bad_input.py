@@ -7,13 +7,10 @@ import pytest
 import requests
 
 from tests.builders import a_picture, png
-from tests.integration.annex import Annex
+from tests.integration.annex.system import Annex
 from tests.integration.client import Client
 
-pytestmark = [
-    pytest.mark.xdist_group("annex"),
-    pytest.mark.usefixtures("_nothing_is_left"),
-]
+pytestmark = pytest.mark.usefixtures("_nothing_is_left")
 
 JSON = "application/json"
 MEBIBYTE = 1024 * 1024

@@ -6,10 +6,8 @@ import pytest
 
 from project.lane import Lane
 from project.ledger import Job, Status
-from tests.integration.annex import Annex
+from tests.integration.annex.system import Annex
 from tests.integration.client import Client
-
-pytestmark = pytest.mark.xdist_group("annex")
 
 SHORT, MEDIUM, LONG = 1, 2, 3
 
