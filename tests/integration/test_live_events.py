@@ -7,11 +7,13 @@ import pytest
 from redis import Redis
 
 from project.config import Settings
-from project.ledger.events import Inbox, Listener, Signal
+from project.ledger.events import Inbox, Listener, Signal, owner_channel
 from project.redis_client import connect_listening
+from project.server.live import KEEP_ALIVE_SECONDS
 from project.signups import SignUps
 from tests.builders import a_picture
 from tests.integration.client import Client
+from tests.waiting import wait_until
 
 ENDED = {"succeeded", "failed", "cancelled", "dead"}
 
@@ -171,6 +173,22 @@ def test_listener_reads_again_after_redis_has_dropped_it(
         redis.publish(channel, "after")
         assert inbox.get(10) == (channel, "after")
     listener.close()
+
+
+def test_subscription_ends_with_the_last_page(
+    browser: Client, settings: Settings, redis: "Redis"
+) -> None:
+    """A page that was closed is noticed when a keep-alive cannot be sent any more."""
+    channel = owner_channel(browser.owner)
+    with browser.listen(), browser.listen():
+        wait_until(lambda: subscribers(redis, channel), 10, "the subscription")
+
+    wait_until(lambda: not subscribers(redis, channel), 3 * KEEP_ALIVE_SECONDS, "its end")
+
+
+def subscribers(redis: "Redis", channel: str) -> int:
+    ((_, number),) = redis.pubsub_numsub(channel)
+    return int(number)
 
 
 def next_signal(inbox: Inbox) -> Any:

@@ -254,6 +254,37 @@ def test_outcome_waits_for_redis(system: Annex, browser: Client, address: str) -
     assert job["attempt"] == 1
 
 
+def test_job_that_waits_for_its_next_attempt_can_be_cancelled(
+    system: Annex, browser: Client, address: str
+) -> None:
+    system.postbox.answer(address, "451 Try again later")
+    job_id = send_mail(browser, address)
+    browser.await_status(job_id, "retrying")
+
+    assert browser.post(f"/api/v1/jobs/{job_id}/cancel").status_code == 202
+
+    system.log.await_event("job_dropped", job_id)
+    assert browser.job(job_id)["status"] == "cancelled"
+    assert address not in system.postbox.mails
+
+
+def test_job_whose_worker_elsewhere_is_silent_waits_for_its_lease_to_end(
+    system: Annex, browser: Client, address: str
+) -> None:
+    """Whether a process on another host still runs nobody here can tell."""
+    with system.paused("worker-short"):
+        job_id = send_mail(browser, address)
+        system.ledger.claim(system.ledger.get(job_id), "short@elsewhere", "elsewhere:1:1")
+
+    system.log.await_event("job_postponed", job_id)
+    assert browser.job(job_id)["worker"] == "short@elsewhere"
+    system.redis.delete(f"lease:{job_id}")  # as it expires
+
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    assert job["attempt"] == 2
+    assert len(system.postbox.mails[address]) == 1
+
+
 def test_message_of_an_unknown_kind_is_kept_as_a_dead_letter_and_not_in_the_log(
     system: Annex, publisher: Publisher, address: str
 ) -> None:
