@@ -22,7 +22,8 @@ DEAD_QUEUE = Queue(
     "dead",
     DEAD_EXCHANGE,
     durable=True,
-    queue_arguments={"x-queue-type": "quorum"},
+    # RabbitMQ 4 drops a message after 20 failed deliveries, and looking at one here counts as such.
+    queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 1_000_000},
     no_declare=True,
 )
 

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     web_port: int = Field(5004, ge=1, le=65535, description="Port the web server listens on")
     web_workers: int = Field(2, ge=1, description="Web server processes")
     public_url: str = Field(
-        "http://localhost:5004",
+        default_factory=lambda values: f"http://localhost:{values.get('web_port', 5004)}",
         description="How people reach the page; links in mail start with it",
     )
 

@@ -35,7 +35,10 @@ def test_readme_lists_every_setting_with_its_default_and_meaning(repository: Pat
     }
 
     assert table == {
-        f"JOBS_{name.upper()}": (shown(field.default), field.description)
+        f"JOBS_{name.upper()}": (
+            shown(field.get_default(call_default_factory=True, validated_data={"web_port": 5004})),
+            field.description,
+        )
         for name, field in Settings.model_fields.items()
     }
 
