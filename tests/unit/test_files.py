@@ -77,6 +77,7 @@ def test_good_save_leaves_no_second_file(store: FileStore) -> None:
         "a" * 32 + ".jpg\n",
         "a" * 32 + ".part",
         "a" * 32 + ".jpg/../x",
+        "a" * 32 + ".jpg.exe",
         "a" * 31 + "\x00.jpg",
         "a" * 10_000,
         "a" * 32 + ".jpg",
@@ -86,6 +87,7 @@ def test_hostile_or_unknown_id_is_not_found(store: FileStore, file_id: str) -> N
     (store.root / "aa").mkdir(parents=True)
     (store.root / "aa" / ("a" * 32)).touch()
     (store.root / "aa" / ("a" * 32 + ".part")).touch()
+    (store.root / "aa" / ("a" * 32 + ".jpg.exe")).touch()
 
     with pytest.raises(NotFoundError):
         store.path(file_id)
