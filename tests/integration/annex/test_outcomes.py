@@ -228,15 +228,26 @@ def test_job_that_a_stopping_worker_cannot_finish_is_put_back(
 def test_lost_connection_of_a_worker_loses_no_job(
     system: Annex, browser: Client, address: str
 ) -> None:
-    """The worker cannot ack any more: the broker delivers again, and one outcome is recorded."""
+    """The worker cannot ack any more: the broker delivers again, and one outcome is recorded.
+
+    Celery stops the first copy where it knows already which process runs it; then there is a second
+    attempt. Otherwise the first one runs on, and the second copy waits for it.
+    """
     with system.postbox.holding(address):
         job_id = send_mail(browser, address)
         browser.await_status(job_id, "running")
         system.broker.cut()
-        wait_until(lambda: browser.job(job_id)["attempt"] == 2, END_SECONDS, "a second attempt")
+        wait_until(
+            lambda: (
+                browser.job(job_id)["attempt"] == 2
+                or "job_postponed" in map(action_of, system.log.about(job_id))
+            ),
+            END_SECONDS,
+            "a second delivery",
+        )
 
     job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
-    assert job["attempt"] == 2
+    assert job["attempt"] in (1, 2)
     wait_until(lambda: system.waiting("short") == 0, END_SECONDS)
 
 
