@@ -118,6 +118,17 @@ def test_result_is_kept_as_long_as_the_record(
     assert max(lifetimes) - min(lifetimes) <= 1
 
 
+def test_revoked_task_that_runs_is_ended_and_recorded_as_cancelled(browser: Client) -> None:
+    """As Flower's button does it."""
+    task_id = browser.start_task(2)
+    browser.await_status(task_id, "running", seconds=RESULT_SECONDS)
+
+    celery.control.revoke(task_id, terminate=True)
+
+    browser.await_status(task_id, "cancelled", seconds=RESULT_SECONDS)
+    assert AsyncResult(task_id, app=celery).status == "REVOKED"
+
+
 def test_workers_can_be_asked_what_they_know() -> None:
     registered = celery.control.inspect(timeout=5).registered()
 

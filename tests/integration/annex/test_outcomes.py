@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import pytest
 from project.errors import TransitionError
 from project.ledger import Status
 from project.observability.context import Trace
-from project.publisher import Publisher
+from project.publisher import POOL_SIZE, Publisher
 from tests.builders import a_job
 from tests.deploy.photograph import portrait
 from tests.integration.annex.system import Annex
@@ -58,6 +59,18 @@ def statuses_of(events: Iterator[tuple[str, Any]]) -> list[str]:
         if told[-1:] != [job["status"]]:
             told.append(job["status"])
     return told
+
+
+def test_many_submits_at_once_are_all_accepted_and_all_run_once(
+    system: Annex, browser: Client
+) -> None:
+    """More at a time than the web has connections to the broker."""
+    with ThreadPoolExecutor(3 * POOL_SIZE) as pool:
+        ids = set(pool.map(lambda _: browser.start_task(0), range(150)))
+
+    assert len(ids) == 150
+    for task_id in ids:
+        assert browser.await_status(task_id, "succeeded", seconds=END_SECONDS)["attempt"] == 1
 
 
 def test_job_that_failed_for_now_is_tried_again(
