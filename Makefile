@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # What `make test` and `make check` run beside a stack of their own, two tests at a time.
 SUITE := $(PYTHON) -m deploy.native exec -- \
 	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
-	--numprocesses 2 --dist loadgroup
+	--numprocesses 2
 
 .PHONY: help
 help: ## List these verbs
