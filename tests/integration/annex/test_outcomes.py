@@ -231,7 +231,7 @@ def test_job_that_a_stopping_worker_cannot_finish_is_put_back(
 
     system.stop_process("worker-short")
 
-    assert system.waiting("short") == 1
+    wait_until(lambda: system.waiting("short") == 1, END_SECONDS, "the message to be back")
     assert browser.get(f"/tasks/{task_id}").json()["task_status"] == "PENDING"
     system.ledger.withdraw(system.ledger.get(task_id))  # so that nobody waits for its ten seconds
     system.start_worker("worker-short")
