@@ -282,4 +282,5 @@ def test_ids_of_lines_are_unique_over_forked_processes(book: LogBook) -> None:
         child.join()
 
     ids = [line["event"]["id"] for line in book.lines()]
-    assert len(ids) == len(set(ids)) == 80
+    # From Python 3.12 on, each fork beside other threads adds a warning, which is a line too.
+    assert len(ids) == len(set(ids)) >= 80
