@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         Path("data/flower/flower.db"), description="Where Flower keeps its state over a restart"
     )
 
+    extra_kinds: str = Field(
+        "",
+        description="Modules with kinds of your own, comma-separated: each has a list `KINDS`",
+    )
     short_concurrency: int = Field(2, ge=1, description="Processes of the short lane's pool")
     long_concurrency: int = Field(2, ge=1, description="Processes of the long lane's pool")
     shutdown_seconds: float = Field(

@@ -1,17 +1,22 @@
-"""The kinds of jobs, listed explicitly. A new kind is one file here and one line below."""
+"""The kinds of jobs, listed explicitly. A new kind is one file here and one line below.
 
-from collections.abc import Mapping
+A team that does not want to change this package keeps its kinds in modules of its own, each with a
+list `KINDS`, and names them in the setting `extra_kinds`.
+"""
 
-from project.errors import UnknownKindError
+from importlib import import_module
+from typing import Any
+
+from project.errors import DefinitionError, UnknownKindError
 from project.jobs.create_task import create_task
 from project.jobs.definition import Context, Kind
 from project.jobs.email_send import send_email
 from project.jobs.files_sweep import sweep_files
 from project.jobs.image_thumbnail import make_thumbnails
 
-__all__ = ["KINDS", "Context", "Kind", "get_kind"]
+__all__ = ["KINDS", "Context", "Kind", "get_kind", "load_kinds"]
 
-KINDS: Mapping[str, Kind] = {
+KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (create_task, make_thumbnails, send_email, sweep_files)
 }
 
@@ -23,3 +28,26 @@ def get_kind(name: str) -> Kind:
     except KeyError:
         offered = ", ".join(kind.name for kind in KINDS.values() if not kind.is_internal)
         raise UnknownKindError(f"There is no kind {name!r}; there are {offered}.") from None
+
+
+def load_kinds(modules: str, kinds: dict[str, Kind] = KINDS) -> None:
+    """Add the kinds of these modules (names, comma-separated) to those there are.
+
+    To load a module again changes nothing. DefinitionError where one cannot be used.
+    """
+    for name in filter(None, map(str.strip, modules.split(","))):
+        for kind in _kinds_of(name):
+            if kinds.setdefault(kind.name, kind) is not kind:
+                raise DefinitionError(f"{name} defines {kind.name}, which is a kind already.")
+
+
+def _kinds_of(name: str) -> list[Kind]:
+    """The list of a module; its author finds out here what is wrong with it."""
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        raise DefinitionError(f"JOBS_EXTRA_KINDS names {name}: {error}.") from error
+    listed: Any = getattr(module, "KINDS", None)
+    if not isinstance(listed, list) or not all(isinstance(kind, Kind) for kind in listed):
+        raise DefinitionError(f"JOBS_EXTRA_KINDS names {name}, which has no list KINDS of kinds.")
+    return listed

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 
 from project.config import Settings
+from project.jobs import load_kinds
 from project.server import access_log, api, health, live, pages, problems, signups
 from project.server.main import views
 from project.server.security import protect
@@ -23,6 +24,7 @@ _FORM_OVERHEAD_BYTES = 64 * 1024
 def create_app(settings: Settings | None = None, **_: Any) -> Flask:
     """The application. Opens no connection; those follow with the first request."""
     settings = settings or Settings()
+    load_kinds(settings.extra_kinds)
     app = Flask(
         __name__, template_folder=str(_CLIENT / "templates"), static_folder=str(_CLIENT / "static")
     )

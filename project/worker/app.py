@@ -12,7 +12,7 @@ from project.broker import JOBS_EXCHANGE, LANE_QUEUES, transport_options
 from project.config import Settings
 from project.errors import InvalidInputError
 from project.files import FileStore
-from project.jobs import KINDS, Kind
+from project.jobs import KINDS, Kind, load_kinds
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.lane import Lane
 from project.ledger import Ledger
@@ -34,6 +34,7 @@ class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
 
 def create_celery(settings: Settings) -> JobsCelery:
     """A Celery app with all kinds as tasks. Opens no connection."""
+    load_kinds(settings.extra_kinds)
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
     redis = connect_patient(settings.redis_url)

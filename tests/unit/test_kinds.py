@@ -1,13 +1,14 @@
 """What a kind is, and `@job`, which checks a definition when its module is imported."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
 
 from project.errors import DefinitionError, InvalidInputError, UnknownKindError
-from project.jobs import KINDS, get_kind
+from project.jobs import KINDS, get_kind, load_kinds
 from project.jobs.definition import Context, Kind, job
 from project.lane import Lane
 
@@ -165,3 +166,81 @@ def test_every_kind_is_found_by_its_name(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_every_kind_tells_its_parameters_as_json_schema(name: str) -> None:
     assert get_kind(name).parameters_model.model_json_schema()["type"] == "object"
+
+
+MODULE = """
+from pydantic import BaseModel
+from project.jobs.definition import job
+from project.lane import Lane
+
+class Nothing(BaseModel):
+    pass
+
+def work(parameters: Nothing, context: object) -> None: ...
+
+KINDS = [job({name!r}, title="Work", lane=Lane.SHORT, time_limit_seconds=1)(work)]
+"""
+
+
+@pytest.fixture
+def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+    """Writes a module that can be imported during the test."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(name: str, content: str) -> str:
+        (tmp_path / f"{name}.py").write_text(content)
+        return name
+
+    return write
+
+
+def test_kinds_of_ones_own_are_added(write_module: Callable[[str, str], str]) -> None:
+    write_module("kinds_of_ours", MODULE.format(name="our.work"))
+    write_module("kinds_of_theirs", MODULE.format(name="their.work"))
+    kinds = dict(KINDS)
+
+    load_kinds("kinds_of_ours, kinds_of_theirs,", kinds)
+
+    assert kinds.keys() - KINDS.keys() == {"our.work", "their.work"}
+
+
+def test_module_may_be_loaded_again(write_module: Callable[[str, str], str]) -> None:
+    """A process may make the web application and the Celery app."""
+    write_module("kinds_twice", MODULE.format(name="twice.work"))
+    kinds = dict(KINDS)
+
+    load_kinds("kinds_twice", kinds)
+    load_kinds("kinds_twice", kinds)
+
+    assert kinds.keys() - KINDS.keys() == {"twice.work"}
+
+
+def test_no_module_is_no_kind_more() -> None:
+    kinds = dict(KINDS)
+
+    load_kinds("", kinds)
+
+    assert kinds == KINDS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("kinds_missing_import", "import nowhere_to_be_found", "nowhere_to_be_found"),
+        ("kinds_without_list", "", "no list KINDS"),
+        ("kinds_of_text", "KINDS = ['create_task']", "no list KINDS"),
+        ("kinds_repeated", MODULE.format(name="create_task"), "create_task, which is a kind"),
+    ],
+)
+def test_module_that_cannot_be_used_is_named_with_the_reason(
+    write_module: Callable[[str, str], str], name: str, content: str, reason: str
+) -> None:
+    write_module(name, content)
+
+    with pytest.raises(DefinitionError, match=f"{name}.*{reason}"):
+        load_kinds(name, dict(KINDS))
+
+
+def test_module_that_is_not_there_is_named() -> None:
+    with pytest.raises(DefinitionError, match=r"JOBS_EXTRA_KINDS names kinds\.of\.nobody"):
+        load_kinds("kinds.of.nobody", dict(KINDS))
