@@ -2,7 +2,8 @@
 
 `pages` and `main` serve the page and the tutorial's routes, `api` the product's, `signups` the
 sign-up, `live` pushes changes, `health` answers probes. `parsing` and `presenting` turn requests
-into values and values into JSON; `problems` decides every error's HTTP status.
+into values and values into JSON, as `documents` says they look; `openapi` describes all of it, for
+`reference` to show. `problems` decides every error's HTTP status.
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ from flask import Flask
 
 from project.config import Settings
 from project.jobs import load_kinds
-from project.server import access_log, api, health, live, pages, problems, signups
+from project.server import access_log, api, health, live, pages, problems, reference, signups
 from project.server.main import views
 from project.server.security import protect
 from project.server.services import build_services
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None, **_: Any) -> Flask:
         signups.blueprint,
         live.blueprint,
         health.blueprint,
+        reference.blueprint,
     ):
         app.register_blueprint(blueprint)
     return app

@@ -4,18 +4,27 @@ from flask import Blueprint, Response, jsonify
 from redis import RedisError
 
 from project.errors import UnavailableError
+from project.server.documents import Health, Readiness
+from project.server.openapi import Answer, describe
 from project.server.services import Services, services
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@describe("Does the process answer?", Answer(200, Health), tag="probes")
 def check_process() -> Response:
     """The process answers."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
+@describe(
+    "Can work be taken?",
+    Answer(200, Readiness),
+    Answer(503, Readiness, "A part is missing."),
+    tag="probes",
+)
 def check_parts() -> tuple[Response, int]:
     """All parts that a submit needs are there; else 503, naming those that are missing."""
     parts = _check(services())

@@ -12,6 +12,7 @@ from flask import Blueprint, Response
 
 from project.ledger import Job
 from project.ledger.events import Signal, job_channel, owner_channel
+from project.server.openapi import Answer, describe
 from project.server.parsing import read_owner
 from project.server.presenting import present_job, present_signup
 from project.server.services import Services, services
@@ -20,10 +21,19 @@ KEEP_ALIVE_SECONDS = 15
 """A comment is sent this often, so that proxies and dead connections are noticed."""
 RETRY_MILLISECONDS = 1000
 
+EVENTS = Answer(
+    200, text="Server-sent events, as long as it is open.", content_type="text/event-stream"
+)
+
 blueprint = Blueprint("live", __name__)
 
 
 @blueprint.get("/api/v1/events")
+@describe(
+    "Follow this browser's jobs and sign-ups",
+    EVENTS,
+    tag="live",
+)
 def stream_own() -> Response:
     """All changes of this browser's jobs and sign-ups."""
     owner, equipment = read_owner(), services()
@@ -31,6 +41,7 @@ def stream_own() -> Response:
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/events")
+@describe("Follow a job", EVENTS, tag="live", problems=(503,))
 def stream_job(job_id: str) -> Response:
     """The changes of one job; the stream ends with the job."""
     equipment = services()

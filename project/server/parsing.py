@@ -1,7 +1,7 @@
 """What a request holds, as values. Every refusal says what to change."""
 
 import re
-from typing import Any
+from typing import Any, TypeVar, get_origin
 
 from flask import request
 from pydantic import BaseModel, EmailStr, ValidationError
@@ -12,6 +12,9 @@ from project.errors import InvalidInputError
 OWNER_COOKIE = "browser"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _OWNER = re.compile(r"[\w-]{22}", re.ASCII)
+
+
+Document = TypeVar("Document", bound=BaseModel)
 
 
 class _Address(BaseModel):
@@ -61,15 +64,46 @@ def read_email() -> str:
 
 def read_idempotency_key() -> str:
     """The header by which a client may repeat a request safely; empty where it sent none."""
-    key = request.headers.get("Idempotency-Key", "")
-    if key and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidInputError("Idempotency-Key: at most 200 printable ASCII characters.")
-    return key
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidInputError("Idempotency-Key: 1 to 200 printable ASCII characters, no blanks.")
+    return key or ""
 
 
-def read_limit(default: int, largest: int) -> int:
-    """The query's `limit`: how many to list."""
-    text = request.args.get("limit", str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= largest:
-        raise InvalidInputError(f"limit must be a number from 1 to {largest}.", field="limit")
-    return int(text)
+def read_body(model: type[Document]) -> Document:
+    """The JSON body, as that model."""
+    return check(model, read_json_object())
+
+
+def read_query(model: type[Document]) -> Document:
+    """What follows the `?`. A list may be repeated or have commas; anything else comes once."""
+    values: dict[str, Any] = {}
+    for name, texts in request.args.lists():
+        field = model.model_fields.get(name)
+        if field is not None and get_origin(field.annotation) is list:
+            values[name] = [part for text in texts for part in text.split(",")]
+        elif len(texts) == 1:
+            values[name] = texts[0]
+        else:
+            raise InvalidInputError(f"{name}: name it once.", field=name)
+    return check(model, values)
+
+
+def check(model: type[Document], values: Any) -> Document:
+    """The values as that model; InvalidInputError names the first field that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        # Not chained: pydantic's error repeats the values, which may be private.
+        raise _explain(model, error) from None
+
+
+def _explain(model: type[BaseModel], error: ValidationError) -> InvalidInputError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "body"
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        known = ", ".join(model.model_fields)
+        return InvalidInputError(f"There is no field {name!r} here; there are {known}.", field=name)
+    if first["type"] == "missing":
+        return InvalidInputError(f"{name} is missing.", field=name)
+    return InvalidInputError(f"{name}: {first['msg'].rstrip('.')}.", field=name)

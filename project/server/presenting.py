@@ -1,5 +1,6 @@
 """Values as the API's JSON. Pure, but for the links."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -7,11 +8,16 @@ from typing import Any
 from project.files import CONTENT_TYPES
 from project.jobs import KINDS, Kind
 from project.ledger import Job, Status
-from project.ledger.job import format_time
+from project.ledger.job import JobError, format_time
+from project.server.documents import Failure, Progress, TaskStatus
+from project.server.documents import Job as JobDocument
+from project.server.documents import Kind as KindDocument
+from project.server.documents import SignUp as SignUpDocument
+from project.server.documents import Task as TaskDocument
 from project.signups import SignUp
 
 # The tutorial's Celery does not report STARTED: a job that has not ended reads PENDING.
-TASK_STATUSES = {
+TASK_STATUSES: Mapping[Status, TaskStatus] = {
     Status.SUCCEEDED: "SUCCESS",
     Status.FAILED: "FAILURE",
     Status.DEAD: "FAILURE",
@@ -23,57 +29,62 @@ def present_task(job: Job) -> dict[str, Any]:
     """A job in the tutorial's words."""
     status = TASK_STATUSES.get(job.status, "PENDING")
     result = job.result if status == "SUCCESS" else job.error and job.error.message
-    return {
-        "task_id": job.id,
-        "task_status": status,
-        "task_result": result if job.status.is_final else None,
-    }
+    return TaskDocument(
+        task_id=job.id,
+        task_status=status,
+        task_result=result if job.status.is_final else None,
+    ).model_dump()
 
 
 def present_job(job: Job) -> dict[str, Any]:
     """A job; its parameters are left out, they may be private."""
     kind = KINDS.get(job.kind)
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "title": kind.title if kind else job.kind,
-        "lane": job.lane,
-        "status": job.status.value,
-        "progress": asdict(job.progress) if job.progress else None,
-        "worker": job.worker or None,
-        "attempt": job.attempt,
-        "submitted_at": format_time(job.submitted_at),
-        "started_at": _time(job.started_at),
-        "finished_at": _time(job.finished_at),
-        "cancel_requested_at": _time(job.cancel_requested_at),
-        "result": _with_links(job.result),
-        "error": {"type": job.error.type, "message": job.error.message} if job.error else None,
-        "trace_id": job.trace_id or None,
-        "version": job.version,
-    }
+    return JobDocument(
+        id=job.id,
+        kind=job.kind,
+        title=kind.title if kind else job.kind,
+        lane=job.lane,
+        status=job.status,
+        progress=Progress(**asdict(job.progress)) if job.progress else None,
+        worker=job.worker or None,
+        attempt=job.attempt,
+        submitted_at=format_time(job.submitted_at),
+        started_at=_time(job.started_at),
+        finished_at=_time(job.finished_at),
+        cancel_requested_at=_time(job.cancel_requested_at),
+        result=_with_links(job.result),
+        error=_failure(job.error),
+        trace_id=job.trace_id or None,
+        version=job.version,
+    ).model_dump()
 
 
 def present_kind(kind: Kind) -> dict[str, Any]:
     """A kind, with the JSON Schema of its parameters."""
-    return {
-        "name": kind.name,
-        "title": kind.title,
-        "parameters": kind.parameters_model.model_json_schema(),
-        "time_limit_seconds": kind.time_limit_seconds,
-        "max_attempts": kind.max_attempts,
-    }
+    return KindDocument(
+        name=kind.name,
+        title=kind.title,
+        parameters=kind.parameters_model.model_json_schema(),
+        time_limit_seconds=kind.time_limit_seconds,
+        max_attempts=kind.max_attempts,
+    ).model_dump()
 
 
 def present_signup(signup: SignUp) -> dict[str, Any]:
     """A sign-up and the ids of its jobs."""
-    return {
-        "id": signup.id,
-        "email": signup.email,
-        "picture_job": signup.picture_job,
-        "mail_job": signup.mail_job,
-        "created_at": signup.created_at,
-        "confirmed_at": signup.confirmed_at or None,
-    }
+    return SignUpDocument(
+        id=signup.id,
+        email=signup.email,
+        picture_job=signup.picture_job,
+        mail_job=signup.mail_job,
+        created_at=signup.created_at,
+        confirmed_at=signup.confirmed_at or None,
+    ).model_dump()
+
+
+def _failure(error: JobError | None) -> Failure | None:
+    """Without the traceback, which tells of our code."""
+    return Failure(type=error.type, message=error.message) if error else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -5,6 +5,9 @@ from flask import Blueprint, Response, jsonify, render_template, url_for
 from project.errors import LinkExpiredError, LinkInvalidError, NotFoundError
 from project.pictures import check_picture
 from project.server.access_log import current_trace
+from project.server.documents import SignUp as SignUpDocument
+from project.server.documents import SignUpForm, SignUpList
+from project.server.openapi import FORM, Answer, describe
 from project.server.parsing import read_email, read_owner, read_picture
 from project.server.presenting import present_signup
 from project.server.services import Services, services
@@ -15,6 +18,14 @@ SUBJECT = "Confirm your e-mail address"
 
 
 @blueprint.post("/api/v1/signups")
+@describe(
+    "Sign up",
+    Answer(202, SignUpDocument, headers=("Location",)),
+    tag="sign-ups",
+    body=SignUpForm,
+    body_type=FORM,
+    problems=(422, 503),
+)
 def sign_up() -> tuple[Response, int, dict[str, str]]:
     """A form with `picture` and `email` → 202 and the sign-up with the ids of its two jobs."""
     picture, email, equipment = read_picture(), read_email(), services()
@@ -32,6 +43,12 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.get("/api/v1/signups")
+@describe(
+    "List this browser's sign-ups",
+    Answer(200, SignUpList),
+    tag="sign-ups",
+    problems=(503,),
+)
 def list_signups() -> Response:
     """This browser's sign-ups, newest first."""
     found = services().signups.list_owned(read_owner())
@@ -39,6 +56,7 @@ def list_signups() -> Response:
 
 
 @blueprint.get("/api/v1/signups/<signup_id>")
+@describe("Get a sign-up", Answer(200, SignUpDocument), tag="sign-ups", problems=(503,))
 def get_signup(signup_id: str) -> Response:
     """One sign-up."""
     return jsonify(present_signup(services().signups.get(signup_id)))

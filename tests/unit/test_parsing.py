@@ -81,6 +81,49 @@ def test_body_that_is_no_job_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("body", "field", "detail"),
+    [
+        ({"kind": "create_task", "paramters": {"type": 1}}, "paramters", "there are kind, param"),
+        ({"parameters": {"type": 1}}, "kind", "kind is missing"),
+        ({"kind": 7}, "kind", "string"),
+        ({"kind": "create_task", "parameters": "x"}, "parameters", "dictionary"),
+        ({"kind": "create_task", "\ud800": 1}, "body", "unicode"),
+    ],
+)
+def test_wrong_field_of_a_body_is_named(
+    body: dict[str, Any], field: str, detail: str, make_client: ClientMaker
+) -> None:
+    answer = make_client().post("/api/v1/jobs", json=body)
+
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["field"] == field
+    assert detail in answer.json["detail"]
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 201, "é"])
+def test_key_that_cannot_be_told_apart_is_refused(key: str, make_client: ClientMaker) -> None:
+    answer = make_client().post(
+        "/api/v1/jobs",
+        json={"kind": "create_task", "parameters": {"type": 1}},
+        headers={"Idempotency-Key": key},
+    )
+
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert "Idempotency-Key" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "limti=1", "limit=1.0", "limit=%201"])
+def test_wrong_query_is_a_400_that_names_it(query: str, make_client: ClientMaker) -> None:
+    answer = make_client().get(f"/api/v1/jobs?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["field"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize(
     "email",
     [
         "",

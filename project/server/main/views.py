@@ -4,6 +4,8 @@ from flask import Blueprint, Response, jsonify
 
 from project.errors import InvalidInputError
 from project.server.access_log import current_trace
+from project.server.documents import Task, TaskCreated, TaskSubmission
+from project.server.openapi import Answer, describe
 from project.server.parsing import read_json_object, read_owner
 from project.server.presenting import present_task
 from project.server.services import services
@@ -12,6 +14,14 @@ main_blueprint = Blueprint("main", __name__)
 
 
 @main_blueprint.post("/tasks")
+@describe(
+    "Start the tutorial's job",
+    Answer(202, TaskCreated),
+    tag="tutorial",
+    body=TaskSubmission,
+    example={"type": 1},
+    problems=(503,),
+)
 def run_task() -> tuple[Response, int]:
     """`{"type": n}` → 202 `{"task_id"}`: a job that sleeps n × 10 seconds."""
     body = read_json_object()
@@ -24,6 +34,7 @@ def run_task() -> tuple[Response, int]:
 
 
 @main_blueprint.get("/tasks/<task_id>")
+@describe("Get the tutorial's job", Answer(200, Task), tag="tutorial", problems=(503,))
 def get_status(task_id: str) -> Response:
     """`{"task_id", "task_status", "task_result"}`."""
     return jsonify(present_task(services().ledger.get(task_id)))
