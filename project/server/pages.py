@@ -3,7 +3,7 @@
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from project.config import Settings
 from project.server.parsing import OWNER_COOKIE, read_owner
@@ -36,7 +36,11 @@ def home() -> Response:
 
 
 def _tools(settings: Settings) -> dict[str, str]:
-    """Where the operator's tools are; in production only what the settings say."""
+    """The API's reference and the operator's tools: in production those of the settings."""
+    return {"API": url_for("reference.show"), **_operators_tools(settings)}
+
+
+def _operators_tools(settings: Settings) -> dict[str, str]:
     if settings.tool_links or settings.environment == "production":
         return settings.tool_links
     host = urlsplit(settings.public_url).hostname

@@ -1,8 +1,15 @@
-"""The API's description for programs: `/openapi.json`."""
+"""The API's description for programs (`/openapi.json`) and for people (`/api/`)."""
 
-from flask import Blueprint, Response, current_app
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, render_template, send_from_directory
 
 from project.server.openapi import build_document
+
+# Swagger UI, as a package brings it: nothing is asked of another host.
+_ASSETS = Path(str(files("flask_swagger_ui"))) / "dist"
+_SECONDS = 24 * 3600
 
 blueprint = Blueprint("reference", __name__)
 
@@ -14,3 +21,15 @@ def get_description() -> Response:
     if "openapi" not in store:
         store["openapi"] = current_app.json.dumps(build_document(current_app))
     return Response(store["openapi"], content_type="application/json")
+
+
+@blueprint.get("/api/")
+def show() -> str:
+    """A page to read it and to try it."""
+    return render_template("reference.html")
+
+
+@blueprint.get("/api/assets/<any('swagger-ui.css', 'swagger-ui-bundle.js'):name>")
+def get_asset(name: str) -> Response:
+    """What the page consists of."""
+    return send_from_directory(_ASSETS, name, max_age=_SECONDS)

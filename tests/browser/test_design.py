@@ -178,7 +178,7 @@ def test_everything_comes_from_our_own_server(new_visitor: NewVisitor, stack: St
 
 
 def test_the_operators_tools_are_linked(home: Home) -> None:
-    """In development the page leads to the console, to Flower and to the caught mail."""
+    """In development the page leads to the API, the console, Flower and the caught mail."""
     links = home.page.get_by_role("navigation", name="Tools").get_by_role("link")
 
-    assert links.all_inner_texts() == ["RabbitMQ console", "Flower", "Mail"]
+    assert links.all_inner_texts() == ["API", "RabbitMQ console", "Flower", "Mail"]
