@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parent.parent / "project"
 ROOMS: dict[str, set[str]] = {
     "server": {
         *("submission", "publisher", "ledger", "jobs", "signups", "files", "pictures"),
-        *("observability", "redis_client", "config", "errors"),
+        *("observability", "redis_client", "config", "errors", "lane"),
     },
     "submission": {"publisher", "ledger", "jobs", "observability", "errors"},
     "publisher": {"broker", "ledger", "observability", "errors", "lane"},

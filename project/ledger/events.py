@@ -25,6 +25,10 @@ _IDLE_CHANNEL = "events:idle"  # keeps the subscription alive while nobody liste
 _log = structlog.get_logger()
 
 
+ALL_CHANNEL = "events:jobs"
+"""Events of all jobs."""
+
+
 class Signal(Enum):
     """What a listener may get instead of an event."""
 

@@ -1,9 +1,10 @@
 """The web application: parses requests, hands work to `submission`, shows what the ledger says.
 
 `pages` and `main` serve the page and the tutorial's routes, `api` the product's, `signups` the
-sign-up, `live` pushes changes, `health` answers probes. `parsing` and `presenting` turn requests
-into values and values into JSON, as `documents` says they look; `openapi` describes all of it, for
-`reference` to show. `problems` decides every error's HTTP status.
+sign-up, `health` answers probes. `live` and `sockets` push the changes that `news` collects.
+`parsing` and `presenting` turn requests into values and values into JSON, as `documents` says they
+look; `openapi` describes all of it, for `reference` to show. `problems` decides every error's HTTP
+status.
 """
 
 from pathlib import Path
@@ -13,7 +14,17 @@ from flask import Flask
 
 from project.config import Settings
 from project.jobs import load_kinds
-from project.server import access_log, api, health, live, pages, problems, reference, signups
+from project.server import (
+    access_log,
+    api,
+    health,
+    live,
+    pages,
+    problems,
+    reference,
+    signups,
+    sockets,
+)
 from project.server.main import views
 from project.server.security import protect
 from project.server.services import build_services
@@ -42,6 +53,7 @@ def create_app(settings: Settings | None = None, **_: Any) -> Flask:
         api.blueprint,
         signups.blueprint,
         live.blueprint,
+        sockets.blueprint,
         health.blueprint,
         reference.blueprint,
     ):

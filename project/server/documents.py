@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from project import jobs
+from project.lane import Lane
 from project.ledger import Status
 
 Moment = Annotated[
@@ -140,6 +141,24 @@ class JobQuery(QueryDocument):
     limit: Whole = Field(
         LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="How many jobs at most"
     )
+
+
+class NewsQuery(QueryDocument):
+    """What to follow. A filter may be repeated or have commas; none lets all pass."""
+
+    scope: Literal["own", "all"] = Field(
+        "own", description="This browser's jobs and sign-ups, or all jobs"
+    )
+    kind: list[str] = Field([], description="Jobs of these kinds only")
+    lane: list[Lane] = Field([], description="Jobs on these lanes only")
+    status: list[Status] = Field([], description="Jobs that come to these statuses only")
+
+
+class SocketMessage(AnswerDocument):
+    """One event."""
+
+    event: Literal["job", "signup", "resync"]
+    data: dict[str, Any] = Field(description="The job or the sign-up; empty for `resync`")
 
 
 class Kind(AnswerDocument):

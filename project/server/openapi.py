@@ -123,7 +123,7 @@ def find_operations(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
     for rule in app.url_map.iter_rules():
         operation = getattr(app.view_functions[rule.endpoint], "openapi", None)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            if operation is not None:
+            if operation is not None and not rule.websocket:
                 yield rule, method, operation
 
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from project import errors
 
 RETRY_AFTER_SECONDS = 2
+_KEPT_HEADERS = {"Allow", "Location", "Retry-After", "Upgrade", "Sec-WebSocket-Version"}
 
 STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -26,6 +27,17 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
 }
 
 _log = structlog.get_logger()
+
+
+class UpgradeRequired(HTTPException):
+    """A WebSocket's address was asked for in plain HTTP."""
+
+    code = HTTPStatus.UPGRADE_REQUIRED
+    description = "This is the address of a WebSocket: open one, of version 13."
+
+    def get_headers(self, *_: Any) -> list[tuple[str, str]]:
+        """Which protocol, and in which version."""
+        return [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
 
 
 def install(app: Flask) -> None:
@@ -68,7 +80,7 @@ def _answer_http(error: HTTPException) -> Response:
     detail = "There is nothing at this address." if is_unknown else error.description
     response = _problem(status, detail or status.phrase)
     for name, value in error.get_headers():
-        if name in {"Allow", "Location", "Retry-After"}:
+        if name in _KEPT_HEADERS:
             response.headers[name] = value
     return response
 

@@ -1,11 +1,16 @@
 """Headers that keep the page to itself, and a refusal of other sites' forms."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response, abort, request
+
+from project.server.services import services
 
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
+_SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def protect(app: Flask) -> None:
@@ -16,8 +21,17 @@ def protect(app: Flask) -> None:
 
 def _refuse_other_sites() -> None:
     """A browser says where a request comes from; another site must not act in a person's name."""
-    if request.method == "POST" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+    is_form = request.method not in _SAFE and request.headers.get("Sec-Fetch-Site") == "cross-site"
+    if is_form or (request.headers.get("Upgrade", "").lower() == "websocket" and _is_foreign()):
         abort(403, "Requests from other sites are not taken.")
+
+
+def _is_foreign() -> bool:
+    """Whether a WebSocket, which browsers open to any site, comes from another site's page."""
+    origin = request.headers.get("Origin")
+    # A proxy may have replaced the Host, so the address that people know counts as well.
+    ours = {request.host, urlsplit(services().settings.public_url).netloc}
+    return origin is not None and urlsplit(origin).netloc not in ours
 
 
 def _add_headers(response: Response) -> Response:

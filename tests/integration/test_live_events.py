@@ -9,7 +9,7 @@ from redis import Redis
 from project.config import Settings
 from project.ledger.events import Inbox, Listener, Signal, owner_channel
 from project.redis_client import connect_listening
-from project.server.live import KEEP_ALIVE_SECONDS
+from project.server.news import KEEP_ALIVE_SECONDS
 from project.signups import SignUps
 from tests.builders import a_picture
 from tests.integration.client import Client
@@ -116,6 +116,20 @@ def test_stream_tells_progress_of_a_running_job(browser: Client) -> None:
 
     assert told[-1]["status"] == "succeeded"
     assert told[-1]["progress"]["total"] == 4
+
+
+def test_stream_of_all_jobs_tells_of_another_browsers_jobs(
+    browser: Client, settings: Settings
+) -> None:
+    other = Client(settings.public_url).open_page()
+    with browser.listen("/api/v1/events?scope=all&status=succeeded&kind=create_task") as stream:
+        events = iter(stream)
+        assert next(events) == ("resync", {})
+        job_id = other.start_task(0)
+
+        told = until_ended(events, job_id)
+
+    assert [job["status"] for job in told] == ["succeeded"]
 
 
 def test_no_event_holds_what_a_job_was_given(browser: Client, redis: "Redis") -> None:

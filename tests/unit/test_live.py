@@ -162,3 +162,60 @@ def test_browser_without_an_id_hears_of_nothing(make_client: ClientMaker) -> Non
 
     assert "data:" not in client.get(OWN).text
     assert wire.channels == ()
+
+
+def jobs_on(make_client: ClientMaker, query: str, wire: Wire, *states: Job) -> list[Any]:
+    """The ids of the jobs that a stream of this query tells, or the names of its other events."""
+    client = make_client(listener=wire, ledger=Shelf(list(states) or [JOB]), signups=NoSignUps())
+    client.set_cookie("browser", "o" * 22)
+    events = client.get(f"{OWN}?{query}").text.split("\n\n")
+    told = [dict(line.split(": ", 1) for line in event.splitlines()) for event in events]
+    return [
+        json.loads(event["data"]).get("id", event["event"]) for event in told if "event" in event
+    ]
+
+
+def test_stream_of_all_jobs_begins_with_the_advice_to_list_them(make_client: ClientMaker) -> None:
+    """Nothing can be missed: what changes after that comes through the stream."""
+    wire = Wire([change(JOB), Signal.RESYNC, change(replace(JOB, version=4))])
+
+    told = jobs_on(make_client, "scope=all", wire)
+
+    assert told == ["resync", JOB.id, "resync", JOB.id]
+    assert wire.channels == ("events:jobs",)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_told"),
+    [
+        ("kind=create_task", True),
+        ("kind=email.send", False),
+        ("kind=email.send,create_task", True),
+        ("kind=email.send&kind=create_task", True),
+        ("lane=short", True),
+        ("lane=long", False),
+        ("status=running", True),
+        ("status=failed,dead", False),
+        ("lane=short&status=running&kind=create_task", True),
+        ("lane=short&status=queued", False),
+    ],
+)
+def test_filter_lets_only_its_jobs_pass(
+    query: str, is_told: bool, make_client: ClientMaker
+) -> None:
+    all_jobs = jobs_on(make_client, f"scope=all&{query}", Wire([change(JOB)]))
+    own_jobs = jobs_on(make_client, query, Wire([change(replace(JOB, version=4))]))
+
+    assert (JOB.id in all_jobs) is is_told
+    assert own_jobs == [JOB.id] * 2 * is_told
+
+
+@pytest.mark.parametrize(
+    "query", ["scope=none", "scope=", "lane=middle", "status=gone", "status=", "staus=failed"]
+)
+def test_wrong_query_is_a_400_that_names_it(query: str, make_client: ClientMaker) -> None:
+    answer = make_client().get(f"{OWN}?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["field"].startswith(query.partition("=")[0])

@@ -1,0 +1,129 @@
+"""One WebSocket connection, on the socket of a request that gunicorn has read.
+
+`websockets` knows the protocol (RFC 6455) and does no I/O; here are the socket, the lock and the
+clock. Two threads use a connection, which gevent makes cheap: the request's own sends, another one
+reads. What a client says is not looked at, but for the answers to our pings.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
+
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from project.server.problems import UpgradeRequired
+
+PING_SECONDS = 15
+SILENCE_SECONDS = 45
+"""A peer that has sent nothing for so long, no answer to a ping either, is gone."""
+CLOSE_SECONDS = 1
+"""How long a peer may take to say goodbye: a stopping web worker has five seconds in all."""
+MAX_MESSAGE_BYTES = 4096
+
+_SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+
+
+class Wire:
+    """An open connection."""
+
+    def __init__(self, sock: socket.socket, protocol: ServerProtocol) -> None:
+        self._socket = sock
+        self._protocol = protocol
+        self._lock = threading.Lock()
+        self._pinged_at = monotonic()
+        self._reader: threading.Thread | None = None
+
+    def read(self, on_end: Callable[[], None]) -> None:
+        """Begin to read; `on_end` is called when the peer has gone."""
+        self._reader = threading.Thread(
+            target=self._read, args=(on_end,), name="socket-reader", daemon=True
+        )
+        self._reader.start()
+
+    def send(self, text: bytes) -> None:
+        """Send a message; OSError where that does not work any more."""
+        with self._lock:
+            if self._protocol.state is OPEN:
+                self._protocol.send_text(text)
+                self._flush()
+
+    def keep_alive(self) -> None:
+        """Ask the peer whether it is there, if it is time to."""
+        if monotonic() - self._pinged_at < PING_SECONDS:
+            return
+        with self._lock:
+            if self._protocol.state is OPEN:
+                self._pinged_at = monotonic()
+                self._protocol.send_ping(b"")
+                self._flush()
+
+    def close(self, code: int) -> None:
+        """Say goodbye, wait a moment for the answer, and cut the connection."""
+        try:
+            with self._lock:
+                if self._protocol.state is OPEN:
+                    self._protocol.send_close(code)
+                    self._flush()
+            if self._reader:
+                self._reader.join(CLOSE_SECONDS)
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
+        except OSError:
+            pass  # the peer was faster
+
+    def _read(self, on_end: Callable[[], None]) -> None:
+        try:
+            while data := self._socket.recv(MAX_MESSAGE_BYTES):
+                with self._lock:
+                    self._protocol.receive_data(data)
+                    self._protocol.events_received()  # nothing a client says concerns us
+                    self._flush()
+                    if self._protocol.close_expected():
+                        break
+        except OSError:
+            pass  # the connection broke, or was silent for too long
+        finally:
+            on_end()
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:  # an empty one asks for the end of the connection: `close` sees to that
+                self._socket.sendall(data)
+
+
+def accept(environ: Mapping[str, Any]) -> Wire:
+    """Answer the handshake of this request; UpgradeRequired where it is none."""
+    sock = next((environ[name] for name in _SOCKETS if name in environ), None)
+    protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES)
+    protocol.receive_data(_restore(environ))
+    requests = [event for event in protocol.events_received() if isinstance(event, Request)]
+    if sock is None or not requests:
+        raise UpgradeRequired
+    response = protocol.accept(requests[0])
+    if response.status_code != 101:
+        raise UpgradeRequired
+    protocol.send_response(response)
+    wire = Wire(sock, protocol)
+    sock.settimeout(SILENCE_SECONDS)
+    wire._flush()
+    return wire
+
+
+def _restore(environ: Mapping[str, Any]) -> bytes:
+    """The request as it was, as far as the handshake looks at it."""
+    headers = (
+        f"{name.removeprefix('HTTP_').replace('_', '-')}: {value}\r\n"
+        for name, value in environ.items()
+        if name.startswith("HTTP_") and name.partition("_")[2] in _HANDSHAKE
+    )
+    method = environ["REQUEST_METHOD"]
+    return f"{method} / HTTP/1.1\r\n{''.join(headers)}\r\n".encode("latin-1")
+
+
+_HANDSHAKE = frozenset(
+    {"CONNECTION", "UPGRADE", "HOST", "ORIGIN"}
+    | {"SEC_WEBSOCKET_KEY", "SEC_WEBSOCKET_VERSION", "SEC_WEBSOCKET_PROTOCOL"}
+)
