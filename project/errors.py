@@ -29,6 +29,10 @@ class NotFoundError(JobsError):
     """There is no such job, file or sign-up."""
 
 
+class GoneError(NotFoundError):
+    """There was such a job; it ended long ago and is forgotten."""
+
+
 class LinkInvalidError(JobsError):
     """The confirmation link was not made by us."""
 
@@ -49,16 +53,42 @@ class UnavailableError(JobsError):
         self.part = part
 
 
+class LaneFullError(JobsError):
+    """Too many jobs wait in the lane: it takes no more for now."""
+
+    def __init__(self, lane: str, depth: int) -> None:
+        super().__init__(f"{depth} jobs wait in the lane {lane} already: try again later.")
+        self.lane = lane
+        self.depth = depth
+
+
 class TransitionError(JobsError):
     """The job's status does not allow that step."""
+
+
+class UndecidedError(JobsError):
+    """The job's client has not been told yet whether it was taken."""
+
+    def __init__(self, job_id: str, seconds_left: float) -> None:
+        super().__init__(f"Job {job_id} is accepted: whether it was taken is not decided.")
+        self.seconds_left = seconds_left
 
 
 class LeasedError(JobsError):
     """Another attempt of the job is still running."""
 
-    def __init__(self, job_id: str, lease: str) -> None:
-        super().__init__(f"Job {job_id} is still run by attempt {lease}.")
-        self.lease = lease
+    def __init__(self, job_id: str, holder: str, is_last_call: bool = False) -> None:
+        super().__init__(f"Job {job_id} is still run by {holder}.")
+        self.holder = holder
+        self.is_last_call = is_last_call
+        """Its lease has run out: it is asked once more whether it lives."""
+
+
+class ExhaustedError(JobsError):
+    """So many attempts of the job ended without an outcome that it is given up."""
+
+    def __init__(self, job_id: str, losses: int) -> None:
+        super().__init__(f"{losses} attempts of job {job_id} ended without an outcome.")
 
 
 class CancelledError(JobsError):

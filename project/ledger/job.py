@@ -1,26 +1,25 @@
 """What a job is, and which steps its status allows. Pure: no Redis, no clock.
 
 accepted ─► queued ─► running ─► succeeded
-    │          │       │  ▲ ├──► failed
-    │          │       ▼  │ ├──► cancelled
-    │          │    retrying└──► dead
-    └──────────┴─► cancelled
+    │        │ ▲       │  ▲ ├──► failed
+    │        │ └───────┤  │ ├──► cancelled
+    │        │         ▼  │ └──► dead
+    │        │      retrying
+    └────────┴─► cancelled, dead
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self
-
-import orjson
+from typing import Any
 
 
 class Status(StrEnum):
     """Where a job stands."""
 
     ACCEPTED = "accepted"
-    """Recorded; the broker has not confirmed it yet."""
+    """Recorded; the broker's confirm has not been noted yet. It does not run before that."""
     QUEUED = "queued"
     """Confirmed by the broker: it will reach an outcome."""
     RUNNING = "running"
@@ -32,7 +31,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     """Withdrawn or cancelled; a message that still arrives is dropped at the claim."""
     DEAD = "dead"
-    """Given up by the broker, not by the job's own code: see the dead letters."""
+    """Given up, not by the job's own code: see the dead letters."""
 
     @property
     def is_final(self) -> bool:
@@ -41,20 +40,36 @@ class Status(StrEnum):
 
 
 FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD})
+UNFINISHED = frozenset(Status) - FINAL
 
-# The claim may overtake the web process's "queued": the worker sees the message the moment the
-# broker has it. RUNNING → RUNNING is the claim of a redelivered message, as a new attempt.
+# RUNNING → RUNNING is the claim of a redelivered message, as a new attempt. RUNNING → QUEUED is an
+# attempt that a stopping worker has put back.
 SOURCES: Mapping[Status, frozenset[Status]] = {
     Status.ACCEPTED: frozenset(),
-    Status.QUEUED: frozenset({Status.ACCEPTED}),
-    Status.RUNNING: frozenset({Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING}),
+    Status.QUEUED: frozenset({Status.ACCEPTED, Status.RUNNING}),
+    Status.RUNNING: frozenset({Status.QUEUED, Status.RUNNING, Status.RETRYING}),
     Status.RETRYING: frozenset({Status.RUNNING}),
     Status.SUCCEEDED: frozenset({Status.RUNNING}),
     Status.FAILED: frozenset({Status.RUNNING}),
-    Status.CANCELLED: frozenset({Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING}),
-    Status.DEAD: frozenset({Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING}),
+    Status.CANCELLED: UNFINISHED,
+    Status.DEAD: UNFINISHED,
 }
 """For each status, the statuses it may be reached from."""
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    RETRIED = "retried"
+    """It failed, and another attempt was scheduled."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    """Its worker was told to stop and put the job back."""
+    LOST = "lost"
+    """Its process ended without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,31 @@ WITHDRAWN = JobError("Unavailable", "The job could not be handed to the broker."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt to run a job."""
+
+    number: int
+    outcome: AttemptOutcome
+    worker: str = ""
+    available_at: datetime | None = None
+    """Since when it waited for a worker; None where that is not known."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    """Of a lost one: when that was found."""
+    error: JobError | None = None
+
+    @property
+    def wait_seconds(self) -> float | None:
+        """How long it waited for a worker."""
+        return _seconds_between(self.available_at, self.started_at)
+
+    @property
+    def run_seconds(self) -> float | None:
+        """How long it ran; None while it does."""
+        return _seconds_between(self.started_at, self.finished_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One run of a kind. `id` is the Celery task id and the id in every log line."""
 
@@ -92,77 +132,81 @@ class Job:
     owner: str = ""
     """The browser or client it belongs to; empty where nobody asked to see it again."""
     trace_id: str = ""
+    parent_id: str = ""
+    """The job that submitted it."""
+    root_id: str = ""
+    """The first of its line of parents; its own id where it has none."""
+    replay_of: str = ""
+    """The ended job that it repeats."""
+    replayed_as: str = ""
+    """The job that repeats it."""
+    run_at: datetime | None = None
+    """Not before this time; None: at once."""
+    available_at: datetime | None = None
+    """Since when it waits again, or will; None: since `run_at` or its submission."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    expires_at: datetime | None = None
+    """When an ended job is forgotten."""
     cancel_requested_at: datetime | None = None
     """When somebody asked a running job to stop."""
     worker: str = ""
     attempt: int = 0
     """Number of claims so far; 0 until a worker has taken the job."""
+    losses: int = 0
+    """Attempts among them that ended without a word."""
+    returns: int = 0
+    """How often it came back from the dead letters, because no attempt of it was to blame."""
+    repairs: int = 0
+    """How often its message was lost and published again."""
+    repaired_at: datetime | None = None
+    earlier_attempts: tuple[Attempt, ...] = ()
     progress: Progress | None = None
     result: Any = None
     error: JobError | None = None
     version: int = 0
-    """Grows by one with every change, so that a late event is known as late."""
+    """Grows with every change, so that a late event is known as late."""
 
     @property
     def is_withdrawn(self) -> bool:
         """Whether it could not be handed to the broker: its client was told to try again."""
         return self.status is Status.CANCELLED and self.error == WITHDRAWN
 
-    @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> Self:
-        """The job that a Redis hash, or an event made from it, describes."""
-        return cls(
-            **{
-                field.name: _DECODERS.get(field.name, str)(record[field.name])
-                for field in fields(cls)
-                if field.name in record
-            }
+    @property
+    def waiting_since(self) -> datetime:
+        """When it became due for the present or next attempt."""
+        return self.available_at or self.run_at or self.submitted_at
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts, the present or last one included."""
+        if self.attempt == len(self.earlier_attempts) or self.status not in _ATTEMPT_OUTCOMES:
+            return self.earlier_attempts
+        last = Attempt(
+            number=self.attempt,
+            outcome=_ATTEMPT_OUTCOMES[self.status],
+            worker=self.worker,
+            available_at=self.waiting_since,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            error=self.error,
         )
-
-    def to_record(self) -> dict[str, str]:
-        """The job as a flat Redis hash; absent values are left out."""
-        return encode_fields({field.name: getattr(self, field.name) for field in fields(self)})
+        return (*self.earlier_attempts, last)
 
 
-def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """Fields of a job as the Redis hash stores them, without those that are None or empty text."""
-    return {
-        name: _encode(name, value)
-        for name, value in values.items()
-        if value is not None and (value != "" or name in _JSON_FIELDS)
-    }
+_ATTEMPT_OUTCOMES = {
+    Status.RUNNING: AttemptOutcome.RUNNING,
+    Status.SUCCEEDED: AttemptOutcome.SUCCEEDED,
+    Status.FAILED: AttemptOutcome.FAILED,
+    Status.CANCELLED: AttemptOutcome.CANCELLED,
+    Status.DEAD: AttemptOutcome.LOST,
+}
 
 
-def encode_json(value: Any) -> str:
-    """JSON text of plain values and of the dataclasses above."""
-    return orjson.dumps(value).decode()
-
-
-def _encode(name: str, value: Any) -> str:
-    if name in _JSON_FIELDS:
-        return encode_json(value)
-    return format_time(value) if isinstance(value, datetime) else str(value)
+def _seconds_between(earlier: datetime | None, later: datetime | None) -> float | None:
+    return (later - earlier).total_seconds() if earlier and later else None
 
 
 def format_time(moment: datetime) -> str:
     """UTC with microseconds and a `Z`, so that text order is time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-_JSON_FIELDS = frozenset({"parameters", "progress", "result", "error"})
-
-_DECODERS: Mapping[str, Any] = {
-    "status": Status,
-    "parameters": orjson.loads,
-    "submitted_at": datetime.fromisoformat,
-    "started_at": datetime.fromisoformat,
-    "finished_at": datetime.fromisoformat,
-    "cancel_requested_at": datetime.fromisoformat,
-    "attempt": int,
-    "progress": lambda text: Progress(**orjson.loads(text)),
-    "result": orjson.loads,
-    "error": lambda text: JobError(**orjson.loads(text)),
-    "version": int,
-}

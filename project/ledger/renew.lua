@@ -1,15 +1,15 @@
 -- Keeps the lease of a running attempt alive, and tells whether somebody wants the job to stop.
 --
 -- KEYS[1]  the job's hash
--- KEYS[2]  its lease
--- ARGV[1]  the attempt
--- ARGV[2]  who holds it
--- ARGV[3]  seconds the lease lasts from now on
+-- ARGV[1]  the job's id
+-- ARGV[2]  the attempt
+-- ARGV[3]  milliseconds the lease lasts from now on
 --
 -- Answers "held", "cancel", or "lost" where the attempt is over or another one has begun.
 
-local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at')
-if job[1] ~= 'running' or job[2] ~= ARGV[1] then return 'lost' end
--- Written again even where it has expired (the process, or Redis, was away): nobody else has claimed.
-redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[2], 'EX', ARGV[3])
+local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at', 'contested')
+if job[1] ~= 'running' or job[2] ~= ARGV[2] then return 'lost' end
+-- Written again even where it has run out (the process, or Redis, was away): nobody has claimed.
+redis.call('ZADD', LEASES, whole(now_ms() + ARGV[3]), ARGV[1])
+if job[4] then redis.call('HDEL', KEYS[1], 'contested') end
 return job[3] and 'cancel' or 'held'

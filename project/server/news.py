@@ -12,6 +12,7 @@ import orjson
 
 from project.ledger import Job
 from project.ledger.events import ALL_CHANNEL, Inbox, Signal, job_channel, owner_channel
+from project.ledger.record import decode_job
 from project.server.documents import NewsQuery
 from project.server.parsing import read_owner
 from project.server.presenting import present_job, present_signup
@@ -202,4 +203,4 @@ def is_wanted(job: Job, query: NewsQuery) -> bool:
 
 
 def _decode(text: str) -> Job:
-    return Job.from_record(orjson.loads(text))
+    return decode_job(orjson.loads(text))

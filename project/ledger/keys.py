@@ -1,0 +1,56 @@
+"""The names of the ledger's keys in Redis; `prelude.lua` says what each holds."""
+
+PARTITIONS = "jobs:partitions"
+LEASES = "jobs:leases"
+EXPIRING = "jobs:expiring"
+DEAD_LETTERS = "dead-letters"
+
+
+def job_key(job_id: str) -> str:
+    """The record of a job."""
+    return f"job:{job_id}"
+
+
+def result_key(job_id: str) -> str:
+    """Celery's own result document of a job, so that `AsyncResult` and Flower work."""
+    return f"celery-task-meta-{job_id}"
+
+
+def owner_key(owner: str) -> str:
+    """The newest jobs of an owner."""
+    return f"jobs:owner:{owner}"
+
+
+def children_key(job_id: str) -> str:
+    """The jobs that a job has submitted."""
+    return f"jobs:children:{job_id}"
+
+
+def partition_key(lane: str, kind: str, status: str) -> str:
+    """One part of the index: the jobs of that lane, kind and status."""
+    return f"jobs:{lane}:{kind}:{status}"
+
+
+def lane_prefix(lane: str) -> str:
+    """What the parts of the index of one lane begin with."""
+    return f"jobs:{lane}:"
+
+
+def waiting_key(lane: str) -> str:
+    """The jobs that wait for a worker of the lane, by the time they are due."""
+    return f"jobs:waiting:{lane}"
+
+
+def unique_key(key: str) -> str:
+    """Which job holds a deduplication key."""
+    return f"jobs:unique:{key}"
+
+
+def gone_key(week: int) -> str:
+    """Jobs that were forgotten in that week since 1970."""
+    return f"jobs:gone:{week}"
+
+
+def dead_letter_key(job_id: str) -> str:
+    """The message of a dead job."""
+    return f"dead:{job_id}"

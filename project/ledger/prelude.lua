@@ -1,0 +1,84 @@
+-- What the ledger's scripts share; it is put before each of them.
+--
+-- job:<id>                      hash, the record
+-- jobs:<lane>:<kind>:<status>   sorted set of ids by time of submission, microseconds: the one index
+-- jobs:partitions               set of "<lane>:<kind>" that the index has
+-- jobs:waiting:<lane>           sorted set of ids by the time they are due, milliseconds
+-- jobs:leases                   sorted set of ids by the end of their lease, milliseconds
+-- jobs:expiring                 sorted set of ended ids by the time they are forgotten, milliseconds
+-- jobs:owner:<owner>            sorted set of ids by time of submission
+-- jobs:children:<id>            set of ids that the job has submitted
+-- jobs:unique:<key>             id of the job that holds a deduplication key
+-- jobs:gone:<week>              set of ids that were forgotten in that week since 1970
+--
+-- All times are Redis's own, so that no two clocks are compared.
+
+local LEASES, EXPIRING, PARTITIONS = 'jobs:leases', 'jobs:expiring', 'jobs:partitions'
+local WAITING = { accepted = true, queued = true, retrying = true }
+local FINAL = { succeeded = true, failed = true, cancelled = true, dead = true }
+
+-- Lua prints large numbers with an exponent.
+local function whole(number) return string.format('%.0f', number) end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local FIELDS = {
+  'status', 'lane', 'kind', 'attempt', 'version', 'holder', 'contested', 'losses', 'confirm_by',
+  'unique', 'owner',
+}
+
+-- The fields of the record that the scripts decide by; `status` is false where there is none.
+local function read(key)
+  local values, job = redis.call('HMGET', key, unpack(FIELDS)), {}
+  for i, name in ipairs(FIELDS) do job[name] = values[i] end
+  return job
+end
+
+local function write(key, fields)
+  local flat = {}
+  for name, value in pairs(fields) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+end
+
+local function partition(job, status) return 'jobs:' .. job.lane .. ':' .. job.kind .. ':' .. status end
+
+-- Grows with every change, and beyond every version of a record that was lost and written anew.
+local function next_version(job, now) return whole(math.max((tonumber(job.version) or 0) + 1, now)) end
+
+-- Enter a new record into the index.
+local function enter(id, fields, order, due)
+  redis.call('SADD', PARTITIONS, fields.lane .. ':' .. fields.kind)
+  redis.call('ZADD', partition(fields, fields.status), order, id)
+  redis.call('ZADD', 'jobs:waiting:' .. fields.lane, due, id)
+end
+
+-- Remember the newest jobs of an owner.
+local function own(id, owner, order, limit, seconds)
+  local key = 'jobs:owner:' .. owner
+  redis.call('ZADD', key, order, id)
+  redis.call('ZREMRANGEBYRANK', key, 0, -limit - 1)
+  redis.call('EXPIRE', key, seconds)
+end
+
+-- Tell all listeners, and answer the record. What a job was given is not for every listener.
+local function tell(key)
+  local record, event = redis.call('HGETALL', key), {}
+  for i = 1, #record, 2 do event[record[i]] = record[i + 1] end
+  event.parameters = '{}'
+  local text = cjson.encode(event)
+  redis.call('PUBLISH', 'events:job:' .. event.id, text)
+  redis.call('PUBLISH', 'events:jobs', text)
+  if event.owner then redis.call('PUBLISH', 'events:owner:' .. event.owner, text) end
+  return record
+end
+
+local function answer(word, record)
+  table.insert(record, 1, word)
+  return record
+end

@@ -1,0 +1,134 @@
+"""A job as Redis keeps it: a flat hash of texts, and back. Pure.
+
+Each earlier attempt is one field, `attempt:<number>`, with a JSON object. Some fields are the
+scripts' own and no part of a Job: see `prelude.lua`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from project.ledger.job import (
+    Attempt,
+    AttemptOutcome,
+    Job,
+    JobError,
+    Progress,
+    Status,
+    format_time,
+)
+
+ATTEMPT_PREFIX = "attempt:"
+
+
+def decode_job(record: Mapping[str, str]) -> Job:
+    """The job that a hash, or an event made from it, describes."""
+    known = {
+        field.name: _DECODERS.get(field.name, str)(record[field.name])
+        for field in fields(Job)
+        if field.name in record
+    }
+    return Job(**known, earlier_attempts=_decode_attempts(record))
+
+
+def encode_job(job: Job) -> dict[str, str]:
+    """A new job as a hash; absent values are left out."""
+    return encode_fields(
+        {
+            field.name: getattr(job, field.name)
+            for field in fields(Job)
+            if field.name != "earlier_attempts"
+        }
+    )
+
+
+def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:
+    """Fields of a job as the hash stores them, without those that say nothing."""
+    return {
+        name: _encode(name, value) for name, value in values.items() if _says_something(name, value)
+    }
+
+
+def encode_json(value: Any) -> str:
+    """JSON text of plain values and of the ledger's dataclasses."""
+    return orjson.dumps(value).decode()
+
+
+def as_milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
+
+
+def as_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970: the order of jobs in the index."""
+    return round(moment.timestamp() * 1_000_000)
+
+
+def _says_something(name: str, value: Any) -> bool:
+    if name in _JSON_FIELDS:
+        return value is not None
+    return value not in (None, "", 0)
+
+
+def _encode(name: str, value: Any) -> str:
+    if name in _JSON_FIELDS:
+        return encode_json(value)
+    return format_time(value) if isinstance(value, datetime) else str(value)
+
+
+def _decode_attempts(record: Mapping[str, str]) -> tuple[Attempt, ...]:
+    texts = [text for name, text in record.items() if name.startswith(ATTEMPT_PREFIX)]
+    attempts = (_decode_attempt(orjson.loads(text)) for text in texts)
+    return tuple(sorted(attempts, key=lambda attempt: attempt.number))
+
+
+def _decode_attempt(document: Mapping[str, str]) -> Attempt:
+    return Attempt(
+        number=int(document["number"]),
+        outcome=AttemptOutcome(document["outcome"]),
+        worker=document.get("worker", ""),
+        available_at=_find_time(document, "available_at"),
+        started_at=_find_time(document, "started_at"),
+        finished_at=_find_time(document, "finished_at"),
+        error=_decode_error(document["error"]) if "error" in document else None,
+    )
+
+
+def _find_time(document: Mapping[str, str], name: str) -> datetime | None:
+    return datetime.fromisoformat(document[name]) if name in document else None
+
+
+def _decode_error(text: str) -> JobError:
+    return JobError(**orjson.loads(text))
+
+
+def from_milliseconds(text: str | float) -> datetime:
+    """The moment that `as_milliseconds` has made a number of."""
+    return datetime.fromtimestamp(int(text) / 1000, UTC)
+
+
+_JSON_FIELDS = frozenset({"parameters", "progress", "result", "error"})
+
+_DECODERS: Mapping[str, Any] = {
+    "status": Status,
+    "parameters": orjson.loads,
+    "submitted_at": datetime.fromisoformat,
+    "run_at": datetime.fromisoformat,
+    "available_at": datetime.fromisoformat,
+    "started_at": datetime.fromisoformat,
+    "finished_at": datetime.fromisoformat,
+    "cancel_requested_at": datetime.fromisoformat,
+    "expires_at": from_milliseconds,
+    "attempt": int,
+    "losses": int,
+    "returns": int,
+    "repairs": int,
+    "repaired_at": datetime.fromisoformat,
+    "progress": lambda text: Progress(**orjson.loads(text)),
+    "result": orjson.loads,
+    "error": _decode_error,
+    "version": int,
+}

@@ -1,0 +1,49 @@
+"""How long an ended job is kept, and what is known of it afterwards: that it was there."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from project.ledger.job import Status
+from project.ledger.keys import gone_key
+
+GONE_WEEKS = 5
+"""A forgotten job is known to have been there for so long (answered 410, later 404)."""
+
+_WEEK_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Seconds that an ended job is kept."""
+
+    succeeded_seconds: int
+    failed_seconds: int | None = None
+    """None: as long as one that succeeded."""
+
+    def seconds_for(self, status: Status) -> int:
+        """How long a job that ended so is kept."""
+        if status in {Status.FAILED, Status.DEAD} and self.failed_seconds is not None:
+            return self.failed_seconds
+        return self.succeeded_seconds
+
+    @property
+    def longest_seconds(self) -> int:
+        """The longest that any job is kept."""
+        return max(self.succeeded_seconds, self.failed_seconds or 0)
+
+
+def trim(script: Any, limit: int) -> int:
+    """Forget ended jobs whose time is over; how many they were."""
+    return int(script(args=[limit, GONE_WEEKS * _WEEK_SECONDS]))
+
+
+def is_gone(redis: "Redis", job_id: str) -> bool:
+    """Whether the job was there and is forgotten."""
+    this_week = int(time.time()) // _WEEK_SECONDS
+    pipeline = redis.pipeline(transaction=False)
+    for week in range(this_week - GONE_WEEKS, this_week + 2):
+        pipeline.sismember(gone_key(week), job_id)
+    return any(pipeline.execute())

@@ -1,0 +1,25 @@
+-- Forgets jobs whose time is over: record, index, result, dead letter. What stays is that they were.
+--
+-- ARGV[1]  the most jobs to forget
+-- ARGV[2]  seconds for which it is known that they were
+--
+-- Answers how many were forgotten.
+
+local WEEK = 7 * 24 * 3600
+local now = now_ms()
+local ids = redis.call('ZRANGEBYSCORE', EXPIRING, '-inf', now, 'LIMIT', 0, ARGV[1])
+local gone = 'jobs:gone:' .. whole(math.floor(now / 1000 / WEEK))
+for _, id in ipairs(ids) do
+  local key = 'job:' .. id
+  local job = read(key)
+  if job.status then
+    redis.call('ZREM', partition(job, job.status), id)
+    if job.owner then redis.call('ZREM', 'jobs:owner:' .. job.owner, id) end
+  end
+  redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'jobs:children:' .. id, 'dead:' .. id)
+  redis.call('ZREM', 'dead-letters', id)
+  redis.call('ZREM', EXPIRING, id)
+  redis.call('SADD', gone, id)
+end
+if #ids > 0 then redis.call('EXPIRE', gone, ARGV[2]) end
+return #ids
