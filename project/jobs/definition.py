@@ -10,8 +10,9 @@
 The function stays a plain function: a unit test calls it with parameters and `Context()`.
 """
 
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from inspect import signature
@@ -20,7 +21,13 @@ from typing import Any, Protocol, cast, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from project.errors import DefinitionError, InvalidInputError, TemporaryError
+from project.errors import (
+    DefinitionError,
+    InvalidInputError,
+    LaneFullError,
+    TemporaryError,
+    UnavailableError,
+)
 from project.lane import Lane
 
 SOFT_LIMIT_SHARE = 0.9
@@ -46,6 +53,14 @@ def _ignore_progress(done: float, total: float, step: str = "") -> None:
     """Without a worker nobody watches."""
 
 
+def _never_stopped() -> None:
+    """Without a worker nobody cancels."""
+
+
+def _no_children(kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
+    raise DefinitionError("This context submits no jobs.")
+
+
 def _no_mail(message: EmailMessage) -> None:
     raise DefinitionError("This context has no mail server.")
 
@@ -56,12 +71,24 @@ class Context:
 
     attempt: int = 1
     report_progress: Callable[..., None] = _ignore_progress
-    """`report_progress(done, total, step="")`: shown live; cheap to call often."""
+    """`report_progress(done, total, step="")`: shown live; may be called often. Raises as `check`."""
+    check: Callable[[], None] = _never_stopped
+    """Raises CancelledError where the job was cancelled, or runs elsewhere by now. Cheap."""
+    ends_at: float = float("inf")
+    """Reading of `time.monotonic` at which the job is interrupted for its time limit."""
+    submit: Callable[..., str] = _no_children
+    """`submit(kind, parameters, key="")`: a child job's id. The same call in another attempt is the
+    same child: its key, or else its place in the order of calls, says which. Children are cancelled
+    with their parent. Raises InvalidInputError, UnavailableError or LaneFullError."""
     files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
     send_mail: Callable[[EmailMessage], None] = _no_mail
     """Raises TemporaryError or PermanentError."""
     sleep: Callable[[float], None] = field(default=time.sleep)
     retention_seconds: float = 7 * 24 * 3600
+
+    def remaining_seconds(self) -> float:
+        """How long the job may still run before it is interrupted."""
+        return self.ends_at - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +103,9 @@ class Kind:
     time_limit_seconds: float
     max_attempts: int
     retry_delay_seconds: float
+    retry_on: tuple[type[Exception], ...]
+    max_losses: int
+    unique_for_seconds: int
     is_internal: bool
 
     def parse(self, values: Any) -> BaseModel:
@@ -107,11 +137,19 @@ class Kind:
         """Do the work."""
         return self.function(parameters, context)
 
-    def retry_delay(self, attempt: int) -> int:
-        """Whole seconds to wait after that attempt: doubled each time, at most ten minutes."""
+    def is_temporary(self, error: BaseException) -> bool:
+        """Whether another attempt may succeed."""
+        return isinstance(error, (TemporaryError, UnavailableError, LaneFullError, *self.retry_on))
+
+    def retry_delay(self, attempt: int, chance: Callable[[], float] = random.random) -> int:
+        """Whole seconds to wait after that attempt.
+
+        Doubled each time, at most ten minutes, and up to a quarter more by `chance` (0 to 1), so
+        that jobs which failed together do not come back together.
+        """
         # Whole, because delayed delivery on quorum queues refuses parts of a second.
         delay: float = min(self.retry_delay_seconds * 2 ** (attempt - 1), 600)
-        return max(1, round(delay))
+        return max(1, round(delay * (1 + chance() / 4)))
 
 
 def job(
@@ -122,11 +160,17 @@ def job(
     time_limit_seconds: float,
     max_attempts: int = 3,
     retry_delay_seconds: float = 2,
+    retry_on: tuple[type[Exception], ...] = (),
+    max_losses: int = 5,
+    unique_for_seconds: int = 0,
     is_internal: bool = False,
 ) -> Callable[[Callable[[Any, Context], Any]], Kind]:
-    """Define a kind. A TemporaryError is retried up to `max_attempts`; any other error is final.
+    """Define a kind.
 
-    An internal kind is run by the scheduler and not offered to clients.
+    A TemporaryError, and what `retry_on` lists, is retried up to `max_attempts`; any other error is
+    final. After `max_losses` attempts that ended without an outcome (the process was killed) the
+    job is dead. With `unique_for_seconds`, a job with the parameters of one that was submitted so
+    recently, and has not failed, is that job. An internal kind is not offered to clients.
     """
 
     def define(function: Callable[[Any, Context], Any]) -> Kind:
@@ -139,17 +183,15 @@ def job(
             time_limit_seconds=time_limit_seconds,
             max_attempts=max_attempts,
             retry_delay_seconds=retry_delay_seconds,
+            retry_on=retry_on,
+            max_losses=max_losses,
+            unique_for_seconds=unique_for_seconds,
             is_internal=is_internal,
         )
         _check(kind)
         return kind
 
     return define
-
-
-def is_temporary(error: BaseException) -> bool:
-    """Whether another attempt may succeed."""
-    return isinstance(error, TemporaryError)
 
 
 def _parameters_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
@@ -169,4 +211,6 @@ def _check(kind: Kind) -> None:
         raise DefinitionError(f"{kind.name}: the time limit must be above zero.")
     if kind.max_attempts < 1:
         raise DefinitionError(f"{kind.name}: there is at least one attempt.")
+    if kind.max_losses < 1:
+        raise DefinitionError(f"{kind.name}: at least one attempt may be lost.")
     kind.parameters_model.model_json_schema()  # a parameter without a JSON form fails here

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from project.errors import DefinitionError, InvalidInputError, UnknownKindError
+from project.errors import (
+    DefinitionError,
+    InvalidInputError,
+    TemporaryError,
+    UnavailableError,
+    UnknownKindError,
+)
 from project.jobs import KINDS, get_kind, load_kinds
 from project.jobs.definition import Context, Kind, job
 from project.lane import Lane
@@ -51,6 +57,7 @@ def test_kind_knows_its_lane() -> None:
         {"lane": None},
         {"time_limit_seconds": 0},
         {"max_attempts": 0},
+        {"max_losses": 0},
     ],
 )
 def test_impossible_definition_is_refused(changes: dict[str, Any]) -> None:
@@ -122,7 +129,7 @@ def test_parameters_that_are_no_object_are_refused(values: Any) -> None:
 def test_retries_wait_twice_as_long_each_time_and_ten_minutes_at_most() -> None:
     kind = define(retry_delay_seconds=5)
 
-    assert [kind.retry_delay(attempt) for attempt in range(1, 10)] == [
+    assert [kind.retry_delay(attempt, lambda: 0) for attempt in range(1, 10)] == [
         *[5, 10, 20, 40, 80, 160, 320],
         *[600, 600],
     ]
@@ -137,8 +144,34 @@ def test_retry_delay_is_whole_seconds_and_at_least_one(seconds: float) -> None:
     assert delay >= 1
 
 
+def test_jobs_that_failed_together_do_not_come_back_together() -> None:
+    kind = define(retry_delay_seconds=100)
+
+    assert [kind.retry_delay(1, iter([chance]).__next__) for chance in (0.0, 0.5, 1.0)] == [
+        100,
+        112,
+        125,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_temporary"),
+    [
+        (TemporaryError("no answer"), True),
+        (UnavailableError("RabbitMQ"), True),
+        (TimeoutError(), True),
+        (ConnectionResetError(), False),
+        (ValueError(), False),
+    ],
+)
+def test_kind_says_which_errors_may_pass(error: Exception, is_temporary: bool) -> None:
+    kind = define(retry_on=(TimeoutError,))
+
+    assert kind.is_temporary(error) is is_temporary
+
+
 def test_late_attempt_has_a_delay_too() -> None:
-    assert define().retry_delay(5000) == 600
+    assert define().retry_delay(5000, lambda: 0) == 600
 
 
 def test_context_without_equipment_says_what_is_missing() -> None:
