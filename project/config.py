@@ -110,7 +110,15 @@ class Settings(BaseSettings):
         2.0, gt=0, description="Longest a submit may take before it answers 503, seconds"
     )
     retention_seconds: int = Field(
-        7 * 24 * 3600, ge=60, description="How long an ended job and its files are kept, seconds"
+        7 * 24 * 3600,
+        ge=60,
+        description="How long a job that succeeded or was cancelled is kept, seconds",
+    )
+    failed_retention_seconds: int = Field(
+        30 * 24 * 3600, ge=60, description="How long a failed or dead job is kept, seconds"
+    )
+    lane_limit: int = Field(
+        100_000, ge=1, description="As many jobs may wait in a lane; a further one is answered 429"
     )
     confirmation_seconds: int = Field(
         24 * 3600, ge=60, description="How long a confirmation link works, seconds"

@@ -2,7 +2,7 @@
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError  # noqa: A004 - theirs
 from redis.retry import Retry
 
 
@@ -15,7 +15,8 @@ def connect_impatient(url: str) -> Redis:
         socket_timeout=1,
         socket_keepalive=True,
         # One more try without a pause: the first may have met a connection that Redis has closed.
-        retry=Retry(NoBackoff(), 1),
+        # None after a time-out: the caller's time is over.
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
     )
 
 

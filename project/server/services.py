@@ -9,6 +9,7 @@ from redis import Redis
 from project.config import Settings
 from project.files import FileStore
 from project.ledger import Ledger
+from project.ledger.dead_letters import DeadLetters
 from project.ledger.events import Listener
 from project.publisher import Publisher
 from project.redis_client import connect_impatient, connect_listening
@@ -25,6 +26,7 @@ class Services:
     ledger: Ledger
     publisher: Publisher
     submitter: Submitter
+    dead_letters: DeadLetters
     files: FileStore
     signups: SignUps
     listener: Listener
@@ -33,14 +35,17 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """All services; no connection is opened yet."""
     redis = connect_impatient(settings.redis_url)
-    ledger = Ledger(redis, settings.retention_seconds)
+    ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
     publisher = Publisher(settings.broker_url, settings.role)
     return Services(
         settings=settings,
         redis=redis,
         ledger=ledger,
         publisher=publisher,
-        submitter=Submitter(ledger, publisher, settings.submit_timeout_seconds),
+        submitter=Submitter(
+            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit
+        ),
+        dead_letters=DeadLetters(redis),
         files=FileStore(settings.files_dir.absolute()),
         signups=SignUps(
             redis,

@@ -12,6 +12,7 @@ from project.server.parsing import read_email, read_owner, read_picture
 from project.server.presenting import present_signup
 from project.server.services import Services, services
 from project.signups import SignUp
+from project.submission.draft import Submission
 
 blueprint = Blueprint("signups", __name__)
 SUBJECT = "Confirm your e-mail address"
@@ -82,19 +83,23 @@ def _start(equipment: Services, signup: SignUp, file_id: str) -> None:
     equipment.signups.add(signup)
     try:
         picture_job = submitter.submit(
-            "image.thumbnail",
-            {"picture": file_id},
-            trace=trace,
-            owner=signup.owner,
-            job_id=signup.picture_job,
+            Submission(
+                kind="image.thumbnail",
+                parameters={"picture": file_id},
+                owner=signup.owner,
+                job_id=signup.picture_job,
+            ),
+            trace,
         )
         try:
             submitter.submit(
-                "email.send",
-                _compose(equipment, signup),
-                trace=trace,
-                owner=signup.owner,
-                job_id=signup.mail_job,
+                Submission(
+                    kind="email.send",
+                    parameters=_compose(equipment, signup),
+                    owner=signup.owner,
+                    job_id=signup.mail_job,
+                ),
+                trace,
             )
         except BaseException:
             submitter.withdraw(picture_job)

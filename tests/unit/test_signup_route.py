@@ -12,6 +12,7 @@ from redis import ConnectionError as RedisConnectionError
 from project.errors import UnavailableError
 from project.ledger import Job
 from project.signups import SignUp
+from project.submission.draft import Submission
 from tests.builders import a_job, a_picture
 from tests.unit.conftest import ClientMaker
 
@@ -44,10 +45,11 @@ class Backstage:
     def make_token(self, signup: SignUp) -> str:
         return f"token-of-{signup.id}"
 
-    def submit(self, kind: str, values: Any, **more: Any) -> Job:
+    def submit(self, submission: Submission, _trace: Any) -> Job:
+        kind = submission.kind
         self._take(kind)
-        self.submitted[kind] = values
-        return a_job(id=more["job_id"])
+        self.submitted[kind] = submission.parameters
+        return a_job(id=submission.job_id)
 
     def withdraw(self, _job: Job) -> None:
         self._take("withdraw")

@@ -1,6 +1,8 @@
-"""Submitting: record, publish, await the confirm; what the caller is told is what happens."""
+"""Submitting: record, publish, note the confirm; what the caller is told is what happens."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,14 +10,20 @@ from redis import ConnectionError as RedisConnectionError
 
 from project.errors import (
     InvalidInputError,
+    KeyReusedError,
+    LaneFullError,
     NotFoundError,
     TransitionError,
     UnavailableError,
     UnknownKindError,
 )
 from project.ledger import Job, Status
-from project.submission import Submitter
-from tests.builders import a_trace
+from project.ledger.job import WITHDRAWN
+from project.ledger.store import Admission, Recorded
+from project.message import Message
+from project.submission import BATCH_SIZE, Answer, Submitter
+from project.submission.draft import Submission
+from tests.builders import a_job, a_trace
 
 
 @dataclass
@@ -23,37 +31,89 @@ class Backstage:
     """Stands in for ledger and publisher: notes the steps, and fails at those it was told to."""
 
     failures: dict[str, Exception] = field(default_factory=dict)
+    unconfirmed: set[int] = field(default_factory=set)
+    """Messages that the broker does not confirm, by their place among all."""
+    known: dict[str, Job] = field(default_factory=dict)
+    """Jobs that the ledger has already, by the deduplication key or the id that finds them."""
     steps: list[str] = field(default_factory=list)
-    published: list[Job] = field(default_factory=list)
+    admissions: list[Admission] = field(default_factory=list)
+    published: list[Message] = field(default_factory=list)
+    replays: list[tuple[str, str]] = field(default_factory=list)
+    children: dict[str, list[str]] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
 
     def _take(self, step: str) -> None:
         self.steps.append(step)
         if step in self.failures:
             raise self.failures[step]
 
-    def record(self, _job: Job) -> None:
+    def record_many(self, jobs: Sequence[Job], rules: Sequence[Admission]) -> list[Any]:
         self._take("record")
+        self.admissions += rules
+        answers: list[Any] = []
+        for job, rule in zip(jobs, rules, strict=True):
+            found = self.known.get(job.id) or self.known.get(rule.unique_key)
+            if rule.lane_limit == 0:
+                answers.append(LaneFullError(job.lane, 7))
+            else:
+                answers.append(Recorded(found or job, is_new=found is None))
+        return answers
 
-    def publish(self, job: Job, _trace: Any, _timeout_seconds: float) -> None:
-        self.published.append(job)
+    def publish(self, messages: Sequence[Message], _seconds: float) -> list[Any]:
         self._take("publish")
+        start = len(self.published)
+        self.published += messages
+        return [
+            UnavailableError("RabbitMQ") if start + number in self.unconfirmed else None
+            for number in range(len(messages))
+        ]
 
-    def confirm(self, job: Job) -> Job:
+    def confirm_many(self, jobs: Sequence[Job]) -> list[Any]:
         self._take("confirm")
-        return Job.from_record({**job.to_record(), "status": "queued"})
+        late = self.failures.get("late")
+        return [late or replace(job, status=Status.QUEUED) for job in jobs]
 
     def withdraw(self, _job: Job) -> None:
         self._take("withdraw")
 
+    def find(self, job_id: str) -> Job | None:
+        return self.known.get(job_id)
 
-def submit(stage: Backstage, kind: str = "create_task", values: Any = None, **more: Any) -> Job:
-    submitter = Submitter(stage, stage, timeout_seconds=1)  # type: ignore[arg-type]
-    parameters = {"type": 0} if values is None else values
-    return submitter.submit(kind, parameters, trace=a_trace(), **more)
+    def get(self, job_id: str) -> Job:
+        if job_id not in self.known:
+            raise NotFoundError(f"There is no job {job_id}.")
+        return self.known[job_id]
+
+    def note_replay(self, job_id: str, new_id: str) -> None:
+        self.replays.append((job_id, new_id))
+
+    def cancel(self, job_id: str) -> Job:
+        if job_id.startswith("ended"):
+            raise TransitionError("it has ended")
+        self.cancelled.append(job_id)
+        return a_job(id=job_id)
+
+    def list_children(self, job_id: str) -> list[str]:
+        return self.children.get(job_id, [])
+
+
+def submitter_on(stage: Backstage, **more: Any) -> Submitter:
+    return Submitter(stage, stage, timeout_seconds=1, **more)  # type: ignore[arg-type]
+
+
+def a_submission(**changes: Any) -> Submission:
+    return Submission(**{"kind": "create_task", "parameters": {"type": 0}, **changes})
+
+
+def submit(stage: Backstage, **changes: Any) -> Job:
+    return submitter_on(stage).submit(a_submission(**changes), a_trace())
+
+
+def submit_many(stage: Backstage, *submissions: Submission) -> list[Answer]:
+    return submitter_on(stage).submit_many(submissions, a_trace())
 
 
 REDIS_DOWN = RedisConnectionError("no")
-BROKER_DOWN = UnavailableError("RabbitMQ")
 
 
 def test_job_is_recorded_then_published_then_confirmed() -> None:
@@ -69,42 +129,32 @@ def test_job_is_recorded_then_published_then_confirmed() -> None:
 def test_job_is_published_into_its_lane(number: int, lane: str) -> None:
     stage = Backstage()
 
-    submit(stage, values={"type": number})
+    submit(stage, parameters={"type": number})
 
-    assert [(job.kind, job.lane) for job in stage.published] == [("create_task", lane)]
+    assert [message.routing_key for message in stage.published] == [lane]
 
 
 def test_job_belongs_to_who_asked_for_it() -> None:
-    stage = Backstage()
-
-    job = submit(stage, owner="o" * 22, job_id="chosen-before")
+    job = submit(Backstage(), owner="o" * 22, job_id="chosen-before")
 
     assert (job.owner, job.id) == ("o" * 22, "chosen-before")
 
 
-def test_parameters_are_published_as_they_were_understood() -> None:
-    stage = Backstage()
-
-    submit(stage, values={"type": "1", "unknown": "dropped"})
-
-    assert stage.published[0].parameters == {"type": 1}
-
-
 @pytest.mark.parametrize(
-    ("kind", "values", "error"),
+    ("kind", "parameters", "error"),
     [
         ("nope", {}, UnknownKindError),
         ("create_task", {"type": -1}, InvalidInputError),
         ("create_task", [], InvalidInputError),
     ],
 )
-def test_wrong_input_comes_to_nothing(kind: str, values: Any, error: type[Exception]) -> None:
+def test_wrong_input_comes_to_nothing(kind: str, parameters: Any, error: type[Exception]) -> None:
     stage = Backstage()
 
     with pytest.raises(error):
-        submit(stage, kind, values)
+        submit(stage, kind=kind, parameters=parameters)
 
-    assert stage.steps == []
+    assert "publish" not in stage.steps
 
 
 def test_without_redis_nothing_is_published() -> None:
@@ -117,7 +167,7 @@ def test_without_redis_nothing_is_published() -> None:
 
 
 def test_job_that_the_broker_did_not_confirm_is_withdrawn() -> None:
-    stage = Backstage({"publish": BROKER_DOWN})
+    stage = Backstage(unconfirmed={0})
 
     with pytest.raises(UnavailableError, match="RabbitMQ"):
         submit(stage)
@@ -125,19 +175,185 @@ def test_job_that_the_broker_did_not_confirm_is_withdrawn() -> None:
     assert stage.steps == ["record", "publish", "withdraw"]
 
 
-@pytest.mark.parametrize("failure", [REDIS_DOWN, TransitionError("running already")])
+@pytest.mark.parametrize("failure", [REDIS_DOWN, TransitionError("cancelled already")])
 def test_failed_withdrawal_does_not_hide_the_outage(failure: Exception) -> None:
-    stage = Backstage({"publish": BROKER_DOWN, "withdraw": failure})
+    stage = Backstage({"withdraw": failure}, unconfirmed={0})
 
     with pytest.raises(UnavailableError, match="RabbitMQ"):
         submit(stage)
 
 
 @pytest.mark.parametrize("failure", [REDIS_DOWN, NotFoundError("its record is lost")])
-def test_job_that_the_broker_has_is_answered_even_where_its_record_is_not(
-    failure: Exception,
-) -> None:
-    """It will run, and its record follows at the claim: to say otherwise would be a lie."""
-    job = submit(Backstage({"confirm": failure}))
+def test_confirm_that_cannot_be_noted_is_a_refusal(failure: Exception) -> None:
+    """The broker has the message, but no worker runs a job that the ledger does not call queued."""
+    stage = Backstage({"confirm": failure})
 
-    assert job.status is Status.ACCEPTED
+    with pytest.raises(UnavailableError, match="Redis"):
+        submit(stage)
+
+
+def test_confirm_that_came_too_late_to_be_noted_is_a_refusal() -> None:
+    stage = Backstage({"late": TransitionError("accepted")})
+
+    with pytest.raises(UnavailableError, match="Redis"):
+        submit(stage)
+
+    assert stage.steps[-1] == "withdraw"
+
+
+def test_repetition_that_another_request_got_through_is_that_job() -> None:
+    """Both had the same key: this one was not confirmed, the other one was."""
+    first = submit(Backstage(), idempotency_key="k")
+    stage = Backstage({"withdraw": TransitionError("queued")}, unconfirmed={0})
+    stage.known[first.id] = replace(first, status=Status.ACCEPTED)
+
+    assert submit(stage, idempotency_key="k").id == first.id
+
+
+def test_same_key_and_job_is_the_same_job() -> None:
+    first = submit(Backstage(), idempotency_key="k")
+    stage = Backstage(known={first.id: first})
+
+    assert submit(stage, idempotency_key="k") == first
+    assert stage.published == []
+
+
+def test_same_key_of_another_owner_is_another_job() -> None:
+    first = submit(Backstage(), idempotency_key="k", owner="a")
+
+    assert submit(Backstage(), idempotency_key="k", owner="b").id != first.id
+
+
+def test_same_key_with_another_job_is_refused() -> None:
+    first = submit(Backstage(), idempotency_key="k")
+
+    with pytest.raises(KeyReusedError):
+        submit(Backstage(known={first.id: first}), idempotency_key="k", parameters={"type": 1})
+
+
+def test_key_counts_on_after_a_job_that_was_withdrawn() -> None:
+    first = submit(Backstage(), idempotency_key="k")
+    withdrawn = replace(first, status=Status.CANCELLED, error=WITHDRAWN)
+    stage = Backstage(known={first.id: withdrawn})
+
+    second = submit(stage, idempotency_key="k")
+
+    assert second.id != first.id
+    assert len(stage.published) == 1
+
+
+def test_job_of_a_held_deduplication_key_is_the_holder() -> None:
+    holder = a_job(status=Status.RUNNING)
+    stage = Backstage(known={"create_task:key:nightly": holder})
+
+    assert submit(stage, deduplication_key="nightly") == holder
+    assert stage.published == []
+
+
+def test_full_lane_takes_no_job() -> None:
+    stage = Backstage()
+
+    with pytest.raises(LaneFullError) as caught:
+        submitter_on(stage, lane_limit=0).submit(a_submission(), a_trace())
+
+    assert caught.value.depth == 7
+    assert stage.published == []
+
+
+def test_many_jobs_are_answered_one_by_one() -> None:
+    stage = Backstage(unconfirmed={1})
+
+    answers = submit_many(
+        stage,
+        a_submission(),
+        a_submission(kind="nope"),
+        a_submission(),
+        a_submission(parameters={"type": "x"}),
+        a_submission(),
+    )
+
+    assert [type(answer) for answer in answers] == [
+        Job,
+        UnknownKindError,
+        UnavailableError,
+        InvalidInputError,
+        Job,
+    ]
+    assert stage.steps == ["record", "publish", "withdraw", "confirm"]
+
+
+def test_many_jobs_share_a_wait_by_the_batch() -> None:
+    stage = Backstage()
+
+    answers = submit_many(stage, *[a_submission()] * (2 * BATCH_SIZE + 1))
+
+    assert all(isinstance(answer, Job) for answer in answers)
+    assert stage.steps == ["record", "publish", "confirm"] * 3
+
+
+def test_outage_ends_a_bulk_submit_at_its_first_batch() -> None:
+    stage = Backstage({"record": REDIS_DOWN})
+
+    answers = submit_many(stage, *[a_submission()] * (3 * BATCH_SIZE))
+
+    assert len(answers) == 3 * BATCH_SIZE
+    assert all(isinstance(answer, UnavailableError) for answer in answers)
+    assert stage.steps == ["record"]
+
+
+def test_ended_job_is_run_again_as_a_new_one() -> None:
+    failed = a_job(status=Status.FAILED, parameters={"type": 1}, owner="o" * 22)
+    stage = Backstage(known={failed.id: failed})
+
+    again = submitter_on(stage).retry(failed.id, a_trace())
+
+    assert again.id != failed.id
+    assert (again.replay_of, again.parameters, again.owner) == (failed.id, {"type": 1}, "o" * 22)
+    assert stage.replays == [(failed.id, again.id)]
+
+
+def test_ended_job_can_be_run_again_with_other_parameters() -> None:
+    dead = a_job(status=Status.DEAD, parameters={"type": 1})
+    stage = Backstage(known={dead.id: dead})
+
+    assert submitter_on(stage).retry(dead.id, a_trace(), {"type": 0}).parameters == {"type": 0}
+    with pytest.raises(InvalidInputError):
+        submitter_on(stage).retry(dead.id, a_trace(), {"type": -1})
+
+
+def test_job_that_has_not_ended_cannot_be_run_again() -> None:
+    running = a_job(status=Status.RUNNING)
+
+    with pytest.raises(TransitionError):
+        submitter_on(Backstage(known={running.id: running})).retry(running.id, a_trace())
+
+
+def test_dead_job_is_replayed_once_however_often_that_is_asked_for() -> None:
+    dead = a_job(status=Status.DEAD)
+    stage = Backstage(known={dead.id: dead})
+    first = submitter_on(stage).retry(dead.id, a_trace())
+    stage.known[first.id] = first
+
+    assert submitter_on(stage).retry(dead.id, a_trace()).id == first.id
+
+
+def test_jobs_that_are_replayed_at_a_rate_become_due_one_after_the_other() -> None:
+    dead = [a_job(status=Status.DEAD) for _ in range(4)]
+    stage = Backstage(known={job.id: job for job in dead})
+
+    answers = submitter_on(stage).retry_many(
+        [job.id for job in dead], a_trace(), rate_per_second=0.1
+    )
+
+    due = [job.run_at for job in answers if isinstance(job, Job)]
+    assert due[0] is None
+    pauses = [(b - a).total_seconds() for a, b in pairwise(due[1:])]  # type: ignore[operator]
+    assert pauses == pytest.approx([10, 10], abs=1)
+
+
+def test_cancel_reaches_the_jobs_that_the_job_has_submitted() -> None:
+    stage = Backstage(children={"parent": ["child", "ended child"], "child": ["grandchild"]})
+
+    submitter_on(stage).cancel("parent")
+
+    assert stage.cancelled == ["parent", "child", "grandchild"]

@@ -11,6 +11,7 @@ import pytest
 from project.ledger import Job, Status
 from project.ledger.job import JobError
 from project.server.tasks import create_task
+from project.submission.draft import Submission
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 
@@ -21,8 +22,9 @@ class Desk:
 
     given: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def submit(self, kind: str, values: Any, *, trace: Any, owner: str) -> Job:
-        self.given.append((kind, values, trace.trace_id, owner))
+    def submit(self, submission: Submission, trace: Any) -> Job:
+        asked = submission
+        self.given.append((asked.kind, asked.parameters, trace.trace_id, asked.owner))
         return a_job(id="the-id", status=Status.QUEUED)
 
 

@@ -9,6 +9,7 @@ from project.server.openapi import Answer, describe
 from project.server.parsing import read_json_object, read_owner
 from project.server.presenting import present_task
 from project.server.services import services
+from project.submission.draft import Submission
 
 main_blueprint = Blueprint("main", __name__)
 
@@ -27,9 +28,10 @@ def run_task() -> tuple[Response, int]:
     body = read_json_object()
     if "type" not in body:
         raise InvalidInputError('Send a type, as in {"type": 1}.', field="type")
-    job = services().submitter.submit(
-        "create_task", {"type": body["type"]}, trace=current_trace(), owner=read_owner()
+    submission = Submission(
+        kind="create_task", parameters={"type": body["type"]}, owner=read_owner()
     )
+    job = services().submitter.submit(submission, current_trace())
     return jsonify(task_id=job.id), 202
 
 

@@ -1,0 +1,290 @@
+"""Submitting jobs: record them, publish them, await the confirm, and note it.
+
+What the caller is told is what happens. A job that is returned is confirmed by the broker, and the
+ledger says so: it will reach an outcome. Where UnavailableError is raised, the job never runs: a
+worker runs no job that the ledger does not call queued, and the confirm can be noted in time only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import structlog
+from redis import RedisError
+
+from project.errors import (
+    JobsError,
+    KeyReusedError,
+    NotFoundError,
+    TransitionError,
+    UnavailableError,
+)
+from project.ledger import Job, Ledger, Status
+from project.ledger.store import Admission, Recorded
+from project.message import make_message
+from project.observability.context import Trace
+from project.publisher import Publisher
+from project.submission.draft import Draft, Submission, delay_seconds, prepare
+
+BATCH_SIZE = 500
+"""So many jobs of a bulk submit share one wait for confirms, and one time limit."""
+
+_log = structlog.get_logger()
+
+Answer = Job | JobsError
+"""What became of a submission: the job, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Hands jobs to the workers."""
+
+    ledger: Ledger
+    publisher: Publisher
+    timeout_seconds: float
+    lane_limit: int | None = None
+
+    def submit(self, submission: Submission, trace: Trace) -> Job:
+        """Submit one job.
+
+        When this raises UnknownKindError, InvalidInputError, KeyReusedError, LaneFullError,
+        CancelledError (its parent was cancelled) or UnavailableError, nothing will run.
+        """
+        (answer,) = self.submit_many([submission], trace)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def submit_many(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
+        """Submit many jobs; an answer each, in their order. Raises none of them."""
+        answers: list[Answer] = []
+        for start in range(0, len(submissions), BATCH_SIZE):
+            batch = submissions[start : start + BATCH_SIZE]
+            answers += self._submit_batch(batch, trace)
+            if _is_part_away(answers[start:]):  # it would be no better for the rest, only slower
+                away = next(a for a in answers[start:] if isinstance(a, UnavailableError))
+                rest = len(submissions) - len(answers)
+                return answers + [UnavailableError(away.part) for _ in range(rest)]
+        return answers
+
+    def retry(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
+        """Run an ended job again, as a new job that is linked to it, maybe with other parameters.
+
+        TransitionError where it has not ended. Of a dead job, repeated calls are one.
+        """
+        (answer,) = self.retry_many([job_id], trace, parameters=parameters)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def retry_many(
+        self,
+        job_ids: Sequence[str],
+        trace: Trace,
+        *,
+        rate_per_second: float = 0,
+        parameters: Any = None,
+    ) -> list[Answer]:
+        """Run ended jobs again; an answer each, in their order.
+
+        With a rate they are submitted at once and become due one after the other, so that what they
+        need is not overrun, and nobody has to wait beside it.
+        """
+        answers: dict[int, Answer] = {}
+        again: dict[int, Submission] = {}
+        for number, job_id in enumerate(job_ids):
+            try:
+                job = self.ledger.get(job_id)
+                again[number] = _repeat(job, parameters, _due_in(len(again), rate_per_second))
+            except JobsError as error:
+                answers[number] = error
+        for number, answer in zip(
+            again, self.submit_many(list(again.values()), trace), strict=True
+        ):
+            answers[number] = answer
+            if isinstance(answer, Job):
+                self.ledger.note_replay(job_ids[number], answer.id)
+        return [answers[number] for number in range(len(job_ids))]
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job and the jobs that it has submitted.
+
+        Raises TransitionError where it has ended, NotFoundError or GoneError where there is none.
+        """
+        job = self.ledger.cancel(job_id)
+        for child_id in self.ledger.list_children(job_id):
+            try:
+                self.cancel(child_id)
+            except (TransitionError, NotFoundError):
+                continue  # it has ended before
+        return job
+
+    def withdraw(self, job: Job) -> None:
+        """See to it that the job does not run, as far as Redis can be reached."""
+        try:
+            self.ledger.cancel(job.id)
+        except (RedisError, TransitionError, NotFoundError) as error:
+            _log.warning("withdrawal_failed", job_id=job.id, reason=str(error))
+
+    # ── The steps of a batch ───────────────────────────────────────────────────────────────────
+
+    def _submit_batch(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
+        """Prepare, record, publish, confirm; each step leaves to the next what is still open."""
+        started = monotonic()
+        answers: dict[int, Answer] = {}
+        drafts: dict[int, Draft] = {}
+        for number, submission in enumerate(submissions):
+            try:
+                drafts[number] = prepare(submission, trace.trace_id)
+            except JobsError as error:
+                answers[number] = error
+        recorded = self._record(drafts, answers)
+        published = self._publish(recorded, answers, trace, started)
+        self._confirm(published, answers, started)
+        return [answers[number] for number in range(len(submissions))]
+
+    def _record(self, drafts: dict[int, Draft], answers: dict[int, Answer]) -> dict[int, Job]:
+        """Write the jobs, or find those that the same keys made before; those to be published."""
+        recorded: dict[int, Job] = {}
+        while drafts:
+            try:
+                found = self.ledger.record_many(
+                    [draft.job for draft in drafts.values()],
+                    [self._admission(draft) for draft in drafts.values()],
+                )
+            except RedisError as error:
+                _log.error("submit_failed", part="Redis", jobs=len(drafts), exc_info=error)
+                answers |= {number: _unavailable("Redis", error) for number in drafts}
+                return recorded
+            again: dict[int, Draft] = {}
+            for (number, draft), answer in zip(drafts.items(), found, strict=True):
+                settled = answer if isinstance(answer, Exception) else _settle(draft, answer)
+                if settled is None and isinstance(answer, Recorded):
+                    recorded[number] = answer.job
+                elif isinstance(settled, Draft):
+                    again[number] = settled
+                elif settled is not None:
+                    answers[number] = settled
+            drafts = again
+        return recorded
+
+    def _admission(self, draft: Draft) -> Admission:
+        return Admission(
+            budget_seconds=self.timeout_seconds,
+            lane_limit=self.lane_limit,
+            unique_key=draft.unique_key,
+            unique_seconds=draft.unique_seconds,
+        )
+
+    def _publish(
+        self, jobs: dict[int, Job], answers: dict[int, Answer], trace: Trace, started: float
+    ) -> dict[int, Job]:
+        """Hand the messages to the broker under one wait; the jobs that it has confirmed."""
+        if not jobs:
+            return {}
+        messages = [
+            make_message(job, trace, delay_seconds=delay_seconds(job)) for job in jobs.values()
+        ]
+        left = self.timeout_seconds - (monotonic() - started)
+        outcomes = self.publisher.publish(messages, max(0.1, left))
+        published: dict[int, Job] = {}
+        for (number, job), error in zip(jobs.items(), outcomes, strict=True):
+            if error is None:
+                published[number] = job
+                continue
+            _log.error("submit_failed", job_id=job.id, part=error.part, exc_info=error)
+            answers[number] = self._give_up(job, error)
+        return published
+
+    def _confirm(self, jobs: dict[int, Job], answers: dict[int, Answer], started: float) -> None:
+        """Note the broker's confirms: from here on the jobs run."""
+        if not jobs:
+            return
+        try:
+            confirmed = self.ledger.confirm_many(list(jobs.values()))
+        except (RedisError, NotFoundError) as error:
+            _log.error("submit_failed", part="Redis", jobs=len(jobs), exc_info=error)
+            answers |= {number: _unavailable("Redis", error) for number in jobs}
+            return
+        for (number, job), answer in zip(jobs.items(), confirmed, strict=True):
+            if isinstance(answer, TransitionError):
+                _log.error("submit_failed", job_id=job.id, part="Redis", reason=str(answer))
+                answers[number] = self._give_up(job, _unavailable("Redis", answer))
+                continue
+            answers[number] = answer
+            _log.info(
+                "job_submitted",
+                job_id=job.id,
+                kind=job.kind,
+                lane=job.lane,
+                duration_ns=round((monotonic() - started) * 1e9),
+            )
+
+    def _give_up(self, job: Job, error: UnavailableError) -> Answer:
+        """The job will not run, unless another request with its key has had more luck."""
+        try:
+            self.ledger.withdraw(job)
+        except TransitionError:
+            return self._find_confirmed(job) or error
+        except RedisError as reason:
+            # It stays accepted, and no worker runs that; the reconciler tells so in its record.
+            _log.warning("withdrawal_failed", job_id=job.id, reason=str(reason))
+        return error
+
+    def _find_confirmed(self, job: Job) -> Job | None:
+        try:
+            found = self.ledger.find(job.id)
+        except RedisError:
+            return None
+        return None if found is None or found.is_withdrawn else found
+
+
+def _repeat(job: Job, parameters: Any, delay_seconds: float | None) -> Submission:
+    if not job.status.is_final:
+        raise TransitionError(f"Job {job.id} is {job.status}: only an ended job can be retried.")
+    return Submission(
+        kind=job.kind,
+        parameters=job.parameters if parameters is None else parameters,
+        owner=job.owner,
+        # A dead letter is replayed once, however often and from wherever that is asked for.
+        idempotency_key=f"replay of {job.id}" if job.status is Status.DEAD else "",
+        delay_seconds=delay_seconds,
+        replay_of=job.id,
+    )
+
+
+def _due_in(number: int, rate_per_second: float) -> float | None:
+    return number / rate_per_second if rate_per_second else None
+
+
+def _settle(draft: Draft, recorded: Recorded) -> Draft | Answer | None:
+    """None: the job is to be published. A draft: it is to be recorded under its next id.
+
+    Else the ledger has a job already, and the answer is that, or a refusal.
+    """
+    job = recorded.job
+    if recorded.is_new:
+        return None
+    if job.id != draft.job.id:  # the holder of the deduplication key
+        _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
+        return job
+    if (job.kind, job.parameters) != (draft.job.kind, draft.job.parameters):
+        return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
+    if job.is_withdrawn and draft.submission.idempotency_key:
+        return draft.with_next_id()
+    # One that is accepted: somebody has not finished submitting it, or never will. It is published
+    # again; of two messages the claim drops one.
+    return None if job.status is Status.ACCEPTED else job
+
+
+def _unavailable(part: str, cause: BaseException) -> UnavailableError:
+    error = UnavailableError(part)
+    error.__cause__ = cause
+    return error
+
+
+def _is_part_away(answers: Sequence[Answer]) -> bool:
+    """Whether a part is away, and not only a queue that one of the messages wants."""
+    failed = [answer for answer in answers if isinstance(answer, UnavailableError)]
+    return bool(failed) and not any(isinstance(answer, Job) for answer in answers)
