@@ -18,10 +18,19 @@ from project.lane import Lane
 from project.ledger import Ledger
 from project.mail import MailServer
 from project.observability.pipeline import configure_logging
-from project.redis_client import connect_patient
+from project.publisher import Publisher
+from project.reconciler.rounds import start_reconciler
+from project.redis_client import connect_impatient, connect_patient
+from project.submission import Submitter
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
 from project.worker.keeper import Keeper
+
+LONG_WORKER_ROLE = "worker-long"
+"""The role whose jobs are too long to be waited for when it stops."""
+
+CONFIRM_SECONDS = 10
+"""As long a worker waits for the confirm of a message that it publishes itself."""
 
 SCHEDULE = {"files.sweep": {"task": "files.sweep", "schedule": crontab(minute="17")}}
 
@@ -37,14 +46,24 @@ def create_celery(settings: Settings) -> JobsCelery:
     load_kinds(settings.extra_kinds)
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
-    redis = connect_patient(settings.redis_url)
-    ledger = Ledger(redis, settings.retention_seconds)
+    ledger, watched = (
+        Ledger(
+            connect(settings.redis_url),
+            settings.retention_seconds,
+            settings.failed_retention_seconds,
+        )
+        for connect in (connect_patient, connect_impatient)
+    )
+    publisher = Publisher(settings.broker_url, settings.role)
     app.equipment = Equipment(
         ledger=ledger,
-        keeper=Keeper(ledger),
+        keeper=Keeper(watched),
+        submitter=Submitter(
+            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit
+        ),
         files=FileStore(settings.files_dir.absolute()),
         mail=MailServer(settings.smtp_url, settings.mail_from),
-        retention_seconds=settings.retention_seconds,
+        retention_seconds=max(settings.retention_seconds, settings.failed_retention_seconds),
     )
     # The console lists consumers by their tag: Celery's would be `None2`.
     app.amqp.Consumer = partial(Consumer, tag_prefix=f"{settings.role} ")
@@ -79,8 +98,12 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "broker_heartbeat": 20,
         "broker_native_delayed_delivery_queue_type": "quorum",
-        # Stopping: finish what ends soon, put the rest back (with REMAP_SIGTERM=SIGQUIT).
-        "worker_soft_shutdown_timeout": settings.shutdown_seconds,
+        # What cannot be decoded is dead-lettered instead of dropped.
+        "worker_consumer": "project.worker.consuming:JobsConsumer",
+        # Stopping (with REMAP_SIGTERM=SIGQUIT): short jobs may end, long ones go back at once.
+        "worker_soft_shutdown_timeout": (
+            0 if settings.role == LONG_WORKER_ROLE else settings.shutdown_seconds
+        ),
         # Results: kept as long as the record; the worker waits for Redis instead of losing one.
         "result_expires": settings.retention_seconds,
         "result_backend_always_retry": True,
@@ -110,22 +133,28 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
-def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> dict[str, str]:
-    """Celery's router, for messages that do not come from `submission`: the kind's lane."""
+def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> dict[str, Any]:
+    """Celery's router, for messages that do not come from `submission`: the kind's lane.
+
+    `mandatory`, because a broker confirms a message that no queue takes; a time limit, because
+    py-amqp waits for a confirm for ever.
+    """
+    safety = {"mandatory": True, "confirm_timeout": CONFIRM_SECONDS}
     kind = KINDS.get(name)
     if kind is None:
-        return {}
+        return safety
     try:
         parameters = kind.bind(args or (), kwargs or {})
     except InvalidInputError:
-        return {"queue": Lane.SHORT.value}  # the worker says what is wrong with them
-    return {"queue": kind.lane_for(parameters).value}
+        return {"queue": Lane.SHORT.value, **safety}  # the worker says what is wrong with them
+    return {"queue": kind.lane_for(parameters).value, **safety}
 
 
 def _register(app: JobsCelery, kind: Kind) -> None:
     @app.task(  # type: ignore[untyped-decorator]  # Celery has no types
         bind=True,
         name=kind.name,
+        Request="project.worker.consuming:JobRequest",
         time_limit=kind.time_limit_seconds,
         soft_time_limit=kind.time_limit_seconds * SOFT_LIMIT_SHARE,
         max_retries=kind.max_attempts - 1,
@@ -153,3 +182,4 @@ def _connect_signals(settings: Settings) -> None:
     @signals.beat_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def scheduling(**_: Any) -> None:
         structlog.get_logger().info("scheduler_started")
+        start_reconciler(settings)

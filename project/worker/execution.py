@@ -1,44 +1,37 @@
 """What happens to one job inside a worker: the steps of `execute`, in order.
 
 1. trace    put the ids of the click that caused it on every log line
-2. claim    the right to run, from the ledger, and keep its lease while the job runs; a job that
-            may not run is dropped, one that another worker still runs is looked at again later
+2. claim    the right to run, from the ledger (`claiming`), and keep its lease while the job runs
 3. bind     the parameters from the message; wrong ones fail the job
 4. run      the kind's function
 5. outcome  a value, a retry or an error, which Celery hands to `results`, and that to the ledger
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from time import monotonic
 from typing import Any, Never
 
 import structlog
-from amqp.exceptions import (  # type: ignore[import-untyped]  # py-amqp ships no types
-    AMQPError,
-    MessageNacked,
-)
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
-from kombu.exceptions import KombuError
-from redis import RedisError
 
-from project.errors import CancelledError, LeasedError, TemporaryError, TransitionError
+from project.errors import CancelledError, TransitionError
 from project.files import FileStore
 from project.jobs import Context, Kind
+from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.store import Hold
 from project.mail import MailServer
 from project.observability.context import Trace
-from project.worker.keeper import Held, Keeper, describe_holder, finish_cancelled, is_gone
+from project.submission import Submitter
+from project.submission.draft import Submission
+from project.worker.claiming import claim
+from project.worker.keeper import Held, Keeper, finish_cancelled
 
 PROGRESS_INTERVAL_SECONDS = 0.2
 """Progress is written at most this often; more would not be seen."""
-
-POSTPONE_SECONDS = 2
-"""After so long a message is looked at again whose job another worker still runs."""
-
-_PUBLISH_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
 
 _log = structlog.get_logger()
 
@@ -49,6 +42,7 @@ class Equipment:
 
     ledger: Ledger
     keeper: Keeper
+    submitter: Submitter
     files: FileStore
     mail: MailServer
     retention_seconds: int
@@ -60,27 +54,28 @@ def execute(
     """Run one job. In this process (`create_task.run(1)`, `.apply()`) it is the plain function."""
     request = task.request
     if request.called_directly or request.is_eager:
-        return kind.run(kind.bind(args, kwargs), _context(equipment, 1, Context().report_progress))
+        return kind.run(kind.bind(args, kwargs), _plain_context(equipment))
     trace = _bind_log_context(kind, request)
     described = _job_of(request, kind, kind.name_arguments(args, kwargs), trace)
-    claimed = _claim(equipment.ledger, task, described)
-    request.job = claimed
-    structlog.contextvars.bind_contextvars(attempt=claimed.attempt)
-    _log.info("job_started", worker=claimed.worker, wait_seconds=_wait_seconds(claimed))
-    with equipment.keeper.keep(claimed) as held:
+    job = claim(equipment.ledger, kind, task, described)
+    request.job = job
+    structlog.contextvars.bind_contextvars(attempt=job.attempt)
+    _log.info("job_started", worker=job.worker, wait_seconds=job.attempts[-1].wait_seconds)
+    with equipment.keeper.keep(job) as held:
         try:
-            if claimed.cancel_requested_at:
+            if job.cancel_requested_at:
                 held.ask_to_stop(Hold.CANCEL)
-            context = _context(equipment, claimed.attempt, _progress_reporter(equipment, held))
-            return kind.run(kind.bind(args, kwargs), context)
-        except TemporaryError as error:
-            if held.is_to_stop:
-                _stop(equipment.ledger, held)
-            _retry(kind, task, error)
+            return kind.run(kind.bind(args, kwargs), _context(kind, equipment, held, trace))
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
                 raise
             _stop(equipment.ledger, held)
+        except Exception as error:
+            if not kind.is_temporary(error):
+                raise
+            if held.is_to_stop:
+                _stop(equipment.ledger, held)
+            _retry(kind, task, equipment.ledger, job, error)
 
 
 def _bind_log_context(kind: Kind, request: Any) -> Trace:
@@ -98,7 +93,7 @@ def _bind_log_context(kind: Kind, request: Any) -> Trace:
 
 def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], trace: Trace) -> Job:
     """The job as its message describes it; the record, should Redis have lost it."""
-    submitted_at = getattr(request, "submitted_at", None)
+    submitted_at, run_at = (getattr(request, name, None) for name in ("submitted_at", "run_at"))
     return Job(
         id=request.id,
         kind=kind.name,
@@ -107,68 +102,47 @@ def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], trace: Trace) 
         status=Status.QUEUED,
         parameters=parameters,
         submitted_at=datetime.fromisoformat(submitted_at) if submitted_at else datetime.now(UTC),
+        run_at=datetime.fromisoformat(run_at) if run_at else None,
         owner=getattr(request, "owner", None) or "",
         trace_id=trace.trace_id,
+        parent_id=request.parent_id or "",
+        root_id=request.root_id if request.root_id and request.root_id != request.id else "",
+        replay_of=getattr(request, "replay_of", None) or "",
         worker=request.hostname,
     )
-
-
-def _claim(ledger: Ledger, task: Any, job: Job, stale_lease: str = "") -> Job:
-    try:
-        return ledger.claim(job, job.worker, describe_holder(), stale_lease)
-    except LeasedError as error:
-        if not stale_lease and is_gone(error.lease):
-            return _claim(ledger, task, job, stale_lease=error.lease)
-        _postpone(task, job, error)
-    except TransitionError as error:
-        _log.info("job_dropped", reason=str(error))
-        raise Ignore(str(error)) from error
-    except RedisError as error:
-        # A job that was never claimed has no outcome; Celery would record this as one, and ack.
-        _log.error("claim_failed", exc_info=error)
-        raise Reject(str(error), requeue=True) from error
-
-
-def _postpone(task: Any, job: Job, reason: LeasedError) -> Never:
-    """Look again in a moment: put a copy of the message back, with a delay, and drop this one.
-
-    A requeue would count as a failed delivery, and come back at once.
-    """
-    _log.info("job_postponed", reason=str(reason))
-    copy = task.signature_from_request(
-        task.request, countdown=POSTPONE_SECONDS, retries=task.request.retries, queue=job.lane
-    )
-    try:
-        copy.apply_async()
-    except _PUBLISH_ERRORS as error:
-        # To fail would be recorded as the outcome of the attempt that still runs.
-        raise Reject(str(reason), requeue=True) from error
-    raise Ignore(str(reason)) from reason
 
 
 def _stop(ledger: Ledger, held: Held) -> Never:
     """The job has stopped because it was asked to."""
     finish_cancelled(ledger, held)
     _log.info("job_stopped", reason=held.hold.value)
+    if held.hold is Hold.LOST:  # maybe only Redis was away: the claim tells
+        raise Reject("the lease was lost", requeue=True)
     raise Ignore("the job was asked to stop")
 
 
-def _wait_seconds(job: Job) -> float:
-    started_at = job.started_at or job.submitted_at
-    return round((started_at - job.submitted_at).total_seconds(), 6)
-
-
-def _context(equipment: Equipment, attempt: int, report: Callable[..., None]) -> Context:
+def _plain_context(equipment: Equipment) -> Context:
     return Context(
-        attempt=attempt,
-        report_progress=report,
         files=equipment.files,
         send_mail=equipment.mail.send,
         retention_seconds=equipment.retention_seconds,
     )
 
 
-def _progress_reporter(equipment: Equipment, held: Held) -> Callable[..., None]:
+def _context(kind: Kind, equipment: Equipment, held: Held, trace: Trace) -> Context:
+    return Context(
+        attempt=held.job.attempt,
+        report_progress=_progress_reporter(equipment.ledger, held),
+        check=held.check,
+        ends_at=monotonic() + kind.time_limit_seconds * SOFT_LIMIT_SHARE,
+        submit=_child_submitter(equipment.submitter, held, trace),
+        files=equipment.files,
+        send_mail=equipment.mail.send,
+        retention_seconds=equipment.retention_seconds,
+    )
+
+
+def _progress_reporter(ledger: Ledger, held: Held) -> Callable[..., None]:
     """Writes progress, and raises CancelledError where the job is to stop."""
     last = float("-inf")
     job = held.job
@@ -177,21 +151,52 @@ def _progress_reporter(equipment: Equipment, held: Held) -> Callable[..., None]:
         nonlocal last
         if monotonic() - last >= PROGRESS_INTERVAL_SECONDS:
             last = monotonic()
-            reported = equipment.ledger.report_progress(job, Progress(done, total, step))
+            reported = ledger.report_progress(job, Progress(done, total, step))
             if reported is None or reported.cancel_requested_at:
                 held.ask_to_stop(Hold.CANCEL if reported else Hold.LOST)
-        if held.is_to_stop:
-            raise CancelledError(f"Job {job.id} was asked to stop.")
+        held.check()
 
     return report
 
 
-def _retry(kind: Kind, task: Any, error: TemporaryError) -> Never:
+def _child_submitter(submitter: Submitter, held: Held, trace: Trace) -> Callable[..., str]:
+    """Submits jobs of this job; the same call of another attempt finds the same one."""
+    job, numbers = held.job, count()
+
+    def submit(kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
+        held.check()
+        name = key or f"number {next(numbers)}"
+        try:
+            child = submitter.submit(
+                Submission(
+                    kind=kind,
+                    parameters=dict(parameters),
+                    owner=job.owner,
+                    idempotency_key=f"child of {job.id}: {name}",
+                    parent=job,
+                ),
+                trace,
+            )
+        except CancelledError:
+            held.ask_to_stop(Hold.CANCEL)
+            raise
+        return child.id
+
+    return submit
+
+
+def _retry(kind: Kind, task: Any, ledger: Ledger, job: Job, error: Exception) -> Never:
     """Schedule the next attempt; after the last one the error itself is the outcome."""
-    attempt = task.request.retries + 1
-    raise task.retry(
-        exc=error,
-        countdown=kind.retry_delay(attempt),
-        # Named, because a delayed message arrives under the delay's own routing key.
-        queue=task.request.job.lane,
-    )
+    delay = kind.retry_delay(task.request.retries + 1)
+    task.request.due_at = datetime.now(UTC) + timedelta(seconds=delay)
+    try:
+        # The lane is named, because a delayed message arrives under the delay's own routing key.
+        raise task.retry(exc=error, countdown=delay, queue=job.lane)
+    except Reject as reject:
+        # The broker did not take the next attempt's message. Celery would give the job up.
+        _log.warning("retry_not_scheduled", reason=str(reject))
+        try:
+            ledger.put_back(job.id, worker=job.worker)
+        except TransitionError as refused:
+            raise Ignore(str(refused)) from refused
+        raise Reject(str(reject), requeue=True) from reject

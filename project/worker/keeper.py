@@ -1,26 +1,27 @@
-"""Keeps the lease of the job that runs in this process, and makes a cancelled job stop.
+"""Keeps the lease of the job that runs in this process, and makes a job stop that must.
 
-A cancelled job is asked first: its next progress report or `check_cancelled` raises CancelledError.
-One that does not listen is interrupted, then killed with its process; its message comes back and is
-dropped, because the ledger says `cancelled` by then.
+A cancelled job is asked first: its next progress report or `check` raises CancelledError. One that
+does not listen is interrupted, then killed with its process; its message comes back and is dropped,
+because the ledger says `cancelled` by then.
+
+A job whose lease cannot be renewed is stopped in the same way before the lease runs out, because
+from then on another worker may run it.
 """
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 import structlog
 from redis import RedisError
 
-from project.errors import TransitionError
-from project.ledger import Job, Ledger, Status
-from project.ledger.store import Hold, revoked_document
+from project.errors import CancelledError, TransitionError
+from project.ledger import Job, Ledger
+from project.ledger.store import LEASE_SECONDS, Hold
 
 RENEW_SECONDS = 1.0
 """A lease is renewed, and a cancel seen, this often. A job that is shorter costs no call at all."""
@@ -28,6 +29,10 @@ INTERRUPT_SECONDS = 5.0
 """After so long without listening a cancelled job is interrupted."""
 KILL_SECONDS = 10.0
 """After so long it is killed."""
+
+FENCE_SECONDS = LEASE_SECONDS - KILL_SECONDS - 8
+"""A job whose lease was last renewed so long ago is told to stop, and has ended before the lease.
+The eight seconds are for one renewal that hangs at each of the steps that lead to the kill."""
 
 # Billiard's children raise SoftTimeLimitExceeded in the job's code at this signal.
 _INTERRUPT = signal.SIGUSR1
@@ -43,6 +48,7 @@ class Held:
         self.hold = Hold.HELD
         self.asked_at = 0.0
         self.is_interrupted = False
+        self.renewed_at = monotonic()
 
     @property
     def is_to_stop(self) -> bool:
@@ -55,9 +61,17 @@ class Held:
             self.asked_at = monotonic()
         self.hold = hold
 
+    def check(self) -> None:
+        """CancelledError where the job is to stop."""
+        if self.is_to_stop:
+            raise CancelledError(f"Job {self.job.id} was asked to stop.")
+
 
 class Keeper:
-    """One thread per process; it starts with the first job, after the pool's fork."""
+    """One thread per process; it starts with the first job, after the pool's fork.
+
+    Its ledger's Redis must answer soon or fail: the thread waits for nothing else.
+    """
 
     def __init__(
         self,
@@ -66,12 +80,14 @@ class Keeper:
         renew_seconds: float = RENEW_SECONDS,
         interrupt_seconds: float = INTERRUPT_SECONDS,
         kill_seconds: float = KILL_SECONDS,
+        fence_seconds: float = FENCE_SECONDS,
         send_signal: Callable[[int], None] = lambda number: os.kill(os.getpid(), number),
     ) -> None:
         self._ledger = ledger
         self._renew_seconds = renew_seconds
         self._interrupt_seconds = interrupt_seconds
         self._kill_seconds = kill_seconds
+        self._fence_seconds = fence_seconds
         self._send_signal = send_signal
         self._lock = threading.Lock()
         self._held: Held | None = None
@@ -100,21 +116,29 @@ class Keeper:
             time.sleep(self._renew_seconds)
             held = self._held
             if held is not None:
-                self._look_after(held)
+                with suppress(RedisError):  # what could not be noted now is noted a second later
+                    self._look_after(held)
 
     def _look_after(self, held: Held) -> None:
-        try:
-            hold = self._ledger.renew(held.job, describe_holder())
-        except RedisError as error:
-            _log.warning("lease_not_renewed", job_id=held.job.id, reason=str(error))
-            return
-        if hold is not Hold.HELD:
-            held.ask_to_stop(hold)
+        self._renew(held)
         waited = monotonic() - held.asked_at
         if held.is_to_stop and waited > self._kill_seconds:
             self._kill(held)
         elif held.is_to_stop and waited > self._interrupt_seconds and not held.is_interrupted:
             self._interrupt(held)
+
+    def _renew(self, held: Held) -> None:
+        asked_at = monotonic()
+        try:
+            hold = self._ledger.renew(held.job)
+        except RedisError as error:
+            _log.warning("lease_not_renewed", job_id=held.job.id, reason=str(error))
+            if asked_at - held.renewed_at > self._fence_seconds:
+                held.ask_to_stop(Hold.LOST)
+            return
+        held.renewed_at = asked_at
+        if hold is not Hold.HELD:
+            held.ask_to_stop(hold)
 
     def _interrupt(self, held: Held) -> None:
         with self._lock:
@@ -136,34 +160,6 @@ def finish_cancelled(ledger: Ledger, held: Held) -> None:
     if held.hold is Hold.LOST:
         return  # whatever it is now, this attempt has no say in it
     try:
-        ledger.finish(
-            held.job.id,
-            Status.CANCELLED,
-            attempt=held.job.attempt,
-            celery_result=revoked_document(held.job.id),
-        )
+        ledger.stop(held.job)
     except TransitionError as error:
         _log.warning("outcome_refused", job_id=held.job.id, reason=str(error))
-
-
-def describe_holder() -> str:
-    """This process, so that others can tell whether it still lives: `host:pid:started`."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_find_start(pid)}"
-
-
-def is_gone(lease: str) -> bool:
-    """Whether the lease's holder ran on this host and has ended. False where that is not known."""
-    host, pid, started = lease.rpartition(" ")[2].rsplit(":", 2)
-    return host == socket.gethostname() and _find_start(int(pid)) != started
-
-
-def _find_start(pid: int) -> str:
-    """When the process started, in clock ticks since boot; pids are used again, this is not.
-
-    Field 22 of /proc/<pid>/stat (man 5 proc), counted behind the name, which may hold spaces.
-    """
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""

@@ -10,18 +10,19 @@ import structlog
 from celery import states
 from celery.backends.redis import RedisBackend
 
-from project.errors import TransitionError
-from project.ledger import Job, Status
+from project.errors import NotFoundError, TransitionError
+from project.ledger import Job, Ledger, Status
 from project.ledger.job import JobError
 
 STATUSES = {
     states.SUCCESS: Status.SUCCEEDED,
     states.FAILURE: Status.FAILED,
-    states.RETRY: Status.RETRYING,
     states.REVOKED: Status.CANCELLED,
 }
 _ERROR_LIMIT = 2000
 """Longest error message that is kept, characters."""
+_TRACEBACK_LIMIT = 8000
+"""Longest traceback that is kept, characters: its end, where the error is."""
 
 _log = structlog.get_logger()
 
@@ -43,22 +44,41 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     ) -> Any:
         meta = self._get_result_meta(result, state, traceback, request)
         meta["task_id"] = task_id
-        claimed: Job | None = getattr(request, "job", None)
         try:
-            job = self.app.equipment.ledger.finish(
-                task_id,
-                STATUSES[state],
-                attempt=claimed.attempt if claimed else None,
-                celery_result=self.encode(meta),
-                result=self._plain(meta) if state == states.SUCCESS else None,
-                error=_describe(meta["result"], state, traceback),
-            )
-        except TransitionError as refused:
+            job = self._move(task_id, state, meta, traceback, request)
+        except (TransitionError, NotFoundError) as refused:
             # A late copy of a job that has ended, or this very write repeated after a time-out.
             _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
         else:
             _log_outcome(job)
         return result
+
+    def _move(
+        self, task_id: str, state: str, meta: dict[str, Any], traceback: str | None, request: Any
+    ) -> Job:
+        ledger: Ledger = self.app.equipment.ledger
+        claimed: Job | None = getattr(request, "job", None)
+        error = _describe(meta["result"], state, traceback)
+        if state == states.RETRY and claimed is None:
+            # Celery's word for an attempt that the stopping worker, or the loss of its connection,
+            # has ended; it comes from the worker's first process, which has claimed nothing.
+            return ledger.put_back(task_id, worker=request.hostname)
+        if state == states.RETRY:
+            return ledger.retry(
+                task_id,
+                attempt=claimed.attempt if claimed else None,
+                celery_result=self.encode(meta),
+                error=error,
+                due_at=request.due_at,
+            )
+        return ledger.finish(
+            task_id,
+            STATUSES[state],
+            attempt=claimed.attempt if claimed else None,
+            celery_result=self.encode(meta),
+            result=self._plain(meta) if state == states.SUCCESS else None,
+            error=error,
+        )
 
     def _plain(self, meta: dict[str, Any]) -> Any:
         """The result as a JSON reader sees it, whatever types the job returned."""
@@ -71,13 +91,17 @@ def _describe(stored: Any, state: str, traceback: str | None) -> JobError | None
         return None
     message = stored.get("exc_message", "")
     text = " ".join(map(str, message)) if isinstance(message, list | tuple) else str(message)
-    return JobError(str(stored.get("exc_type", state)), text[:_ERROR_LIMIT], traceback or "")
+    return JobError(
+        str(stored.get("exc_type", state)),
+        text[:_ERROR_LIMIT],
+        (traceback or "")[-_TRACEBACK_LIMIT:],
+    )
 
 
 def _log_outcome(job: Job) -> None:
     """The one line that tells how an attempt ended."""
-    started_at, finished_at = job.started_at, job.finished_at
-    seconds = (finished_at - started_at).total_seconds() if started_at and finished_at else None
+    last = job.attempts[-1] if job.attempts else None
+    seconds = last.run_seconds if last else None
     fields: dict[str, Any] = {
         "job_id": job.id,
         "kind": job.kind,
@@ -89,6 +113,8 @@ def _log_outcome(job: Job) -> None:
     }
     if job.status is Status.SUCCEEDED:
         _log.info("job_finished", **fields)
+    elif job.status is Status.QUEUED:
+        _log.warning("job_put_back", **fields)
     elif job.status is Status.RETRYING:
         _log.warning("job_retrying", **fields, **_error_fields(job))
     else:

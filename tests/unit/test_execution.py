@@ -11,14 +11,23 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 from redis import ResponseError
 
-from project.errors import CancelledError, LeasedError, TemporaryError, TransitionError
+from project.errors import (
+    CancelledError,
+    ExhaustedError,
+    LeasedError,
+    TemporaryError,
+    TransitionError,
+    UndecidedError,
+)
 from project.jobs.definition import Context
 from project.lane import Lane
 from project.ledger import Job, Progress, Status
+from project.ledger.store import Hold
+from project.submission.draft import Submission
 from project.worker.app import route
 from project.worker.execution import Equipment, execute
 from project.worker.keeper import Keeper
-from tests.builders import NOON
+from tests.builders import NOON, a_job
 from tests.unit.test_kinds import Parameters, define
 
 
@@ -30,34 +39,46 @@ class Book:
     error: Exception | None = None
     leased: str = ""
     is_cancelled: bool = False
+    undecided_seconds: list[float] = field(default_factory=list)
     finished: list[Status] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
     claimed: list[Job] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
 
-    def claim(self, job: Job, worker: str, _holder: str, _stale_lease: str) -> Job:
+    def claim(self, job: Job, worker: str, _holder: str, **_: Any) -> Job:
         if self.error:
             raise self.error
+        if self.undecided_seconds:
+            raise UndecidedError(job.id, self.undecided_seconds.pop(0))
         if self.leased:
             raise LeasedError(job.id, self.leased)
         if self.refuses:
             raise TransitionError(f"Job {job.id} is cancelled.")
         self.claimed.append(job)
-        return Job.from_record(
-            {**job.to_record(), "status": "running", "attempt": "2", "worker": worker}
-        )
+        return replace(job, status=Status.RUNNING, attempt=2, worker=worker, started_at=NOON)
 
     def report_progress(self, job: Job, progress: Progress) -> Job:
         self.progress.append(progress)
         return replace(job, cancel_requested_at=NOON if self.is_cancelled else None)
 
-    def finish(self, _job_id: str, status: Status, **_: Any) -> None:
-        self.finished.append(status)
+    def stop(self, _job: Job) -> None:
+        self.finished.append(Status.CANCELLED)
+
+    def put_back(self, job_id: str, **_: Any) -> None:
+        self.returned.append(job_id)
+
+    def bury(self, _job_id: str, _error: Any) -> None:
+        self.finished.append(Status.DEAD)
+
+    def withdraw(self, _job: Job) -> None:
+        self.finished.append(Status.CANCELLED)
 
 
-def equipment_with(book: Book) -> Equipment:
+def equipment_with(book: Book, submitter: Any = None) -> Equipment:
     return Equipment(
         ledger=book,  # type: ignore[arg-type]
         keeper=Keeper(book),  # type: ignore[arg-type]
+        submitter=submitter,  # type: ignore[arg-type]
         files=None,  # type: ignore[arg-type]
         mail=SimpleNamespace(send=None),  # type: ignore[arg-type]
         retention_seconds=60,
@@ -72,14 +93,16 @@ def a_delivery(**headers: Any) -> Any:
         "id": "j1",
         "hostname": "short@host",
         "retries": 0,
+        "parent_id": None,
+        "root_id": "j1",
         "delivery_info": {"routing_key": "short"},
     }
     return SimpleNamespace(request=SimpleNamespace(**values | headers))
 
 
-def run(book: Book, task: Any, function: Any = None, **kwargs: Any) -> Any:
+def run(book: Book, task: Any, function: Any = None, submitter: Any = None, **kwargs: Any) -> Any:
     kind = define(function) if function else define()
-    return execute(kind, task, equipment_with(book), (), {"size": 1, **kwargs})
+    return execute(kind, task, equipment_with(book, submitter), (), {"size": 1, **kwargs})
 
 
 def test_message_alone_describes_the_job() -> None:
@@ -198,15 +221,24 @@ def test_ids_of_the_last_job_are_not_on_the_lines_of_this_one() -> None:
 def test_message_of_another_publisher_goes_to_the_kinds_lane(
     args: Any, kwargs: Any, lane: str
 ) -> None:
-    assert route("create_task", args, kwargs, {}) == {"queue": lane}
+    assert route("create_task", args, kwargs, {})["queue"] == lane
 
 
 def test_unknown_task_has_no_route_of_ours() -> None:
-    assert route("celery.ping", [], {}, {}) == {}
+    assert "queue" not in route("celery.ping", [], {}, {})
+
+
+@pytest.mark.parametrize("name", ["create_task", "celery.ping"])
+def test_worker_waits_for_a_confirm_and_not_for_ever(name: str) -> None:
+    """A broker confirms a message that no queue takes, unless it is mandatory."""
+    options = route(name, [1], {}, {})
+
+    assert options["mandatory"] is True
+    assert options["confirm_timeout"] > 0
 
 
 def test_scheduled_sweep_goes_to_the_long_lane() -> None:
-    assert route("files.sweep", [], {}, {}) == {"queue": Lane.LONG.value}
+    assert route("files.sweep", [], {}, {})["queue"] == Lane.LONG.value
 
 
 class _OfflineCopy:
@@ -220,7 +252,7 @@ def test_copy_of_a_running_job_that_cannot_be_put_back_goes_back_to_its_queue() 
     """To fail here would be recorded as the outcome of the attempt that still runs."""
     task = a_delivery()
     task.signature_from_request = lambda *_args, **_options: _OfflineCopy()
-    book = Book(leased="1 elsewhere:1:1")
+    book = Book(leased="elsewhere:1:1")
 
     with pytest.raises(Reject) as caught:
         run(book, task)
@@ -234,3 +266,104 @@ def test_job_that_could_not_be_claimed_goes_back_to_its_queue() -> None:
         run(Book(error=ResponseError("NOPERM")), a_delivery())
 
     assert caught.value.requeue
+
+
+def test_job_waits_until_its_client_is_told_that_it_runs() -> None:
+    book = Book(undecided_seconds=[1.0, 1.0])
+
+    run(book, a_delivery())
+
+    assert len(book.claimed) == 1
+
+
+def test_job_whose_client_was_not_told_in_time_does_not_run() -> None:
+    book = Book(undecided_seconds=[1.0, -0.001])
+
+    with pytest.raises(Ignore):
+        run(book, a_delivery())
+
+    assert book.claimed == []
+    assert book.finished == [Status.CANCELLED]
+
+
+def test_job_that_took_too_many_processes_with_it_is_dead() -> None:
+    book = Book(error=ExhaustedError("j1", 5))
+
+    with pytest.raises(Reject) as caught:
+        run(book, a_delivery())
+
+    assert not caught.value.requeue
+    assert book.finished == [Status.DEAD]
+
+
+def test_second_copy_of_a_running_job_that_was_only_to_be_safe_is_dropped() -> None:
+    with pytest.raises(Ignore):
+        run(Book(leased="elsewhere:1:1"), a_delivery(repair=1))
+
+
+def test_attempt_whose_lease_was_lost_leaves_its_message_to_the_next() -> None:
+    """Maybe only Redis was away: an acknowledged message would be a lost job."""
+    book = Book()
+
+    def work(_parameters: Parameters, context: Context) -> None:
+        context.check.__self__.ask_to_stop(Hold.LOST)  # type: ignore[attr-defined]
+        context.check()
+
+    with pytest.raises(Reject) as caught:
+        run(book, a_delivery(), work)
+
+    assert caught.value.requeue
+    assert book.finished == []
+
+
+def test_retry_that_the_broker_does_not_take_leaves_the_job_in_its_queue() -> None:
+    """Celery would give it up."""
+    book, task = Book(), a_delivery()
+
+    def refuse(**_: Any) -> None:
+        raise Reject("the broker is away", requeue=False)
+
+    task.retry = refuse
+
+    def work(_parameters: Parameters, _context: Context) -> None:
+        raise TemporaryError("no answer")
+
+    with pytest.raises(Reject) as caught:
+        run(book, task, work)
+
+    assert caught.value.requeue
+    assert book.returned == ["j1"]
+
+
+@dataclass
+class Counter:
+    """Stands in for the submitter: hands out the jobs that it was asked for."""
+
+    asked: list[Submission] = field(default_factory=list)
+
+    def submit(self, submission: Submission, _trace: Any) -> Job:
+        self.asked.append(submission)
+        return a_job()
+
+
+def test_child_of_another_attempt_is_the_same_child() -> None:
+    def work(_parameters: Parameters, context: Context) -> None:
+        context.submit("create_task", {"type": 1})
+        context.submit("create_task", {"type": 1})
+        context.submit("create_task", {"type": 1}, key="named")
+
+    first, second = Counter(), Counter()
+    run(Book(), a_delivery(), work, first)
+    run(Book(), a_delivery(), work, second)
+
+    keys = [submission.idempotency_key for submission in first.asked]
+    assert len(set(keys)) == 3
+    assert [submission.idempotency_key for submission in second.asked] == keys
+    assert all(submission.parent and submission.parent.id == "j1" for submission in first.asked)
+
+
+def test_job_can_tell_how_long_it_may_still_run() -> None:
+    def work(_parameters: Parameters, context: Context) -> float:
+        return context.remaining_seconds()
+
+    assert 0 < run(Book(), a_delivery(), work) <= 60

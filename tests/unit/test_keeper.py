@@ -6,13 +6,15 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
+from redis import ConnectionError as RedisConnectionError
 
+from project.errors import CancelledError
 from project.ledger import Job, Status
 from project.ledger.store import Hold
-from project.worker.keeper import Keeper, describe_holder, is_gone
+from project.worker.holder import describe_holder, is_gone
+from project.worker.keeper import Keeper
 from tests.builders import a_job
 from tests.waiting import wait_until
 
@@ -22,15 +24,18 @@ class Book:
     """Stands in for the ledger."""
 
     hold: Hold = Hold.HELD
+    is_away: bool = False
     renewed: list[str] = field(default_factory=list)
     finished: list[Status] = field(default_factory=list)
 
-    def renew(self, job: Job, _holder: str) -> Hold:
+    def renew(self, job: Job) -> Hold:
         self.renewed.append(job.id)
+        if self.is_away:
+            raise RedisConnectionError
         return self.hold
 
-    def finish(self, _job_id: str, status: Status, **_: Any) -> None:
-        self.finished.append(status)
+    def stop(self, _job: Job) -> None:
+        self.finished.append(Status.CANCELLED)
 
 
 def keeper_of(book: Book, signals: list[int], **times: float) -> Keeper:
@@ -82,22 +87,47 @@ def test_attempt_that_is_not_the_current_one_is_killed_without_a_word() -> None:
     assert book.finished == []
 
 
+def test_job_whose_lease_cannot_be_renewed_is_stopped_before_it_runs_out() -> None:
+    """From then on another worker may run it."""
+    book, signals = Book(is_away=True), []
+
+    with keeper_of(book, signals, fence_seconds=0, interrupt_seconds=0).keep(a_job()) as held:
+        wait_until(lambda: signals, 5)
+
+        with pytest.raises(CancelledError):
+            held.check()
+    assert held.hold is Hold.LOST
+    assert book.finished == []
+
+
+def test_short_outage_stops_no_job() -> None:
+    book, signals = Book(is_away=True), []
+
+    with keeper_of(book, signals, fence_seconds=60).keep(a_job()) as held:
+        wait_until(lambda: len(book.renewed) >= 3, 5)
+        book.is_away = False
+        wait_until(lambda: len(book.renewed) >= 6, 5)
+
+        held.check()
+    assert signals == []
+
+
 def test_living_process_is_not_gone() -> None:
-    assert not is_gone(f"1 {describe_holder()}")
+    assert not is_gone(f"{describe_holder()}")
 
 
 def test_ended_process_is_gone() -> None:
-    code = "from project.worker.keeper import describe_holder; print(describe_holder())"
+    code = "from project.worker.holder import describe_holder; print(describe_holder())"
     holder = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
 
-    assert is_gone(f"1 {holder}")
+    assert is_gone(f"{holder}")
 
 
 def test_other_process_with_the_same_number_is_not_the_holder() -> None:
-    assert is_gone(f"1 {socket.gethostname()}:{os.getpid()}:1")
+    assert is_gone(f"{socket.gethostname()}:{os.getpid()}:1")
 
 
 def test_process_on_another_host_is_not_known_to_be_gone() -> None:
-    assert not is_gone("1 elsewhere:1:1")
+    assert not is_gone("elsewhere:1:1")

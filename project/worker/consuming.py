@@ -1,0 +1,51 @@
+"""Where Celery would drop a message, it goes to the dead letters instead.
+
+Celery acknowledges a message that it cannot decode, and records a failure of a job that has never
+run. Both classes are Celery's own extension points: `worker_consumer` and `Task.Request`.
+"""
+
+from typing import Any
+
+import structlog
+from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
+from celery.exceptions import Ignore, Reject, Retry
+from celery.worker.consumer import Consumer
+from celery.worker.request import Request
+from celery.worker.state import task_ready
+
+_EXPECTED = (
+    Ignore,
+    MemoryError,
+    Reject,
+    Retry,
+    Terminated,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
+"""Ends of an attempt that Celery itself knows what to do with."""
+
+_log = structlog.get_logger()
+
+
+class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
+    """Rejects what cannot be decoded."""
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Celery would acknowledge it."""
+        _log.error("message_undecodable", reason=type(exc).__name__)
+        message.reject_log_error(None, self.connection_errors)
+
+
+class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
+    """Rejects what failed before the job's own code was reached."""
+
+    def on_failure(
+        self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
+    ) -> Any:
+        """`return_ok`: the error came through the tracer, as a job's own error does."""
+        error = exc_info.exception
+        if return_ok or isinstance(error, _EXPECTED) or not isinstance(error, Exception):
+            return super().on_failure(exc_info, send_failed_event, return_ok)
+        task_ready(self)
+        _log.error("message_undecodable", job_id=self.id, reason=type(error).__name__)
+        return self.reject(requeue=False)

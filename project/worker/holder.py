@@ -1,0 +1,35 @@
+"""Who holds a lease: a process, named so that others can tell whether it still lives."""
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+
+
+def describe_holder() -> str:
+    """This process: `host:pid:started`."""
+    return _describe(os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _describe(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{_find_start(pid)}"
+
+
+def is_gone(holder: str) -> bool:
+    """Whether the holder ran on this host and has ended. False where that is not known."""
+    host, pid, started = holder.rsplit(":", 2)
+    return host == socket.gethostname() and _find_start(int(pid)) != started
+
+
+def _find_start(pid: int) -> str:
+    """When the process started, in clock ticks since boot; pids are used again, this is not.
+
+    Field 22 of /proc/<pid>/stat (man 5 proc), counted behind the name, which may hold spaces.
+    A zombie (state Z) has ended, whoever has not yet asked how.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
