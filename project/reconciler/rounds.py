@@ -1,0 +1,149 @@
+"""Does all of the reconciler's work, again and again: a thread of the scheduler, or by hand once.
+
+Several may run at a time: a key in Redis lets one of them work, for thrift and not for safety.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from uuid import uuid4
+
+import structlog
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]  # py-amqp ships no types
+from kombu import Connection
+from kombu.exceptions import KombuError
+from redis import Redis, RedisError
+
+from project.broker import transport_options
+from project.config import Settings
+from project.errors import UnavailableError
+from project.ledger import Ledger
+from project.ledger.dead_letters import DeadLetters
+from project.publisher import Publisher
+from project.reconciler.intake import Intake
+from project.reconciler.repairs import Repairs
+from project.redis_client import connect_impatient
+
+TURN_KEY = "reconciler"
+TURN_SECONDS = 10
+"""A reconciler that dies is replaced within this time."""
+PAUSE_SECONDS = 1.0
+
+HINDRANCES = (UnavailableError, RedisError, KombuError, AMQPError, OSError)
+"""A part is away."""
+
+_log = structlog.get_logger()
+
+
+@dataclass
+class Reconciler:
+    """All of the work, each part with its own interval in seconds."""
+
+    redis: "Redis"
+    intake: Intake
+    repairs: Repairs
+    connect: Callable[[], Connection]
+    name: str = field(default_factory=lambda: uuid4().hex)
+    _connection: Connection | None = None
+    _cursor: int = 0
+    _last: dict[str, float] = field(default_factory=dict)
+
+    def run_forever(self) -> None:
+        """Work for ever; whatever is away is tried again a second later."""
+        while True:
+            try:
+                self.run_due()
+            except Exception as error:  # noqa: BLE001 - the thread must not end; it tells, and goes on
+                _log.error("reconciler_failed", exc_info=error)
+                self._drop_connection()
+            time.sleep(PAUSE_SECONDS)
+
+    def run_once(self) -> dict[str, int]:
+        """Do everything now, whoever's turn it is; what was found, by the name of the work."""
+        found = {name: work() for name, _, work in self._works() if name != "orphans"}
+        cursor = self.repairs.remove_orphans(0)
+        while cursor:
+            cursor = self.repairs.remove_orphans(cursor)
+        return found
+
+    def run_due(self) -> None:
+        """Do what is due, where it is this one's turn."""
+        for name, interval_seconds, work in self._works():
+            if monotonic() - self._last.get(name, float("-inf")) < interval_seconds:
+                continue
+            try:
+                if not self._has_turn():
+                    return
+                work()
+                self._last[name] = monotonic()
+            except HINDRANCES as error:
+                _log.warning("reconciler_hindered", work=name, reason=f"{error!r:.300}")
+                self._drop_connection()
+
+    def _works(self) -> tuple[tuple[str, float, Callable[[], int]], ...]:
+        return (
+            ("dead_letters", 1, self._take_dead_letters),
+            ("undecided", 5, self.repairs.withdraw_undecided),
+            ("lost", 15, self.repairs.revive_lost),
+            ("expired", 5, self.repairs.trim),
+            ("orphans", 5, self._remove_orphans),
+        )
+
+    def _take_dead_letters(self) -> int:
+        if self._connection is None:
+            self._connection = self.connect()
+        return self.intake.take_all(self._connection)
+
+    def _remove_orphans(self) -> int:
+        self._cursor = self.repairs.remove_orphans(self._cursor)
+        return self._cursor
+
+    def _has_turn(self) -> bool:
+        """Take or keep the turn."""
+        if self.redis.set(TURN_KEY, self.name, nx=True, ex=TURN_SECONDS):
+            return True
+        if self.redis.get(TURN_KEY) != self.name:
+            return False
+        self.redis.expire(TURN_KEY, TURN_SECONDS)
+        return True
+
+    def _drop_connection(self) -> None:
+        """As it is: a proper close would wait for a broker that may be silent."""
+        if self._connection is not None:
+            self._connection.collect()
+            self._connection = None
+
+
+def build_reconciler(settings: Settings) -> Reconciler:
+    """A reconciler; opens no connection yet."""
+    redis = connect_impatient(settings.redis_url)
+    ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
+    publisher = Publisher(settings.broker_url, settings.role)
+    return Reconciler(
+        redis=redis,
+        intake=Intake(ledger, DeadLetters(redis), publisher),
+        repairs=Repairs(ledger, publisher),
+        connect=lambda: _connect(settings),
+    )
+
+
+def start_reconciler(settings: Settings) -> None:
+    """Let it work in a thread until the process ends."""
+    reconciler = build_reconciler(settings)
+    threading.Thread(target=reconciler.run_forever, name="reconciler", daemon=True).start()
+
+
+def _connect(settings: Settings) -> Connection:
+    connection = Connection(
+        settings.broker_url,
+        connect_timeout=2,
+        transport_options={
+            **transport_options(settings.role),
+            "read_timeout": 5,
+            "write_timeout": 5,
+        },
+    )
+    connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
+    return connection
