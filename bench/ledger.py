@@ -1,0 +1,256 @@
+"""The ledger at many jobs: what a list page, a step, a record and its removal cost.
+
+    python -m bench.ledger [--jobs 1000000] [--output bench/results/ledger.md]
+
+Starts a Redis server of its own with deploy/redis/redis.conf on a free port and a folder that is
+removed again, and takes jobs through the ledger's own steps. Costs must not grow with the number
+of jobs, so each is measured at a thousandth of it, too, and told as a ratio.
+"""
+
+import argparse
+import multiprocessing
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from uuid import uuid4
+
+from redis import Redis, RedisError
+
+from project.ledger import Job, Ledger, Status
+from project.ledger.listing import JobFilter
+from project.ledger.store import Admission, Recorded
+
+ROOT = Path(__file__).parent.parent
+KINDS = ("image.thumbnail", "email.send", "create_task", "report.build", "web.crawl")
+RETENTION_SECONDS = 7 * 24 * 3600
+BATCH = 500
+PAGE = 50
+RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Medians in milliseconds."""
+
+    first_page: float
+    deep_page: float
+    filtered_page: float
+    step: float
+
+
+def main() -> None:
+    """Measure, and write the report."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ledger", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results" / "ledger.md")
+    options = parser.parse_args()
+    with own_redis() as port:
+        report = measure(port, options.jobs)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(report)
+    print(report)
+
+
+@contextmanager
+def own_redis() -> Iterator[int]:
+    """The port of a Redis server that lives as long as the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["redis-server", ROOT / "deploy/redis/redis.conf", "--port", str(port)]
+        places = ["--dir", folder, "--bind", "127.0.0.1", "--daemonize", "no"]
+        log = (Path(folder) / "log").open("wb")
+        server = subprocess.Popen([*command, *places], stdout=log, stderr=log)
+        try:
+            _await_redis(port)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(60)
+            log.close()
+
+
+def _await_redis(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            Redis(port=port).ping()
+        except RedisError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def measure(port: int, jobs: int) -> str:
+    """The report, as Markdown."""
+    redis = Redis(port=port, decode_responses=True)
+    ledger = Ledger(redis, RETENTION_SECONDS)
+    empty_bytes = _used_bytes(redis)
+    few = max(jobs // 1000, 10 * PAGE)
+    fill(port, few)
+    costs_few = _measure_costs(ledger)
+    began = time.monotonic()
+    fill(port, jobs - few)
+    fill_seconds = time.monotonic() - began
+    costs = _measure_costs(ledger)
+    bytes_a_job = (_used_bytes(redis) - empty_bytes) / jobs
+    _expire_all(redis)
+    trim_seconds = _time_trim(ledger)
+    left_bytes = (_used_bytes(redis) - empty_bytes) / jobs
+    rows = [
+        ("first page of 50, all jobs", costs_few.first_page, costs.first_page),
+        ("page of 50 in the middle of all jobs", costs_few.deep_page, costs.deep_page),
+        ("first page of 50, one kind and status", costs_few.filtered_page, costs.filtered_page),
+        ("one step of a job", costs_few.step, costs.step),
+    ]
+    version = redis.info("server")["redis_version"]  # type: ignore[index]
+    return "\n".join(
+        [
+            f"# The ledger with {jobs:,} jobs",
+            "",
+            f"Redis {version} on {os.cpu_count()} cores; medians of {RUNS}, the client included.",
+            "",
+            f"| | {few:,} jobs, ms | {jobs:,} jobs, ms | ratio |",
+            "|---|---|---|---|",
+            *(f"| {name} | {a:.2f} | {b:.2f} | {b / a:.2f} |" for name, a, b in rows),
+            "",
+            f"- Memory: {bytes_a_job:,.0f} bytes a job, with index and Celery's result.",
+            f"- Forgetting all: {trim_seconds:.1f} s, {trim_seconds / jobs * 1e6:.0f} µs a job.",
+            f"  {left_bytes:.0f} bytes a job stay for five weeks, to tell that it was there.",
+            f"- To make them, four steps a job from two processes: {fill_seconds:.0f} s.",
+            "",
+        ]
+    )
+
+
+def fill(port: int, jobs: int) -> None:
+    """Take so many jobs through the ledger, in as many processes as there are cores."""
+    parts = os.cpu_count() or 1
+    shares = [jobs // parts + (1 if number < jobs % parts else 0) for number in range(parts)]
+    with multiprocessing.get_context("spawn").Pool(parts) as pool:
+        pool.starmap(_fill_share, [(port, share) for share in shares])
+
+
+def _fill_share(port: int, jobs: int) -> None:
+    ledger = Ledger(Redis(port=port, decode_responses=True), RETENTION_SECONDS)
+    for start in range(0, jobs, BATCH):
+        drafts = [_a_job(number) for number in range(start, min(start + BATCH, jobs))]
+        recorded = ledger.record_many(drafts, _no_rules())
+        found = [answer.job for answer in recorded if isinstance(answer, Recorded)]
+        ledger.confirm_many(found)
+        for number, job in enumerate(found):
+            _run(ledger, job, number)
+
+
+def _no_rules() -> Admission:
+    return Admission(budget_seconds=60)
+
+
+def _a_job(number: int) -> Job:
+    """Five kinds on two lanes, a hundred owners, parameters of some eighty bytes."""
+    kind = KINDS[number % len(KINDS)]
+    return Job(
+        id=str(uuid4()),
+        kind=kind,
+        lane="long" if kind in {"report.build", "web.crawl"} else "short",
+        status=Status.ACCEPTED,
+        parameters={"picture": f"{uuid4().hex}.jpg", "note": "as a client would send it"},
+        submitted_at=datetime.now(UTC),
+        owner=f"owner-{number % 100:014d}ab",
+        trace_id=uuid4().hex,
+    )
+
+
+def _run(ledger: Ledger, job: Job, number: int) -> None:
+    """Nine of ten succeed; the others fail."""
+    claimed = ledger.claim(job, "short@worker-1", "worker-1:4711:815")
+    status = Status.FAILED if number % 10 == 9 else Status.SUCCEEDED
+    ledger.finish(
+        job.id,
+        status,
+        attempt=claimed.attempt,
+        celery_result=f'{{"status":"SUCCESS","result":{{"thumbnails":3}},"task_id":"{job.id}"}}',
+        result={"thumbnails": 3},
+    )
+
+
+def _measure_costs(ledger: Ledger) -> Costs:
+    everything = JobFilter()
+    rare = JobFilter(statuses=frozenset({"failed"}), kinds=frozenset({"email.send"}))
+    deep = _find_deep_cursor(ledger)
+    return Costs(
+        first_page=_milliseconds(lambda: ledger.list_jobs(everything, limit=PAGE)),
+        deep_page=_milliseconds(lambda: ledger.list_jobs(everything, deep, PAGE)),
+        filtered_page=_milliseconds(lambda: ledger.list_jobs(rare, limit=PAGE)),
+        step=_milliseconds(lambda: _one_job(ledger)) / 4,
+    )
+
+
+def _find_deep_cursor(ledger: Ledger) -> str:
+    """The cursor in the middle of all jobs: that of a page which ends there by its time."""
+    newest = ledger.list_jobs(JobFilter(), limit=1).jobs[0].submitted_at
+    oldest = _find_oldest(ledger)
+    middle = oldest + (newest - oldest) / 2
+    return ledger.list_jobs(JobFilter(submitted_before=middle), limit=1).next_cursor
+
+
+def _find_oldest(ledger: Ledger) -> datetime:
+    moment = datetime.now(UTC)
+    step = timedelta(hours=1)
+    while ledger.list_jobs(JobFilter(submitted_before=moment - step), limit=1).jobs:
+        moment -= step
+    low, high = moment - step, moment
+    while high - low > timedelta(milliseconds=10):
+        middle = low + (high - low) / 2
+        if ledger.list_jobs(JobFilter(submitted_before=middle), limit=1).jobs:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _one_job(ledger: Ledger) -> None:
+    """Four steps: record, confirm, claim, finish."""
+    job = _a_job(0)
+    ledger.record(job)
+    _run(ledger, ledger.confirm(job), 0)
+
+
+def _milliseconds(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return median(times) * 1000
+
+
+def _used_bytes(redis: "Redis") -> int:
+    return int(redis.info("memory")["used_memory"])  # type: ignore[index]
+
+
+def _expire_all(redis: "Redis") -> None:
+    """As if the retention were over for all of them."""
+    redis.zunionstore("jobs:expiring", {"jobs:expiring": 0})
+
+
+def _time_trim(ledger: Ledger) -> float:
+    began = time.monotonic()
+    while ledger.trim(500):
+        pass
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()
