@@ -1,0 +1,261 @@
+"""The command line: `python -m project`, with the same verbs as the API and the same documents.
+
+It talks to Redis and RabbitMQ itself, with the settings of the environment, so it works where the
+web server does not. Answers are JSON on standard output; errors are one sentence and exit code 1.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+from redis import RedisError
+
+from project.config import Settings
+from project.errors import InvalidInputError, JobsError
+from project.jobs import KINDS, load_kinds
+from project.ledger import Job, Status
+from project.ledger.dead_letters import DeadLetterFilter, DeathReason
+from project.ledger.events import Signal, job_channel
+from project.ledger.listing import JobFilter
+from project.observability.context import Trace
+from project.reconciler.rounds import build_reconciler
+from project.server.presenting import (
+    present_dead_letter,
+    present_job,
+    present_kind,
+    present_lane,
+)
+from project.server.services import Services, build_services
+from project.submission.draft import Submission
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Hand in, watch and manage background jobs."""
+    settings = Settings().model_copy(update={"role": "cli"})
+    load_kinds(settings.extra_kinds)
+    context.obj = build_services(settings)
+
+
+def _verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
+    """A command that gets the services and prints what it returns, or why it cannot."""
+
+    def define(function: Command) -> click.Command:
+        @wraps(function)
+        def run(*args: Any, **options: Any) -> None:
+            try:
+                answer = function(click.get_current_context().obj, *args, **options)
+            except JobsError as error:
+                raise click.ClickException(str(error)) from error
+            except RedisError as error:
+                raise click.ClickException(f"Redis does not answer: {error}") from error
+            if answer is not None:
+                _print(answer)
+
+        return group.command(name)(run)
+
+    return define
+
+
+def _print(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(sys.stdin.read() if text == "-" else text)
+    except ValueError as error:
+        raise InvalidInputError(f"That is no JSON: {error}.") from error
+
+
+@_verb(main, "kinds")
+def kinds(_: Services) -> Any:
+    """What can be run."""
+    return [present_kind(kind) for kind in KINDS.values() if not kind.is_internal]
+
+
+@_verb(main, "submit")
+@click.argument("kind")
+@click.argument("parameters", default="{}")
+@click.option("--delay", type=float, help="Seconds to wait before it runs.")
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it runs.")
+@click.option("--key", default="", help="Deduplication key.")
+@click.option("--wait", is_flag=True, help="Follow the job to its end.")
+def submit(
+    equipment: Services,
+    kind: str,
+    parameters: str,
+    delay: float | None,
+    at: datetime | None,
+    key: str,
+    wait: bool,
+) -> Any:
+    """Hand in a job of KIND; PARAMETERS are a JSON object, or - to read it."""
+    submission = Submission(
+        kind=kind,
+        parameters=_read_json(parameters),
+        run_at=at,
+        delay_seconds=delay,
+        deduplication_key=key,
+    )
+    job = equipment.submitter.submit(submission, Trace.start())
+    return _follow(equipment, job) if wait else present_job(job)
+
+
+@_verb(main, "show")
+@click.argument("job_id")
+def show(equipment: Services, job_id: str) -> Any:
+    """One job."""
+    return present_job(equipment.ledger.get(job_id))
+
+
+@_verb(main, "watch")
+@click.argument("job_id")
+def watch(equipment: Services, job_id: str) -> Any:
+    """Follow a job to its end, a line a change; exit code 2 where it did not succeed."""
+    return _follow(equipment, equipment.ledger.get(job_id))
+
+
+def _follow(equipment: Services, job: Job) -> Any:
+    with equipment.listener.listen((job_channel(job.id),)) as inbox:
+        told = -1
+        job = equipment.ledger.get(job.id)
+        while True:
+            if job.version > told:
+                told = job.version
+                click.echo(_line(job), err=True)
+            if job.status.is_final:
+                break
+            message = inbox.get(1.0)
+            if message is None or isinstance(message, tuple | Signal):
+                job = equipment.ledger.get(job.id)
+    _print(present_job(job))
+    if job.status is not Status.SUCCEEDED:
+        sys.exit(2)
+
+
+def _line(job: Job) -> str:
+    progress = f" {job.progress.done:g}/{job.progress.total:g}" if job.progress else ""
+    step = f" {job.progress.step}" if job.progress and job.progress.step else ""
+    return f"{job.id} {job.status.value}{progress}{step}"
+
+
+@_verb(main, "list")
+@click.option("--status", multiple=True, type=click.Choice([status.value for status in Status]))
+@click.option("--kind", multiple=True)
+@click.option("--lane", multiple=True)
+@click.option("--cursor", default="", help="`next` of the answer before.")
+@click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
+def list_(
+    equipment: Services,
+    status: tuple[str, ...],
+    kind: tuple[str, ...],
+    lane: tuple[str, ...],
+    cursor: str,
+    limit: int,
+) -> Any:
+    """Jobs, newest first."""
+    chosen = JobFilter(statuses=frozenset(status), kinds=frozenset(kind), lanes=frozenset(lane))
+    page = equipment.ledger.list_jobs(chosen, cursor, limit)
+    return {"jobs": [present_job(job) for job in page.jobs], "next": page.next_cursor or None}
+
+
+@_verb(main, "cancel")
+@click.argument("job_id")
+def cancel(equipment: Services, job_id: str) -> Any:
+    """A waiting job will not start, a running one is asked to stop."""
+    return present_job(equipment.submitter.cancel(job_id))
+
+
+@_verb(main, "retry")
+@click.argument("job_id")
+@click.argument("parameters", required=False)
+def retry(equipment: Services, job_id: str, parameters: str | None) -> Any:
+    """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
+    changed = None if parameters is None else _read_json(parameters)
+    return present_job(equipment.submitter.retry(job_id, Trace.start(), changed))
+
+
+@_verb(main, "queues")
+def queues(equipment: Services) -> Any:
+    """How full each lane is."""
+    lanes = equipment.ledger.list_lanes()
+    depths = equipment.publisher.depths([lane.lane for lane in lanes], 5)
+    return [present_lane(lane, *depths[lane.lane]) for lane in lanes]
+
+
+@main.group()
+def dead() -> None:
+    """Jobs that were given up."""
+
+
+@_verb(dead, "list")
+@click.option("--reason", multiple=True, type=click.Choice([one.value for one in DeathReason]))
+@click.option("--kind", multiple=True)
+@click.option("--cursor", default="", help="`next` of the answer before.")
+@click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
+def list_dead(
+    equipment: Services, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
+) -> Any:
+    """Dead letters, newest first."""
+    chosen = DeadLetterFilter(reasons=frozenset(reason), kinds=frozenset(kind))
+    letters, next_cursor = equipment.dead_letters.list_letters(chosen, cursor, limit)
+    jobs = equipment.ledger.read([letter.id for letter in letters])
+    return {
+        "dead_letters": [
+            present_dead_letter(letter, job) for letter, job in zip(letters, jobs, strict=True)
+        ],
+        "next": next_cursor or None,
+    }
+
+
+@_verb(dead, "show")
+@click.argument("letter_id")
+def show_dead(equipment: Services, letter_id: str) -> Any:
+    """One dead letter, with its message."""
+    letter = equipment.dead_letters.get(letter_id)
+    return present_dead_letter(letter, equipment.ledger.find(letter_id))
+
+
+@_verb(dead, "replay")
+@click.argument("letter_ids", nargs=-1, required=True)
+@click.option("--rate", default=0.0, help="So many become due a second; 0: all at once.")
+@click.option("--parameters", help="Other parameters, a JSON object.")
+def replay(
+    equipment: Services, letter_ids: tuple[str, ...], rate: float, parameters: str | None
+) -> Any:
+    """Run dead jobs again."""
+    changed = None if parameters is None else _read_json(parameters)
+    answers = equipment.submitter.retry_many(
+        letter_ids, Trace.start(), rate_per_second=rate, parameters=changed
+    )
+    return [
+        present_job(answer) if isinstance(answer, Job) else {"error": str(answer)}
+        for answer in answers
+    ]
+
+
+@_verb(dead, "discard")
+@click.argument("letter_ids", nargs=-1, required=True)
+def discard(equipment: Services, letter_ids: tuple[str, ...]) -> None:
+    """Forget dead letters; the jobs' records stay."""
+    for letter_id in letter_ids:
+        equipment.dead_letters.get(letter_id)
+        equipment.dead_letters.remove(letter_id)
+
+
+@_verb(main, "reconcile")
+def reconcile(equipment: Services) -> Any:
+    """Repair what an outage has left behind, now; what was found."""
+    return build_reconciler(equipment.settings).run_once()
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m project")
