@@ -27,7 +27,7 @@ from project.reconciler.verdict import ERROR_TYPES, DeadMessage, Fate, Verdict, 
 
 PUBLISH_SECONDS = 5
 _UNNAMED = UUID("6f9d1b5e-0f43-4d6a-9a76-1d9e3c5b7a02")
-"""Namespace of the ids of messages that name no job: the same message gets the same id."""
+"""Namespace of the ids of messages that name no job: the same death gets the same id."""
 
 _BROKERS_OWN = frozenset(
     {"x-death", "x-delivery-count", "x-acquired-count", "x-opt-rabbitmq-received-time"}
@@ -57,7 +57,7 @@ class Intake:
         return limit
 
     def _take(self, message: DeadMessage) -> None:
-        job_id = message.job_id or str(uuid5(_UNNAMED, message.body.hex()))
+        job_id = message.job_id or str(uuid5(_UNNAMED, repr(message)))
         job = self.ledger.find(job_id)
         verdict = judge(message, job, is_leased=self._is_leased(job_id), kinds=frozenset(KINDS))
         if verdict.fate is Fate.DROP:

@@ -4,6 +4,7 @@ Celery acknowledges a message that it cannot decode, and records a failure of a 
 run. Both classes are Celery's own extension points: `worker_consumer` and `Task.Request`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -28,12 +29,25 @@ _log = structlog.get_logger()
 
 
 class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
-    """Rejects what cannot be decoded."""
+    """Rejects what cannot be decoded, and what is no task message at all."""
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
+        """Celery ends the worker at a message whose headers lack what it takes for granted."""
+        handle = super().create_task_handler(*args, **options)
+
+        def on_task_received(message: Any) -> Any:
+            try:
+                return handle(message)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                return self.on_decode_error(message, error)
+
+        return on_task_received
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Celery would acknowledge it."""
         _log.error("message_undecodable", reason=type(exc).__name__)
-        message.reject_log_error(None, self.connection_errors)
+        if not message.acknowledged:
+            message.reject_log_error(_log, self.connection_errors)
 
 
 class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
