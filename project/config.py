@@ -88,7 +88,13 @@ class Settings(BaseSettings):
     short_concurrency: int = Field(2, ge=1, description="Processes of the short lane's pool")
     long_concurrency: int = Field(2, ge=1, description="Processes of the long lane's pool")
     shutdown_seconds: float = Field(
-        5.0, ge=0, description="How long a stopping worker lets its jobs finish, seconds"
+        5.0,
+        ge=0,
+        description="How long a stopping short worker lets its jobs finish, seconds; "
+        "a long one puts its jobs back at once",
+    )
+    heartbeat_file: str = Field(
+        "", description="File that a worker touches every 5 seconds while it lives; empty: none"
     )
 
     smtp_url: str = Field(
