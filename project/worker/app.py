@@ -46,7 +46,7 @@ def create_celery(settings: Settings) -> JobsCelery:
     load_kinds(settings.extra_kinds)
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
-    ledger, watched = (
+    ledger, quick_ledger = (
         Ledger(
             connect(settings.redis_url),
             settings.retention_seconds,
@@ -57,7 +57,8 @@ def create_celery(settings: Settings) -> JobsCelery:
     publisher = Publisher(settings.broker_url, settings.role)
     app.equipment = Equipment(
         ledger=ledger,
-        keeper=Keeper(watched),
+        quick_ledger=quick_ledger,
+        keeper=Keeper(quick_ledger),
         submitter=Submitter(
             ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit
         ),

@@ -1,18 +1,26 @@
-"""Where Celery would drop a message, it goes to the dead letters instead.
+"""What the worker's first process does with a message, where Celery would do something else.
 
 Celery acknowledges a message that it cannot decode, and records a failure of a job that has never
-run. Both classes are Celery's own extension points: `worker_consumer` and `Task.Request`.
+run: here both go to the dead letters. Of an attempt that it ends because the worker stops, or has
+lost its connection, Celery says nothing: here the ledger hears that the job was put back.
+
+Both classes are Celery's own extension points: `worker_consumer` and `Task.Request`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import structlog
+from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 from celery.worker.state import task_ready
+from redis import RedisError
+
+from project.errors import JobsError
+from project.worker.results import log_outcome
 
 _EXPECTED = (
     Ignore,
@@ -51,15 +59,28 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
 
 
 class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
-    """Rejects what failed before the job's own code was reached."""
+    """Rejects what failed before the job's own code was reached; puts jobs back in the ledger."""
 
     def on_failure(
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> Any:
         """`return_ok`: the error came through the tracer, as a job's own error does."""
         error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):  # as it came out of the pool's process
+            error = error.exc
         if return_ok or isinstance(error, _EXPECTED) or not isinstance(error, Exception):
             return super().on_failure(exc_info, send_failed_event, return_ok)
         task_ready(self)
         _log.error("message_undecodable", job_id=self.id, reason=type(error).__name__)
         return self.reject(requeue=False)
+
+    def _announce_cancelled(self, emit_retry: bool = True) -> None:  # noqa: ARG002 - Celery's name
+        """The attempt's process has been told to end; its message goes back to the queue."""
+        super()._announce_cancelled(emit_retry=False)
+        try:
+            job = self.app.equipment.quick_ledger.put_back(self.id, worker=self.hostname)
+        except (JobsError, RedisError) as error:
+            # It has ended just before, or it will count as lost, as if the process had been killed.
+            _log.info("job_not_put_back", job_id=self.id, reason=str(error))
+        else:
+            log_outcome(job)

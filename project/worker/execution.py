@@ -41,6 +41,9 @@ class Equipment:
     """What all jobs of a worker share."""
 
     ledger: Ledger
+    """Waits for Redis, because an outcome must not be lost."""
+    quick_ledger: Ledger
+    """Does not wait: for what must not hold anything up."""
     keeper: Keeper
     submitter: Submitter
     files: FileStore

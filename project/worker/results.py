@@ -50,7 +50,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             # A late copy of a job that has ended, or this very write repeated after a time-out.
             _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
         else:
-            _log_outcome(job)
+            log_outcome(job)
         return result
 
     def _move(
@@ -59,10 +59,6 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         ledger: Ledger = self.app.equipment.ledger
         claimed: Job | None = getattr(request, "job", None)
         error = _describe(meta["result"], state, traceback)
-        if state == states.RETRY and claimed is None:
-            # Celery's word for an attempt that the stopping worker, or the loss of its connection,
-            # has ended; it comes from the worker's first process, which has claimed nothing.
-            return ledger.put_back(task_id, worker=request.hostname)
         if state == states.RETRY:
             return ledger.retry(
                 task_id,
@@ -98,7 +94,7 @@ def _describe(stored: Any, state: str, traceback: str | None) -> JobError | None
     )
 
 
-def _log_outcome(job: Job) -> None:
+def log_outcome(job: Job) -> None:
     """The one line that tells how an attempt ended."""
     last = job.attempts[-1] if job.attempts else None
     seconds = last.run_seconds if last else None

@@ -77,6 +77,7 @@ class Book:
 def equipment_with(book: Book, submitter: Any = None) -> Equipment:
     return Equipment(
         ledger=book,  # type: ignore[arg-type]
+        quick_ledger=book,  # type: ignore[arg-type]
         keeper=Keeper(book),  # type: ignore[arg-type]
         submitter=submitter,  # type: ignore[arg-type]
         files=None,  # type: ignore[arg-type]
