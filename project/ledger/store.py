@@ -5,7 +5,7 @@ Celery's result and the event together. `listing` reads many jobs, `retention` f
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.resources import files
@@ -234,7 +234,8 @@ class Ledger:
         answer = self._step(
             job.id,
             Status.RUNNING,
-            fallback=self._written(job),
+            # Whose message is there was confirmed, or not even recorded: it may run.
+            fallback=self._written(replace(job, status=Status.QUEUED)),
             claim={
                 "holder": holder,
                 "lease": LEASE_SECONDS * 1000,

@@ -11,13 +11,25 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from project.config import Settings
-from project.errors import LeasedError, NotFoundError, TransitionError
+from project.errors import (
+    CancelledError,
+    ExhaustedError,
+    GoneError,
+    InvalidInputError,
+    LaneFullError,
+    LeasedError,
+    NotFoundError,
+    TransitionError,
+    UndecidedError,
+)
 from project.ledger import Job, Ledger, Progress, Status
-from project.ledger.events import job_channel, owner_channel
-from project.ledger.job import JobError
-from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Hold
-from tests.builders import a_job
+from project.ledger.events import ALL_CHANNEL, job_channel, owner_channel
+from project.ledger.job import WITHDRAWN, AttemptOutcome, JobError
+from project.ledger.listing import JobFilter
+from project.ledger.record import decode_job
+from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, Hold
+from tests.builders import NOON, a_job
+from tests.waiting import wait_until
 
 HOLDER = "here:1:1"
 ODD_TEXTS = [
@@ -32,14 +44,17 @@ ODD_TEXTS = [
 
 def recorded(ledger: Ledger, **changes: Any) -> Job:
     """A job that is in the ledger."""
-    job = a_job(**changes)
-    ledger.record(job)
-    return job
+    return ledger.record(a_job(**changes)).job
+
+
+def queued(ledger: Ledger, **changes: Any) -> Job:
+    """A job whose confirm has been noted."""
+    return ledger.confirm(recorded(ledger, **changes))
 
 
 def running(ledger: Ledger, **changes: Any) -> Job:
     """A job that a worker has claimed."""
-    return claim(ledger, recorded(ledger, **changes))
+    return claim(ledger, queued(ledger, **changes))
 
 
 def claim(ledger: Ledger, job: Job, worker: str = "short@here") -> Job:
@@ -48,7 +63,18 @@ def claim(ledger: Ledger, job: Job, worker: str = "short@here") -> Job:
 
 def claim_again(ledger: Ledger, job: Job, worker: str = "other@there") -> Job:
     """The next attempt, after the one that ran is known to be gone."""
-    return ledger.claim(job, worker, "there:2:2", stale_lease=f"{job.attempt} {HOLDER}")
+    return ledger.claim(job, worker, "there:2:2", gone_holder=HOLDER)
+
+
+def retry(ledger: Ledger, job: Job, due_at: datetime | None = None) -> Job:
+    """The attempt has failed for a while."""
+    return ledger.retry(
+        job.id,
+        attempt=job.attempt,
+        celery_result='{"status": "RETRY"}',
+        error=JobError("TemporaryError", "busy"),
+        due_at=due_at or datetime.now(UTC),
+    )
 
 
 def finish(ledger: Ledger, job: Job, status: Status = Status.SUCCEEDED, **changes: Any) -> Job:
@@ -57,9 +83,12 @@ def finish(ledger: Ledger, job: Job, status: Status = Status.SUCCEEDED, **change
 
 
 def test_recorded_job_is_read_as_it_was(ledger: Ledger) -> None:
-    job = recorded(ledger, owner=uuid4().hex, trace_id="t" * 32)
+    job = a_job(owner=uuid4().hex, trace_id="t" * 32, parent_id="p", root_id="r", run_at=NOON)
 
-    assert ledger.get(job.id) == job
+    found = ledger.record(job)
+
+    assert found.is_new
+    assert ledger.get(job.id) == found.job == replace(job, version=found.job.version)
 
 
 def test_unknown_job_is_not_found(ledger: Ledger) -> None:
@@ -67,15 +96,17 @@ def test_unknown_job_is_not_found(ledger: Ledger) -> None:
         ledger.get(str(uuid4()))
 
 
-def test_job_goes_its_way_and_counts_its_versions(ledger: Ledger) -> None:
+def test_job_goes_its_way_with_growing_versions(ledger: Ledger) -> None:
     job = recorded(ledger)
 
-    queued = ledger.confirm(job)
+    confirmed = ledger.confirm(job)
     claimed = claim(ledger, job)
     ended = finish(ledger, claimed, result={"file": "x"})
 
-    assert [each.version for each in (job, queued, claimed, ended)] == [0, 1, 2, 3]
-    assert [each.status for each in (job, queued, claimed, ended)] == [
+    way = (job, confirmed, claimed, ended)
+    assert len({each.version for each in way}) == 4
+    assert sorted(way, key=lambda each: each.version) == list(way)
+    assert [each.status for each in way] == [
         *(Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.SUCCEEDED),
     ]
     assert (claimed.attempt, claimed.worker) == (1, "short@here")
@@ -84,6 +115,72 @@ def test_job_goes_its_way_and_counts_its_versions(ledger: Ledger) -> None:
     assert ended.finished_at >= claimed.started_at
     assert ended.result == {"file": "x"}
     assert ledger.get(job.id) == ended
+
+
+def test_record_that_was_lost_is_newer_than_all_that_was_told_of_it(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    """An open page shows no version that is older than one it has shown."""
+    ended = finish(ledger, running(ledger))
+    redis.delete(f"job:{ended.id}")
+
+    assert claim(ledger, ended).version > ended.version
+
+
+def test_job_does_not_run_before_its_client_is_told_that_it_will(ledger: Ledger) -> None:
+    job = recorded(ledger)
+
+    with pytest.raises(UndecidedError) as caught:
+        claim(ledger, job)
+
+    assert 0 < caught.value.seconds_left <= Admission().budget_seconds
+    assert ledger.get(job.id) == job
+
+
+def test_confirm_cannot_be_noted_when_its_time_is_over(ledger: Ledger) -> None:
+    """Redis may execute a command long after its client has given up, and answered 503."""
+    job = ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+
+    def is_over() -> bool:
+        with pytest.raises(UndecidedError) as caught:
+            claim(ledger, job)
+        return caught.value.seconds_left < 0
+
+    wait_until(is_over, 5)
+    with pytest.raises(TransitionError):
+        ledger.confirm(job)
+
+    assert ledger.get(job.id).status is Status.ACCEPTED
+    ledger.withdraw(job, is_overdue=True)
+    assert ledger.get(job.id).is_withdrawn
+
+
+def test_submit_that_is_under_way_is_not_withdrawn_as_overdue(ledger: Ledger) -> None:
+    job = recorded(ledger)
+
+    with pytest.raises(TransitionError):
+        ledger.withdraw(job, is_overdue=True)
+
+
+def test_confirmed_job_cannot_be_withdrawn(ledger: Ledger) -> None:
+    job = queued(ledger)
+
+    with pytest.raises(TransitionError):
+        ledger.withdraw(job)
+
+
+def test_withdrawn_job_cannot_be_confirmed(ledger: Ledger) -> None:
+    job = recorded(ledger)
+    ledger.withdraw(job)
+
+    with pytest.raises(TransitionError):
+        ledger.confirm(job)
+
+
+def test_confirm_that_is_noted_twice_is_noted(ledger: Ledger) -> None:
+    job = queued(ledger)
+
+    assert ledger.confirm(job) == job
 
 
 def test_confirm_that_comes_after_the_claim_does_not_move_the_job_back(ledger: Ledger) -> None:
@@ -100,6 +197,9 @@ def test_ended_job_is_not_changed_by_anything(ledger: Ledger, ended: Status) -> 
         lambda: claim(ledger, job),
         lambda: ledger.cancel(job.id),
         lambda: ledger.withdraw(job),
+        lambda: ledger.bury(job.id, JobError("x", "y")),
+        lambda: ledger.put_back(job.id, worker=job.worker),
+        lambda: retry(ledger, job),
         *(lambda status=status: finish(ledger, job, status) for status in Status),
     ]
 
@@ -107,7 +207,6 @@ def test_ended_job_is_not_changed_by_anything(ledger: Ledger, ended: Status) -> 
         with pytest.raises(TransitionError):
             step()
 
-    ledger.confirm(job)
     ledger.report_progress(job, Progress(1, 2))
     assert ledger.get(job.id) == job
 
@@ -115,7 +214,7 @@ def test_ended_job_is_not_changed_by_anything(ledger: Ledger, ended: Status) -> 
 def test_redelivered_job_is_a_new_attempt_without_the_old_ones_traces(ledger: Ledger) -> None:
     first = running(ledger)
     ledger.report_progress(first, Progress(7, 10, "Sleeping"))
-    finish(ledger, first, Status.RETRYING, error=JobError("TemporaryError", "busy"))
+    retry(ledger, first)
 
     second = claim(ledger, first, "other@there")
 
@@ -160,22 +259,55 @@ def test_claim_of_a_lost_record_makes_it_anew_for_its_owner_too(ledger: Ledger) 
     assert ledger.list_owned(job.owner) == [claimed]
 
 
-def test_withdrawn_job_cannot_be_claimed_and_expires(
-    ledger: Ledger, redis: "Redis", settings: Settings
-) -> None:
+def test_withdrawn_job_cannot_be_claimed(ledger: Ledger) -> None:
     job = recorded(ledger)
 
     ledger.withdraw(job)
 
     with pytest.raises(TransitionError, match="cancelled"):
         claim(ledger, job)
-    assert 0 < redis.ttl(f"job:{job.id}") <= settings.retention_seconds
+    assert ledger.get(job.id).error == WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    ("status", "days"), [(Status.SUCCEEDED, 7), (Status.CANCELLED, 7), (Status.FAILED, 30)]
+)
+def test_ended_job_is_kept_as_long_as_its_outcome_says(
+    redis: "Redis", status: Status, days: int
+) -> None:
+    day = 24 * 3600
+    ledger = Ledger(redis, 7 * day, 30 * day)
+
+    job = finish(ledger, running(ledger), status)
+
+    assert job.expires_at
+    assert job.finished_at
+    kept = (job.expires_at - job.finished_at).total_seconds()
+    assert kept == pytest.approx(days * day, abs=60)
 
 
 def test_job_that_has_not_ended_does_not_expire(ledger: Ledger, redis: "Redis") -> None:
     job = running(ledger)
 
-    assert redis.ttl(f"job:{job.id}") == -1
+    assert job.expires_at is None
+    assert redis.zscore("jobs:expiring", job.id) is None
+
+
+def test_job_whose_time_is_over_is_gone_and_no_longer_listed(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    """410 instead of 404; and nothing of it is left in any index."""
+    job = finish(ledger, running(ledger, owner=uuid4().hex, kind=a_kind()))
+    redis.zadd("jobs:expiring", {job.id: 1})
+
+    wait_until(lambda: ledger.trim() == 0, 10)
+
+    with pytest.raises(GoneError):
+        ledger.get(job.id)
+    assert ledger.list_jobs(JobFilter(kinds=frozenset({job.kind}))).jobs == []
+    assert ledger.list_owned(job.owner) == []
+    left = [key for key in redis.scan_iter("*", count=1000) if job.id in key or job.kind in key]
+    assert left == []
 
 
 def test_outcome_writes_celerys_result_in_the_same_step(ledger: Ledger, redis: "Redis") -> None:
@@ -223,25 +355,27 @@ def test_json_value_comes_back_as_it_was(ledger: Ledger, value: Any) -> None:
     assert ledger.get(job.id).result == {"value": value}
 
 
-def test_change_is_published_to_the_job_and_to_its_owner(ledger: Ledger, redis: "Redis") -> None:
+def test_change_is_published_to_the_job_to_its_owner_and_to_all(
+    ledger: Ledger, redis: "Redis"
+) -> None:
     job = a_job(owner=uuid4().hex, parameters={"secret": "ada@example.org"})
-    channels = [job_channel(job.id), owner_channel(job.owner)]
+    channels = [job_channel(job.id), owner_channel(job.owner), ALL_CHANNEL]
     with redis.pubsub() as pubsub:
         pubsub.subscribe(*channels)
         ledger.record(job)
-        claimed = claim(ledger, job)
+        claimed = claim(ledger, ledger.confirm(job))
 
         heard: dict[str, str] = {}
-        while len(heard) < len(channels):
+        while len([text for text in heard.values() if '"running"' in text]) < len(channels):
             message = pubsub.get_message(timeout=10)
             assert message is not None
-            if message["type"] == "message":
+            if message["type"] == "message" and job.id in message["data"]:
                 heard[message["channel"]] = message["data"]
 
     assert set(heard) == set(channels)
     for text in heard.values():
         assert "ada@example.org" not in text
-        assert Job.from_record(json.loads(text)) == replace(claimed, parameters={})
+        assert decode_job(json.loads(text)) == replace(claimed, parameters={})
 
 
 def test_owners_jobs_are_listed_newest_first(ledger: Ledger) -> None:
@@ -305,20 +439,28 @@ def test_of_many_outcomes_at_once_exactly_one_is_recorded(ledger: Ledger) -> Non
     assert ledger.get(job.id) == winner
 
 
-def test_of_withdrawal_and_claim_at_once_one_wins_for_good(ledger: Ledger) -> None:
+def test_of_withdrawal_and_confirm_at_once_one_wins_for_good(ledger: Ledger) -> None:
     for _ in range(20):
         job = recorded(ledger)
 
-        at_once([lambda job=job: claim(ledger, job), lambda job=job: ledger.withdraw(job)])
+        confirmed, _ = at_once(
+            [lambda job=job: ledger.confirm(job), lambda job=job: ledger.withdraw(job)]
+        )
 
-        # A withdrawal takes a running job too; a claim never takes a withdrawn one.
-        assert ledger.get(job.id).status is Status.CANCELLED
+        status = ledger.get(job.id).status
+        assert status in {Status.QUEUED, Status.CANCELLED}
+        assert confirmed is None or isinstance(confirmed, Job) is (status is Status.QUEUED)
 
 
 def test_of_many_claims_at_once_exactly_one_holds_the_lease(ledger: Ledger) -> None:
-    job = recorded(ledger)
+    job = queued(ledger)
 
-    claims = at_once([lambda: claim(ledger, job) for _ in range(8)])
+    claims = at_once(
+        [
+            lambda number=number: ledger.claim(job, "short@here", f"here:{number}:1")
+            for number in range(8)
+        ]
+    )
 
     assert [each.attempt for each in claims if isinstance(each, Job)] == [1]
     assert len([each for each in claims if isinstance(each, LeasedError)]) == 7
@@ -328,10 +470,17 @@ def test_running_job_cannot_be_claimed_while_its_lease_holds(ledger: Ledger) -> 
     first = running(ledger)
 
     with pytest.raises(LeasedError) as caught:
-        claim(ledger, first, "other@there")
+        ledger.claim(first, "other@there", "there:2:2")
 
-    assert caught.value.lease == f"1 {HOLDER}"
+    assert caught.value.holder == HOLDER
     assert ledger.get(first.id) == first
+
+
+def test_process_that_runs_one_job_at_a_time_can_claim_what_it_held(ledger: Ledger) -> None:
+    """Its earlier attempt is over, or it could not ask."""
+    first = running(ledger)
+
+    assert claim(ledger, first).attempt == 2
 
 
 def test_lease_of_another_holder_than_the_one_that_is_gone_cannot_be_taken_over(
@@ -342,25 +491,55 @@ def test_lease_of_another_holder_than_the_one_that_is_gone_cannot_be_taken_over(
     claim_again(ledger, first)
 
     with pytest.raises(LeasedError):
-        claim_again(ledger, first)
+        ledger.claim(first, "third@there", "there:3:3", gone_holder=HOLDER)
 
 
-def test_expired_lease_frees_the_job(ledger: Ledger, redis: "Redis") -> None:
+def lease_seconds(ledger: Ledger, job: Job) -> float | None:
+    """How long the job's lease still holds."""
+    (ends,) = ledger.find_lease_ends([job.id])
+    return (ends - ledger.read_time()).total_seconds() if ends else None
+
+
+def test_holder_of_a_lease_that_has_run_out_gets_a_last_call(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    """It, or Redis, may only have been away: two copies must not run at the same time."""
     first = running(ledger)
-    assert 0 < redis.ttl(f"lease:{first.id}") <= LEASE_SECONDS
+    assert 0 < (lease_seconds(ledger, first) or 0) <= LEASE_SECONDS
+    redis.zadd("jobs:leases", {first.id: 1})
 
-    redis.delete(f"lease:{first.id}")
+    with pytest.raises(LeasedError) as caught:
+        ledger.claim(first, "other@there", "there:2:2")
+    assert caught.value.is_last_call
 
-    assert claim(ledger, first, "other@there").attempt == 2
+    assert ledger.renew(first) is Hold.HELD
+    with pytest.raises(LeasedError):
+        ledger.claim(first, "other@there", "there:2:2")
+
+
+def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    first = running(ledger)
+    redis.zadd("jobs:leases", {first.id: 1})
+    with pytest.raises(LeasedError):
+        ledger.claim(first, "other@there", "there:2:2")
+    redis.zadd("jobs:leases", {first.id: 1})
+
+    second = ledger.claim(first, "other@there", "there:2:2")
+
+    assert second.attempt == 2
+    assert second.attempts[0].outcome is AttemptOutcome.LOST
+    assert ledger.renew(first) is Hold.LOST
 
 
 def test_renewed_lease_lasts_longer(ledger: Ledger, redis: "Redis") -> None:
     job = running(ledger)
-    redis.expire(f"lease:{job.id}", 1)
+    redis.zadd("jobs:leases", {job.id: 1})
 
-    assert ledger.renew(job, HOLDER) is Hold.HELD
+    assert ledger.renew(job) is Hold.HELD
 
-    assert redis.ttl(f"lease:{job.id}") > 1
+    assert (lease_seconds(ledger, job) or 0) > 1
 
 
 def test_renewal_tells_of_a_cancel_and_of_another_attempt(ledger: Ledger) -> None:
@@ -369,24 +548,220 @@ def test_renewal_tells_of_a_cancel_and_of_another_attempt(ledger: Ledger) -> Non
     claim_again(ledger, overtaken)
     finish(ledger, ended)
 
-    assert ledger.renew(cancelled, HOLDER) is Hold.CANCEL
-    assert ledger.renew(overtaken, HOLDER) is Hold.LOST
-    assert ledger.renew(ended, HOLDER) is Hold.LOST
+    assert ledger.renew(cancelled) is Hold.CANCEL
+    assert ledger.renew(overtaken) is Hold.LOST
+    assert ledger.renew(ended) is Hold.LOST
 
 
-@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED, Status.RETRYING])
-def test_end_of_an_attempt_ends_its_lease(ledger: Ledger, redis: "Redis", status: Status) -> None:
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
+def test_end_of_a_job_ends_its_lease(ledger: Ledger, status: Status) -> None:
     job = running(ledger)
 
     finish(ledger, job, status)
 
-    assert not redis.exists(f"lease:{job.id}")
+    assert lease_seconds(ledger, job) is None
+
+
+def test_attempt_that_is_retried_ends_its_lease(ledger: Ledger) -> None:
+    job = running(ledger)
+
+    retry(ledger, job)
+
+    assert lease_seconds(ledger, job) is None
+
+
+def test_job_that_was_put_back_is_leased_until_its_process_has_ended(ledger: Ledger) -> None:
+    job = running(ledger)
+
+    ledger.put_back(job.id, worker=job.worker)
+
+    with pytest.raises(LeasedError):
+        ledger.claim(job, "other@there", "there:2:2")
+    assert 0 < (lease_seconds(ledger, job) or 0) < LEASE_SECONDS / 2
+
+
+def test_stopping_worker_puts_back_no_job_of_another(ledger: Ledger) -> None:
+    job = running(ledger)
+
+    with pytest.raises(TransitionError):
+        ledger.put_back(job.id, worker="other@there")
+
+    assert ledger.get(job.id) == job
+
+
+def test_every_attempt_is_kept(ledger: Ledger) -> None:
+    due_at = datetime.now(UTC) + timedelta(seconds=5)
+    first = running(ledger, submitted_at=NOON)
+    retry(ledger, first, due_at)
+    second = claim(ledger, first)
+    ledger.put_back(second.id, worker=second.worker)
+    third = ledger.claim(second, "short@here", "here:3:3", gone_holder=HOLDER)
+    fourth = ledger.claim(third, "other@there", "there:2:2", gone_holder="here:3:3")
+    ended = finish(ledger, fourth, Status.FAILED, error=JobError("ValueError", "no", "Traceback"))
+
+    attempts = ledger.get(ended.id).attempts
+
+    assert [each.number for each in attempts] == [1, 2, 3, 4]
+    assert [each.outcome.value for each in attempts] == [
+        *("retried", "interrupted", "lost", "failed"),
+    ]
+    assert [each.worker for each in attempts] == [*["short@here"] * 3, "other@there"]
+    assert [each.error and each.error.type for each in attempts] == [
+        *("TemporaryError", None, None, "ValueError"),
+    ]
+    assert attempts[0].wait_seconds == (first.started_at - NOON).total_seconds()  # type: ignore[operator]
+    assert attempts[1].available_at == due_at
+    assert all(each.started_at and each.finished_at for each in attempts)
+
+
+def test_job_that_loses_its_worker_too_often_is_given_up(ledger: Ledger) -> None:
+    job = running(ledger)
+    claim(ledger, job)
+    with pytest.raises(ExhaustedError):
+        ledger.claim(job, "short@here", HOLDER, most_losses=2)
+
+    dead = ledger.bury(job.id, JobError("WorkerLost", "killed"))
+
+    assert dead.status is Status.DEAD
+    assert [each.outcome.value for each in dead.attempts] == ["lost", "lost"]
+
+
+@pytest.mark.parametrize("end", ["retry", "put_back"])
+def test_attempt_that_ended_in_order_does_not_count_as_lost(ledger: Ledger, end: str) -> None:
+    job = running(ledger)
+    for _ in range(3):
+        if end == "retry":
+            retry(ledger, job)
+        else:
+            ledger.put_back(job.id, worker=job.worker)
+        job = ledger.claim(job, "short@here", HOLDER, most_losses=1)
+
+    assert (job.attempt, job.losses) == (4, 0)
+
+
+def a_kind() -> str:
+    """A kind that no other test has."""
+    return f"test.{uuid4().hex}"
+
+
+def test_jobs_are_listed_newest_first_page_by_page(ledger: Ledger) -> None:
+    """Those of one moment too: a bulk submit may make many."""
+    chosen = JobFilter(kinds=frozenset({a_kind()}))
+    (kind,) = chosen.kinds
+    moments = [NOON, *[NOON + timedelta(seconds=1)] * 5, NOON + timedelta(seconds=2)]
+    jobs = [recorded(ledger, kind=kind, submitted_at=moment) for moment in moments]
+
+    pages, cursor = [], ""
+    while True:
+        page = ledger.list_jobs(chosen, cursor, limit=2)
+        pages.append(page.jobs)
+        if not page.next_cursor:
+            break
+        cursor = page.next_cursor
+
+    assert [len(page) for page in pages] == [2, 2, 2, 1]
+    listed = [job for page in pages for job in page]
+    assert listed == sorted(jobs, key=lambda job: (job.submitted_at, job.id), reverse=True)
+
+
+def test_list_is_filtered_by_status_lane_and_time(ledger: Ledger) -> None:
+    kind = a_kind()
+    short, long = (
+        recorded(ledger, kind=kind, lane=lane, submitted_at=NOON + timedelta(hours=hours))
+        for lane, hours in (("short", 0), ("long", 1))
+    )
+    ended = finish(ledger, running(ledger, kind=kind, submitted_at=NOON + timedelta(hours=2)))
+
+    def listed(**changes: Any) -> list[str]:
+        chosen = JobFilter(kinds=frozenset({kind}), **changes)
+        return [job.id for job in ledger.list_jobs(chosen).jobs]
+
+    assert listed() == [ended.id, long.id, short.id]
+    assert listed(statuses=frozenset({"succeeded"})) == [ended.id]
+    assert listed(lanes=frozenset({"long"})) == [long.id]
+    assert listed(submitted_after=NOON) == [ended.id, long.id]
+    assert listed(submitted_before=NOON + timedelta(hours=1)) == [short.id]
+    assert listed(statuses=frozenset({"dead"})) == []
+
+
+@pytest.mark.parametrize("cursor", ["x", "!!", "MTc", "☕"])
+def test_cursor_that_was_not_given_out_is_refused(ledger: Ledger, cursor: str) -> None:
+    with pytest.raises(InvalidInputError):
+        ledger.list_jobs(JobFilter(), cursor)
+
+
+def test_full_lane_takes_no_job_and_tells_its_depth(ledger: Ledger, redis: "Redis") -> None:
+    lane = f"lane-{uuid4().hex}"
+    rule = Admission(lane_limit=2)
+    for _ in range(2):
+        ledger.record(a_job(lane=lane), rule)
+
+    with pytest.raises(LaneFullError) as caught:
+        ledger.record(a_job(lane=lane), rule)
+
+    assert caught.value.depth == 2
+
+
+def test_scheduled_and_running_jobs_do_not_fill_a_lane(ledger: Ledger) -> None:
+    lane = f"lane-{uuid4().hex}"
+    rule = Admission(lane_limit=1)
+    ledger.record(a_job(lane=lane, run_at=datetime.now(UTC) + timedelta(hours=1)), rule)
+    running(ledger, lane=lane)
+
+    assert ledger.record(a_job(lane=lane), rule).is_new
+
+
+def test_one_job_holds_a_deduplication_key(ledger: Ledger) -> None:
+    rule = Admission(unique_key=uuid4().hex, unique_seconds=60)
+    first = ledger.record(a_job(), rule)
+
+    again = ledger.record(a_job(), rule)
+
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.job == first.job
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_free"),
+    [(Status.SUCCEEDED, False), (Status.FAILED, True), (Status.CANCELLED, True)],
+)
+def test_deduplication_key_is_free_after_a_failure_only(
+    ledger: Ledger, ended: Status, is_free: bool
+) -> None:
+    rule = Admission(unique_key=uuid4().hex, unique_seconds=60)
+    job = ledger.record(a_job(), rule).job
+    finish(ledger, claim(ledger, ledger.confirm(job)), ended)
+
+    assert ledger.record(a_job(), rule).is_new is is_free
+
+
+def test_cancelled_job_submits_no_more_jobs(ledger: Ledger) -> None:
+    parent = running(ledger)
+    child = recorded(ledger, parent_id=parent.id)
+    ledger.cancel(parent.id)
+
+    with pytest.raises(CancelledError):
+        ledger.record(a_job(parent_id=parent.id))
+
+    assert ledger.list_children(parent.id) == [child.id]
+
+
+def test_retry_is_due_when_it_says(ledger: Ledger) -> None:
+    """Until then it does not count as waiting."""
+    job = running(ledger, lane="long")
+    before = {lane.lane: lane for lane in ledger.list_lanes()}["long"]
+
+    retry(ledger, job, datetime.now(UTC) + timedelta(hours=1))
+
+    after = {lane.lane: lane for lane in ledger.list_lanes()}["long"]
+    assert after.scheduled == before.scheduled + 1
+    ledger.cancel(job.id)
 
 
 def test_waiting_job_is_cancelled_at_once_and_celery_reads_revoked(
     ledger: Ledger, redis: "Redis"
 ) -> None:
-    job = recorded(ledger)
+    job = queued(ledger)
 
     assert ledger.cancel(job.id).status is Status.CANCELLED
 
@@ -411,9 +786,47 @@ def test_cancel_of_an_unknown_job_is_not_found(ledger: Ledger) -> None:
 
 
 def test_record_is_written_once(ledger: Ledger) -> None:
-    first = a_job(owner=uuid4().hex)
+    first = recorded(ledger, owner=uuid4().hex)
 
-    assert ledger.record_once(first) is None
-    assert ledger.record_once(replace(first, parameters={"type": 1})) == first
+    again = ledger.record(replace(first, parameters={"type": 1}))
 
+    assert (again.is_new, again.job) == (False, first)
     assert ledger.list_owned(first.owner) == [first]
+
+
+def test_repetition_of_a_submit_gets_the_time_of_a_new_one(ledger: Ledger) -> None:
+    """Nobody has decided yet: maybe the first request died on the way."""
+    job = ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+
+    ledger.record(job, Admission(budget_seconds=60))
+
+    assert ledger.confirm(job).status is Status.QUEUED
+
+
+def test_many_jobs_are_recorded_and_confirmed_in_one_round_trip(ledger: Ledger) -> None:
+    jobs = [a_job() for _ in range(20)]
+
+    recorded = ledger.record_many(jobs, Admission())
+    ledger.withdraw(jobs[3])
+    confirmed = ledger.confirm_many(jobs)
+
+    assert len(recorded) == 20
+    assert [type(answer) for answer in confirmed] == [
+        TransitionError if number == 3 else Job for number in range(20)
+    ]
+
+
+def test_results_without_a_record_are_removed(ledger: Ledger, redis: "Redis") -> None:
+    job, orphan = finish(ledger, running(ledger)), str(uuid4())
+    redis.set(f"celery-task-meta-{orphan}", "{}", ex=600)
+
+    removed, cursor = [], 0
+    while True:
+        cursor, ids = ledger.remove_orphans(cursor)
+        removed += ids
+        if not cursor:
+            break
+
+    assert orphan in removed
+    assert job.id not in removed
+    assert not redis.exists(f"celery-task-meta-{orphan}")
