@@ -76,6 +76,8 @@ def _says_something(name: str, value: Any) -> bool:
 def _encode(name: str, value: Any) -> str:
     if name in _JSON_FIELDS:
         return encode_json(value)
+    if name == "expires_at":  # the scripts reckon it themselves, in milliseconds
+        return str(as_milliseconds(value))
     return format_time(value) if isinstance(value, datetime) else str(value)
 
 

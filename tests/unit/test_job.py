@@ -57,6 +57,7 @@ def test_full_job_survives_the_record() -> None:
         trace_id="a" * 32,
         started_at=NOON + timedelta(seconds=1),
         finished_at=NOON + timedelta(microseconds=1),
+        expires_at=NOON.replace(microsecond=123000) + timedelta(days=7),
         worker="short@host",
         attempt=3,
         progress=Progress(1.5, 4, "Reading"),
