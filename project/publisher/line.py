@@ -1,0 +1,121 @@
+"""A connection to RabbitMQ on which every message is confirmed, or known not to be."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from amqp import spec  # type: ignore[import-untyped]  # py-amqp ships no types
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]
+from kombu import Connection
+
+from project.broker import transport_options
+from project.publisher.content import Content
+
+TROUBLE = (OSError, AMQPError)
+"""As what a broker shows that is not there, fails, or refuses."""
+
+STEP_SECONDS = 1.0
+"""A step of a connection's start, or a write, that takes longer has failed."""
+# A broker that has begun a frame sends the rest with it.
+_READ_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Dialler:
+    """Opens connections: TLS and the reading of the URL are kombu's."""
+
+    broker_url: str
+    role: str
+
+    def dial(self, step_seconds: float, **options: Any) -> Any:
+        """A py-amqp connection on which no read and no write takes longer than `step_seconds`."""
+        options = {**transport_options(self.role), **options, "confirm_publish": False}
+        # Not `Connection.connect`, which tries again after a pause.
+        connection = Connection(
+            self.broker_url, connect_timeout=step_seconds, transport_options=options
+        ).transport.establish_connection()
+        # gevent's sockets ignore `read_timeout` and `write_timeout`.
+        connection.sock.settimeout(step_seconds)
+        return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who wants to know what the broker says. Tags are `Line.next_tag`'s."""
+
+    confirm: Callable[[int, bool], None]
+    """It has the message of that tag; True: and all before it."""
+    refuse: Callable[[int, bool], None]
+    """It could not take the message, or all up to it."""
+    give_back: Callable[[Exception, tuple[str, str, str]], None]
+    """No queue takes the message of that address. A confirm follows that means nothing."""
+
+
+class Line:
+    """One channel in confirm mode. After any error it must be dropped."""
+
+    def __init__(self, dialler: Dialler, ears: Ears) -> None:
+        self._ears = ears
+        self.next_tag = 1
+        """The tag of the message that is sent next: RabbitMQ counts them so."""
+        self.is_blocked = False
+        """RabbitMQ takes no messages, for want of memory or disk. It says so, and when it ends."""
+        self.heard_at = monotonic()
+        # py-amqp itself tells RabbitMQ that we understand `connection.blocked`.
+        self._connection = dialler.dial(
+            STEP_SECONDS, on_blocked=self._block, on_unblocked=self._unblock
+        )
+        try:
+            self._open_channel()
+        except BaseException:
+            self.drop()
+            raise
+
+    @property
+    def descriptor(self) -> int:
+        """The socket's; readable: `hear`."""
+        return self._descriptor
+
+    def send(self, content: Content) -> None:
+        """Send a message; what becomes of it is heard later.
+
+        Not `Channel.basic_publish`, which first reads what is there, with a time-out of 0: at half
+        a frame it turns in circles until the broker has sent the rest.
+        """
+        self.next_tag += 1
+        self._connection.frame_writer(
+            1, self._channel.channel_id, spec.Basic.Publish, content.arguments, content
+        )
+
+    def hear(self) -> None:
+        """Take in what the broker has said: one thing, or all that TLS has read ahead."""
+        with suppress(TimeoutError):  # half a frame; the rest comes with the next
+            self._connection.drain_events(timeout=_READ_SECONDS)
+            while self._count_read_ahead():
+                self._connection.drain_events(timeout=_READ_SECONDS)
+        self.heard_at = monotonic()
+
+    def drop(self) -> None:
+        """Close the socket as it is: a proper close would wait for the broker's answer."""
+        self._connection.collect()
+
+    def _open_channel(self) -> None:
+        socket = self._connection.sock
+        self._descriptor: int = socket.fileno()
+        self._count_read_ahead: Callable[[], int] = getattr(socket, "pending", lambda: 0)
+        self._channel = self._connection.channel()
+        self._channel.confirm_select()
+        self._channel.events["basic_ack"].add(self._ears.confirm)
+        self._channel.events["basic_nack"].add(self._ears.refuse)
+        self._channel.events["basic_return"].add(self._give_back)
+
+    def _give_back(self, reason: Exception, exchange: str, routing_key: str, content: Any) -> None:
+        self._ears.give_back(reason, (content.correlation_id, exchange, routing_key))
+
+    def _block(self, _reason: str) -> None:
+        self.is_blocked = True
+
+    def _unblock(self) -> None:
+        self.is_blocked = False
