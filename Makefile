@@ -5,7 +5,11 @@ PYTHON := .venv/bin/python
 # What `make test` and `make check` run beside a stack of their own, two tests at a time.
 SUITE := $(PYTHON) -m deploy.native exec -- \
 	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
-	--numprocesses 2
+	tests/faults/test_outages.py --numprocesses 2
+# What `make soak` does: jobs to be accepted, troubles, and what repeats their order (0: any).
+JOBS ?= 20000
+FAULTS ?= 60
+SEED ?= 0
 
 .PHONY: help
 help: ## List these verbs
@@ -21,7 +25,7 @@ stop: ## Stop what `make run` started, if its terminal is gone
 	@exec $(PYTHON) -m deploy.native stop
 
 .PHONY: test
-test: ## Run unit, integration and browser tests beside a stack of their own (ARGS="-k name")
+test: ## Run unit, integration, browser and fault tests beside a stack of their own (ARGS="-k name")
 	@deploy/native/install --tests
 	@exec $(SUITE) $(ARGS)
 
@@ -29,6 +33,12 @@ test: ## Run unit, integration and browser tests beside a stack of their own (AR
 unit: ## Run the unit tests: seconds, no service needed (ARGS="-k name")
 	@deploy/native/install --environment --tests
 	@exec $(PYTHON) -m pytest tests/test_architecture.py tests/unit $(ARGS)
+
+.PHONY: soak
+soak: ## Break a stack for most of an hour, and see all promises kept (JOBS=20000 FAULTS=60 SEED=1)
+	@deploy/native/install --tests
+	@$(PYTHON) -m pytest tests/faults/test_each_outage.py
+	@exec $(PYTHON) -m tests.faults.soak --jobs $(JOBS) --faults $(FAULTS) --seed $(SEED)
 
 .PHONY: lint
 lint: ## Check format, lint rules and types

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ANNEX = "tests/integration/annex/"
+ALONE = ("tests/integration/annex/", "tests/faults/")
+"""Folders whose tests build a system, or a whole stack, that all of them use."""
 
 
 @pytest.fixture(scope="session")
@@ -16,14 +17,14 @@ def repository() -> Path:
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's types are not exported
-    """Gives each process the next test, and all tests of the annex to one process.
+    """Gives each process the next test, and all tests of such a folder to one process.
 
-    Every process that got one of them would build an annex of its own. xdist's own way to say so,
+    Every process that got one of them would build a system of its own. xdist's own way to say so,
     `xdist_group`, has no effect with pytest 9.2: it writes to an attribute that is gone.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return ANNEX if nodeid.startswith(ANNEX) else nodeid
+        return next((folder for folder in ALONE if nodeid.startswith(folder)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,11 +1,12 @@
 """One stack for all fault tests of a process; each test leaves it whole."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.faults.bench import Bench
 from tests.faults.stack import Stack, running
-from tests.integration.client import Client
 
 # Starting a stack may take minutes on a slow machine, and so may a server's restart.
 SECONDS = 600
@@ -19,14 +20,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running(tmp_path_factory.mktemp("stack")) as stack:
+    folder = tmp_path_factory.mktemp("stack")
+    with running(folder, JOBS_EXTRA_KINDS="tests.faults.kinds") as stack:
         yield stack
 
 
 @pytest.fixture
-def browser(stack: Stack) -> Client:
-    """Its requests so far have left open connections to the servers."""
-    browser = stack.open_page()
+def bench(stack: Stack, tmp_path: Path) -> Bench:
+    """The web server's requests so far have left open connections to the servers."""
+    bench = Bench(stack, tmp_path)
     for _ in range(3):
-        browser.await_status(browser.start_task(0), "succeeded", seconds=60)
-    return browser
+        bench.do_one()
+    return bench

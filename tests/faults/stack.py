@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +15,21 @@ from redis import Redis
 
 from deploy.native.daemon import Daemon, Program
 from deploy.native.places import Places
+from deploy.native.readiness import check_program
 from project.config import Settings
 from project.ledger import Ledger
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook
+from tests.integration.management import Management
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 EXEC = (sys.executable, "-m", "deploy.native", "exec")
 STOP_SECONDS = 240
 READY_SECONDS = 90
+CONTROL_SECONDS = 60
+NECESSARY = ("rabbitmq", "redis", "worker-short", "worker-long", "web")
+"""What must be ready before jobs can flow."""
 
 # Tells the environment it was given, then lives until its input ends.
 GUEST = """
@@ -40,6 +45,7 @@ class Stack:
 
     settings: Settings
     daemon: Daemon
+    data: Path
 
     def open_page(self) -> Client:
         """A new browser on the page."""
@@ -60,41 +66,83 @@ class Stack:
     @contextmanager
     def without(self, program: str) -> Iterator[None]:
         """While this lasts the server is stopped; afterwards it runs and the web is ready."""
+        with self.stopped(program):
+            yield
+        self.await_web()
+
+    @contextmanager
+    def stopped(self, program: str) -> Iterator[None]:
+        """While this lasts the server is stopped; afterwards it is being started."""
         self.daemon.stop_group(program)
         wait_until(lambda: self._find(program).is_stopped(), READY_SECONDS, f"{program} to stop")
         try:
             yield
         finally:
             self.daemon.start(self._find(program))
-            self.await_web()
 
     @contextmanager
     def frozen(self, program: str) -> Iterator[None]:
-        """While this lasts the program's process does nothing, and closes nothing."""
-        pid = self._find(program).pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        """While this lasts the program does nothing; afterwards the web is ready."""
+        with halted([self.pid(program)]):
             yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
-            self.await_web()
+        self.await_web()
 
     @contextmanager
     def pool_frozen(self, worker: str) -> Iterator[None]:
         """While this lasts no process of the pool does anything: its jobs stay in the queue."""
-        pids = _family(self._find(worker).pid)
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with halted(_family(self.pid(worker))):
             yield
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
 
     def kill(self, program: str) -> None:
         """Kill the program and all of its processes; its manager starts it again."""
-        for pid in _family(self._find(program).pid):
-            os.kill(pid, signal.SIGKILL)
+        for pid in _family(self.pid(program)):
+            kill_process(pid)
+
+    def stop_softly(self, program: str) -> None:
+        """Ask the program to end, as a new version's start does; its manager starts it again."""
+        os.kill(self.pid(program), signal.SIGTERM)
+
+    def pid(self, program: str) -> int:
+        """The program's first process."""
+        return self._find(program).pid
+
+    def children(self, program: str) -> list[int]:
+        """The processes that the program's first one has made: a pool's, or web workers."""
+        return _children(self.pid(program))
+
+    def await_new(self, program: str, old_pid: int) -> None:
+        """Wait until another process than that is the program."""
+        wait_until(lambda: self.pid(program) not in (0, old_pid), READY_SECONDS, program)
+
+    def await_whole(self) -> None:
+        """Wait until every program is ready for work."""
+
+        def missing() -> dict[str, str]:
+            found = {name: check_program(name, self.settings, self.pid(name)) for name in NECESSARY}
+            return {name: reason for name, reason in found.items() if reason}
+
+        wait_until(lambda: not missing() or None, READY_SECONDS, "all programs to be ready")
+
+    @property
+    def administrator(self) -> Management:
+        """RabbitMQ's management API as its administrator."""
+        return Management.as_administrator(self.settings)
+
+    def control_broker(self, *arguments: str) -> None:
+        """Run `rabbitmqctl` against this stack's node."""
+        subprocess.run(
+            ["/usr/lib/rabbitmq/bin/rabbitmqctl", *arguments],
+            env={
+                **os.environ,
+                "HOME": str(self.data / "rabbitmq" / "home"),
+                "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+                "RABBITMQ_NODENAME": "jobs@localhost",
+                "ERL_EPMD_PORT": str(self.settings.rabbitmq_epmd_port),
+            },
+            check=True,
+            capture_output=True,
+            timeout=CONTROL_SECONDS,
+        )
 
     def await_web(self) -> None:
         """Wait until the web server takes work again."""
@@ -109,20 +157,51 @@ class Stack:
         return self.daemon.program(name)
 
 
+@contextmanager
+def halted(pids: list[int]) -> Iterator[None]:
+    """While this lasts the processes do nothing, and close nothing."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def kill_process(pid: int) -> None:
+    """Kill it, unless it has ended by itself."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def _family(pid: int) -> list[int]:
     """The process and all of its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(relative for child in children for relative in _family(int(child)))]
+    return [pid, *(relative for child in _children(pid) for relative in _family(child))]
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:
+        return []  # it has ended meanwhile
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Stack]:
-    """A stack on free ports, with its data in the folder; it ends with the block."""
+def running(folder: Path, **environment: str) -> Iterator[Stack]:
+    """A stack on free ports, with its data in the folder; it ends with the block.
+
+    `environment` adds variables to those of its programs.
+    """
     said = folder / "said"
     with said.open("wb") as file:
         process = subprocess.Popen(
             [*EXEC, "--data", folder / "data", "--", sys.executable, "-c", GUEST],
             cwd=ROOT,
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=file,
@@ -133,10 +212,11 @@ def running(folder: Path) -> Iterator[Stack]:
     try:
         line = process.stdout.readline()
         assert line, f"the stack did not start: {said.read_text()[-3000:]}"
-        environment = json.loads(line)
+        told = json.loads(line)
         yield Stack(
-            _settings_of(environment),
-            Daemon(Places(folder / "data", Path(environment["JOBS_LOG_DIR"])).socket),
+            _settings_of(told),
+            Daemon(Places(folder / "data", Path(told["JOBS_LOG_DIR"])).socket),
+            folder / "data",
         )
     finally:
         process.stdin.close()

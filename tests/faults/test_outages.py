@@ -1,154 +1,106 @@
-"""RabbitMQ, Redis or a worker really goes away: no client is lied to, and no job is lost."""
+"""RabbitMQ, Redis or a worker really goes away: no client is lied to, and no job is lost.
 
-import time
-from collections.abc import Callable
-from typing import Any
+The short form, which `make test` runs. The long one is `make soak`.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random, SystemRandom
 
 import pytest
 
-from project.ledger import Status
+from tests.faults.bench import Bench, answer_in_time
+from tests.faults.load import Mix
+from tests.faults.native import make_storm
 from tests.faults.stack import Stack
-from tests.integration.client import Client
-from tests.waiting import wait_until
+from tests.faults.storm import render
+from tests.faults.verdict import EXPECTED
 
-# About two seconds are promised; a slow machine gets more, a hanging answer none.
-ANSWER_SECONDS = 10
+BRIEF_TROUBLES = (
+    "pool child killed",
+    "short pool killed",
+    "web worker killed",
+    "broker connections cut",
+    "broker killed",
+    "Redis connections cut",
+    "Redis killed",
+    "Redis full",
+    "logs full",
+)
+TROUBLE_SECONDS = 1.5
+CALM_SECONDS = 1
 END_SECONDS = 90
-SLEEPS_TEN_SECONDS = 1
 
 
-def answer_in_time(ask: Callable[[], Any]) -> Any:
-    """The answer, which must not take long."""
-    asked_at = time.monotonic()
-    answer = ask()
-    assert time.monotonic() - asked_at < ANSWER_SECONDS
-    return answer
+def test_storm_of_brief_troubles_breaks_no_promise(stack: Stack, tmp_path: Path) -> None:
+    seed = SystemRandom().randrange(10**6)
+    random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    mix = Mix(walk=20, walk_seconds=(1, 3))
+    story: list[str] = [f"Seed {seed}."]
+    storm = make_storm(stack, tmp_path, random, story.append, mix=mix, rate=15)
+    order = random.sample(BRIEF_TROUBLES, len(BRIEF_TROUBLES))
+
+    verdict = storm.run(
+        [(name, TROUBLE_SECONDS) for name in order],
+        calm_seconds=CALM_SECONDS,
+        end_seconds=END_SECONDS,
+    )
+
+    assert verdict.is_kept, "\n".join([*story, render(verdict)])
+    assert verdict.figures["jobs accepted"] > 100
+    assert verdict.figures["runs begun again"] > 0
 
 
-def submit_in_vain(browser: Client, part: str) -> None:
-    """Submits are answered in time, with 503 and when to come again."""
-    for _ in range(3):
-        answer = answer_in_time(lambda: browser.post("/tasks", json={"type": 0}))
-
-        assert answer.status_code == 503, answer.text
-        assert int(answer.headers["Retry-After"]) >= 1
-        assert answer.json()["detail"].startswith(part)
-    ready = answer_in_time(lambda: browser.get("/readyz"))
-    assert ready.status_code == 503
-
-
-def assert_only_this_ran(stack: Stack, browser: Client, known: set[str]) -> None:
-    """Of the browser's new jobs, the one that is submitted now runs, and none of those before."""
-    task_id = browser.start_task(0)
-    browser.await_status(task_id, "succeeded", seconds=END_SECONDS)
-    refused = [
-        job
-        for job in stack.ledger.list_owned(browser.owner, limit=200)
-        if job.id not in known | {task_id}
-    ]
-    assert all(job.attempt == 0 for job in refused)
-    assert not any(job.status is Status.SUCCEEDED for job in refused)
-
-
-def known_jobs(browser: Client) -> set[str]:
-    return {job["id"] for job in browser.get("/api/v1/jobs?limit=200").json()["jobs"]}
-
-
-def test_stopped_broker_is_a_503_and_the_job_does_not_run_later(
-    stack: Stack, browser: Client
+@pytest.mark.parametrize(("program", "part"), [("rabbitmq", "RabbitMQ"), ("redis", "Redis")])
+def test_frozen_server_is_a_503_and_the_job_does_not_run_later(
+    bench: Bench, program: str, part: str
 ) -> None:
-    known = known_jobs(browser)
+    """A frozen broker has the message in its socket: it gets through after all."""
+    refused = []
+    with bench.stack.frozen(program):
+        for _ in range(2):
+            token, answer = bench.post("step")
+            refused.append(token)
 
-    with stack.without("rabbitmq"):
-        submit_in_vain(browser, "RabbitMQ")
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert answer.json()["detail"].startswith(part)
+        ready = answer_in_time(lambda: bench.client.get("/readyz"))
+        assert ready.status_code == 503
 
-    assert_only_this_ran(stack, browser, known)
-
-
-def test_hanging_broker_is_a_503_and_the_job_does_not_run_later(
-    stack: Stack, browser: Client
-) -> None:
-    """Here the message is in the broker's socket: it gets through after all."""
-    known = known_jobs(browser)
-
-    with stack.frozen("rabbitmq"):
-        submit_in_vain(browser, "RabbitMQ")
-
-    assert_only_this_ran(stack, browser, known)
+    bench.do_one()
+    assert [bench.runs(token) for token in refused] == [[], []]
 
 
-@pytest.mark.parametrize("trouble", ["without", "frozen"])
-def test_redis_that_is_away_is_a_503(stack: Stack, browser: Client, trouble: str) -> None:
-    known = known_jobs(browser)
+def test_job_that_kills_its_workers_ends_dead_while_others_flow(bench: Bench) -> None:
+    poisoned, poison_id = bench.start("poison")
+    others = [bench.start("step") for _ in range(5)]
 
-    with getattr(stack, trouble)("redis"):
-        submit_in_vain(browser, "Redis")
-
-    assert_only_this_ran(stack, browser, known)
-
-
-def test_waiting_jobs_survive_a_restart_of_the_broker(stack: Stack, browser: Client) -> None:
-    with stack.pool_frozen("worker-short"):
-        ids = [browser.start_task(0) for _ in range(5)]
-        with stack.without("rabbitmq"):
-            pass
-
-    for task_id in ids:
-        browser.await_status(task_id, "succeeded", seconds=END_SECONDS)
+    for _, job_id in others:
+        bench.await_status(job_id, EXPECTED["faults.step"])
+    bench.await_status(poison_id, EXPECTED["faults.poison"])
+    assert 1 < len(bench.runs(poisoned)) <= 20
+    bench.do_one()
 
 
-def test_running_job_survives_a_restart_of_redis(stack: Stack, browser: Client) -> None:
-    task_id = browser.start_task(SLEEPS_TEN_SECONDS)
-    browser.await_status(task_id, "running")
+def test_cancelled_jobs_stay_so_when_all_servers_and_workers_start_anew(bench: Bench) -> None:
+    """One waits and one runs when they are cancelled; then nothing that remembers is left alone."""
+    running, running_id = bench.start("walk", seconds=60)
+    bench.await_status(running_id, "running")
+    with ExitStack() as frozen:
+        for pool in ("worker-short", "worker-long"):
+            frozen.enter_context(bench.stack.pool_frozen(pool))
+        waiting, waiting_id = bench.start("step")
 
-    with stack.without("redis"):
-        pass
+        for job_id in (running_id, waiting_id):
+            assert bench.client.post(f"/api/v1/jobs/{job_id}/cancel").status_code == 202
+        with bench.stack.stopped("rabbitmq"), bench.stack.stopped("redis"):
+            for pool in ("worker-short", "worker-long"):
+                bench.stack.kill(pool)
+    bench.stack.await_whole()
 
-    job = browser.await_status(task_id, "succeeded", seconds=END_SECONDS)
-    assert job["attempt"] == 1
-
-
-def test_running_job_survives_a_restart_of_the_broker(stack: Stack, browser: Client) -> None:
-    task_id = browser.start_task(SLEEPS_TEN_SECONDS)
-    browser.await_status(task_id, "running")
-
-    with stack.without("rabbitmq"):
-        pass
-
-    browser.await_status(task_id, "succeeded", seconds=END_SECONDS)
-
-
-def test_job_of_a_killed_worker_is_run_again_and_succeeds(stack: Stack, browser: Client) -> None:
-    task_id = browser.start_task(SLEEPS_TEN_SECONDS)
-    browser.await_status(task_id, "running")
-
-    stack.kill("worker-short")
-
-    job = browser.await_status(task_id, "succeeded", seconds=END_SECONDS)
-    assert job["attempt"] == 2
-
-
-def test_full_redis_is_a_503_and_loses_no_waiting_job(stack: Stack, browser: Client) -> None:
-    with stack.pool_frozen("worker-short"):
-        ids = [browser.start_task(0) for _ in range(5)]
-        known = known_jobs(browser)
-        stack.redis.config_set("maxmemory", "1")
-    try:
-        # The workers have asked for the jobs, and were refused.
-        refused = _refusals(stack)
-        wait_until(lambda: _refusals(stack) > refused + 10, END_SECONDS, "claims to be refused")
-        answer = answer_in_time(lambda: browser.post("/tasks", json={"type": 0}))
-        assert answer.status_code == 503
-        assert answer.json()["detail"].startswith("Redis")
-    finally:
-        stack.redis.config_set("maxmemory", "0")
-
-    for task_id in ids:
-        browser.await_status(task_id, "succeeded", seconds=END_SECONDS)
-    assert_only_this_ran(stack, browser, known)
-
-
-def _refusals(stack: Stack) -> int:
-    """How often Redis has refused a command because its memory is full."""
-    statistics = stack.redis.info("errorstats")
-    return int(statistics.get("errorstat_OOM", {"count": 0})["count"])
+    bench.await_status(running_id, "cancelled")
+    bench.await_status(waiting_id, "cancelled")
+    bench.do_one()
+    assert bench.runs(waiting) == []
+    assert not any(run.is_done for run in bench.runs(running))

@@ -1,0 +1,83 @@
+"""Kinds for the storms: their jobs keep a journal, and some of them misbehave.
+
+A stack of its own loads them with `JOBS_EXTRA_KINDS=tests.faults.kinds`.
+"""
+
+import os
+import signal
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from project.errors import TemporaryError
+from project.jobs.definition import Context, job
+from project.lane import Lane
+from tests.faults.journal import Journal
+
+STEP_SECONDS = 0.2
+
+
+class RunParameters(BaseModel):
+    """Where the run is noted, under what token, and how long it takes."""
+
+    journal: str
+    token: int = Field(ge=0)
+    seconds: float = Field(0, ge=0, le=60)
+
+
+class FlakyParameters(RunParameters):
+    """How many attempts fail."""
+
+    failures: int = Field(1, ge=0)
+
+
+@job("faults.step", title="Step", lane=Lane.SHORT, time_limit_seconds=60)
+def step(parameters: RunParameters, context: Context) -> int:
+    """A short job."""
+    with _noted(parameters, context):
+        context.sleep(parameters.seconds)
+    return parameters.token
+
+
+@job("faults.walk", title="Walk", lane=Lane.LONG, time_limit_seconds=300)
+def walk(parameters: RunParameters, context: Context) -> int:
+    """A long job, which tells how far it is."""
+    steps = round(parameters.seconds / STEP_SECONDS)
+    with _noted(parameters, context):
+        for number in range(steps):
+            context.report_progress(number, steps, "Walking")
+            context.sleep(STEP_SECONDS)
+    return parameters.token
+
+
+@job("faults.flaky", title="Flaky", lane=Lane.SHORT, time_limit_seconds=60, retry_delay_seconds=1)
+def flaky(parameters: FlakyParameters, context: Context) -> int:
+    """A job whose first attempts fail for a reason that passes."""
+    with _noted(parameters, context):
+        if context.attempt <= parameters.failures:
+            raise TemporaryError("Not yet.")
+    return parameters.token
+
+
+@job("faults.crash", title="Crash", lane=Lane.SHORT, time_limit_seconds=60)
+def crash(parameters: RunParameters, context: Context) -> int:
+    """A job that fails."""
+    with _noted(parameters, context):
+        raise RuntimeError("As it was meant to.")
+
+
+@job("faults.poison", title="Poison", lane=Lane.SHORT, time_limit_seconds=60)
+def poison(parameters: RunParameters, context: Context) -> int:
+    """A job that kills its worker process each time."""
+    with _noted(parameters, context):
+        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()
+    return parameters.token
+
+
+def _noted(parameters: RunParameters, context: Context) -> AbstractContextManager[None]:
+    return Journal(Path(parameters.journal)).run(parameters.token, context.attempt)
+
+
+KINDS = [step, walk, flaky, crash, poison]
