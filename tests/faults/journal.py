@@ -49,6 +49,7 @@ class Journal:
     """The journal in a folder that the harness and all of its workers share."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._lines = folder / LINES
         self._locks = folder / LOCKS
 

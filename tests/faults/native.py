@@ -9,7 +9,9 @@ from tests.faults.journal import Journal
 from tests.faults.load import Load, Mix
 from tests.faults.stack import Stack
 from tests.faults.storm import Storm, read_lines
-from tests.faults.troubles import TROUBLES, WEB_TROUBLES, Scene
+from tests.faults.troubles import CLOCK_TROUBLES, TROUBLES, WEB_TROUBLES, Scene
+
+ALL = TROUBLES | CLOCK_TROUBLES
 
 
 def make_storm(
@@ -29,7 +31,7 @@ def make_storm(
     # A line that did not fit on the disk is on stderr, which supervisor keeps.
     logs = ((stack.settings.log_dir, "*.jsonl*"), (stack.data / "supervisor", "*.log*"))
     return Storm(
-        troubles={name: partial(trouble, scene) for name, trouble in TROUBLES.items()},
+        troubles={name: partial(trouble, scene) for name, trouble in ALL.items()},
         journal=journal,
         make_load=lambda trouble: Load(url, str(folder), random, trouble, mix, rate),
         await_whole=stack.await_whole,

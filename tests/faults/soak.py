@@ -16,11 +16,12 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 from deploy.native.console import Console
+from tests.faults.clock import Clock
 from tests.faults.load import Mix
 from tests.faults.native import make_storm
 from tests.faults.stack import ROOT, running
 from tests.faults.storm import render
-from tests.faults.troubles import SECONDS, TROUBLES
+from tests.faults.troubles import CLOCK_TROUBLES, SECONDS, TROUBLES
 
 REPORT = ROOT / "data" / "soak" / "report.md"
 TROUBLE_SECONDS = (1.0, 8.0)
@@ -33,11 +34,17 @@ def main() -> int:
     arguments = _parser().parse_args()
     console = Console(sys.stdout)
     seed = arguments.seed or SystemRandom().randrange(1, 10**6)
-    names = arguments.only.split(",") if arguments.only else list(TROUBLES)
-    console.say(f"Seed {seed}; {arguments.faults} of {len(names)} kinds of troubles.")
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    names, environment = list(TROUBLES), dict(ENVIRONMENT)
+    if Clock.is_possible():
+        names += CLOCK_TROUBLES
+        environment |= Clock(folder).make()
+    else:
+        console.say("The clock is not moved: there is no C compiler (cc).")
+    names = arguments.only.split(",") if arguments.only else names
+    console.say(f"Seed {seed}; {arguments.faults} of {len(names)} kinds of troubles.")
     began_at = time.monotonic()
-    with running(folder, JOBS_EXTRA_KINDS="tests.faults.kinds", **POOLS) as stack:
+    with running(folder, **environment) as stack:
         console.say(f"The stack is at {stack.settings.public_url}, its data in {folder}.")
         random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
         order = list(itertools.islice(_shuffled(names, random), arguments.faults))
@@ -62,7 +69,11 @@ def main() -> int:
     return 0 if verdict.is_kept else 1
 
 
-POOLS = {"JOBS_SHORT_CONCURRENCY": "3", "JOBS_LONG_CONCURRENCY": "4"}
+ENVIRONMENT = {
+    "JOBS_EXTRA_KINDS": "tests.faults.kinds",
+    "JOBS_SHORT_CONCURRENCY": "3",
+    "JOBS_LONG_CONCURRENCY": "4",
+}
 
 
 def _shuffled(names: list[str], random: Random) -> Iterator[tuple[str, float]]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from redis import Redis
 
 from deploy.rabbitmq.definitions import virtual_host
+from tests.faults.clock import Clock
 from tests.faults.journal import Journal
 from tests.faults.stack import Stack, halted, kill_process
 from tests.waiting import wait_until
@@ -198,6 +199,21 @@ def pool_frozen(program: str) -> Trouble:
     return trouble
 
 
+def clock_moved(seconds: int) -> Trouble:
+    """The wall clock jumps for all programs, and back at the end."""
+
+    @contextmanager
+    def trouble(scene: Scene) -> Iterator[None]:
+        clock = Clock(scene.journal.folder)
+        clock.move(seconds)
+        try:
+            yield
+        finally:
+            clock.move(0)
+
+    return trouble
+
+
 def both(first: Trouble, second: Trouble) -> Trouble:
     """Two troubles at one time."""
 
@@ -234,6 +250,12 @@ TROUBLES: dict[str, Trouble] = {
     "broker and Redis killed": both(program_killed("rabbitmq"), program_killed("redis")),
     "broker frozen, Redis stopped": both(program_frozen("rabbitmq"), program_stopped("redis")),
 }
+
+CLOCK_TROUBLES: dict[str, Trouble] = {
+    "clock an hour ahead": clock_moved(3600),
+    "clock an hour behind": clock_moved(-3600),
+}
+"""For a stack whose programs were started with a clock (`clock.py`) in the journal's folder."""
 
 SECONDS = {"busy child frozen": 26.0}
 """How long a trouble lasts that needs its time; a lease lasts 20 s."""
