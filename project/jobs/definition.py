@@ -71,7 +71,7 @@ class Context:
 
     attempt: int = 1
     report_progress: Callable[..., None] = _ignore_progress
-    """`report_progress(done, total, step="")`: shown live; may be called often. Raises as `check`."""
+    """`report_progress(done, total, step="")`: shown live; cheap. Raises as `check` does."""
     check: Callable[[], None] = _never_stopped
     """Raises CancelledError where the job was cancelled, or runs elsewhere by now. Cheap."""
     ends_at: float = float("inf")

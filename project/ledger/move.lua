@@ -65,7 +65,9 @@ if claim then
   local ends = tonumber(redis.call('ZSCORE', LEASES, id) or nil)
   -- A process runs one job at a time: an earlier attempt of its own is over.
   if ends and job.holder ~= claim.gone and job.holder ~= claim.holder then
-    if ends > now then return { 'leased', job.holder, '' } end
+    if ends > now then
+      return { 'leased', job.holder, job.contested == job.holder and '1' or '' }
+    end
     -- It has run out. A holder that lives (it, or Redis, was away) gets a last call to renew it.
     if job.contested ~= job.holder then
       redis.call('HSET', key, 'contested', job.holder)

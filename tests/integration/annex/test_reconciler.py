@@ -1,0 +1,320 @@
+"""What an outage has left behind is repaired, and what cannot be done becomes a dead letter."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from project.broker import DEAD_EXCHANGE, JOBS_EXCHANGE
+from project.errors import InvalidInputError, NotFoundError
+from project.ledger import Job, Status
+from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
+from project.ledger.job import AttemptOutcome
+from project.ledger.listing import JobFilter
+from project.ledger.store import Admission
+from project.message import Message, make_message
+from project.publisher import Publisher
+from project.reconciler.rounds import Reconciler, build_reconciler
+from project.submission import Submitter
+from tests.builders import a_job, a_trace
+from tests.integration.annex.system import Annex
+from tests.waiting import wait_until
+
+SECONDS = 30
+LONG_AGO = timedelta(hours=2)
+
+
+@pytest.fixture(scope="module")
+def system(annex: Annex) -> Annex:
+    annex.start_worker("worker-short")
+    return annex
+
+
+@pytest.fixture(scope="module")
+def reconciler(system: Annex) -> Reconciler:
+    return build_reconciler(system.direct)
+
+
+@pytest.fixture(scope="module")
+def publisher(system: Annex) -> Publisher:
+    return Publisher(system.direct.broker_url, "test")
+
+
+@pytest.fixture
+def letters(system: Annex) -> Iterator[DeadLetters]:
+    """The dead letters; none is left of other tests."""
+    letters = DeadLetters(system.redis)
+    yield letters
+    for letter in letters.list_letters(DeadLetterFilter())[0]:
+        letters.remove(letter.id)
+
+
+def publish(publisher: Publisher, message: Message) -> None:
+    assert publisher.publish([message], SECONDS) == [None]
+
+
+def send_raw(publisher: Publisher, headers: dict[str, Any], body: bytes) -> None:
+    publish(publisher, Message(uuid4().hex, JOBS_EXCHANGE.name, "short", headers, body))
+
+
+def confirmed(system: Annex, **changes: Any) -> Job:
+    """A job that the ledger calls queued, and that nobody has published."""
+    return system.ledger.confirm(system.ledger.record(a_job(**changes)).job)
+
+
+def await_end(system: Annex, job_id: str) -> Job:
+    def ended() -> Job | None:
+        job = system.ledger.get(job_id)
+        return job if job.status.is_final else None
+
+    job = wait_until(ended, SECONDS, f"job {job_id} to end")
+    assert job is not None
+    return job
+
+
+def await_letter(
+    system: Annex, reconciler: Reconciler, letters: DeadLetters, letter_id: str
+) -> DeadLetter:
+    """Take in what is dead-lettered until that one is there."""
+
+    def find() -> DeadLetter | None:
+        reconciler.run_once()
+        found, _ = letters.list_letters(DeadLetterFilter())
+        return next((letter for letter in found if letter.id == letter_id), None)
+
+    letter = wait_until(find, SECONDS, f"the dead letter {letter_id}")
+    assert letter is not None
+    assert system.waiting("dead") == 0
+    return letter
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("no.such.kind", b"[[], {}, {}]", DeathReason.UNKNOWN_KIND),
+        ("create_task", b"\xff no JSON", DeathReason.UNDECODABLE),
+        ("create_task", b'{"type": 1}', DeathReason.UNDECODABLE),
+    ],
+)
+def test_message_that_cannot_be_done_is_a_dead_letter_and_its_job_is_dead(
+    system: Annex,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    letters: DeadLetters,
+    case: tuple[str, bytes, DeathReason],
+) -> None:
+    task, body, reason = case
+    job_id = str(uuid4())
+    send_raw(publisher, {"task": task, "id": job_id, "lang": "py", "owner": "o"}, body)
+
+    letter = await_letter(system, reconciler, letters, job_id)
+
+    assert (letter.reason, letter.kind, letter.lane) == (reason, task, "short")
+    assert letter.body == body
+    assert letter.headers["owner"] == "o"
+    job = system.ledger.get(job_id)
+    assert job.status is Status.DEAD
+    assert job.error
+    assert job.error.message == letter.detail
+
+
+@pytest.mark.parametrize("headers", [{}, {"task": "create_task"}, {"task": ["x"], "id": 7}])
+def test_message_that_names_no_job_is_kept_and_ends_no_worker(
+    system: Annex,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    letters: DeadLetters,
+    headers: dict[str, Any],
+) -> None:
+    body = uuid4().bytes
+    pid = system.main_pid("worker-short")
+    send_raw(publisher, headers, body)
+
+    def bodies() -> list[bytes]:
+        reconciler.run_once()
+        return [letter.body for letter in letters.list_letters(DeadLetterFilter())[0]]
+
+    wait_until(lambda: body in bodies(), SECONDS)
+
+    healthy = confirmed(system)
+    publish(publisher, make_message(healthy, a_trace()))
+    assert await_end(system, healthy.id).status is Status.SUCCEEDED
+    assert system.main_pid("worker-short") == pid
+
+
+def test_message_that_died_without_a_fault_goes_back_and_is_done(
+    system: Annex, reconciler: Reconciler, publisher: Publisher
+) -> None:
+    job = confirmed(system)
+    message = make_message(job, a_trace())
+    publish(
+        publisher,
+        Message(job.id, DEAD_EXCHANGE.name, "short", message.headers, message.body),
+    )
+
+    wait_until(lambda: reconciler.run_once()["dead_letters"], SECONDS)
+
+    ended = await_end(system, job.id)
+    assert ended.status is Status.SUCCEEDED
+    assert ended.returns == 1
+
+
+def test_message_of_an_ended_job_is_dropped(
+    system: Annex, reconciler: Reconciler, publisher: Publisher, letters: DeadLetters
+) -> None:
+    job = confirmed(system)
+    system.ledger.cancel(job.id)
+    message = make_message(job, a_trace())
+    publish(
+        publisher,
+        Message(job.id, DEAD_EXCHANGE.name, "short", message.headers, message.body),
+    )
+
+    wait_until(lambda: reconciler.run_once()["dead_letters"], SECONDS)
+
+    assert letters.list_letters(DeadLetterFilter())[0] == []
+    assert system.ledger.get(job.id).status is Status.CANCELLED
+
+
+def test_job_whose_message_was_lost_is_published_again_once(
+    system: Annex, reconciler: Reconciler
+) -> None:
+    job = confirmed(system, run_at=datetime.now(UTC) - LONG_AGO)
+
+    wait_until(lambda: reconciler.run_once()["lost"], SECONDS)
+
+    assert await_end(system, job.id).status is Status.SUCCEEDED
+    assert system.ledger.get(job.id).repairs == 1
+
+
+def test_job_that_nobody_runs_any_more_is_run_again(system: Annex, reconciler: Reconciler) -> None:
+    """Its worker's machine is gone, and its message was acknowledged or lost."""
+    job = confirmed(system)
+    claimed = system.ledger.claim(job, "short@elsewhere", "elsewhere:1:1")
+    system.redis.zadd("jobs:leases", {job.id: 1})
+
+    wait_until(lambda: reconciler.run_once()["lost"], SECONDS)
+    assert reconciler.run_once()["lost"] == 0
+
+    ended = await_end(system, job.id)
+    assert ended.status is Status.SUCCEEDED
+    assert [each.outcome for each in ended.attempts] == [
+        AttemptOutcome.LOST,
+        AttemptOutcome.SUCCEEDED,
+    ]
+    assert ended.attempts[0].worker == claimed.worker
+
+
+def test_job_that_waits_its_turn_is_left_alone(system: Annex, reconciler: Reconciler) -> None:
+    job = confirmed(system, lane="long")
+
+    assert reconciler.run_once()["lost"] == 0
+
+    system.ledger.cancel(job.id)
+
+
+def test_job_whose_submit_never_ended_is_withdrawn(system: Annex, reconciler: Reconciler) -> None:
+    job = system.ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+    under_way = system.ledger.record(a_job(), Admission(budget_seconds=600)).job
+
+    wait_until(lambda: reconciler.run_once()["undecided"], SECONDS)
+
+    assert system.ledger.get(job.id).is_withdrawn
+    assert system.ledger.get(under_way.id).status is Status.ACCEPTED
+    system.ledger.withdraw(under_way)
+
+
+def test_job_whose_time_is_over_is_forgotten(system: Annex, reconciler: Reconciler) -> None:
+    job = confirmed(system)
+    system.ledger.cancel(job.id)
+    system.redis.zadd("jobs:expiring", {job.id: 1})
+
+    assert reconciler.run_once()["expired"] == 1
+
+    assert system.ledger.find(job.id) is None
+    listed = system.ledger.list_jobs(JobFilter(), limit=200).jobs
+    assert job.id not in {each.id for each in listed}
+
+
+@pytest.fixture
+def submitter(system: Annex, publisher: Publisher) -> Submitter:
+    return Submitter(system.ledger, publisher, timeout_seconds=SECONDS)
+
+
+@pytest.fixture
+def letter(
+    system: Annex, reconciler: Reconciler, publisher: Publisher, letters: DeadLetters
+) -> DeadLetter:
+    """A dead letter of a job whose parameters were lost on the way."""
+    job = confirmed(system)
+    message = make_message(job, a_trace())
+    publish(publisher, Message(job.id, JOBS_EXCHANGE.name, "short", message.headers, b"broken"))
+    return await_letter(system, reconciler, letters, job.id)
+
+
+def test_dead_letter_is_replayed_as_a_new_job_that_is_linked_to_it(
+    system: Annex, submitter: Submitter, letters: DeadLetters, letter: DeadLetter
+) -> None:
+    again = submitter.retry(letter.id, a_trace())
+
+    assert await_end(system, again.id).status is Status.SUCCEEDED
+    assert again.replay_of == letter.id
+    assert system.ledger.get(letter.id).replayed_as == again.id
+    with pytest.raises(NotFoundError):
+        letters.get(letter.id)
+    assert submitter.retry(letter.id, a_trace()).id == again.id
+
+
+def test_dead_letter_is_replayed_with_other_parameters_if_the_kind_takes_them(
+    system: Annex, submitter: Submitter, letters: DeadLetters, letter: DeadLetter
+) -> None:
+    with pytest.raises(InvalidInputError):
+        submitter.retry(letter.id, a_trace(), {"type": "many"})
+    assert letters.get(letter.id) == letter
+
+    again = submitter.retry(letter.id, a_trace(), {"type": "0"})
+
+    assert await_end(system, again.id).parameters == {"type": 0}
+
+
+def test_discarded_letter_leaves_the_record(
+    system: Annex, letters: DeadLetters, letter: DeadLetter
+) -> None:
+    letters.remove(letter.id)
+
+    with pytest.raises(NotFoundError):
+        letters.get(letter.id)
+    assert system.ledger.get(letter.id).status is Status.DEAD
+
+
+def test_letters_are_listed_newest_first_page_by_page(letters: DeadLetters) -> None:
+    died_at = datetime.now(UTC)
+    made = [
+        DeadLetter(
+            id=f"{number}-{uuid4().hex}",
+            reason=DeathReason.REJECTED,
+            detail="",
+            kind="odd" if number % 2 else "even",
+            died_at=died_at + timedelta(milliseconds=number // 3),  # three of each moment
+        )
+        for number in range(9)
+    ]
+    for letter in made:
+        letters.add(letter)
+
+    listed, cursor = [], ""
+    while True:
+        page, cursor = letters.list_letters(DeadLetterFilter(), cursor, limit=2)
+        listed += page
+        if not cursor:
+            break
+
+    assert sorted(letter.id for letter in listed) == sorted(letter.id for letter in made)
+    assert [letter.died_at for letter in listed] == sorted(
+        (letter.died_at for letter in listed), reverse=True
+    )
+    odd, _ = letters.list_letters(DeadLetterFilter(kinds=frozenset({"odd"})))
+    assert {letter.kind for letter in odd} == {"odd"}
+    assert len(odd) == 4
