@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+from redis import Redis
+
 from project.ledger import Ledger
 from tests.builders import a_job
 from tests.integration.client import Client
@@ -57,11 +59,12 @@ def test_key_counts_per_browser(browser: Client) -> None:
 
 
 def test_key_may_try_again_after_a_job_that_could_not_be_handed_over(
-    browser: Client, ledger: Ledger
+    browser: Client, ledger: Ledger, redis: "Redis"
 ) -> None:
     key = uuid4().hex
     job_id = post(browser, key)[1]
     browser.await_status(job_id, "succeeded")
+    redis.delete(f"job:{job_id}")
     ledger.record(a_job(id=job_id, owner=browser.owner))
     ledger.withdraw(ledger.get(job_id))
 

@@ -63,7 +63,7 @@ def test_job_is_run_by_its_lanes_pool(
 
     assert job["worker"].startswith(f"{worker}@")
     if number == SHORT:
-        system.ledger.withdraw(system.ledger.get(task_id))
+        system.ledger.cancel(task_id)
 
 
 def test_twenty_long_jobs_do_not_delay_a_short_one(system: Annex, browser: Client) -> None:

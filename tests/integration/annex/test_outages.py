@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from project.errors import UnavailableError
+from project.message import make_message
 from project.publisher import Publisher
 from tests.builders import a_job, a_picture, a_trace
 from tests.integration.annex.proxy import Proxy
@@ -163,19 +163,11 @@ def test_publisher_keeps_its_connection_however_many_descriptors_are_open(
     before = system.broker.accepted
     try:
         for _ in range(3):
-            publisher.publish(a_job(), a_trace(), timeout_seconds=5)
+            message = make_message(a_job(), a_trace())
+            assert publisher.publish([message], timeout_seconds=5) == [None]
     finally:
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert system.broker.accepted - before == 1
-
-
-def test_message_without_a_queue_is_not_confirmed(system: Annex) -> None:
-    """RabbitMQ confirms a message that no queue takes: `mandatory` tells the two apart."""
-    publisher = Publisher(system.direct.broker_url, "test")
-
-    with pytest.raises(UnavailableError):
-        publisher.publish(a_job(lane="nowhere"), a_trace(), timeout_seconds=5)
-    publisher.publish(a_job(), a_trace(), timeout_seconds=5)

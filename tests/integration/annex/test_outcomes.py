@@ -148,12 +148,12 @@ def test_truncated_picture_fails_and_the_tutorials_client_reads_why(browser: Cli
     assert "damaged" in answer.json()["task_result"]
 
 
-def test_withdrawn_job_is_dropped_at_the_claim(
+def test_cancelled_job_is_dropped_at_the_claim(
     system: Annex, browser: Client, address: str
 ) -> None:
     with system.paused("worker-short"):
         job_id = send_mail(browser, address)
-        system.ledger.withdraw(system.ledger.get(job_id))
+        system.ledger.cancel(job_id)
 
     system.log.await_event("job_dropped", job_id)
     job = browser.job(job_id)
@@ -233,7 +233,7 @@ def test_job_that_a_stopping_worker_cannot_finish_is_put_back(
 
     wait_until(lambda: system.waiting("short") == 1, END_SECONDS, "the message to be back")
     assert browser.get(f"/tasks/{task_id}").json()["task_status"] == "PENDING"
-    system.ledger.withdraw(system.ledger.get(task_id))  # so that nobody waits for its ten seconds
+    system.ledger.cancel(task_id)  # so that nobody waits for its ten seconds
     system.start_worker("worker-short")
     system.log.await_event("job_dropped", task_id)
 
