@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parent.parent / "project"
 ROOMS: dict[str, set[str]] = {
     "server": {
         *("submission", "publisher", "ledger", "jobs", "signups", "files", "pictures"),
-        *("observability", "redis_client", "config", "errors", "lane"),
+        *("observability", "redis_client", "config", "errors", "lane", "message"),
     },
     # The command line: the same verbs as the server's, without it.
     "__main__": {

@@ -17,6 +17,7 @@ from project.jobs import load_kinds
 from project.server import (
     access_log,
     api,
+    dead_letters,
     health,
     live,
     pages,
@@ -25,6 +26,7 @@ from project.server import (
     signups,
     sockets,
 )
+from project.server.ids import IdConverter
 from project.server.main import views
 from project.server.security import protect
 from project.server.services import build_services
@@ -44,6 +46,7 @@ def create_app(settings: Settings | None = None, **_: Any) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # documents keep their written order
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD_BYTES
     app.extensions["services"] = build_services(settings)
+    app.url_map.converters["id"] = IdConverter
     access_log.install(app)
     problems.install(app)
     protect(app)
@@ -51,6 +54,7 @@ def create_app(settings: Settings | None = None, **_: Any) -> Flask:
         views.main_blueprint,
         pages.blueprint,
         api.blueprint,
+        dead_letters.blueprint,
         signups.blueprint,
         live.blueprint,
         sockets.blueprint,

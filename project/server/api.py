@@ -1,15 +1,41 @@
-"""The product's API under `/api/v1`: kinds, jobs, files."""
+"""The product's API under `/api/v1`: kinds, jobs, queues, files."""
 
 from flask import Blueprint, Response, jsonify, send_file, url_for
 
-from project.errors import UnknownKindError
-from project.jobs import KINDS, get_kind
+from project.jobs import KINDS
+from project.ledger import Job as LedgerJob
+from project.ledger.listing import JobFilter, Page
 from project.server.access_log import current_trace
-from project.server.documents import Job, JobList, JobQuery, KindList, Submission, any_submission
-from project.server.openapi import IDEMPOTENCY_KEY, Answer, describe
-from project.server.parsing import read_body, read_idempotency_key, read_owner, read_query
-from project.server.presenting import present_job, present_kind
+from project.server.bulk import present_answers, refuse_if_part_is_away, submit_all
+from project.server.depths import find_depths
+from project.server.documents import (
+    LISTED_AT_MOST,
+    BulkAnswer,
+    BulkSubmission,
+    Job,
+    JobList,
+    JobQuery,
+    KindList,
+    QueueList,
+    Repetition,
+    Submission,
+    any_submission,
+)
+from project.server.news import is_wanted
+from project.server.openapi import IDEMPOTENCY_KEY, JOB_LINKS, Answer, describe
+from project.server.paging import present_page
+from project.server.parsing import (
+    read_body,
+    read_idempotency_key,
+    read_optional_body,
+    read_owner,
+    read_query,
+)
+from project.server.presenting import present_job, present_kind, present_lane
 from project.server.services import services
+from project.server.submitting import make_submission
+
+Accepted = tuple[Response, int, dict[str, str]]
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -24,58 +50,126 @@ def list_kinds() -> Response:
 @blueprint.post("/jobs")
 @describe(
     "Submit a job",
-    Answer(202, Job, "The broker has the job: it will run.", headers=("Location",)),
+    Answer(202, Job, "The broker has the job.", headers=("Location",), links=JOB_LINKS),
     tag="jobs",
     body=any_submission,
     example={"kind": "create_task", "parameters": {"type": 1}},
     headers=IDEMPOTENCY_KEY,
-    problems=(404, 409, 503),
+    problems=(404, 409, 429, 503),
 )
-def submit_job() -> tuple[Response, int, dict[str, str]]:
+def submit_job() -> Accepted:
     """Once it answers 202 the broker has confirmed the job; after a 503 the job will not run.
 
     Who repeats a request with the same `Idempotency-Key` and body gets the same job.
     """
-    submission = read_body(Submission)
-    kind = get_kind(submission.kind)
-    if kind.is_internal:
-        raise UnknownKindError(f"Kind {kind.name} is run by the scheduler only.", field="kind")
-    job = services().submitter.submit(
-        kind.name,
-        submission.parameters,
-        trace=current_trace(),
-        owner=read_owner(),
-        idempotency_key=read_idempotency_key(),
-    )
-    return jsonify(present_job(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
+    document, key = read_body(Submission), read_idempotency_key()
+    submission = make_submission(document, read_owner(), key)
+    return _accept(services().submitter.submit(submission, current_trace()))
 
 
-@blueprint.get("/jobs/<job_id>")
-@describe("Get a job", Answer(200, Job), tag="jobs", problems=(503,))
-def get_job(job_id: str) -> Response:
-    """One job, as it is now."""
-    return jsonify(present_job(services().ledger.get(job_id)))
+@blueprint.post("/jobs/bulk")
+@describe(
+    "Submit many jobs",
+    Answer(207, BulkAnswer, "An answer for each job."),
+    tag="jobs",
+    body=BulkSubmission,
+    example={"jobs": [{"kind": "create_task", "parameters": {"type": 1}}] * 2},
+    problems=(503,),
+)
+def submit_jobs() -> tuple[Response, int]:
+    """Up to 10,000 jobs, each like the body of `POST /api/v1/jobs` and judged by itself.
 
-
-@blueprint.post("/jobs/<job_id>/cancel")
-@describe("Cancel a job", Answer(202, Job), tag="jobs", problems=(409, 503))
-def cancel_job(job_id: str) -> tuple[Response, int]:
-    """A waiting job will not start, a running one is asked to stop; 409 where it has ended."""
-    return jsonify(present_job(services().ledger.cancel(job_id))), 202
+    503 where none was accepted because a part does not answer.
+    """
+    items, submitter = read_body(BulkSubmission).jobs, services().submitter
+    answers = submit_all(submitter, items, read_owner(), current_trace())
+    refuse_if_part_is_away(answers)
+    return jsonify(jobs=present_answers(answers)), 207
 
 
 @blueprint.get("/jobs")
 @describe(
-    "List this browser's jobs",
-    Answer(200, JobList),
+    "List jobs",
+    Answer(200, JobList, headers=("Link",)),
     tag="jobs",
     query=JobQuery,
     problems=(503,),
 )
 def list_jobs() -> Response:
-    """This browser's jobs, newest first; a browser is known by its cookie `browser`."""
-    jobs = services().ledger.list_owned(read_owner(), read_query(JobQuery).limit)
-    return jsonify(jobs=[present_job(job) for job in jobs])
+    """All jobs, newest first, a page at a time; with `owner=me` this browser's, by its cookie."""
+    query = read_query(JobQuery)
+    if query.owner == "me":
+        page = Page(_list_own(query), "")
+    else:
+        page = services().ledger.list_jobs(_make_filter(query), query.cursor, query.limit)
+    jobs = [present_job(job) for job in page.jobs]
+    return present_page("jobs", jobs, page.next_cursor)
+
+
+def _list_own(query: JobQuery) -> list[LedgerJob]:
+    jobs = services().ledger.list_owned(read_owner(), LISTED_AT_MOST)
+    return [job for job in jobs if is_wanted(job, query)][: query.limit]
+
+
+def _make_filter(query: JobQuery) -> JobFilter:
+    return JobFilter(
+        statuses=frozenset(query.status),
+        kinds=frozenset(query.kind),
+        lanes=frozenset(query.lane),
+        submitted_after=query.submitted_after,
+        submitted_before=query.submitted_before,
+    )
+
+
+@blueprint.get("/jobs/<id:job_id>")
+@describe("Get a job", Answer(200, Job), tag="jobs", problems=(410, 503))
+def get_job(job_id: str) -> Response:
+    """One job, as it is now, with all its attempts; 410 where its record has expired."""
+    return jsonify(present_job(services().ledger.get(job_id)))
+
+
+@blueprint.post("/jobs/<id:job_id>/cancel")
+@describe("Cancel a job", Answer(202, Job), tag="jobs", problems=(409, 410, 503))
+def cancel_job(job_id: str) -> tuple[Response, int]:
+    """A waiting job will not start, a running one is asked to stop; 409 where it has ended.
+
+    The jobs that it has submitted are cancelled with it.
+    """
+    return jsonify(present_job(services().submitter.cancel(job_id))), 202
+
+
+@blueprint.post("/jobs/<id:job_id>/retry")
+@describe(
+    "Run a job again",
+    Answer(202, Job, "The new job.", headers=("Location",)),
+    tag="jobs",
+    body=Repetition,
+    is_body_optional=True,
+    example={},
+    problems=(409, 410, 429, 503),
+)
+def retry_job(job_id: str) -> Accepted:
+    """An ended job again, as a new one that is linked to it; 409 where it has not ended."""
+    repetition = read_optional_body(Repetition)
+    submitter = services().submitter
+    return _accept(submitter.retry(job_id, current_trace(), repetition.parameters))
+
+
+@blueprint.get("/queues")
+@describe("See how full the lanes are", Answer(200, QueueList), tag="queues", problems=(503,))
+def list_queues() -> Response:
+    """Each lane as the ledger and RabbitMQ see it, and how many dead letters there are."""
+    equipment = services()
+    lanes = equipment.ledger.list_lanes()
+    depths = find_depths(equipment.publisher, [lane.lane for lane in lanes])
+    return jsonify(
+        queues=[present_lane(lane, *depths[lane.lane]) for lane in lanes],
+        dead_letters=equipment.dead_letters.count(),
+    )
+
+
+def _accept(job: LedgerJob) -> Accepted:
+    return jsonify(present_job(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
 
 
 @blueprint.get("/files/<file_id>")

@@ -13,7 +13,7 @@ import orjson
 from project.ledger import Job
 from project.ledger.events import ALL_CHANNEL, Inbox, Signal, job_channel, owner_channel
 from project.ledger.record import decode_job
-from project.server.documents import NewsQuery
+from project.server.documents import JobQuery, NewsQuery
 from project.server.parsing import read_owner
 from project.server.presenting import present_job, present_signup
 from project.server.services import Services
@@ -193,13 +193,20 @@ class NewsOfAll:
         return iter(())
 
 
-def is_wanted(job: Job, query: NewsQuery) -> bool:
+def is_wanted(job: Job, query: NewsQuery | JobQuery) -> bool:
     """Whether the job passes the filters; an empty one lets all pass."""
+    if isinstance(query, JobQuery) and not _is_of_time(job, query):
+        return False
     return (
         (not query.kind or job.kind in query.kind)
         and (not query.lane or job.lane in query.lane)
         and (not query.status or job.status in query.status)
     )
+
+
+def _is_of_time(job: Job, query: JobQuery) -> bool:
+    after, before = query.submitted_after, query.submitted_before
+    return (not after or job.submitted_at > after) and (not before or job.submitted_at < before)
 
 
 def _decode(text: str) -> Job:

@@ -6,7 +6,7 @@ problems that a method or a body brings with it are added here, once for all rou
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from inspect import cleandoc, isfunction
 from typing import Any, TypeVar
@@ -27,6 +27,8 @@ REFERENCE = "#/components/schemas/{model}"
 TAGS = {
     "jobs": "Hand work over, and see what becomes of it.",
     "live": "Changes as they happen.",
+    "queues": "How much there is to do.",
+    "dead letters": "Jobs that were given up: look at them, run them again, discard them.",
     "kinds": "What can be run.",
     "files": "What jobs have made.",
     "sign-ups": "The page's form: a picture and an address.",
@@ -38,6 +40,7 @@ PATH_PARAMETERS = {
     "file_id": "A file's id, from a job's result",
     "signup_id": "A sign-up's id",
     "task_id": "A job's id",
+    "letter_id": "A dead letter's id: the job's",
 }
 IDEMPOTENCY_KEY = {
     "Idempotency-Key": {
@@ -50,6 +53,13 @@ HEADERS = {
     "Retry-After": "Seconds after which another try makes sense",
     "Link": 'The next page, as `<…>; rel="next"`',
     "Allow": "The methods that this address knows",
+}
+_ID = "$response.body#/id"
+JOB_LINKS = dict.fromkeys(("get_job", "cancel_job", "retry_job"), _ID)
+SIGNUP_LINKS = {"get_signup": _ID}
+_ID_OF = {
+    **dict.fromkeys(JOB_LINKS, "job_id"),
+    **dict.fromkeys(SIGNUP_LINKS, "signup_id"),
 }
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
@@ -68,6 +78,8 @@ class Answer:
     """What it means; empty: the model's docstring."""
     content_type: str = JSON
     headers: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Operations that what is answered leads to: id of the operation to where its id stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +95,7 @@ class Operation:
     body: Any = None
     """A pydantic model, or a function that makes the adapter of one."""
     body_type: str = JSON
+    is_body_optional: bool = False
     example: Any = None
     text: str = ""
 
@@ -96,6 +109,7 @@ def describe(
     headers: Mapping[str, Mapping[str, Any]] | None = None,
     body: Any = None,
     body_type: str = JSON,
+    is_body_optional: bool = False,
     example: Any = None,
 ) -> Callable[[View], View]:
     """Put a route into the description; its docstring becomes the text."""
@@ -110,6 +124,7 @@ def describe(
             headers=headers or {},
             body=body,
             body_type=body_type,
+            is_body_optional=is_body_optional,
             example=example,
             text=cleandoc(view.__doc__ or ""),
         )
@@ -221,7 +236,10 @@ def _describe_operation(
         content: dict[str, Any] = {"schema": schemas.refer(operation.body, "validation")}
         if operation.example is not None:
             content["example"] = operation.example
-        described["requestBody"] = {"required": True, "content": {operation.body_type: content}}
+        described["requestBody"] = {
+            "required": not operation.is_body_optional,
+            "content": {operation.body_type: content},
+        }
     return described
 
 
@@ -234,7 +252,7 @@ def _describe_parameters(
             "in": "path",
             "required": True,
             "description": PATH_PARAMETERS[name],
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "maxLength": 100},
         }
     query = schemas.spell_out(operation.query) if operation.query else {}
     for name, schema in query.get("properties", {}).items():
@@ -261,7 +279,13 @@ def _describe_answers(
         text = HTTPStatus(status).phrase
         problem = Answer(status, Problem, text, PROBLEM, headers)
         described[str(status)] = _describe_answer(problem, schemas)
+    if operation.query:
+        described["414"] = _describe_answer(_TOO_LONG, schemas)
     return dict(sorted(described.items()))
+
+
+# The web server itself refuses it, before any code of ours.
+_TOO_LONG = Answer(414, None, "The address has more than 4,094 bytes.", "text/html")
 
 
 def _implied_problems(rule: Rule, method: str, operation: Operation) -> Iterator[int]:
@@ -287,6 +311,11 @@ def _describe_answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
         described["headers"] = {
             name: {"description": HEADERS[name], "schema": {"type": "string"}}
             for name in answer.headers
+        }
+    if answer.links:
+        described["links"] = {
+            operation: {"operationId": operation, "parameters": {_ID_OF[operation]: expression}}
+            for operation, expression in answer.links.items()
         }
     return described
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, EmailStr, ValidationError
 from werkzeug.datastructures import FileStorage
 
 from project.errors import InvalidInputError
+from project.server.documents import SignUpForm
 
 OWNER_COOKIE = "browser"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -46,6 +47,8 @@ def read_picture() -> FileStorage:
     """The uploaded file of the form field `picture`."""
     if not request.mimetype.startswith("multipart/"):
         raise InvalidInputError("Send a form, with the header Content-Type: multipart/form-data.")
+    for name in {*request.form, *request.files} - SignUpForm.model_fields.keys():
+        raise InvalidInputError(f"There is no field {name!r} in this form.", field=name)
     picture = request.files.get("picture")
     if picture is None or not picture.filename:
         raise InvalidInputError("Choose a picture.", field="picture")
@@ -73,6 +76,11 @@ def read_idempotency_key() -> str:
 def read_body(model: type[Document]) -> Document:
     """The JSON body, as that model."""
     return check(model, read_json_object())
+
+
+def read_optional_body(model: type[Document]) -> Document:
+    """The same, where nothing at all means the model's defaults."""
+    return read_body(model) if request.get_data(cache=True) else check(model, {})
 
 
 def read_query(model: type[Document]) -> Document:

@@ -1,15 +1,22 @@
 """Values as the API's JSON. Pure, but for the links."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from project.files import CONTENT_TYPES
 from project.jobs import KINDS, Kind
 from project.ledger import Job, Status
-from project.ledger.job import JobError, format_time
-from project.server.documents import Failure, Progress, TaskStatus
+from project.ledger.dead_letters import DeadLetter
+from project.ledger.job import Attempt, JobError, format_time
+from project.ledger.listing import LaneState
+from project.server.documents import Attempt as AttemptDocument
+from project.server.documents import DeadLetter as DeadLetterDocument
+from project.server.documents import DeadMessage, Failure, Progress, Queue, TaskStatus
 from project.server.documents import Job as JobDocument
 from project.server.documents import Kind as KindDocument
 from project.server.documents import SignUp as SignUpDocument
@@ -38,6 +45,10 @@ def present_task(job: Job) -> dict[str, Any]:
 
 def present_job(job: Job) -> dict[str, Any]:
     """A job; its parameters are left out, they may be private."""
+    return _job(job).model_dump()
+
+
+def _job(job: Job) -> JobDocument:
     kind = KINDS.get(job.kind)
     return JobDocument(
         id=job.id,
@@ -49,14 +60,73 @@ def present_job(job: Job) -> dict[str, Any]:
         worker=job.worker or None,
         attempt=job.attempt,
         submitted_at=format_time(job.submitted_at),
+        run_at=_time(job.run_at),
+        available_at=_time(job.available_at),
         started_at=_time(job.started_at),
         finished_at=_time(job.finished_at),
+        expires_at=_time(job.expires_at),
         cancel_requested_at=_time(job.cancel_requested_at),
         result=_with_links(job.result),
         error=_failure(job.error),
+        attempts=[_attempt(attempt) for attempt in job.attempts],
+        parent_id=job.parent_id or None,
+        root_id=job.root_id or job.id,
+        replay_of=job.replay_of or None,
+        replayed_as=job.replayed_as or None,
         trace_id=job.trace_id or None,
         version=job.version,
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptDocument:
+    return AttemptDocument(
+        number=attempt.number,
+        outcome=attempt.outcome,
+        worker=attempt.worker or None,
+        available_at=_time(attempt.available_at),
+        started_at=_time(attempt.started_at),
+        finished_at=_time(attempt.finished_at),
+        wait_seconds=attempt.wait_seconds,
+        run_seconds=attempt.run_seconds,
+        error=_failure(attempt.error),
+    )
+
+
+def present_lane(lane: LaneState, ready: int | None, consumers: int | None) -> dict[str, Any]:
+    """How full a lane is, as the ledger and RabbitMQ say; None where that does not answer."""
+    return Queue(**asdict(lane), ready=ready, consumers=consumers).model_dump()
+
+
+def present_dead_letter(
+    letter: DeadLetter, job: Job | None, *, with_message: bool = True
+) -> dict[str, Any]:
+    """A dead letter and its job, if that has a record."""
+    return DeadLetterDocument(
+        id=letter.id,
+        reason=letter.reason,
+        detail=letter.detail,
+        kind=letter.kind or None,
+        lane=letter.lane or None,
+        died_at=format_time(letter.died_at),
+        job=_job(job) if job else None,
+        message=_message(letter) if with_message else None,
     ).model_dump()
+
+
+def _message(letter: DeadLetter) -> DeadMessage:
+    """Without its owner: who knows that id passes for that browser."""
+    return DeadMessage(
+        headers={name: value for name, value in letter.headers.items() if name != "owner"},
+        content_type=letter.content_type,
+        body=_read_body(letter.body),
+    )
+
+
+def _read_body(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return base64.b64encode(body).decode()
 
 
 def present_kind(kind: Kind) -> dict[str, Any]:

@@ -10,7 +10,11 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from project import errors
 
-RETRY_AFTER_SECONDS = 2
+RETRY_AFTER_SECONDS = {
+    HTTPStatus.SERVICE_UNAVAILABLE: 2,
+    # A full lane has many thousand jobs before it is less full.
+    HTTPStatus.TOO_MANY_REQUESTS: 10,
+}
 _KEPT_HEADERS = {"Allow", "Location", "Retry-After", "Upgrade", "Sec-WebSocket-Version"}
 
 STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
@@ -18,8 +22,10 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.InvalidPictureError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownKindError: HTTPStatus.NOT_FOUND,
     errors.InvalidInputError: HTTPStatus.BAD_REQUEST,
+    errors.GoneError: HTTPStatus.GONE,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.KeyReusedError: HTTPStatus.CONFLICT,
+    errors.LaneFullError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TransitionError: HTTPStatus.CONFLICT,
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
     errors.LinkExpiredError: HTTPStatus.GONE,
@@ -49,15 +55,33 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unforeseen)
 
 
+def describe_problem(error: errors.JobsError) -> dict[str, Any]:
+    """The problem document of one part of a request, for an answer that has one for each."""
+    status = _find_status(error)
+    return _describe(status, str(error), **_find_members(error))
+
+
 def _answer_ours(error: errors.JobsError) -> Response:
-    status = next(
+    status = _find_status(error)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request_failed", exc_info=error)
+    return _problem(status, str(error), **_find_members(error))
+
+
+def _find_status(error: errors.JobsError) -> HTTPStatus:
+    return next(
         (code for kind, code in STATUSES.items() if isinstance(error, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("request_failed", exc_info=error)
+
+
+def _find_members(error: errors.JobsError) -> dict[str, Any]:
+    """What a program may want to know besides the sentence."""
+    if isinstance(error, errors.LaneFullError):
+        limit = current_app.extensions["services"].settings.lane_limit
+        return {"lane": error.lane, "depth": error.depth, "limit": limit}
     field = getattr(error, "field", None)
-    return _problem(status, str(error), **({"field": field} if field else {}))
+    return {"field": field} if field else {}
 
 
 def _answer_redis(error: RedisError) -> Response:
@@ -94,30 +118,33 @@ def _answer_unforeseen(error: Exception) -> Response:
 
 
 def _problem(status: HTTPStatus, detail: str, **more: Any) -> Response:
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    document = _describe(status, detail, **more)
     if _is_for_person():
         page = render_template(
             "message.html",
             title=status.phrase,
             text=detail,
             status=status.value,
-            request_id=request_id,
+            request_id=document["request_id"],
         )
         response = Response(page, status, content_type="text/html; charset=utf-8")
     else:
-        document = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": detail,
-            **more,
-            "request_id": request_id,
-        }
         text = current_app.json.dumps(document)
         response = Response(text, status, content_type="application/problem+json")
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status in RETRY_AFTER_SECONDS:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS[status])
     return response
+
+
+def _describe(status: HTTPStatus, detail: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        **more,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+    }
 
 
 def _is_for_person() -> bool:

@@ -7,7 +7,7 @@ from project.pictures import check_picture
 from project.server.access_log import current_trace
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import SignUpForm, SignUpList
-from project.server.openapi import FORM, Answer, describe
+from project.server.openapi import FORM, SIGNUP_LINKS, Answer, describe
 from project.server.parsing import read_email, read_owner, read_picture
 from project.server.presenting import present_signup
 from project.server.services import Services, services
@@ -21,7 +21,7 @@ SUBJECT = "Confirm your e-mail address"
 @blueprint.post("/api/v1/signups")
 @describe(
     "Sign up",
-    Answer(202, SignUpDocument, headers=("Location",)),
+    Answer(202, SignUpDocument, headers=("Location",), links=SIGNUP_LINKS),
     tag="sign-ups",
     body=SignUpForm,
     body_type=FORM,

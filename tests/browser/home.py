@@ -92,7 +92,7 @@ class Home:
 
     def jobs(self) -> list[dict[str, Any]]:
         """This visitor's jobs, as the server knows them."""
-        jobs: list[dict[str, Any]] = self.page.request.get("/api/v1/jobs").json()["jobs"]
+        jobs: list[dict[str, Any]] = self.page.request.get("/api/v1/jobs?owner=me").json()["jobs"]
         return jobs
 
     def has_enqueued_nothing(self) -> bool:

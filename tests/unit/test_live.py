@@ -11,6 +11,7 @@ import pytest
 from project.errors import NotFoundError
 from project.ledger import Job, Status
 from project.ledger.events import Inbox, Signal
+from project.ledger.record import encode_job
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 
@@ -72,7 +73,7 @@ def versions_on(make_client: ClientMaker) -> Callable[..., list[int]]:
 
 def change(job: Job) -> tuple[str, str]:
     """The event of a job's change."""
-    return f"events:job:{job.id}", json.dumps(job.to_record())
+    return f"events:job:{job.id}", json.dumps(encode_job(job))
 
 
 JOB = a_job(status=Status.RUNNING, version=3)

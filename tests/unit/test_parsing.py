@@ -162,6 +162,17 @@ def test_signup_without_a_picture_is_a_400_for_its_field(make_client: ClientMake
         assert answer.json["field"] == "picture"
 
 
+def test_field_that_the_form_does_not_know_is_named(make_client: ClientMaker) -> None:
+    answer = make_client().post(
+        "/api/v1/signups",
+        data={"email": "a@example.org", "picture": (io.BytesIO(a_picture()), "a.png"), "mial": "x"},
+    )
+
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["field"] == "mial"
+
+
 def test_signup_that_is_no_form_is_a_400(make_client: ClientMaker) -> None:
     answer = make_client().post("/api/v1/signups", json={"email": "a@b.c"})
 

@@ -1,14 +1,22 @@
 """Values as the API's JSON."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from project.jobs import KINDS
 from project.ledger import Job, Progress, Status
-from project.ledger.job import JobError
-from project.server.presenting import present_job, present_kind, present_signup, present_task
+from project.ledger.dead_letters import DeadLetter, DeathReason
+from project.ledger.job import Attempt, AttemptOutcome, JobError
+from project.server.presenting import (
+    present_dead_letter,
+    present_job,
+    present_kind,
+    present_signup,
+    present_task,
+)
 from project.signups import SignUp
 from tests.builders import NOON, a_job
 
@@ -65,11 +73,19 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
         "worker": None,
         "attempt": 0,
         "submitted_at": "2026-05-04T12:00:00.123456Z",
+        "run_at": None,
+        "available_at": None,
         "started_at": None,
         "finished_at": None,
+        "expires_at": None,
         "cancel_requested_at": None,
         "result": None,
         "error": None,
+        "attempts": [],
+        "parent_id": None,
+        "root_id": job.id,
+        "replay_of": None,
+        "replayed_as": None,
         "trace_id": None,
         "version": 0,
     }
@@ -139,3 +155,46 @@ def test_signup_is_told_as_unconfirmed_until_it_is() -> None:
     assert shown["email"] == "ada@example.org"
     assert shown["confirmed_at"] is None
     assert signup.owner not in json.dumps(shown)
+
+
+def test_every_attempt_is_told_with_how_long_it_waited_and_ran() -> None:
+    lost = Attempt(
+        number=1,
+        outcome=AttemptOutcome.LOST,
+        worker="a",
+        available_at=NOON,
+        started_at=NOON + timedelta(seconds=2),
+        finished_at=NOON + timedelta(seconds=5),
+        error=ERROR,
+    )
+    job = a_job(status=Status.RUNNING, attempt=2, worker="b", earlier_attempts=(lost,))
+
+    first, second = present_job(job)["attempts"]
+
+    assert (first["wait_seconds"], first["run_seconds"]) == (2, 3)
+    assert first["error"] == {"type": "PermanentError", "message": "The picture is damaged."}
+    assert (second["number"], second["outcome"], second["worker"]) == (2, "running", "b")
+    assert second["finished_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"), [(b'[[], {"type": 1}, {}]', [[], {"type": 1}, {}]), (b"\xff\x00", "/wA=")]
+)
+def test_dead_letter_shows_its_message_but_not_whose_it_was(body: bytes, shown: Any) -> None:
+    """Who knows a browser's id passes for that browser."""
+    letter = DeadLetter(
+        id="x",
+        reason=DeathReason.UNDECODABLE,
+        detail="It is no JSON.",
+        died_at=NOON,
+        headers={"task": "create_task", "owner": "o" * 22},
+        body=body,
+        content_type="application/json",
+    )
+
+    told = present_dead_letter(letter, None)
+
+    assert told["message"]["body"] == shown
+    assert told["message"]["headers"] == {"task": "create_task"}
+    assert (told["kind"], told["lane"], told["job"]) == (None, None, None)
+    assert "o" * 22 not in json.dumps(told)

@@ -44,6 +44,8 @@ def client_that_meets(error: Exception, make_client: ClientMaker) -> FlaskClient
         (errors.LinkInvalidError(TEXT), 404),
         (errors.LinkExpiredError(TEXT), 410),
         (errors.UnavailableError("RabbitMQ"), 503),
+        (errors.LaneFullError("short", 100_000), 429),
+        (errors.GoneError(TEXT), 410),
         (RedisConnectionError("secret"), 503),
         (RedisTimeoutError("secret"), 503),
         (Forbidden(), 403),
@@ -83,6 +85,15 @@ def test_error_that_a_client_can_mend_says_what_to_change(make_client: ClientMak
     assert document is not None
     assert document["detail"] == TEXT
     assert document["field"] == "picture"
+
+
+def test_full_lane_is_told_with_its_depth_and_when_to_come_again(make_client: ClientMaker) -> None:
+    answer = client_that_meets(errors.LaneFullError("short", 100_000), make_client).get("/fails")
+
+    assert answer.json is not None
+    assert answer.json["lane"] == "short"
+    assert answer.json["depth"] == answer.json["limit"] == 100_000
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(
@@ -129,6 +140,8 @@ def test_errors_that_only_jobs_raise_need_no_status() -> None:
     """A new error class is either answered with a status of its own, or listed here."""
     inner = {
         errors.LeasedError,
+        errors.UndecidedError,
+        errors.ExhaustedError,
         errors.CancelledError,
         errors.DefinitionError,
         errors.TemporaryError,

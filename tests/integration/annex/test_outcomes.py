@@ -171,7 +171,9 @@ def test_record_that_redis_lost_is_made_anew_from_the_message(
         system.redis.delete(f"job:{job_id}", f"jobs:owner:{browser.owner}")
 
     browser_again = wait_until(
-        lambda: browser.get("/api/v1/jobs").json()["jobs"], END_SECONDS, "the job to be back"
+        lambda: browser.get("/api/v1/jobs?owner=me").json()["jobs"],
+        END_SECONDS,
+        "the job to be back",
     )
     assert [job["id"] for job in browser_again] == [job_id]
     browser.await_status(job_id, "succeeded")

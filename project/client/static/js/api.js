@@ -19,7 +19,7 @@ export class Problem extends Error {
 
 /** This browser's newest jobs. */
 export async function listJobs(limit) {
-  return (await request(`/api/v1/jobs?limit=${limit}`)).jobs;
+  return (await request(`/api/v1/jobs?owner=me&limit=${limit}`)).jobs;
 }
 
 /** This browser's sign-ups. */

@@ -1,0 +1,32 @@
+"""The page's form, and sign-ups."""
+
+from pydantic import EmailStr, Field
+
+from project.server.documents.values import AnswerDocument, Moment, RequestDocument
+
+
+class SignUpForm(RequestDocument):
+    """A picture and an address."""
+
+    picture: bytes = Field(
+        description="A JPEG, PNG, GIF or WebP file",
+        json_schema_extra={"format": "binary", "contentMediaType": "image/*"},
+    )
+    email: EmailStr = Field(description="Gets a mail with a confirmation link")
+
+
+class SignUp(AnswerDocument):
+    """A sign-up and the ids of its two jobs."""
+
+    id: str
+    email: str
+    picture_job: str
+    mail_job: str
+    created_at: Moment
+    confirmed_at: Moment | None
+
+
+class SignUpList(AnswerDocument):
+    """Sign-ups, newest first."""
+
+    signups: list[SignUp]
