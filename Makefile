@@ -40,6 +40,13 @@ soak: ## Break a stack for most of an hour, and see all promises kept (JOBS=2000
 	@$(PYTHON) -m pytest tests/faults/test_each_outage.py
 	@exec $(PYTHON) -m tests.faults.soak --jobs $(JOBS) --faults $(FAULTS) --seed $(SEED)
 
+.PHONY: fuzz
+fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
+	@deploy/native/install --tests
+	@PYTHONPATH=. exec $(PYTHON) -m deploy.native exec -- bash -c ' \
+		.venv/bin/schemathesis --config-file tests/schemathesis.toml \
+		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 1000 --continue-on-failure $(ARGS)'
+
 .PHONY: lint
 lint: ## Check format, lint rules and types
 	@deploy/native/install --environment --tests
