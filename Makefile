@@ -10,10 +10,11 @@ SUITE := $(PYTHON) -m deploy.native exec -- \
 JOBS ?= 20000
 FAULTS ?= 60
 SEED ?= 0
+STORM := $(PYTHON) -m tests.faults.soak --jobs $(JOBS) --faults $(FAULTS) --seed $(SEED)
 
 .PHONY: help
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Install what is missing, start everything, print where it is; Ctrl-C stops it
@@ -38,7 +39,12 @@ unit: ## Run the unit tests: seconds, no service needed (ARGS="-k name")
 soak: ## Break a stack for most of an hour, and see all promises kept (JOBS=20000 FAULTS=60 SEED=1)
 	@deploy/native/install --tests
 	@$(PYTHON) -m pytest tests/faults/test_each_outage.py
-	@exec $(PYTHON) -m tests.faults.soak --jobs $(JOBS) --faults $(FAULTS) --seed $(SEED)
+	@exec $(STORM)
+
+.PHONY: soak-compose
+soak-compose: ## The storm over containers, which are killed, stopped and paused (needs Docker)
+	@deploy/native/install --environment --tests
+	@exec $(STORM) --compose
 
 .PHONY: fuzz
 fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes

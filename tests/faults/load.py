@@ -43,6 +43,15 @@ class Mix:
         return "faults.step", {"seconds": random.choice((0, 0, 0, 0.01, 0.05, 0.2))}
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """What is submitted, and how many a second."""
+
+    random: Random
+    mix: Mix
+    rate: float
+
+
 @dataclass
 class Load:
     """Submits at a steady rate from several threads, and watches until its jobs have ended.
@@ -53,10 +62,8 @@ class Load:
 
     url: str
     journal: str
-    random: Random
+    traffic: Traffic
     trouble: Callable[[], str]
-    mix: Mix = field(default_factory=Mix)
-    rate: float = 20
     most_unfinished: int = 400
     submissions: list[Submission] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
@@ -109,8 +116,9 @@ class Load:
 
     def _next(self) -> tuple[Submission, dict[str, Any]]:
         token = next(self._tokens)
-        kind, parameters = self.mix.choose(self.random)
-        key = f"storm-{self.random.getrandbits(64)}-{token}" if self.random.random() < 0.3 else ""
+        kind, parameters = self.traffic.mix.choose(self.traffic.random)
+        draw = self.traffic.random
+        key = f"storm-{draw.getrandbits(64)}-{token}" if draw.random() < 0.3 else ""
         submission = Submission(token, kind, key)
         self.submissions.append(submission)
         return submission, {**parameters, "token": token, "journal": self.journal}
@@ -119,7 +127,7 @@ class Load:
         while len(self._under_way) > self.most_unfinished and not self._is_over.is_set():
             self._held_up_seconds += WATCH_SECONDS / THREADS
             self._is_over.wait(WATCH_SECONDS)
-        due = self._started_at + self._held_up_seconds + token / self.rate
+        due = self._started_at + self._held_up_seconds + token / self.traffic.rate
         self._is_over.wait(max(0, due - time.monotonic()))
 
     def _submit(self, submission: Submission, parameters: dict[str, Any]) -> None:

@@ -1,39 +1,34 @@
 """A storm over a native stack."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from random import Random
 
 from tests.faults.journal import Journal
-from tests.faults.load import Load, Mix
+from tests.faults.load import Load, Traffic
 from tests.faults.stack import Stack
 from tests.faults.storm import Storm, read_lines
-from tests.faults.troubles import CLOCK_TROUBLES, TROUBLES, WEB_TROUBLES, Scene
-
-ALL = TROUBLES | CLOCK_TROUBLES
+from tests.faults.troubles import WEB_TROUBLES, Scene, Trouble
 
 
 def make_storm(
     stack: Stack,
     folder: Path,
-    random: Random,
+    traffic: Traffic,
+    troubles: Mapping[str, Trouble],
     say: Callable[[str], None],
-    *,
-    mix: Mix,
-    rate: float,
 ) -> Storm:
-    """A storm whose jobs keep their journal in the folder; `rate` is submits a second."""
+    """A storm whose jobs keep their journal in the folder."""
     journal = Journal(folder)
     journal.make()
-    scene = Scene(stack, journal, random)
+    scene = Scene(stack, journal, traffic.random)
     url = f"http://127.0.0.1:{stack.settings.web_port}"
     # A line that did not fit on the disk is on stderr, which supervisor keeps.
     logs = ((stack.settings.log_dir, "*.jsonl*"), (stack.data / "supervisor", "*.log*"))
     return Storm(
-        troubles={name: partial(trouble, scene) for name, trouble in ALL.items()},
+        troubles={name: partial(trouble, scene) for name, trouble in troubles.items()},
         journal=journal,
-        make_load=lambda trouble: Load(url, str(folder), random, trouble, mix, rate),
+        make_load=lambda trouble: Load(url, str(folder), traffic, trouble),
         await_whole=stack.await_whole,
         log_lines=lambda: read_lines(logs),
         web_troubles=WEB_TROUBLES,

@@ -1,6 +1,6 @@
 """`make soak`: a long storm over a stack of its own, and a report in data/soak/.
 
-    python -m tests.faults.soak [--jobs 20000] [--faults 60] [--seed 1] [--only NAME,NAME]
+    python -m tests.faults.soak [--jobs 20000] [--faults 60] [--seed 1] [--compose] …
 
 Exits 1 where a promise was broken. The seed, which is printed, repeats the order of the troubles.
 """
@@ -12,15 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random, SystemRandom
 
 from deploy.native.console import Console
+from tests.faults import containers, native
 from tests.faults.clock import Clock
-from tests.faults.load import Mix
-from tests.faults.native import make_storm
+from tests.faults.load import Mix, Traffic
 from tests.faults.stack import ROOT, running
-from tests.faults.storm import render
+from tests.faults.storm import Storm, render
 from tests.faults.troubles import CLOCK_TROUBLES, SECONDS, TROUBLES
 
 REPORT = ROOT / "data" / "soak" / "report.md"
@@ -35,24 +36,16 @@ def main() -> int:
     console = Console(sys.stdout)
     seed = arguments.seed or SystemRandom().randrange(1, 10**6)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    names, environment = list(TROUBLES), dict(ENVIRONMENT)
-    if Clock.is_possible():
-        names += CLOCK_TROUBLES
-        environment |= Clock(folder).make()
-    else:
-        console.say("The clock is not moved: there is no C compiler (cc).")
-    names = arguments.only.split(",") if arguments.only else names
-    console.say(f"Seed {seed}; {arguments.faults} of {len(names)} kinds of troubles.")
+    begin = _composed if arguments.compose else _native
     began_at = time.monotonic()
-    with running(folder, **environment) as stack:
-        console.say(f"The stack is at {stack.settings.public_url}, its data in {folder}.")
-        random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-        order = list(itertools.islice(_shuffled(names, random), arguments.faults))
-        storm = make_storm(
-            stack, folder, random, console.say, mix=Mix(poison=1), rate=arguments.rate
-        )
+    traffic = Traffic(Random(seed), MIX, arguments.rate)  # noqa: S311 - no secret
+    with begin(folder, traffic, console) as storm:
+        names = arguments.only.split(",") if arguments.only else list(storm.troubles)
+        console.say(f"Seed {seed}; {arguments.faults} troubles of {len(names)} kinds.")
+        # A generator of its own: what the load draws meanwhile does not change the order.
+        order = _shuffled(names, Random(seed))  # noqa: S311
         verdict = storm.run(
-            order,
+            itertools.islice(order, arguments.faults),
             calm_seconds=arguments.calm,
             end_seconds=END_SECONDS,
             wanted_jobs=arguments.jobs,
@@ -74,6 +67,28 @@ ENVIRONMENT = {
     "JOBS_SHORT_CONCURRENCY": "3",
     "JOBS_LONG_CONCURRENCY": "4",
 }
+MIX = Mix(poison=1)
+
+
+@contextmanager
+def _native(folder: Path, traffic: Traffic, console: Console) -> Iterator[Storm]:
+    troubles, environment = dict(TROUBLES), dict(ENVIRONMENT)
+    if Clock.is_possible():
+        troubles |= CLOCK_TROUBLES
+        environment |= Clock(folder).make()
+    else:
+        console.say("The clock is not moved: there is no C compiler (cc).")
+    with running(folder, **environment) as stack:
+        console.say(f"The stack is at {stack.settings.public_url}, its data in {folder}.")
+        yield native.make_storm(stack, folder, traffic, troubles, console.say)
+
+
+@contextmanager
+def _composed(folder: Path, traffic: Traffic, console: Console) -> Iterator[Storm]:
+    console.say("Building and starting the containers ...")
+    with containers.composed(folder) as stack:
+        console.say(f"The stack is at {stack.url('/')}, its journal in {folder}.")
+        yield containers.make_storm(stack, folder, traffic, console.say)
 
 
 def _shuffled(names: list[str], random: Random) -> Iterator[tuple[str, float]]:
@@ -91,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=25, help="submits a second")
     parser.add_argument("--calm", type=float, default=CALM_SECONDS, help="seconds between troubles")
     parser.add_argument("--only", default="", help="these troubles, comma-separated")
+    parser.add_argument("--compose", action="store_true", help="break the Docker Compose stack")
     parser.add_argument("--keep", action="store_true", help="keep the stack's folder")
     return parser
 

@@ -10,10 +10,11 @@ from random import Random, SystemRandom
 import pytest
 
 from tests.faults.bench import Bench, answer_in_time
-from tests.faults.load import Mix
+from tests.faults.load import Mix, Traffic
 from tests.faults.native import make_storm
 from tests.faults.stack import Stack
 from tests.faults.storm import render
+from tests.faults.troubles import TROUBLES
 from tests.faults.verdict import EXPECTED
 
 BRIEF_TROUBLES = (
@@ -35,9 +36,9 @@ END_SECONDS = 90
 def test_storm_of_brief_troubles_breaks_no_promise(stack: Stack, tmp_path: Path) -> None:
     seed = SystemRandom().randrange(10**6)
     random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    mix = Mix(walk=20, walk_seconds=(1, 3))
+    traffic = Traffic(random, Mix(walk=20, walk_seconds=(1, 3)), rate=15)
     story: list[str] = [f"Seed {seed}."]
-    storm = make_storm(stack, tmp_path, random, story.append, mix=mix, rate=15)
+    storm = make_storm(stack, tmp_path, traffic, TROUBLES, story.append)
     order = random.sample(BRIEF_TROUBLES, len(BRIEF_TROUBLES))
 
     verdict = storm.run(
