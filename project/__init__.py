@@ -11,7 +11,7 @@ The way of a job, one step a room, data going one way:
       → ledger         one atomic transition in Redis, which also publishes it
       → server/live    pushes it to the browser                 (SSE)
 
-Beside the way: `message` describes a job for RabbitMQ and `publisher` sends it; `reconciler` takes in
+Beside the way: `message` describes a job for RabbitMQ, `publisher` sends it; `reconciler` takes in
 dead letters and repairs what outages leave; `__main__` is the command line. `config` reads the
 environment, `broker` names the queues, `files` keeps uploads and results, `mail` speaks SMTP,
 `signups` holds the sign-ups, `observability` writes the log lines.

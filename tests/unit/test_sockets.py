@@ -20,7 +20,7 @@ from tests.unit.conftest import ClientMaker
 from tests.unit.test_live import NoSignUps, Shelf, change
 from tests.waiting import wait_until
 
-JOB = a_job(status=Status.RUNNING, version=3)
+JOB = a_job(id="0b7c7a52-6d0e-4ad5-9b59-4f7e3b0c1a11", status=Status.RUNNING, version=3)
 OWN, ONE = "/api/v1/socket", f"/api/v1/jobs/{JOB.id}/socket"
 DEADLINE_SECONDS = 10
 
