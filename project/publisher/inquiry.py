@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
-from project.publisher.line import Dialler
+from project.publisher.line import Dialler, hang_up
 
 _LEAST_SECONDS = 0.05
 """What a step is given when its time is over already; 0 would mean not to wait at all."""
@@ -49,7 +49,7 @@ class Inquiry:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.collect()
+            hang_up(connection)
 
 
 def _seconds_until(deadline: float) -> float:

@@ -41,6 +41,13 @@ class Dialler:
         return connection
 
 
+def hang_up(connection: Any) -> None:
+    """Close the socket as it is: a proper close, TLS's too, would wait for the broker's answer."""
+    if connection.connected:
+        connection.sock.settimeout(0)
+    connection.collect()
+
+
 @dataclass(frozen=True, slots=True)
 class Ears:
     """Who wants to know what the broker says. Tags are `Line.next_tag`'s."""
@@ -98,8 +105,8 @@ class Line:
         self.heard_at = monotonic()
 
     def drop(self) -> None:
-        """Close the socket as it is: a proper close would wait for the broker's answer."""
-        self._connection.collect()
+        """End it; see `hang_up`."""
+        hang_up(self._connection)
 
     def _open_channel(self) -> None:
         socket = self._connection.sock
