@@ -57,8 +57,6 @@ class Owner:
         self._bell.ring()
 
     def _run(self) -> None:
-        # A greenlet starts with the ids of the request that happened to be the first.
-        structlog.contextvars.clear_contextvars()
         while True:
             try:
                 self._take_turn()
