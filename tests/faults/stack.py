@@ -163,11 +163,26 @@ def halted(pids: list[int]) -> Iterator[None]:
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
+        # The signal takes effect when a thread next runs: on a busy machine, some requests later.
+        wait_until(lambda: all(map(_is_halted, pids)), READY_SECONDS, "the processes to halt")
         yield
     finally:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+
+def _is_halted(pid: int) -> bool:
+    """Whether every thread of the process has stopped, or ended."""
+    states = [_state(task) for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state in "TZX" for state in states)
+
+
+def _state(stat: Path) -> str:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def kill_process(pid: int) -> None:
