@@ -1,7 +1,8 @@
 """Cancelling: a waiting job never starts, a running one stops, an ended one stays as it is."""
 
 from project.config import Settings
-from project.ledger import Ledger
+from project.ledger import Job, Ledger
+from project.message import make_message
 from project.observability.context import Trace
 from project.publisher import Publisher
 from tests.builders import a_job
@@ -20,6 +21,12 @@ def running_job(browser: Client) -> str:
 
 def cancel(browser: Client, job_id: str) -> int:
     return browser.post(f"/api/v1/jobs/{job_id}/cancel").status_code
+
+
+def publish(settings: Settings, job: Job) -> None:
+    """Send a message of the job, whatever the ledger says of it."""
+    message = make_message(job, Trace.start())
+    assert Publisher(settings.broker_url, "test").publish([message], 5) == [None]
 
 
 def test_running_job_stops(browser: Client) -> None:
@@ -47,11 +54,10 @@ def test_unknown_job_cannot_be_cancelled(browser: Client) -> None:
 def test_waiting_job_never_starts(
     browser: Client, ledger: Ledger, settings: Settings, log: LogBook
 ) -> None:
-    job = a_job()
-    ledger.record(job)
+    job = ledger.confirm(ledger.record(a_job()).job)
 
     assert cancel(browser, job.id) == 202
-    Publisher(settings.broker_url, "test").publish(job, Trace.start(), 5)
+    publish(settings, job)
 
     log.await_event("job_dropped", job.id)
     assert browser.job(job.id)["status"] == "cancelled"
@@ -63,7 +69,7 @@ def test_second_copy_of_a_running_job_waits_and_is_dropped(
 ) -> None:
     job_id = running_job(browser)
 
-    Publisher(settings.broker_url, "test").publish(ledger.get(job_id), Trace.start(), 5)
+    publish(settings, ledger.get(job_id))
 
     log.await_event("job_postponed", job_id)
     browser.await_status(job_id, "succeeded")
