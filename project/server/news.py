@@ -5,11 +5,13 @@ meanwhile is not told again.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
+from project.errors import NotFoundError
 from project.ledger import Job
 from project.ledger.events import ALL_CHANNEL, Inbox, Signal, job_channel, owner_channel
 from project.ledger.record import decode_job
@@ -68,7 +70,15 @@ def find_news(equipment: Services, query: NewsQuery) -> News:
 
 
 def follow(news: News, inbox: Inbox) -> Iterator[Event | None]:
-    """The events, as they come; None where none came in a while."""
+    """The events, as they come; None where none came in a while.
+
+    It ends as well where a record is gone that was there before: who asks again is told so.
+    """
+    with suppress(NotFoundError):
+        yield from _follow(news, inbox)
+
+
+def _follow(news: News, inbox: Inbox) -> Iterator[Event | None]:
     yield from news.read_state()
     while not news.is_over:
         message = inbox.get(KEEP_ALIVE_SECONDS)

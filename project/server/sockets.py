@@ -10,7 +10,6 @@ import orjson
 from flask import Blueprint, Response, request
 from redis import RedisError
 
-from project.errors import NotFoundError
 from project.ledger.events import Signal
 from project.server.documents import NewsQuery, SocketMessage
 from project.server.news import News, NewsOfJob, find_news, follow
@@ -74,7 +73,7 @@ def _serve(equipment: Services, news: News) -> Response:
         code = DONE if news.is_over else GOING_AWAY
     except OSError:
         pass  # the peer has gone
-    except (RedisError, NotFoundError):
+    except RedisError:
         code = TRY_AGAIN
     finally:
         wire.close(code)

@@ -138,6 +138,19 @@ def test_stream_of_an_unknown_job_is_a_404(make_client: ClientMaker) -> None:
     assert client.get("/api/v1/jobs/unknown/events").status_code == 404
 
 
+def test_stream_of_a_job_that_is_forgotten_ends(make_client: ClientMaker) -> None:
+    """Its record has expired, or was lost with Redis's last second."""
+    shelf = Shelf([JOB])
+    wire = Wire([Signal.RESYNC])
+    client = make_client(listener=wire, ledger=shelf)
+    answer = client.get(ONE)
+
+    shelf.states.clear()
+
+    assert answer.status_code == 200
+    assert "data:" not in answer.text
+
+
 def test_stream_is_not_cached_and_not_buffered(make_client: ClientMaker) -> None:
     client = make_client(listener=Wire(), ledger=Shelf([JOB]), signups=NoSignUps())
 
