@@ -22,6 +22,7 @@ from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.events import Signal, job_channel
 from project.ledger.listing import JobFilter
 from project.observability.context import Trace
+from project.observability.pipeline import configure_logging
 from project.reconciler.rounds import build_reconciler
 from project.server.presenting import (
     present_dead_letter,
@@ -40,6 +41,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def main(context: click.Context) -> None:
     """Hand in, watch and manage background jobs."""
     settings = Settings().model_copy(update={"role": "cli"})
+    configure_logging(settings)
+    sys.excepthook = sys.__excepthook__  # a mistake of ours belongs on the terminal, too
     load_kinds(settings.extra_kinds)
     context.obj = build_services(settings)
 

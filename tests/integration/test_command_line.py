@@ -1,0 +1,111 @@
+"""`python -m project`: the API's verbs, as an operator types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from project.ledger import Ledger
+from project.ledger.dead_letters import DeathReason
+from tests.builders import an_unused_port
+from tests.integration.client import Client
+
+SECONDS = 60
+
+
+@pytest.fixture
+def run(repository: Path, settings: object) -> Any:
+    """Runs a command; its exit code, its answer and what it says beside that."""
+
+    def run(*words: str, **environment: str) -> tuple[int, Any, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "project", *words],
+            cwd=repository,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+    return run
+
+
+def test_job_is_submitted_and_followed_to_its_end(run: Any) -> None:
+    code, job, said = run("submit", "create_task", '{"type": 0}', "--wait")
+
+    assert (code, job["status"], job["result"]) == (0, "succeeded", True)
+    assert f"{job['id']} succeeded" in said
+
+
+def test_jobs_are_listed_by_filter_and_page(run: Any, browser: Client) -> None:
+    for _ in range(2):
+        browser.await_status(browser.start_task(0), "succeeded")
+
+    code, page, _ = run("list", "--status", "succeeded", "--kind", "create_task", "--limit", "1")
+    _, second, _ = run("list", "--status", "succeeded", "--limit", "1", "--cursor", page["next"])
+
+    assert code == 0
+    assert [job["status"] for job in page["jobs"]] == ["succeeded"]
+    assert page["jobs"][0]["id"] != second["jobs"][0]["id"]
+
+
+def test_waiting_job_is_cancelled_and_run_again(run: Any, ledger: Ledger) -> None:
+    _, job, _ = run("submit", "create_task", '{"type": 0}', "--delay", "3600")
+
+    code, cancelled, _ = run("cancel", job["id"])
+    _, again, _ = run("retry", job["id"], '{"type": "0"}')
+
+    assert (code, cancelled["status"]) == (0, "cancelled")
+    assert again["replay_of"] == job["id"]
+    assert ledger.get(job["id"]).replayed_as == again["id"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("show", "nope"), "There is no job nope."),
+        (("submit", "nope"), "There is no kind 'nope'"),
+        (("submit", "create_task", "{"), "That is no JSON"),
+        (("submit", "create_task", '{"type": -1}'), "type: "),
+        (("dead", "discard", "nope"), "There is no dead letter nope."),
+    ],
+)
+def test_mistake_is_told_in_one_sentence(run: Any, words: tuple[str, ...], sentence: str) -> None:
+    code, answer, said = run(*words)
+
+    assert (code, answer) == (1, None)
+    assert f"Error: {sentence}" in said
+    assert "Traceback" not in said
+
+
+def test_operator_sees_lanes_kinds_and_dead_letters(run: Any) -> None:
+    _, lanes, _ = run("queues")
+    _, kinds, _ = run("kinds")
+    _, dead, _ = run("dead", "list", "--reason", DeathReason.WORKER_LOST.value)
+
+    assert {lane["lane"]: lane["consumers"] for lane in lanes} == {"short": 1, "long": 1}
+    assert "create_task" in {kind["name"] for kind in kinds}
+    assert dead["next"] is None
+
+
+def test_outage_is_told_without_the_password(run: Any) -> None:
+    url = f"redis://:secret-password@127.0.0.1:{an_unused_port()}/0"
+
+    code, _, said = run("list", JOBS_REDIS_URL=url)
+
+    assert code == 1
+    assert "Error: Redis does not answer" in said
+    assert "secret-password" not in said
+
+
+def test_repairs_can_be_made_by_hand(run: Any) -> None:
+    code, found, _ = run("reconcile")
+
+    assert code == 0
+    assert set(found) == {"dead_letters", "undecided", "lost", "expired"}
