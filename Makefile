@@ -51,7 +51,7 @@ fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
 	@deploy/native/install --tests
 	@PYTHONPATH=. exec $(PYTHON) -m deploy.native exec -- bash -c ' \
 		.venv/bin/schemathesis --config-file tests/schemathesis.toml \
-		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 1000 --continue-on-failure $(ARGS)'
+		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 1500 --continue-on-failure $(ARGS)'
 
 .PHONY: lint
 lint: ## Check format, lint rules and types

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, jsonify, send_file, url_for
 
+from project.errors import InvalidInputError
 from project.jobs import KINDS
 from project.ledger import Job as LedgerJob
 from project.ledger.listing import JobFilter, Page
@@ -107,6 +108,8 @@ def list_jobs() -> Response:
 
 
 def _list_own(query: JobQuery) -> list[LedgerJob]:
+    if query.cursor:
+        raise InvalidInputError("cursor: with owner=me there is one page only.", field="cursor")
     jobs = services().ledger.list_owned(read_owner(), LISTED_AT_MOST)
     return [job for job in jobs if is_wanted(job, query)][: query.limit]
 
