@@ -6,6 +6,7 @@ worker runs no job that the ledger does not call queued, and the confirm can be 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -104,7 +105,7 @@ class Submitter:
         ):
             answers[number] = answer
             if isinstance(answer, Job):
-                self.ledger.note_replay(job_ids[number], answer.id)
+                self._note_replay(job_ids[number], answer)
         return [answers[number] for number in range(len(job_ids))]
 
     def cancel(self, job_id: str) -> Job:
@@ -112,13 +113,19 @@ class Submitter:
 
         Raises TransitionError where it has ended, NotFoundError or GoneError where there is none.
         """
-        job = self.ledger.cancel(job_id)
-        for child_id in self.ledger.list_children(job_id):
-            try:
-                self.cancel(child_id)
-            except (TransitionError, NotFoundError):
-                continue  # it has ended before
+        try:
+            job = self.ledger.cancel(job_id)
+        except TransitionError:
+            if self.ledger.get(job_id).status is Status.CANCELLED:
+                self._cancel_children(job_id)  # an earlier call may not have got so far
+            raise
+        self._cancel_children(job_id)
         return job
+
+    def _cancel_children(self, job_id: str) -> None:
+        for child_id in self.ledger.list_children(job_id):
+            with suppress(TransitionError, NotFoundError):  # it has ended before
+                self.cancel(child_id)
 
     def withdraw(self, job: Job) -> None:
         """See to it that the job does not run, as far as Redis can be reached."""
@@ -126,6 +133,13 @@ class Submitter:
             self.ledger.cancel(job.id)
         except (RedisError, TransitionError, NotFoundError) as error:
             _log.warning("withdrawal_failed", job_id=job.id, reason=str(error))
+
+    def _note_replay(self, job_id: str, again: Job) -> None:
+        """The new job is accepted, whether its original can be told so or not."""
+        try:
+            self.ledger.note_replay(job_id, again.id)
+        except (RedisError, NotFoundError, TransitionError) as error:
+            _log.warning("replay_not_noted", job_id=job_id, reason=str(error))
 
     # ── The steps of a batch ───────────────────────────────────────────────────────────────────
 

@@ -68,6 +68,7 @@ def execute(
         try:
             if job.cancel_requested_at:
                 held.ask_to_stop(Hold.CANCEL)
+                held.check()
             return kind.run(kind.bind(args, kwargs), _context(kind, equipment, held, trace))
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:

@@ -39,6 +39,7 @@ class Book:
     error: Exception | None = None
     leased: str = ""
     is_cancelled: bool = False
+    is_cancelled_before: bool = False
     undecided_seconds: list[float] = field(default_factory=list)
     finished: list[Status] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
@@ -55,7 +56,14 @@ class Book:
         if self.refuses:
             raise TransitionError(f"Job {job.id} is cancelled.")
         self.claimed.append(job)
-        return replace(job, status=Status.RUNNING, attempt=2, worker=worker, started_at=NOON)
+        return replace(
+            job,
+            status=Status.RUNNING,
+            attempt=2,
+            worker=worker,
+            started_at=NOON,
+            cancel_requested_at=NOON if self.is_cancelled_before else None,
+        )
 
     def report_progress(self, job: Job, progress: Progress) -> Job:
         self.progress.append(progress)
@@ -368,3 +376,14 @@ def test_job_can_tell_how_long_it_may_still_run() -> None:
         return context.remaining_seconds()
 
     assert 0 < run(Book(), a_delivery(), work) <= 60
+
+
+def test_job_that_was_cancelled_before_it_was_put_back_does_not_run_again() -> None:
+    book = Book(is_cancelled_before=True)
+
+    def never(_parameters: Parameters, _context: Context) -> None:
+        raise AssertionError("it ran")
+
+    with pytest.raises(Ignore):
+        run(book, a_delivery(), never)
+    assert book.finished == [Status.CANCELLED]

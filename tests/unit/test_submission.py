@@ -80,15 +80,19 @@ class Backstage:
         return self.known.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        if job_id not in self.known:
-            raise NotFoundError(f"There is no job {job_id}.")
-        return self.known[job_id]
+        if job_id in self.known:
+            return self.known[job_id]
+        if job_id.startswith("ended"):
+            return a_job(id=job_id, status=Status.SUCCEEDED)
+        raise NotFoundError(f"There is no job {job_id}.")
 
     def note_replay(self, job_id: str, new_id: str) -> None:
+        if "note" in self.failures:
+            raise self.failures["note"]
         self.replays.append((job_id, new_id))
 
     def cancel(self, job_id: str) -> Job:
-        if job_id.startswith("ended"):
+        if job_id.startswith("ended") or job_id in self.known:
             raise TransitionError("it has ended")
         self.cancelled.append(job_id)
         return a_job(id=job_id)
@@ -357,3 +361,23 @@ def test_cancel_reaches_the_jobs_that_the_job_has_submitted() -> None:
     submitter_on(stage).cancel("parent")
 
     assert stage.cancelled == ["parent", "child", "grandchild"]
+
+
+def test_cancel_that_was_cut_short_is_completed_by_another_one() -> None:
+    parent = a_job(id="parent", status=Status.CANCELLED)
+    stage = Backstage(known={"parent": parent}, children={"parent": ["child"]})
+
+    with pytest.raises(TransitionError):
+        submitter_on(stage).cancel("parent")
+
+    assert stage.cancelled == ["child"]
+
+
+@pytest.mark.parametrize("failure", [REDIS_DOWN, NotFoundError("forgotten meanwhile")])
+def test_job_that_runs_again_is_answered_even_where_its_original_cannot_be_told(
+    failure: Exception,
+) -> None:
+    failed = a_job(status=Status.FAILED)
+    stage = Backstage({"note": failure}, known={failed.id: failed})
+
+    assert submitter_on(stage).retry(failed.id, a_trace()).status is Status.QUEUED
