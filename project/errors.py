@@ -1,5 +1,7 @@
 """The exception tree: one root, one sentence each. `server.problems` decides the HTTP statuses."""
 
+from enum import StrEnum
+
 
 class JobsError(Exception):
     """Root of every error this project raises on purpose."""
@@ -74,14 +76,23 @@ class UndecidedError(JobsError):
         self.seconds_left = seconds_left
 
 
+class LeaseState(StrEnum):
+    """How another attempt holds its lease."""
+
+    HELD = "held"
+    LAST_CALL = "last_call"
+    """It has run out, and its holder is asked once more whether it lives."""
+    SILENT = "silent"
+    """The last call is over, too: whoever knows of no reason to wait may take it over."""
+
+
 class LeasedError(JobsError):
     """Another attempt of the job is still running."""
 
-    def __init__(self, job_id: str, holder: str, is_last_call: bool = False) -> None:
+    def __init__(self, job_id: str, holder: str, state: LeaseState = LeaseState.HELD) -> None:
         super().__init__(f"Job {job_id} is still run by {holder}.")
         self.holder = holder
-        self.is_last_call = is_last_call
-        """Its lease has run out: it is asked once more whether it lives."""
+        self.state = state
 
 
 class ExhaustedError(JobsError):

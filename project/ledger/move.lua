@@ -9,7 +9,8 @@
 --   in_time       true: refuse where the time to note the confirm is over
 --   overdue       true: refuse while there is time
 --   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
---   claim         {holder, lease, last_call, gone, most_losses}: the step begins a new attempt
+--   claim         {holder, lease, last_call, gone, silent, most_losses}: a new attempt begins; gone
+--                 has ended for certain, silent has not answered its last call
 --   archive       keep the attempt that ends with this step, under this outcome
 --   set           fields to set
 --   due           time from which a waiting job may run, milliseconds; absent: now
@@ -17,7 +18,7 @@
 --   keep          seconds that an ended job is kept
 --   result        Celery's result document
 --
--- Answers {"moved", record…}; {"leased", holder, "1" for its last call} where another attempt still runs; {"exhausted"}
+-- Answers {"moved", record…}; {"leased", holder, "held", "last_call" or "silent"} where another attempt holds a lease; {"exhausted"}
 -- where too many attempts were lost; or {"refused", status, milliseconds left to note the confirm},
 -- the status being "" where there is no record.
 
@@ -65,15 +66,15 @@ if claim then
   local ends = tonumber(redis.call('ZSCORE', LEASES, id) or nil)
   -- A process runs one job at a time: an earlier attempt of its own is over.
   if ends and job.holder ~= claim.gone and job.holder ~= claim.holder then
-    if ends > now then
-      return { 'leased', job.holder, job.contested == job.holder and '1' or '' }
-    end
+    local is_contested = job.contested == job.holder
+    if ends > now then return { 'leased', job.holder, is_contested and 'last_call' or 'held' } end
     -- It has run out. A holder that lives (it, or Redis, was away) gets a last call to renew it.
-    if job.contested ~= job.holder then
+    if not is_contested then
       redis.call('HSET', key, 'contested', job.holder)
       redis.call('ZADD', LEASES, whole(now + claim.last_call), id)
-      return { 'leased', job.holder, '1' }
+      return { 'leased', job.holder, 'last_call' }
     end
+    if claim.silent ~= job.holder then return { 'leased', job.holder, 'silent' } end
   end
   if job.status == 'running' then -- an attempt that ended without a word
     local losses = (tonumber(job.losses) or 0) + 1

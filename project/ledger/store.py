@@ -19,6 +19,7 @@ from project.errors import (
     GoneError,
     LaneFullError,
     LeasedError,
+    LeaseState,
     NotFoundError,
     TransitionError,
     UndecidedError,
@@ -221,14 +222,24 @@ class Ledger:
     # ── Running ────────────────────────────────────────────────────────────────────────────────
 
     def claim(
-        self, job: Job, worker: str, holder: str, *, gone_holder: str = "", most_losses: int = 5
+        self,
+        job: Job,
+        worker: str,
+        holder: str,
+        *,
+        gone_holder: str = "",
+        silent_holder: str = "",
+        most_losses: int = 5,
     ) -> Job:
         """A worker starts an attempt, and holds its lease as `holder`.
 
-        `job` is what the message says; it becomes the record where Redis has lost it. `gone_holder`
-        is one that is known to have ended. Raises UndecidedError where the client has not been told
-        yet that the job is taken, LeasedError where another attempt still runs, ExhaustedError
-        after `most_losses` attempts without an outcome, TransitionError where it may not run.
+        `job` is what the message says; it becomes the record where Redis has lost it. A lease can
+        be taken over from `gone_holder`, which is known to have ended, and from `silent_holder`,
+        whose last call is over.
+
+        Raises UndecidedError where the client has not been told yet that the job is taken,
+        LeasedError where another attempt holds a lease, ExhaustedError after `most_losses` attempts
+        without an outcome, TransitionError where it may not run.
         """
         now = datetime.now(UTC)
         answer = self._step(
@@ -241,12 +252,13 @@ class Ledger:
                 "lease": LEASE_SECONDS * 1000,
                 "last_call": LAST_CALL_SECONDS * 1000,
                 "gone": gone_holder,
+                "silent": silent_holder,
                 "most_losses": most_losses,
             },
             set={"worker": worker, "started_at": now, "at": now},
         )
         if answer[0] == "leased":
-            raise LeasedError(job.id, answer[1], is_last_call=answer[2] == "1")
+            raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
         if answer[0] == "exhausted":
             raise ExhaustedError(job.id, most_losses)
         if answer[0] == "refused" and answer[1] == Status.ACCEPTED:

@@ -17,11 +17,17 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from project.errors import ExhaustedError, LeasedError, TransitionError, UndecidedError
+from project.errors import (
+    ExhaustedError,
+    LeasedError,
+    LeaseState,
+    TransitionError,
+    UndecidedError,
+)
 from project.jobs import Kind
 from project.ledger import Job, Ledger
 from project.ledger.job import JobError
-from project.worker.holder import describe_holder, is_gone
+from project.worker.holder import describe_holder, is_gone, is_halted
 
 POSTPONE_SECONDS = 2
 """After so long a message is looked at again whose job another worker still runs."""
@@ -39,7 +45,8 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
 
     Raises Ignore where the message is to be dropped, Reject where it goes back or is dead.
     """
-    gone_holder, pause = "", UNDECIDED_SECONDS
+    gone_holder = silent_holder = ""
+    pause = UNDECIDED_SECONDS
     while True:
         try:
             return ledger.claim(
@@ -47,6 +54,7 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
                 job.worker,
                 describe_holder(),
                 gone_holder=gone_holder,
+                silent_holder=silent_holder,
                 most_losses=kind.max_losses,
             )
         except UndecidedError as error:
@@ -55,9 +63,12 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
             time.sleep(pause)
             pause = min(2 * pause, 0.1)
         except LeasedError as error:
-            if error.holder == gone_holder or not is_gone(error.holder):
+            if is_gone(error.holder) and error.holder != gone_holder:
+                gone_holder = error.holder
+            elif error.state is LeaseState.SILENT and not is_halted(error.holder):
+                silent_holder = error.holder
+            else:
                 _leave(task, job, error)
-            gone_holder = error.holder
         except ExhaustedError as error:
             _bury(ledger, job, error)
         except TransitionError as error:
@@ -86,7 +97,7 @@ def _leave(task: Any, job: Job, reason: LeasedError) -> Never:
     A requeue would count as a failed delivery, and come back at once. A message that the
     reconciler has published to be safe is dropped: the first one is still there.
     """
-    if getattr(task.request, "repair", None) and not reason.is_last_call:
+    if getattr(task.request, "repair", None) and reason.state is LeaseState.HELD:
         _log.info("job_dropped", reason=str(reason))
         raise Ignore(str(reason)) from reason
     _log.info("job_postponed", reason=str(reason))

@@ -22,14 +22,28 @@ def is_gone(holder: str) -> bool:
     return host == socket.gethostname() and _find_start(int(pid)) != started
 
 
+def is_halted(holder: str) -> bool:
+    """Whether the holder stands still on this host (SIGSTOP, a debugger), and may yet go on."""
+    host, pid, started = holder.rsplit(":", 2)
+    fields = _read_stat(int(pid)) if host == socket.gethostname() else []
+    return bool(fields) and fields[0] in {"T", "t"} and fields[19] == started
+
+
 def _find_start(pid: int) -> str:
     """When the process started, in clock ticks since boot; pids are used again, this is not.
 
-    Field 22 of /proc/<pid>/stat (man 5 proc), counted behind the name, which may hold spaces.
     A zombie (state Z) has ended, whoever has not yet asked how.
     """
+    fields = _read_stat(pid)
+    return "" if not fields or fields[0] == "Z" else fields[19]
+
+
+def _read_stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the state on (man 5 proc); none where it has ended.
+
+    They are counted behind the name, which may hold spaces.
+    """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+        return []

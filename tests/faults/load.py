@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPException
 from random import Random
 from typing import Any
 
-from tests.faults.verdict import Answer, Submission
+from tests.faults.verdict import CALM, Answer, Submission
 
 SOCKET_SECONDS = 10
 """A request that takes longer hangs."""
@@ -124,11 +124,15 @@ class Load:
         return submission, {**parameters, "token": token, "journal": self.journal}
 
     def _await_turn(self, token: int) -> None:
-        while len(self._under_way) > self.most_unfinished and not self._is_over.is_set():
+        while self._is_to_wait() and not self._is_over.is_set():
             self._held_up_seconds += WATCH_SECONDS / THREADS
             self._is_over.wait(WATCH_SECONDS)
         due = self._started_at + self._held_up_seconds + token / self.traffic.rate
         self._is_over.wait(max(0, due - time.monotonic()))
+
+    def _is_to_wait(self) -> bool:
+        """Only in calm weather: what a trouble does to a submit is what we are here to see."""
+        return len(self._under_way) > self.most_unfinished and self.trouble() == CALM
 
     def _submit(self, submission: Submission, parameters: dict[str, Any]) -> None:
         """One job; with a key it is tried again as long as nobody has taken it."""

@@ -207,6 +207,7 @@ def _count(evidence: Evidence, runs: Mapping[int, list[Run]]) -> dict[str, int |
             for submission in submissions.values()
         ),
         "jobs ended": sum(evidence.statuses.get(job_id) in ENDED for _, job_id in accepted),
+        "outcomes logged": sum(evidence.outcomes.values()),
         "runs": len(evidence.runs),
         "runs begun again": sum(
             _count_reruns(submissions[token].kind, of_one)

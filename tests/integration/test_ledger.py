@@ -18,6 +18,7 @@ from project.errors import (
     InvalidInputError,
     LaneFullError,
     LeasedError,
+    LeaseState,
     NotFoundError,
     TransitionError,
     UndecidedError,
@@ -511,7 +512,7 @@ def test_holder_of_a_lease_that_has_run_out_gets_a_last_call(
 
     with pytest.raises(LeasedError) as caught:
         ledger.claim(first, "other@there", "there:2:2")
-    assert caught.value.is_last_call
+    assert caught.value.state is LeaseState.LAST_CALL
 
     assert ledger.renew(first) is Hold.HELD
     with pytest.raises(LeasedError):
@@ -522,16 +523,28 @@ def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
     ledger: Ledger, redis: "Redis"
 ) -> None:
     first = running(ledger)
-    redis.zadd("jobs:leases", {first.id: 1})
-    with pytest.raises(LeasedError):
-        ledger.claim(first, "other@there", "there:2:2")
-    redis.zadd("jobs:leases", {first.id: 1})
+    for state in (LeaseState.LAST_CALL, LeaseState.SILENT):
+        redis.zadd("jobs:leases", {first.id: 1})
+        with pytest.raises(LeasedError) as caught:
+            ledger.claim(first, "other@there", "there:2:2")
+        assert caught.value.state is state
 
-    second = ledger.claim(first, "other@there", "there:2:2")
+    second = ledger.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
 
     assert second.attempt == 2
     assert second.attempts[0].outcome is AttemptOutcome.LOST
     assert ledger.renew(first) is Hold.LOST
+
+
+def test_holder_that_is_heard_of_at_last_is_not_silent(ledger: Ledger, redis: "Redis") -> None:
+    first = running(ledger)
+    redis.zadd("jobs:leases", {first.id: 1})
+    with pytest.raises(LeasedError):
+        ledger.claim(first, "other@there", "there:2:2")
+    ledger.renew(first)
+
+    with pytest.raises(LeasedError):
+        ledger.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
 
 
 def test_renewed_lease_lasts_longer(ledger: Ledger, redis: "Redis") -> None:

@@ -13,7 +13,7 @@ from redis import ConnectionError as RedisConnectionError
 from project.errors import CancelledError
 from project.ledger import Job, Status
 from project.ledger.store import Hold
-from project.worker.holder import describe_holder, is_gone
+from project.worker.holder import describe_holder, is_gone, is_halted
 from project.worker.keeper import Keeper
 from tests.builders import a_job
 from tests.waiting import wait_until
@@ -131,3 +131,22 @@ def test_other_process_with_the_same_number_is_not_the_holder() -> None:
 
 def test_process_on_another_host_is_not_known_to_be_gone() -> None:
     assert not is_gone("elsewhere:1:1")
+
+
+def test_process_that_stands_still_is_halted_and_not_gone() -> None:
+    code = (
+        "import os, signal, sys; from project.worker.holder import describe_holder;"
+        "print(describe_holder(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        holder = child.stdout.readline().strip()
+        wait_until(lambda: is_halted(holder), 10)
+        assert not is_gone(holder)
+
+        child.kill()
+
+    assert is_gone(holder)
+    assert not is_halted(holder)
+    assert not is_halted(describe_holder())
+    assert not is_halted("elsewhere:1:1")
