@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=20_000, help="jobs that are to be accepted")
     parser.add_argument("--faults", type=int, default=60, help="troubles")
     parser.add_argument("--seed", type=int, default=0, help="repeats the order of the troubles")
-    parser.add_argument("--rate", type=float, default=25, help="submits a second")
+    parser.add_argument("--rate", type=float, default=30, help="submits a second")
     parser.add_argument("--calm", type=float, default=CALM_SECONDS, help="seconds between troubles")
     parser.add_argument("--only", default="", help="these troubles, comma-separated")
     parser.add_argument("--compose", action="store_true", help="break the Docker Compose stack")
