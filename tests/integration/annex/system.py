@@ -88,6 +88,7 @@ class Annex:
             smtp_url=f"smtp://127.0.0.1:{self.postbox.port}",
             web_workers=1,
             shutdown_seconds=1,
+            heartbeat_file=str(self.folder / "alive"),
         )
 
     @cached_property

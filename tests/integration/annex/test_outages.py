@@ -4,16 +4,19 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from project.message import make_message
 from project.publisher import Publisher
+from project.worker.heartbeat import INTERVAL_SECONDS
 from tests.builders import a_job, a_picture, a_trace
 from tests.integration.annex.proxy import Proxy
 from tests.integration.annex.system import Annex
 from tests.integration.client import Client
+from tests.waiting import wait_until
 
 # About two seconds are promised; a slow machine gets more, a hanging answer none.
 ANSWER_SECONDS = 10
@@ -171,3 +174,19 @@ def test_publisher_keeps_its_connection_however_many_descriptors_are_open(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert system.broker.accepted - before == 1
+
+
+@EACH_PART
+def test_outage_is_no_reason_to_start_a_worker_anew(system: Annex, part: str, name: str) -> None:
+    """Its file goes on saying that it lives; and when the part is back it works again."""
+    file, pid = Path(system.settings.heartbeat_file), system.main_pid("worker-short")
+    getattr(system, part).refuse()
+    before = file.stat().st_mtime
+
+    wait_until(lambda: file.stat().st_mtime > before + INTERVAL_SECONDS, BACK_SECONDS, name)
+
+    getattr(system, part).mend()
+    system.await_ready()
+    browser = system.open_page()
+    browser.await_status(browser.start_task(0), "succeeded", seconds=2 * BACK_SECONDS)
+    assert system.main_pid("worker-short") == pid
