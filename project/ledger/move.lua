@@ -6,11 +6,12 @@
 --   id
 --   sources       object: the statuses the step may start from
 --   attempt       the attempt that takes the step
---   in_time       true: refuse where the time to note the confirm is over
+--   within        milliseconds since the record: refuse later, or when the time to confirm is over
 --   overdue       true: refuse while there is time
 --   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
---   claim         {holder, lease, last_call, gone, silent, most_losses}: a new attempt begins; gone
---                 has ended for certain, silent has not answered its last call
+--   claim         {holder, lease, last_call, gone, silent, most_losses, settle}: a new attempt
+--                 begins; gone has ended for certain, silent has not answered its last call; none
+--                 begins in the first `settle` seconds of Redis's process
 --   archive       keep the attempt that ends with this step, under this outcome
 --   set           fields to set
 --   due           time from which a waiting job may run, milliseconds; absent: now
@@ -18,7 +19,7 @@
 --   keep          seconds that an ended job is kept
 --   result        Celery's result document
 --
--- Answers {"moved", record…}; {"leased", holder, "held", "last_call" or "silent"} where another attempt holds a lease; {"exhausted"}
+-- Answers {"moved", record…}; {"settling", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another attempt holds a lease; {"exhausted"}
 -- where too many attempts were lost; or {"refused", status, milliseconds left to note the confirm},
 -- the status being "" where there is no record.
 
@@ -54,10 +55,15 @@ if not job.status then
   job = read(key)
 end
 
+if claim then
+  local uptime = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
+  if tonumber(uptime) < claim.settle then return { 'settling', claim.settle - uptime } end
+end
+
 local left = job.confirm_by and tonumber(job.confirm_by) - now or 0
 if not step.sources[job.status]
   or (step.attempt and job.attempt ~= step.attempt)
-  or (step.in_time and left < 0)
+  or (step.within and (left < 0 or now - tonumber(job.recorded_at) > step.within))
   or (step.overdue and left >= 0) then
   return { 'refused', job.status, math.floor(left) }
 end
@@ -85,7 +91,7 @@ if claim then
   end
   set.attempt = whole((tonumber(job.attempt) or 0) + 1)
   set.holder = claim.holder
-  redis.call('HDEL', key, 'progress', 'error', 'contested', 'confirm_by')
+  redis.call('HDEL', key, 'progress', 'error', 'contested')
   redis.call('ZADD', LEASES, whole(now + claim.lease), id)
 end
 
@@ -93,7 +99,9 @@ local status = set.status or job.status
 if step.archive and job.status == 'running' then archive(step.archive, set.error) end
 set.at = nil
 set.version = next_version(job, now)
-if status == 'queued' and job.confirm_by then redis.call('HDEL', key, 'confirm_by') end
+if status ~= 'accepted' and job.confirm_by then
+  redis.call('HDEL', key, 'confirm_by', 'recorded_at')
+end
 if FINAL[status] and status ~= job.status then set.expires_at = whole(now + step.keep * 1000) end
 write(key, set)
 

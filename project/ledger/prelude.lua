@@ -27,7 +27,7 @@ end
 
 local FIELDS = {
   'status', 'lane', 'kind', 'attempt', 'version', 'holder', 'contested', 'losses', 'confirm_by',
-  'unique', 'owner',
+  'recorded_at', 'unique', 'owner',
 }
 
 -- The fields of the record that the scripts decide by; `status` is false where there is none.

@@ -16,13 +16,12 @@
 local step = cjson.decode(ARGV[1])
 local key, id, fields, now = KEYS[1], step.id, step.fields, now_ms()
 
-local known = redis.call('HGETALL', key)
-if #known > 0 then
+local times = { recorded_at = whole(now), confirm_by = whole(now + step.budget) }
+local status = redis.call('HGET', key, 'status')
+if status then
   -- Somebody tries again before anybody decided: the decision has as long as a new one's.
-  if redis.call('HGET', key, 'status') == 'accepted' then
-    redis.call('HSET', key, 'confirm_by', whole(now + step.budget))
-  end
-  return answer('found', known)
+  if status == 'accepted' then write(key, times) end
+  return answer('found', redis.call('HGETALL', key))
 end
 
 if step.unique then
@@ -42,7 +41,7 @@ if step.limit then
   if depth >= step.limit then return { 'full', depth } end
 end
 
-fields.confirm_by = whole(now + step.budget)
+for name, time in pairs(times) do fields[name] = time end
 fields.version = whole(now)
 if step.unique then
   redis.call('SET', step.unique.key, id, 'EX', step.unique.seconds)

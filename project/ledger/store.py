@@ -65,6 +65,10 @@ LEASE_SECONDS = 45
 LAST_CALL_SECONDS = 3
 """A lease that has run out can be renewed for so long after somebody wants to take it over."""
 
+SETTLE_SECONDS = 4
+"""So long after its start Redis lets no job begin. When it ends, its last answers are lost: who did
+not hear that a confirm was noted has said 503, and withdraws the job as soon as Redis is back."""
+
 RELEASE_SECONDS = 2
 """A process whose job was put back is given so long to end."""
 
@@ -175,21 +179,25 @@ class Ledger:
             step["due"] = as_milliseconds(job.run_at)
         return step
 
-    def confirm(self, job: Job) -> Job:
+    def confirm(self, job: Job, *, within_seconds: float = 3600) -> Job:
         """Note that the broker has confirmed the job: accepted → queued.
 
-        TransitionError: too late, or withdrawn; the job will not run.
+        TransitionError: too late, or withdrawn; the job will not run. Redis may execute a call long
+        after its caller has given up: `within_seconds` since the record, and in the time that its
+        admission gave, or never.
         """
-        (answer,) = self.confirm_many([job])
+        (answer,) = self.confirm_many([job], within_seconds=within_seconds)
         if isinstance(answer, TransitionError):
             raise answer
         return answer
 
-    def confirm_many(self, jobs: Sequence[Job]) -> list[Job | TransitionError]:
+    def confirm_many(
+        self, jobs: Sequence[Job], *, within_seconds: float = 3600
+    ) -> list[Job | TransitionError]:
         """Note the confirms of many jobs in one round trip; one answer a job, in their order."""
         step = {
             "sources": {Status.ACCEPTED.value: True},
-            "in_time": True,
+            "within": round(within_seconds * 1000),
             "set": {"status": Status.QUEUED},
         }
         calls = [(_move_keys(job.id), [encode_json({"id": job.id, **step})]) for job in jobs]
@@ -205,15 +213,16 @@ class Ledger:
             return _refusal(job.id, Status.QUEUED, answer[1])
         return self.get(job.id)  # noted before: by a call whose answer was lost, or a repetition
 
-    def withdraw(self, job: Job, *, is_overdue: bool = False) -> None:
+    def withdraw(self, job: Job, *, is_overdue: bool = False, is_in_doubt: bool = False) -> None:
         """The job could not be handed over: should its message exist after all, drop it.
 
-        With `is_overdue` only where the time to note the broker's confirm is over.
+        With `is_overdue` only where the time to note the broker's confirm is over. `is_in_doubt`:
+        its confirm may have been noted, but nobody has been told so.
         """
         self._move(
             job.id,
             Status.CANCELLED,
-            sources=(Status.ACCEPTED,),
+            sources=(Status.ACCEPTED, Status.QUEUED) if is_in_doubt else (Status.ACCEPTED,),
             overdue=is_overdue or None,
             error=WITHDRAWN,
             finished_at=datetime.now(UTC),
@@ -254,11 +263,14 @@ class Ledger:
                 "gone": gone_holder,
                 "silent": silent_holder,
                 "most_losses": most_losses,
+                "settle": SETTLE_SECONDS,
             },
             set={"worker": worker, "started_at": now, "at": now},
         )
         if answer[0] == "leased":
             raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
+        if answer[0] == "settling":
+            raise UndecidedError(job.id, seconds_left=float(answer[1]))
         if answer[0] == "exhausted":
             raise ExhaustedError(job.id, most_losses)
         if answer[0] == "refused" and answer[1] == Status.ACCEPTED:

@@ -3,11 +3,12 @@
 What the caller is told is what happens. A job that is returned is confirmed by the broker, and the
 ledger says so: it will reach an outcome. Where UnavailableError is raised, the job never runs: a
 worker runs no job that the ledger does not call queued, and the confirm can be noted in time only.
+Where nobody knows whether it was, `doubts` withdraws the job before a worker may begin it.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -26,10 +27,15 @@ from project.ledger.store import Admission, Recorded
 from project.message import make_message
 from project.observability.context import Trace
 from project.publisher import Publisher
+from project.submission.doubts import Doubts
 from project.submission.draft import Draft, Submission, delay_seconds, prepare
 
 BATCH_SIZE = 500
 """So many jobs of a bulk submit share one wait for confirms, and one time limit."""
+
+NOTED_SECONDS = 0.8
+"""A confirm is noted within this time after it was sent, or not at all. Less than the second that
+the web server's Redis client waits: so who has given up knows that it will not be noted later."""
 
 _log = structlog.get_logger()
 
@@ -45,6 +51,10 @@ class Submitter:
     publisher: Publisher
     timeout_seconds: float
     lane_limit: int | None = None
+    doubts: Doubts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "doubts", Doubts(self.ledger))
 
     def submit(self, submission: Submission, trace: Trace) -> Job:
         """Submit one job.
@@ -154,8 +164,9 @@ class Submitter:
             except JobsError as error:
                 answers[number] = error
         recorded = self._record(drafts, answers)
+        recorded_at = monotonic()
         published = self._publish(recorded, answers, trace, started)
-        self._confirm(published, answers, started)
+        self._confirm(published, answers, started, recorded_at)
         return [answers[number] for number in range(len(submissions))]
 
     def _record(self, drafts: dict[int, Draft], answers: dict[int, Answer]) -> dict[int, Job]:
@@ -211,14 +222,18 @@ class Submitter:
             answers[number] = self._give_up(job, error)
         return published
 
-    def _confirm(self, jobs: dict[int, Job], answers: dict[int, Answer], started: float) -> None:
+    def _confirm(
+        self, jobs: dict[int, Job], answers: dict[int, Answer], started: float, recorded_at: float
+    ) -> None:
         """Note the broker's confirms: from here on the jobs run."""
         if not jobs:
             return
         try:
-            confirmed = self.ledger.confirm_many(list(jobs.values()))
+            within_seconds = monotonic() - recorded_at + NOTED_SECONDS
+            confirmed = self.ledger.confirm_many(list(jobs.values()), within_seconds=within_seconds)
         except (RedisError, NotFoundError) as error:
             _log.error("submit_failed", part="Redis", jobs=len(jobs), exc_info=error)
+            self.doubts.add(jobs.values())
             answers |= {number: _unavailable("Redis", error) for number in jobs}
             return
         for (number, job), answer in zip(jobs.items(), confirmed, strict=True):

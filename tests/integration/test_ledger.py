@@ -156,6 +156,29 @@ def test_confirm_cannot_be_noted_when_its_time_is_over(ledger: Ledger) -> None:
     assert ledger.get(job.id).is_withdrawn
 
 
+def test_confirm_that_redis_executes_when_its_sender_has_given_up_is_refused(
+    ledger: Ledger,
+) -> None:
+    job = ledger.record(a_job(), Admission(budget_seconds=60)).job
+
+    with pytest.raises(TransitionError):
+        ledger.confirm(job, within_seconds=-0.001)
+
+    assert ledger.get(job.id).status is Status.ACCEPTED
+    assert ledger.confirm(job, within_seconds=60).status is Status.QUEUED
+
+
+def test_job_in_doubt_is_withdrawn_unless_it_runs(ledger: Ledger) -> None:
+    waiting, begun = queued(ledger), running(ledger)
+
+    ledger.withdraw(waiting, is_in_doubt=True)
+    with pytest.raises(TransitionError):
+        ledger.withdraw(begun, is_in_doubt=True)
+
+    assert ledger.get(waiting.id).is_withdrawn
+    assert ledger.get(begun.id) == begun
+
+
 def test_submit_that_is_under_way_is_not_withdrawn_as_overdue(ledger: Ledger) -> None:
     job = recorded(ledger)
 

@@ -24,6 +24,7 @@ from project.message import Message
 from project.submission import BATCH_SIZE, Answer, Submitter
 from project.submission.draft import Submission
 from tests.builders import a_job, a_trace
+from tests.waiting import wait_until
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Backstage:
     replays: list[tuple[str, str]] = field(default_factory=list)
     children: dict[str, list[str]] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
+    in_doubt: list[str] = field(default_factory=list)
 
     def _take(self, step: str) -> None:
         self.steps.append(step)
@@ -68,13 +70,17 @@ class Backstage:
             for number in range(len(messages))
         ]
 
-    def confirm_many(self, jobs: Sequence[Job]) -> list[Any]:
+    def confirm_many(self, jobs: Sequence[Job], *, within_seconds: float) -> list[Any]:
+        assert within_seconds > 0
         self._take("confirm")
         late = self.failures.get("late")
         return [late or replace(job, status=Status.QUEUED) for job in jobs]
 
-    def withdraw(self, _job: Job) -> None:
-        self._take("withdraw")
+    def withdraw(self, job: Job, *, is_in_doubt: bool = False) -> None:
+        if is_in_doubt:
+            self.in_doubt.append(job.id)
+        else:
+            self._take("withdraw")
 
     def find(self, job_id: str) -> Job | None:
         return self.known.get(job_id)
@@ -193,7 +199,10 @@ def test_confirm_that_cannot_be_noted_is_a_refusal(failure: Exception) -> None:
     stage = Backstage({"confirm": failure})
 
     with pytest.raises(UnavailableError, match="Redis"):
-        submit(stage)
+        submit(stage, job_id="j1")
+
+    # Maybe it was noted, and only the answer was lost.
+    wait_until(lambda: stage.in_doubt == ["j1"], 5)
 
 
 def test_confirm_that_came_too_late_to_be_noted_is_a_refusal() -> None:
