@@ -27,7 +27,7 @@ from tests.faults.troubles import CLOCK_TROUBLES, SECONDS, TROUBLES
 REPORT = ROOT / "data" / "soak" / "report.md"
 TROUBLE_SECONDS = (1.0, 8.0)
 CALM_SECONDS = 3
-END_SECONDS = 240
+END_SECONDS = 480
 
 
 def main() -> int:

@@ -20,6 +20,8 @@ TINY_SHARE = "0.000001"
 NORMAL_SHARE = "0.4"
 """As in deploy/rabbitmq/rabbitmq.conf."""
 CUTS_SECONDS = 2.0
+CLOCK_SECONDS = 300
+"""Well above a lease. A retry that is due by a clock that then goes back waits as much longer."""
 
 Trouble = Callable[["Scene"], AbstractContextManager[None]]
 
@@ -252,8 +254,8 @@ TROUBLES: dict[str, Trouble] = {
 }
 
 CLOCK_TROUBLES: dict[str, Trouble] = {
-    "clock an hour ahead": clock_moved(3600),
-    "clock an hour behind": clock_moved(-3600),
+    "clock put forward": clock_moved(CLOCK_SECONDS),
+    "clock put back": clock_moved(-CLOCK_SECONDS),
 }
 """For a stack whose programs were started with a clock (`clock.py`) in the journal's folder."""
 
