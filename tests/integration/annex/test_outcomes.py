@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -352,3 +353,14 @@ def child_that_runs(system: Annex, job_id: str) -> int:
     """The pid in the line that says that the job was started."""
     line = system.log.await_event("job_started", job_id)
     return int(line["process"]["pid"])
+
+
+def test_delayed_message_is_due_when_it_comes_whatever_its_senders_clock_said(
+    system: Annex, browser: Client, publisher: Publisher
+) -> None:
+    job = system.ledger.confirm(system.ledger.record(a_job()).job)
+    in_an_hour = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    message = make_message(job, Trace.start(), delay_seconds=1, headers={"eta": in_an_hour})
+    assert publisher.publish([message], timeout_seconds=5) == [None]
+
+    browser.await_status(job.id, "succeeded", seconds=END_SECONDS)
