@@ -10,6 +10,7 @@ from urllib.parse import quote
 from redis import Redis
 
 from deploy.rabbitmq.definitions import virtual_host
+from project.ledger.store import LAST_CALL_SECONDS, LEASE_SECONDS
 from tests.faults.clock import Clock
 from tests.faults.journal import Journal
 from tests.faults.stack import Stack, halted, kill_process
@@ -20,8 +21,8 @@ TINY_SHARE = "0.000001"
 NORMAL_SHARE = "0.4"
 """As in deploy/rabbitmq/rabbitmq.conf."""
 CUTS_SECONDS = 2.0
-CLOCK_SECONDS = 300
-"""Well above a lease. A retry that is due by a clock that then goes back waits as much longer."""
+CLOCK_SECONDS = 3600
+"""Well above a lease, and above what a storm waits for its jobs to end."""
 
 Trouble = Callable[["Scene"], AbstractContextManager[None]]
 
@@ -259,8 +260,8 @@ CLOCK_TROUBLES: dict[str, Trouble] = {
 }
 """For a stack whose programs were started with a clock (`clock.py`) in the journal's folder."""
 
-SECONDS = {"busy child frozen": 26.0}
-"""How long a trouble lasts that needs its time; a lease lasts 20 s."""
+SECONDS = {"busy child frozen": LEASE_SECONDS + LAST_CALL_SECONDS + 10.0}
+"""How long a trouble lasts that needs its time: here the lease and its last call run out."""
 
 WEB_TROUBLES = frozenset({"web worker killed", "web killed"})
 """A request may go without an answer while these last."""
