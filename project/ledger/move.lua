@@ -9,9 +9,9 @@
 --   within        milliseconds since the record: refuse later, or when the time to confirm is over
 --   overdue       true: refuse while there is time
 --   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
---   claim         {holder, lease, last_call, gone, silent, most_losses, settle}: a new attempt
---                 begins; gone has ended for certain, silent has not answered its last call; none
---                 begins in the first `settle` seconds of Redis's process
+--   claim         {holder, lease, last_call, gone, silent, most_losses}: a new attempt begins; gone
+--                 has ended for certain, silent has not answered its last call
+--   settle        refuse in so many first seconds of Redis's process
 --   archive       keep the attempt that ends with this step, under this outcome
 --   set           fields to set
 --   due           time from which a waiting job may run, milliseconds; absent: now
@@ -55,9 +55,9 @@ if not job.status then
   job = read(key)
 end
 
-if claim then
+if step.settle then
   local uptime = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
-  if tonumber(uptime) < claim.settle then return { 'settling', claim.settle - uptime } end
+  if tonumber(uptime) < step.settle then return { 'settling', step.settle - uptime } end
 end
 
 local left = job.confirm_by and tonumber(job.confirm_by) - now or 0

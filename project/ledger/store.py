@@ -66,11 +66,11 @@ LAST_CALL_SECONDS = 3
 """A lease that has run out can be renewed for so long after somebody wants to take it over."""
 
 SETTLE_SECONDS = 4
-"""So long after its start Redis lets no job begin. When it ends, its last answers are lost: who did
-not hear that a confirm was noted has said 503, and withdraws the job as soon as Redis is back."""
+"""So long after its start Redis lets no job begin, and none count as never confirmed: submitters
+put right what went wrong when it ended (`project.submission.aftermath`)."""
 
-RELEASE_SECONDS = 2
-"""A process whose job was put back is given so long to end."""
+RELEASE_SECONDS = 1
+"""A job that was put back may be claimed after so long, for the sake of clocks."""
 
 _PRELUDE = files(__package__).joinpath("prelude.lua").read_text()
 
@@ -213,6 +213,13 @@ class Ledger:
             return _refusal(job.id, Status.QUEUED, answer[1])
         return self.get(job.id)  # noted before: by a call whose answer was lost, or a repetition
 
+    def confirm_again(self, job_id: str) -> Job:
+        """Redis has lost the note of a confirm, but not the record; its client was told 202.
+
+        TransitionError where that is not so.
+        """
+        return self._move(job_id, Status.QUEUED, sources=(Status.ACCEPTED,))
+
     def withdraw(self, job: Job, *, is_overdue: bool = False, is_in_doubt: bool = False) -> None:
         """The job could not be handed over: should its message exist after all, drop it.
 
@@ -224,6 +231,7 @@ class Ledger:
             Status.CANCELLED,
             sources=(Status.ACCEPTED, Status.QUEUED) if is_in_doubt else (Status.ACCEPTED,),
             overdue=is_overdue or None,
+            settle=SETTLE_SECONDS if is_overdue else None,
             error=WITHDRAWN,
             finished_at=datetime.now(UTC),
         )
@@ -263,8 +271,8 @@ class Ledger:
                 "gone": gone_holder,
                 "silent": silent_holder,
                 "most_losses": most_losses,
-                "settle": SETTLE_SECONDS,
             },
+            settle=SETTLE_SECONDS,
             set={"worker": worker, "started_at": now, "at": now},
         )
         if answer[0] == "leased":
@@ -340,9 +348,10 @@ class Ledger:
             at=datetime.now(UTC),
         )
 
-    def put_back(self, job_id: str, *, worker: str) -> Job:
+    def put_back(self, job_id: str, *, worker: str, is_over: bool = True) -> Job:
         """The worker stops: its attempt ends without a fault, and the message goes back.
 
+        With `is_over` false its process has been told to end, and has not yet: the lease goes on.
         TransitionError where that worker does not run the job (any more).
         """
         job = self.get(job_id)
@@ -355,7 +364,7 @@ class Ledger:
             sources=(Status.RUNNING,),
             attempt=job.attempt,
             archive=AttemptOutcome.INTERRUPTED,
-            release=RELEASE_SECONDS * 1000,
+            release=(RELEASE_SECONDS if is_over else LEASE_SECONDS) * 1000,
             available_at=now,
             at=now,
         )
@@ -496,6 +505,10 @@ class Ledger:
         )
         return [job for job in self.read(ids) if job is not None]
 
+    def read_boot(self) -> str:
+        """The id of Redis's process: another one says that it has started anew."""
+        return str(self._redis.info("server")["run_id"])
+
     def read_time(self) -> datetime:
         """Redis's own clock, which leases and due times are measured by."""
         seconds, microseconds = self._redis.time()
@@ -539,6 +552,7 @@ class Ledger:
         due: int | None = None,
         release: int | None = None,
         overdue: bool | None = None,
+        settle: int | None = None,
         **changes: Any,
     ) -> Job:
         answer = self._step(
@@ -552,6 +566,7 @@ class Ledger:
             due=due,
             release=release,
             overdue=overdue,
+            settle=settle,
             set=changes,
         )
         return _read_moved(job_id, status, answer)
@@ -603,6 +618,8 @@ def _read_recorded(job: Job, answer: list[Any]) -> Recorded | LaneFullError | Ca
 
 
 def _read_moved(job_id: str, status: Status, answer: list[str]) -> Job:
+    if answer[0] == "settling":
+        raise TransitionError(f"Job {job_id} is not judged so soon after Redis has started.")
     if answer[0] == "refused":
         raise _refusal(job_id, status, answer[1])
     return _decode(answer)

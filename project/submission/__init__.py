@@ -3,7 +3,7 @@
 What the caller is told is what happens. A job that is returned is confirmed by the broker, and the
 ledger says so: it will reach an outcome. Where UnavailableError is raised, the job never runs: a
 worker runs no job that the ledger does not call queued, and the confirm can be noted in time only.
-Where nobody knows whether it was, `doubts` withdraws the job before a worker may begin it.
+Where Redis ends in the middle of that, `aftermath` sees to it that both stay true.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from project.ledger.store import Admission, Recorded
 from project.message import make_message
 from project.observability.context import Trace
 from project.publisher import Publisher
-from project.submission.doubts import Doubts
+from project.submission.aftermath import Aftermath
 from project.submission.draft import Draft, Submission, delay_seconds, prepare
 
 BATCH_SIZE = 500
@@ -51,10 +51,10 @@ class Submitter:
     publisher: Publisher
     timeout_seconds: float
     lane_limit: int | None = None
-    doubts: Doubts = field(init=False)
+    aftermath: Aftermath = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "doubts", Doubts(self.ledger))
+        object.__setattr__(self, "aftermath", Aftermath(self.ledger))
 
     def submit(self, submission: Submission, trace: Trace) -> Job:
         """Submit one job.
@@ -233,9 +233,10 @@ class Submitter:
             confirmed = self.ledger.confirm_many(list(jobs.values()), within_seconds=within_seconds)
         except (RedisError, NotFoundError) as error:
             _log.error("submit_failed", part="Redis", jobs=len(jobs), exc_info=error)
-            self.doubts.add(jobs.values())
+            self.aftermath.doubt(jobs.values())
             answers |= {number: _unavailable("Redis", error) for number in jobs}
             return
+        self.aftermath.remember(answer for answer in confirmed if isinstance(answer, Job))
         for (number, job), answer in zip(jobs.items(), confirmed, strict=True):
             if isinstance(answer, TransitionError):
                 _log.error("submit_failed", job_id=job.id, part="Redis", reason=str(answer))

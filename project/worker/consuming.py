@@ -8,6 +8,7 @@ Both classes are Celery's own extension points: `worker_consumer` and `Task.Requ
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from celery.worker.state import task_ready
 from redis import RedisError
 
 from project.errors import JobsError
+from project.worker.holder import has_ended
 from project.worker.results import log_outcome
 
 _EXPECTED = (
@@ -32,6 +34,9 @@ _EXPECTED = (
     WorkerLostError,
 )
 """Ends of an attempt that Celery itself knows what to do with."""
+
+END_SECONDS = 0.5
+"""A process that was told to end is waited for so long, before its job can run elsewhere."""
 
 _log = structlog.get_logger()
 
@@ -51,6 +56,13 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
                 return self.on_decode_error(message, error)
 
         return on_task_received
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Celery's pauses between two tries grow to half a minute: the lane would stand still."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=2
+        )
+        return super().ensure_connected(conn)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Celery would acknowledge it."""
@@ -78,8 +90,11 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
     def _announce_cancelled(self, emit_retry: bool = True) -> None:  # noqa: ARG002 - Celery's name
         """The attempt's process has been told to end; its message goes back to the queue."""
         super()._announce_cancelled(emit_retry=False)
+        is_over = has_ended(self.worker_pid, END_SECONDS)
         try:
-            job = self.app.equipment.quick_ledger.put_back(self.id, worker=self.hostname)
+            job = self.app.equipment.quick_ledger.put_back(
+                self.id, worker=self.hostname, is_over=is_over
+            )
         except (JobsError, RedisError) as error:
             # It has ended just before, or it will count as lost, as if the process had been killed.
             _log.info("job_not_put_back", job_id=self.id, reason=str(error))

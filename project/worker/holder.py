@@ -2,8 +2,10 @@
 
 import os
 import socket
+import time
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 
 
 def describe_holder() -> str:
@@ -20,6 +22,16 @@ def is_gone(holder: str) -> bool:
     """Whether the holder ran on this host and has ended. False where that is not known."""
     host, pid, started = holder.rsplit(":", 2)
     return host == socket.gethostname() and _find_start(int(pid)) != started
+
+
+def has_ended(pid: int, within_seconds: float) -> bool:
+    """Whether the process ends within the time."""
+    deadline = monotonic() + within_seconds
+    while _find_start(pid):
+        if monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def is_halted(holder: str) -> bool:

@@ -179,6 +179,16 @@ def test_job_in_doubt_is_withdrawn_unless_it_runs(ledger: Ledger) -> None:
     assert ledger.get(begun.id) == begun
 
 
+def test_confirm_that_redis_has_lost_is_noted_again_however_late(ledger: Ledger) -> None:
+    job = ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+
+    assert ledger.confirm_again(job.id).status is Status.QUEUED
+
+    with pytest.raises(TransitionError):
+        ledger.confirm_again(job.id)
+    assert claim(ledger, job).status is Status.RUNNING
+
+
 def test_submit_that_is_under_way_is_not_withdrawn_as_overdue(ledger: Ledger) -> None:
     job = recorded(ledger)
 
@@ -615,6 +625,14 @@ def test_job_that_was_put_back_is_leased_until_its_process_has_ended(ledger: Led
     with pytest.raises(LeasedError):
         ledger.claim(job, "other@there", "there:2:2")
     assert 0 < (lease_seconds(ledger, job) or 0) < LEASE_SECONDS / 2
+
+
+def test_job_whose_process_does_not_end_is_leased_on(ledger: Ledger) -> None:
+    job = running(ledger)
+
+    ledger.put_back(job.id, worker=job.worker, is_over=False)
+
+    assert (lease_seconds(ledger, job) or 0) > LEASE_SECONDS / 2
 
 
 def test_stopping_worker_puts_back_no_job_of_another(ledger: Ledger) -> None:

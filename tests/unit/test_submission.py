@@ -82,6 +82,9 @@ class Backstage:
         else:
             self._take("withdraw")
 
+    def read_boot(self) -> str:
+        return "boot"
+
     def find(self, job_id: str) -> Job | None:
         return self.known.get(job_id)
 
