@@ -1,0 +1,139 @@
+"""The ledger's scripts in Redis, and how they are called: what all of its parts stand on."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+
+from project.errors import TransitionError
+from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
+from project.ledger.keys import job_key, result_key
+from project.ledger.record import (
+    as_microseconds,
+    as_milliseconds,
+    decode_job,
+    encode_fields,
+    encode_job,
+    encode_json,
+)
+from project.ledger.retention import Retention
+
+OWNER_LIMIT = 200
+"""Newest jobs that are remembered per owner."""
+
+_PRELUDE = files(__package__).joinpath("prelude.lua").read_text()
+
+
+class Steps:
+    """Calls the scripts. `redis` must decode responses; its own errors pass through."""
+
+    def __init__(
+        self,
+        redis: "Redis",
+        retention_seconds: int,
+        failed_retention_seconds: int | None = None,
+    ) -> None:
+        self._redis = redis
+        self._retention = Retention(retention_seconds, failed_retention_seconds)
+        self._record, self._move_script, self._renew, self._trim = (
+            redis.register_script(_PRELUDE + files(__package__).joinpath(name).read_text())
+            for name in ("record.lua", "move.lua", "renew.lua", "trim.lua")
+        )
+
+    def _written(self, job: Job) -> dict[str, Any]:
+        step: dict[str, Any] = {
+            "fields": encode_job(job),
+            "order": str(as_microseconds(job.submitted_at)),
+            "owner_limit": OWNER_LIMIT,
+            "owner_seconds": self._retention.longest_seconds,
+        }
+        if job.run_at:
+            step["due"] = as_milliseconds(job.run_at)
+        return step
+
+    def _move(
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        sources: Iterable[Status] | None = None,
+        attempt: int | None = None,
+        celery_result: str = "",
+        fallback: dict[str, Any] | None = None,
+        archive: AttemptOutcome | None = None,
+        due: int | None = None,
+        release: int | None = None,
+        overdue: bool | None = None,
+        settle: int | None = None,
+        **changes: Any,
+    ) -> Job:
+        answer = self._step(
+            job_id,
+            status,
+            sources=sources,
+            attempt=None if attempt is None else str(attempt),
+            result=celery_result or None,
+            fallback=fallback,
+            archive=archive,
+            due=due,
+            release=release,
+            overdue=overdue,
+            settle=settle,
+            set=changes,
+        )
+        return read_moved(job_id, status, answer)
+
+    def _step(
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        sources: Iterable[Status] | None = None,
+        set: Mapping[str, Any],  # noqa: A002 - the name that the script has for it
+        **options: Any,
+    ) -> list[str]:
+        allowed = SOURCES[status] if sources is None else sources
+        step = {
+            "id": job_id,
+            "sources": {source.value: True for source in allowed},
+            "set": encode_fields({"status": status, **set}),
+            "keep": self._retention.seconds_for(status) if status.is_final else None,
+            **options,
+        }
+        present = {name: value for name, value in step.items() if value is not None}
+        answer: list[str] = self._move_script(keys=move_keys(job_id), args=[encode_json(present)])
+        return answer
+
+    def _call(
+        self, script: Callable[..., Any], calls: Sequence[tuple[list[str], list[str]]]
+    ) -> list[Any]:
+        """Many calls of a script in one round trip. Other clients' calls may come between them."""
+        if len(calls) == 1:
+            keys, args = calls[0]
+            return [script(keys=keys, args=args)]
+        pipeline = self._redis.pipeline(transaction=False)
+        for keys, args in calls:
+            script(keys=keys, args=args, client=pipeline)
+        return list(pipeline.execute())
+
+
+def move_keys(job_id: str) -> list[str]:
+    return [job_key(job_id), result_key(job_id)]
+
+
+def read_moved(job_id: str, status: Status, answer: list[str]) -> Job:
+    if answer[0] == "settling":
+        raise TransitionError(f"Job {job_id} is not judged so soon after Redis has started.")
+    if answer[0] == "refused":
+        raise refuse(job_id, status, answer[1])
+    return decode_answer(answer)
+
+
+def refuse(job_id: str, status: Status, found: str) -> TransitionError:
+    return TransitionError(f"Job {job_id} is {found or 'unknown'}: it cannot become {status}.")
+
+
+def decode_answer(answer: list[str]) -> Job:
+    """The record behind an answer's first word."""
+    return decode_job(dict(zip(answer[1::2], answer[2::2], strict=True)))
