@@ -17,17 +17,14 @@ local step = cjson.decode(ARGV[1])
 local key, id, fields, now = KEYS[1], step.id, step.fields, now_ms()
 
 local times = { recorded_at = whole(now), confirm_by = whole(now + step.budget) }
-local status = redis.call('HGET', key, 'status')
-if status then
-  -- Somebody tries again before anybody decided: the decision has as long as a new one's.
-  if status == 'accepted' then write(key, times) end
-  return answer('found', redis.call('HGETALL', key))
-end
-
-if step.unique then
-  local holder = redis.call('GET', step.unique.key)
-  local record = holder and redis.call('HGETALL', 'job:' .. holder) or {}
-  if #record > 0 then return answer('found', record) end
+local holder = step.unique and redis.call('GET', step.unique.key)
+for _, known in ipairs({ key, holder and 'job:' .. holder or nil }) do
+  local status = redis.call('HGET', known, 'status')
+  if status then
+    -- Somebody tries again before anybody decided: the decision has as long as a new one's.
+    if status == 'accepted' then write(known, times) end
+    return answer('found', redis.call('HGETALL', known))
+  end
 end
 
 if fields.parent_id then

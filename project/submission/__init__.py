@@ -291,20 +291,20 @@ def _due_in(number: int, rate_per_second: float) -> float | None:
 def _settle(draft: Draft, recorded: Recorded) -> Draft | Answer | None:
     """None: the job is to be published. A draft: it is to be recorded under its next id.
 
-    Else the ledger has a job already, and the answer is that, or a refusal.
+    Else the ledger has a job already, and the answer is that, or a refusal. One that is accepted
+    has a submitter who has not finished, or never will: it is published again, so that this answer
+    does not depend on that one's luck. Of two messages the claim drops one.
     """
     job = recorded.job
     if recorded.is_new:
         return None
     if job.id != draft.job.id:  # the holder of the deduplication key
         _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
-        return job
+        return None if job.status is Status.ACCEPTED else job
     if (job.kind, job.parameters) != (draft.job.kind, draft.job.parameters):
         return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
     if job.is_withdrawn and draft.submission.idempotency_key:
         return draft.with_next_id()
-    # One that is accepted: somebody has not finished submitting it, or never will. It is published
-    # again; of two messages the claim drops one.
     return None if job.status is Status.ACCEPTED else job
 
 

@@ -776,6 +776,17 @@ def test_one_job_holds_a_deduplication_key(ledger: Ledger) -> None:
     assert again.job == first.job
 
 
+def test_holder_that_is_not_confirmed_gets_the_time_of_a_new_job(ledger: Ledger) -> None:
+    key = uuid4().hex
+    rule = Admission(budget_seconds=0.001, unique_key=key, unique_seconds=60)
+    holder = ledger.record(a_job(), rule).job
+
+    again = ledger.record(a_job(), replace(rule, budget_seconds=60))
+
+    assert again.job.id == holder.id
+    assert ledger.confirm(holder).status is Status.QUEUED
+
+
 @pytest.mark.parametrize(
     ("ended", "is_free"),
     [(Status.SUCCEEDED, False), (Status.FAILED, True), (Status.CANCELLED, True)],

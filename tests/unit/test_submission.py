@@ -266,6 +266,17 @@ def test_job_of_a_held_deduplication_key_is_the_holder() -> None:
     assert stage.published == []
 
 
+def test_holder_that_nobody_has_confirmed_yet_is_handed_over_by_this_one_too() -> None:
+    """Its own submitter may yet be refused; an answer of 202 must not depend on that."""
+    holder = a_job(status=Status.ACCEPTED)
+    stage = Backstage(known={"create_task:key:nightly": holder})
+
+    job = submit(stage, deduplication_key="nightly")
+
+    assert (job.id, job.status) == (holder.id, Status.QUEUED)
+    assert [message.job_id for message in stage.published] == [holder.id]
+
+
 def test_full_lane_takes_no_job() -> None:
     stage = Backstage()
 
