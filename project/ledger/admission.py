@@ -94,13 +94,16 @@ class Admitting(Reading):
         return answer
 
     def confirm_many(
-        self, jobs: Sequence[Job], *, within_seconds: float = 3600
+        self, jobs: Sequence[Job], *, within_seconds: float = 3600, by: str = ""
     ) -> list[Job | TransitionError]:
-        """Note the confirms of many jobs in one round trip; one answer a job, in their order."""
+        """Note the confirms of many jobs in one round trip; one answer a job, in their order.
+
+        `by` names the submit, so that no other one's doubts concern them.
+        """
         step = {
             "sources": {Status.ACCEPTED.value: True},
             "within": round(within_seconds * 1000),
-            "set": {"status": Status.QUEUED},
+            "set": {"status": Status.QUEUED, "confirmed_by": by},
         }
         calls = [(move_keys(job.id), [encode_json({"id": job.id, **step})]) for job in jobs]
         answers = self._call(self._move_script, calls)
@@ -122,16 +125,25 @@ class Admitting(Reading):
         """
         return self._move(job_id, Status.QUEUED, sources=(Status.ACCEPTED,))
 
-    def withdraw(self, job: Job, *, is_overdue: bool = False, is_in_doubt: bool = False) -> None:
+    def adopt(self, job_id: str, by: str) -> Job:
+        """Another submit, too, tells its client that this queued job is taken.
+
+        TransitionError where it is not queued any more.
+        """
+        return self._move(job_id, Status.QUEUED, sources=(Status.QUEUED,), confirmed_by=by)
+
+    def withdraw(self, job: Job, *, is_overdue: bool = False, in_doubt_by: str = "") -> None:
         """The job could not be handed over: should its message exist after all, drop it.
 
-        With `is_overdue` only where the time to note the broker's confirm is over. `is_in_doubt`:
-        its confirm may have been noted, but nobody has been told so.
+        With `is_overdue` only where the time to note the broker's confirm is over. `in_doubt_by`
+        names a submit that does not know whether its confirm was noted, and has said that it was
+        not: a job that this very submit, and no other, has confirmed is withdrawn, too.
         """
         self._move(
             job.id,
             Status.CANCELLED,
-            sources=(Status.ACCEPTED, Status.QUEUED) if is_in_doubt else (Status.ACCEPTED,),
+            sources=(Status.ACCEPTED, Status.QUEUED) if in_doubt_by else (Status.ACCEPTED,),
+            by=in_doubt_by or None,
             overdue=is_overdue or None,
             settle=SETTLE_SECONDS if is_overdue else None,
             error=WITHDRAWN,

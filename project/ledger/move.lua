@@ -8,6 +8,7 @@
 --   attempt       the attempt that takes the step
 --   within        milliseconds since the record: refuse later, or when the time to confirm is over
 --   overdue       true: refuse while there is time
+--   by            refuse to take a queued job that another submit has confirmed
 --   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
 --   claim         {holder, lease, last_call, gone, silent, most_losses}: a new attempt begins; gone
 --                 has ended for certain, silent has not answered its last call
@@ -64,7 +65,8 @@ local left = job.confirm_by and tonumber(job.confirm_by) - now or 0
 if not step.sources[job.status]
   or (step.attempt and job.attempt ~= step.attempt)
   or (step.within and (left < 0 or now - tonumber(job.recorded_at) > step.within))
-  or (step.overdue and left >= 0) then
+  or (step.overdue and left >= 0)
+  or (step.by and job.status == 'queued' and job.confirmed_by ~= step.by) then
   return { 'refused', job.status, math.floor(left) }
 end
 
@@ -91,7 +93,7 @@ if claim then
   end
   set.attempt = whole((tonumber(job.attempt) or 0) + 1)
   set.holder = claim.holder
-  redis.call('HDEL', key, 'progress', 'error', 'contested')
+  redis.call('HDEL', key, 'progress', 'error', 'contested', 'confirmed_by')
   redis.call('ZADD', LEASES, whole(now + claim.lease), id)
 end
 

@@ -27,7 +27,7 @@ end
 
 local FIELDS = {
   'status', 'lane', 'kind', 'attempt', 'version', 'holder', 'contested', 'losses', 'confirm_by',
-  'recorded_at', 'unique', 'owner',
+  'recorded_at', 'confirmed_by', 'unique', 'owner',
 }
 
 -- The fields of the record that the scripts decide by; `status` is false where there is none.

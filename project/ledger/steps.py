@@ -66,6 +66,7 @@ class Steps:
         release: int | None = None,
         overdue: bool | None = None,
         settle: int | None = None,
+        by: str | None = None,
         **changes: Any,
     ) -> Job:
         answer = self._step(
@@ -80,6 +81,7 @@ class Steps:
             release=release,
             overdue=overdue,
             settle=settle,
+            by=by,
             set=changes,
         )
         return read_moved(job_id, status, answer)

@@ -6,6 +6,7 @@ worker runs no job that the ledger does not call queued, and the confirm can be 
 Where Redis ends in the middle of that, `aftermath` sees to it that both stay true.
 """
 
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -163,13 +164,16 @@ class Submitter:
                 drafts[number] = prepare(submission, trace.trace_id)
             except JobsError as error:
                 answers[number] = error
-        recorded = self._record(drafts, answers)
+        by = secrets.token_hex(6)
+        recorded = self._record(drafts, answers, by)
         recorded_at = monotonic()
         published = self._publish(recorded, answers, trace, started)
-        self._confirm(published, answers, started, recorded_at)
+        self._confirm(published, answers, _Submit(by, started, recorded_at))
         return [answers[number] for number in range(len(submissions))]
 
-    def _record(self, drafts: dict[int, Draft], answers: dict[int, Answer]) -> dict[int, Job]:
+    def _record(
+        self, drafts: dict[int, Draft], answers: dict[int, Answer], by: str
+    ) -> dict[int, Job]:
         """Write the jobs, or find those that the same keys made before; those to be published."""
         recorded: dict[int, Job] = {}
         while drafts:
@@ -185,6 +189,8 @@ class Submitter:
             again: dict[int, Draft] = {}
             for (number, draft), answer in zip(drafts.items(), found, strict=True):
                 settled = answer if isinstance(answer, Exception) else _settle(draft, answer)
+                if isinstance(settled, Job) and settled.status is Status.QUEUED:
+                    settled = self._adopt(draft, settled, by)
                 if settled is None and isinstance(answer, Recorded):
                     recorded[number] = answer.job
                 elif isinstance(settled, Draft):
@@ -193,6 +199,16 @@ class Submitter:
                     answers[number] = settled
             drafts = again
         return recorded
+
+    def _adopt(self, draft: Draft, job: Job, by: str) -> Draft | Answer:
+        """A found job that waits, as this submit's own: its first one may be in doubt about it."""
+        try:
+            return self.ledger.adopt(job.id, by)
+        except TransitionError:
+            found = self._find_confirmed(job)
+            return found or (draft.with_next_id() if draft.submission.idempotency_key else draft)
+        except RedisError as error:
+            return _unavailable("Redis", error)
 
     def _admission(self, draft: Draft) -> Admission:
         return Admission(
@@ -222,18 +238,18 @@ class Submitter:
             answers[number] = self._give_up(job, error)
         return published
 
-    def _confirm(
-        self, jobs: dict[int, Job], answers: dict[int, Answer], started: float, recorded_at: float
-    ) -> None:
+    def _confirm(self, jobs: dict[int, Job], answers: dict[int, Answer], submit: "_Submit") -> None:
         """Note the broker's confirms: from here on the jobs run."""
         if not jobs:
             return
         try:
-            within_seconds = monotonic() - recorded_at + NOTED_SECONDS
-            confirmed = self.ledger.confirm_many(list(jobs.values()), within_seconds=within_seconds)
+            within_seconds = monotonic() - submit.recorded_at + NOTED_SECONDS
+            confirmed = self.ledger.confirm_many(
+                list(jobs.values()), within_seconds=within_seconds, by=submit.by
+            )
         except (RedisError, NotFoundError) as error:
             _log.error("submit_failed", part="Redis", jobs=len(jobs), exc_info=error)
-            self.aftermath.doubt(jobs.values())
+            self.aftermath.doubt(jobs.values(), submit.by)
             answers |= {number: _unavailable("Redis", error) for number in jobs}
             return
         self.aftermath.remember(answer for answer in confirmed if isinstance(answer, Job))
@@ -248,7 +264,7 @@ class Submitter:
                 job_id=job.id,
                 kind=job.kind,
                 lane=job.lane,
-                duration_ns=round((monotonic() - started) * 1e9),
+                duration_ns=round((monotonic() - submit.started_at) * 1e9),
             )
 
     def _give_up(self, job: Job, error: UnavailableError) -> Answer:
@@ -268,6 +284,15 @@ class Submitter:
         except RedisError:
             return None
         return None if found is None or found.is_withdrawn else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Submit:
+    """One batch's submit: its name, and when it began and had recorded its jobs (`monotonic`)."""
+
+    by: str
+    started_at: float
+    recorded_at: float
 
 
 def _repeat(job: Job, parameters: Any, delay_seconds: float | None) -> Submission:

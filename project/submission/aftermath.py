@@ -46,15 +46,15 @@ class Aftermath:
         self._ledger = ledger
         self._pause_seconds = pause_seconds
         self._keep_seconds = keep_seconds
-        self._doubts: deque[Job] = deque(maxlen=MOST)
+        self._doubts: deque[tuple[Job, str]] = deque(maxlen=MOST)
         self._confirmed: deque[tuple[float, str]] = deque(maxlen=MOST)
         self._boot = ""
         self._lock = threading.Lock()
         self._pid = 0
 
-    def doubt(self, jobs: Iterable[Job]) -> None:
-        """Their clients were told 503, and nobody knows whether their confirms were noted."""
-        self._doubts.extend(jobs)
+    def doubt(self, jobs: Iterable[Job], by: str) -> None:
+        """Their clients were told 503; nobody knows whether that submit's confirms were noted."""
+        self._doubts.extend((job, by) for job in jobs)
         self._start()
 
     def remember(self, jobs: Iterable[Job]) -> None:
@@ -96,7 +96,7 @@ class Aftermath:
                 self._confirm_again(job_id)
         self._boot = boot
         while self._doubts:
-            self._withdraw(self._doubts[0])
+            self._withdraw(*self._doubts[0])
             self._doubts.popleft()
         oldest = monotonic() - self._keep_seconds
         while self._confirmed and self._confirmed[0][0] < oldest:
@@ -109,9 +109,9 @@ class Aftermath:
             return  # nothing of it was lost, or all: then its message describes it
         _log.warning("job_confirmed_again", job_id=job_id)
 
-    def _withdraw(self, job: Job) -> None:
+    def _withdraw(self, job: Job, by: str) -> None:
         try:
-            self._ledger.withdraw(job, is_in_doubt=True)
+            self._ledger.withdraw(job, in_doubt_by=by)
         except TransitionError as refused:
             _log.info("doubt_settled", job_id=job.id, reason=str(refused))
         else:

@@ -168,15 +168,25 @@ def test_confirm_that_redis_executes_when_its_sender_has_given_up_is_refused(
     assert ledger.confirm(job, within_seconds=60).status is Status.QUEUED
 
 
-def test_job_in_doubt_is_withdrawn_unless_it_runs(ledger: Ledger) -> None:
-    waiting, begun = queued(ledger), running(ledger)
+def test_job_in_doubt_is_withdrawn_unless_it_runs_or_another_submit_took_it(
+    ledger: Ledger,
+) -> None:
+    jobs = [recorded(ledger) for _ in range(4)]
+    waiting, begun, others, adopted = jobs
+    ledger.confirm_many([waiting, begun, adopted], by="me")
+    ledger.confirm_many([others], by="another")
+    ledger.adopt(adopted.id, by="another")
+    claim(ledger, begun)
 
-    ledger.withdraw(waiting, is_in_doubt=True)
-    with pytest.raises(TransitionError):
-        ledger.withdraw(begun, is_in_doubt=True)
+    ledger.withdraw(waiting, in_doubt_by="me")
+    for job in (begun, others, adopted):
+        with pytest.raises(TransitionError):
+            ledger.withdraw(job, in_doubt_by="me")
 
     assert ledger.get(waiting.id).is_withdrawn
-    assert ledger.get(begun.id) == begun
+    assert [ledger.get(job.id).status for job in (begun, others, adopted)] == [
+        *(Status.RUNNING, Status.QUEUED, Status.QUEUED),
+    ]
 
 
 def test_confirm_that_redis_has_lost_is_noted_again_however_late(ledger: Ledger) -> None:

@@ -28,8 +28,8 @@ class Book:
             raise RedisConnectionError
         return self.boot
 
-    def withdraw(self, job: Job, *, is_in_doubt: bool) -> None:
-        assert is_in_doubt
+    def withdraw(self, job: Job, *, in_doubt_by: str) -> None:
+        assert in_doubt_by == "me"
         self._move(job.id, self.withdrawn)
 
     def confirm_again(self, job_id: str) -> None:
@@ -51,7 +51,7 @@ def aftermath_of(book: Book, keep_seconds: float = 60) -> Aftermath:
 
 def test_job_in_doubt_is_withdrawn_when_redis_is_back() -> None:
     book, job = Book(is_away=True), a_job()
-    aftermath_of(book).doubt([job])
+    aftermath_of(book).doubt([job], "me")
     book.await_looks(3)
     assert book.withdrawn == []
 
@@ -63,10 +63,10 @@ def test_job_in_doubt_is_withdrawn_when_redis_is_back() -> None:
 def test_jobs_in_doubt_are_withdrawn_in_their_order_and_later_ones_too() -> None:
     book, jobs = Book(), [a_job() for _ in range(4)]
     aftermath = aftermath_of(book)
-    aftermath.doubt(jobs[:3])
+    aftermath.doubt(jobs[:3], "me")
     wait_until(lambda: len(book.withdrawn) == 3, 5)
 
-    aftermath.doubt(jobs[3:])
+    aftermath.doubt(jobs[3:], "me")
 
     wait_until(lambda: book.withdrawn == [job.id for job in jobs], 5)
 
@@ -75,7 +75,7 @@ def test_job_that_was_taken_after_all_holds_up_no_other() -> None:
     jobs = [a_job(), a_job()]
     book = Book(begun={jobs[0].id})
 
-    aftermath_of(book).doubt(jobs)
+    aftermath_of(book).doubt(jobs, "me")
 
     wait_until(lambda: book.withdrawn == [jobs[1].id], 5)
 

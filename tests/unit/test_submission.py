@@ -43,6 +43,7 @@ class Backstage:
     children: dict[str, list[str]] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)
 
     def _take(self, step: str) -> None:
         self.steps.append(step)
@@ -70,14 +71,23 @@ class Backstage:
             for number in range(len(messages))
         ]
 
-    def confirm_many(self, jobs: Sequence[Job], *, within_seconds: float) -> list[Any]:
+    def confirm_many(self, jobs: Sequence[Job], *, within_seconds: float, by: str) -> list[Any]:
         assert within_seconds > 0
+        assert by
         self._take("confirm")
         late = self.failures.get("late")
         return [late or replace(job, status=Status.QUEUED) for job in jobs]
 
-    def withdraw(self, job: Job, *, is_in_doubt: bool = False) -> None:
-        if is_in_doubt:
+    def adopt(self, job_id: str, by: str) -> Job:
+        assert by
+        if "adopt" in self.failures:
+            self.known.pop(job_id)
+            raise self.failures["adopt"]
+        self.adopted.append(job_id)
+        return self.known[job_id]
+
+    def withdraw(self, job: Job, *, in_doubt_by: str = "") -> None:
+        if in_doubt_by:
             self.in_doubt.append(job.id)
         else:
             self._take("withdraw")
@@ -232,6 +242,26 @@ def test_same_key_and_job_is_the_same_job() -> None:
 
     assert submit(stage, idempotency_key="k") == first
     assert stage.published == []
+
+
+def test_found_job_that_waits_is_adopted_so_that_no_other_submit_withdraws_it() -> None:
+    """The first request with the key may have been answered 503, and be in doubt about it."""
+    first = submit(Backstage(), idempotency_key="k")
+    stage = Backstage(known={first.id: first})
+
+    submit(stage, idempotency_key="k")
+
+    assert stage.adopted == [first.id]
+
+
+def test_found_job_that_is_withdrawn_at_that_moment_is_submitted_anew() -> None:
+    first = submit(Backstage(), idempotency_key="k")
+    stage = Backstage({"adopt": TransitionError("cancelled")}, known={first.id: first})
+
+    second = submit(stage, idempotency_key="k")
+
+    assert second.id != first.id
+    assert [message.job_id for message in stage.published] == [second.id]
 
 
 def test_same_key_of_another_owner_is_another_job() -> None:
