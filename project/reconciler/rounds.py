@@ -49,6 +49,8 @@ class Reconciler:
     _connection: Connection | None = None
     _cursor: int = 0
     _last: dict[str, float] = field(default_factory=dict)
+    _turn: str = ""
+    _turn_at: float = 0.0
 
     def run_forever(self) -> None:
         """Work for ever; whatever is away is tried again a second later."""
@@ -74,7 +76,7 @@ class Reconciler:
             if monotonic() - self._last.get(name, float("-inf")) < interval_seconds:
                 continue
             try:
-                if not self._has_turn():
+                if not self.has_turn():
                     return
                 work()
                 self._last[name] = monotonic()
@@ -100,13 +102,19 @@ class Reconciler:
         self._cursor = self.repairs.remove_orphans(self._cursor)
         return self._cursor
 
-    def _has_turn(self) -> bool:
-        """Take or keep the turn."""
-        if self.redis.set(TURN_KEY, self.name, nx=True, ex=TURN_SECONDS):
-            return True
-        if self.redis.get(TURN_KEY) != self.name:
+    def has_turn(self) -> bool:
+        """Take or keep the turn.
+
+        Who has it writes another number each time; it is taken from who has not for a while. Not by
+        a key that expires: after a jump of Redis's clock nobody would work for an hour.
+        """
+        found = str(self.redis.get(TURN_KEY) or "")
+        if found != self._turn:
+            self._turn, self._turn_at = found, monotonic()
+        is_mine = found.startswith(self.name)
+        if found and not is_mine and monotonic() - self._turn_at < TURN_SECONDS:
             return False
-        self.redis.expire(TURN_KEY, TURN_SECONDS)
+        self.redis.set(TURN_KEY, f"{self.name} {time.monotonic_ns()}")
         return True
 
     def _drop_connection(self) -> None:
