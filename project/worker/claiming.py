@@ -5,7 +5,6 @@ whose client was told that it will not run. The ledger decides.
 """
 
 import time
-from datetime import UTC, datetime
 from typing import Any, Never
 
 import structlog
@@ -119,7 +118,5 @@ def _bury(ledger: Ledger, job: Job, reason: ExhaustedError) -> Never:
         ledger.bury(job.id, JobError("WorkerLost", message))
     except TransitionError as error:
         raise Ignore(str(error)) from error
-    _log.error(
-        "job_died", status="dead", reason="worker_lost", outcome="failure", at=datetime.now(UTC)
-    )
+    _log.error("job_died", status="dead", reason="worker_lost", outcome="failure")
     raise Reject(message, requeue=False) from reason
