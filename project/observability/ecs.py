@@ -1,44 +1,101 @@
 """Our field names in the Elastic Common Schema. Pure: takes an event, returns the document.
 
 Fields without a row in FIELDS become `labels.<name>` as text, so that no event can break a mapping.
-Source: ECS 9.4 field reference (https://www.elastic.co/docs/reference/ecs).
+Source: ECS 9.4 field reference (https://www.elastic.co/docs/reference/ecs). Where it has no field
+there is one of our own: `celery.*`, and `parent.id`, which Elastic's APM calls so too.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 ECS_VERSION = "9.4.0"
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "logger": ("log", "logger"),
-    "event_id": ("event", "id"),
-    "outcome": ("event", "outcome"),
-    "duration_ns": ("event", "duration"),
-    "trace_id": ("trace", "id"),
-    "span_id": ("transaction", "id"),
-    "request_id": ("http", "request", "id"),
-    "http_method": ("http", "request", "method"),
-    "http_status": ("http", "response", "status_code"),
-    "path": ("url", "path"),
-    "client_ip": ("client", "ip"),
-    "error_type": ("error", "type"),
-    "error_message": ("error", "message"),
-    "error_stack_trace": ("error", "stack_trace"),
-    "process_id": ("process", "pid"),
-    "process_name": ("process", "name"),
-    "thread_name": ("process", "thread", "name"),
-    "host": ("host", "name"),
-    "service_name": ("service", "name"),
-    "service_version": ("service", "version"),
-    "service_environment": ("service", "environment"),
-    "role": ("service", "node", "role"),
-    "dataset": ("event", "dataset"),
-    "job_id": ("celery", "task", "id"),
-    "kind": ("celery", "task", "name"),
-    "status": ("celery", "task", "state"),
-    "attempt": ("celery", "task", "attempt"),
-    "lane": ("celery", "queue"),
-    "worker": ("celery", "worker"),
+
+
+class Field(NamedTuple):
+    """Where a value goes, and as what Elasticsearch is to index it."""
+
+    path: tuple[str, ...]
+    type: str
+    is_ours: bool = False
+    """Whether the schema does not know it: then our index template must."""
+
+
+def _ecs(name: str, type_: str = "keyword") -> Field:
+    return Field(tuple(name.split(".")), type_)
+
+
+def _ours(name: str, type_: str = "keyword") -> Field:
+    return Field(tuple(name.split(".")), type_, is_ours=True)
+
+
+FIELDS: Mapping[str, Field] = {
+    "logger": _ecs("log.logger"),
+    # The event
+    "event_id": _ecs("event.id"),
+    "dataset": _ecs("event.dataset"),
+    "event_kind": _ecs("event.kind"),
+    "category": _ecs("event.category"),
+    "event_type": _ecs("event.type"),
+    "outcome": _ecs("event.outcome"),
+    "reason": _ecs("event.reason"),
+    "duration_ns": _ecs("event.duration", "long"),
+    # The way back to the click
+    "trace_id": _ecs("trace.id"),
+    "transaction_id": _ecs("transaction.id"),
+    "span_id": _ecs("span.id"),
+    "parent_id": _ours("parent.id"),
+    "request_id": _ecs("http.request.id"),
+    # The request
+    "http_method": _ecs("http.request.method"),
+    "http_status": _ecs("http.response.status_code", "long"),
+    "response_bytes": _ecs("http.response.body.bytes", "long"),
+    "path": _ecs("url.path", "wildcard"),
+    "client_ip": _ecs("client.ip", "ip"),
+    # The error
+    "error_type": _ecs("error.type"),
+    "error_message": _ecs("error.message", "match_only_text"),
+    "error_stack_trace": _ecs("error.stack_trace", "wildcard"),
+    # Where the line was written
+    "process_id": _ecs("process.pid", "long"),
+    "process_name": _ecs("process.name"),
+    "thread_name": _ecs("process.thread.name"),
+    "host": _ecs("host.name"),
+    "service_name": _ecs("service.name"),
+    "service_version": _ecs("service.version"),
+    "service_environment": _ecs("service.environment"),
+    "node_name": _ecs("service.node.name"),
+    "node_roles": _ecs("service.node.roles"),
+    # The job
+    "job_id": _ours("celery.task.id"),
+    "kind": _ours("celery.task.name"),
+    "root_job_id": _ours("celery.task.root_id"),
+    "parent_job_id": _ours("celery.task.parent_id"),
+    "status": _ours("celery.task.state"),
+    "attempt": _ours("celery.task.attempt", "long"),
+    "wait_seconds": _ours("celery.task.wait_seconds", "double"),
+    "lane": _ours("celery.queue"),
+    "worker": _ours("celery.worker"),
+    "jobs": _ours("celery.jobs", "long"),
+    # A lane, measured now and then
+    "lane_waiting": _ours("celery.lane.waiting", "long"),
+    "lane_consumers": _ours("celery.lane.consumers", "long"),
+    "lane_oldest_seconds": _ours("celery.lane.oldest_seconds", "double"),
 }
+
+CATEGORIES: Mapping[str, Mapping[str, Any]] = {
+    "http_request": {"category": ["web"], "event_type": ["access"]},
+    "job_submitted": {"category": ["process"], "event_type": ["creation"]},
+    "job_started": {"category": ["process"], "event_type": ["start"]},
+    "job_finished": {"category": ["process"], "event_type": ["end"]},
+    "job_retrying": {"category": ["process"], "event_type": ["end"]},
+    "job_put_back": {"category": ["process"], "event_type": ["end"]},
+    "job_stopped": {"category": ["process"], "event_type": ["end"]},
+    "job_died": {"category": ["process"], "event_type": ["end"]},
+    "lane_measured": {"event_kind": "metric"},
+}
+"""ECS's own words for what happened (`event.kind`, `.category`, `.type`), for the main events."""
+
+_CORE = frozenset({"event", "timestamp", "level", "message"})
 
 
 def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,12 +108,15 @@ def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
         "ecs.version": ECS_VERSION,
     }
     if "message" not in event:
-        _put(document, ("event", "action"), name)
+        document["event"] = {"action": name}
+        for key, value in CATEGORIES.get(name, {}).items():
+            _put(document, FIELDS[key].path, value)
     for key, value in event.items():
-        if key in {"event", "timestamp", "level", "message"} or value is None:
+        if key in _CORE or value is None:
             continue
-        if key in FIELDS:
-            _put(document, FIELDS[key], value)
+        field = FIELDS.get(key)
+        if field is not None:
+            _put(document, field.path, value)
         else:
             _put(document, ("labels", key.replace(".", "_")), str(value))
     return document

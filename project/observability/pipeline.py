@@ -50,7 +50,8 @@ def configure_logging(settings: Settings) -> None:
             "service_name": "jobs",
             "service_version": VERSION,
             "service_environment": settings.environment,
-            "role": settings.role,
+            "node_name": f"{settings.role}@{host}",
+            "node_roles": [settings.role],
             "host": host,
             "dataset": f"jobs.{settings.role}",
         },
@@ -82,7 +83,7 @@ def configure_logging(settings: Settings) -> None:
 class _Writer:
     """The end of the pipeline: completes an event, writes its document, drops it."""
 
-    def __init__(self, file: LogFile, service: Mapping[str, str], *, is_console: bool) -> None:
+    def __init__(self, file: LogFile, service: Mapping[str, Any], *, is_console: bool) -> None:
         self._file = file
         self._service = service
         self._console = (
@@ -125,7 +126,7 @@ def _encode(document: Mapping[str, Any]) -> bytes:
         return f"{text}\n".encode(errors="replace")
 
 
-_NOT_SHOWN = {"span_id", "request_id", "error_stack_trace"}
+_NOT_SHOWN = {"transaction_id", "request_id", "error_stack_trace"}
 
 
 class _Bridge(logging.Handler):

@@ -28,7 +28,7 @@ def _begin() -> None:
     g.started_ns = perf_counter_ns()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
-        trace_id=g.trace.trace_id, span_id=g.trace.span_id, request_id=g.trace.request_id
+        trace_id=g.trace.trace_id, transaction_id=g.trace.span_id, request_id=g.trace.request_id
     )
 
 

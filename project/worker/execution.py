@@ -87,7 +87,7 @@ def _bind_log_context(kind: Kind, request: Any) -> Trace:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
         trace_id=trace.trace_id,
-        span_id=trace.span_id,
+        transaction_id=trace.span_id,
         request_id=trace.request_id,
         job_id=request.id,
         kind=kind.name,

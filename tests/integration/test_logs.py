@@ -40,7 +40,7 @@ def test_one_trace_leads_from_the_click_to_the_outcome(browser: Client, log: Log
         "job_started",
         "job_finished",
     }
-    assert {line["service"]["node"]["role"] for line in story} == {"web", "worker-short"}
+    assert {line["service"]["node"]["roles"][0] for line in story} == {"web", "worker-short"}
     assert {line["http"]["request"]["id"] for line in story} == {request_id}
     assert browser.job(task_id)["trace_id"] == trace_id
 
@@ -95,7 +95,7 @@ def test_every_line_is_json_with_the_core_keys(browser: Client, log: LogBook) ->
         assert isinstance(line["message"], str), text
         assert line["ecs.version"] == ECS_VERSION, text
         assert line["service"]["name"] == "jobs", text
-        assert line["service"]["node"]["role"], text
+        assert line["service"]["node"]["roles"], text
         assert line["event"]["dataset"].startswith("jobs."), text
         assert line["event"]["id"], text
         assert line["host"]["name"], text

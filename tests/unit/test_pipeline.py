@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import socket
 import sys
 import threading
 import warnings
@@ -77,7 +78,7 @@ def test_event_becomes_a_line_of_ecs(book: LogBook) -> None:
         "name": "jobs",
         "version": "0.1.0",
         "environment": "development",
-        "node": {"role": "web"},
+        "node": {"name": f"web@{socket.gethostname()}", "roles": ["web"]},
     }
     assert line["celery"] == {"task": {"id": "j1"}, "queue": "short"}
     assert line["process"]["pid"]
