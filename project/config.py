@@ -141,6 +141,20 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lines below this level are not written"
     )
+    log_debug_share: float = Field(
+        1.0, ge=0, le=1, description="Share of the traces whose debug lines are written, 0 to 1"
+    )
+    log_max_bytes: int = Field(
+        50 * 1024 * 1024,
+        ge=0,
+        description="A log file of that size, bytes, is set aside; 0: logrotate does it, or nobody",
+    )
+    log_max_age_seconds: int = Field(
+        24 * 3600, ge=60, description="So is one whose first line is that old, seconds"
+    )
+    log_files_kept: int = Field(
+        10, ge=1, description="How many older files of a role are kept; more are removed"
+    )
 
     @model_validator(mode="after")
     def _refuse_development_defaults(self) -> Self:

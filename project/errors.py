@@ -6,9 +6,15 @@ from enum import StrEnum
 class JobsError(Exception):
     """Root of every error this project raises on purpose."""
 
+    is_about_us = True
+    """Whether its text tells of jobs, lanes and servers only, and never quotes what somebody sent:
+    then a log line may hold it."""
+
 
 class InvalidInputError(JobsError):
     """What the client sent cannot be used; the message says what to change."""
+
+    is_about_us = False
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -29,6 +35,8 @@ class UnknownKindError(InvalidInputError):
 
 class NotFoundError(JobsError):
     """There is no such job, file or sign-up."""
+
+    is_about_us = False
 
 
 class GoneError(NotFoundError):
@@ -113,6 +121,10 @@ class DefinitionError(JobsError):
 class TemporaryError(JobsError):
     """The work failed for a reason that may pass: worth another attempt."""
 
+    is_about_us = False
+
 
 class PermanentError(JobsError):
     """The work failed for a reason that stays: another attempt would fail too."""
+
+    is_about_us = False

@@ -62,6 +62,8 @@ PURE = {
     "project.reconciler.verdict",
     "project.observability.ecs",
     "project.observability.context",
+    "project.observability.failures",
+    "project.observability.redaction",
     "project.server.presenting",
     "project.lane",
     "project.errors",

@@ -1,6 +1,7 @@
 """Our field names in the Elastic Common Schema. Pure: takes an event, returns the document.
 
-Fields without a row in FIELDS become `labels.<name>` as text, so that no event can break a mapping.
+Fields without a row in FIELDS, and numbers that are none, become `labels.<name>` as text: so no
+event can break a mapping.
 Source: ECS 9.4 field reference (https://www.elastic.co/docs/reference/ecs). Where it has no field
 there is one of our own: `celery.*`, and `parent.id`, which Elastic's APM calls so too.
 """
@@ -95,34 +96,46 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
 }
 """ECS's own words for what happened (`event.kind`, `.category`, `.type`), for the main events."""
 
+_NONE: Mapping[str, Any] = {}
+_NOWHERE = (None, None)
+
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"long": (int,), "double": (int, float)}
+_PLACES = {name: (field.path, _PYTHON_TYPES.get(field.type)) for name, field in FIELDS.items()}
 _CORE = frozenset({"event", "timestamp", "level", "message"})
 
 
 def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The ECS document of one event; `event` names it, `timestamp` and `level` must be there."""
-    name = str(event["event"])
+    """The ECS document of one event; `event` names it, `timestamp` and `level` must be there.
+
+    The first three keys come first, in the order that Elastic's own loggers write them.
+    """
+    name = event["event"]
+    message = event.get("message")
     document: dict[str, Any] = {
         "@timestamp": event["timestamp"],
         "log.level": event["level"],
-        "message": str(event.get("message", name)),
+        "message": str(name if message is None else message),
         "ecs.version": ECS_VERSION,
     }
-    if "message" not in event:
-        document["event"] = {"action": name}
-        for key, value in CATEGORIES.get(name, {}).items():
-            _put(document, FIELDS[key].path, value)
+    if message is None:
+        document["event"] = {"action": str(name)}
+        for key, value in CATEGORIES.get(name, _NONE).items():
+            document["event"][FIELDS[key].path[1]] = value
     for key, value in event.items():
         if key in _CORE or value is None:
             continue
-        field = FIELDS.get(key)
-        if field is not None:
-            _put(document, field.path, value)
-        else:
+        place, types = _PLACES.get(key, _NOWHERE)
+        if place is None or (types and type(value) not in types):
             _put(document, ("labels", key.replace(".", "_")), str(value))
+        else:
+            _put(document, place, value)
     return document
 
 
 def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    for part in path[:-1]:
-        document = document.setdefault(part, {})
-    document[path[-1]] = value
+    inner = document.get(path[0])
+    if inner is None:
+        inner = document[path[0]] = {}
+    for part in path[1:-1]:
+        inner = inner.setdefault(part, {})
+    inner[path[-1]] = value

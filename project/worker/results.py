@@ -13,6 +13,7 @@ from celery.backends.redis import RedisBackend
 from project.errors import NotFoundError, TransitionError
 from project.ledger import Job, Ledger, Status
 from project.ledger.job import JobError
+from project.observability.failures import frames_of
 
 STATUSES = {
     states.SUCCESS: Status.SUCCEEDED,
@@ -118,10 +119,10 @@ def log_outcome(job: Job) -> None:
 
 
 def _error_fields(job: Job) -> dict[str, str]:
+    """Without the message, which may quote a parameter: the record has it."""
     if job.error is None:
         return {}
     return {
         "error_type": job.error.type,
-        "error_message": job.error.message,
-        "error_stack_trace": job.error.traceback,
+        "error_stack_trace": frames_of(job.error.traceback),
     }

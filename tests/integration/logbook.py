@@ -22,8 +22,9 @@ class LogBook:
         return [
             line
             for role in self.roles
-            for path in sorted(self.folder.glob(f"{role}.*.jsonl"))
+            for path in sorted(self.folder.glob(f"{role}.*.jsonl*"))
             for line in path.read_text().split("\n")[:-1]
+            if not line.isspace()  # what a killed process had begun
         ]
 
     def lines(self) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import structlog
 
-from project.observability.pipeline import configure_logging
+from project.observability.pipeline import configure_logging, sample_debug
 from tests.builders import SECRETS, settings_in
 
 SECRET = "ada@example.org"
@@ -107,14 +107,14 @@ def test_foreign_record_becomes_a_line_too(book: LogBook) -> None:
 
 def test_foreign_record_tells_of_its_exception(book: LogBook) -> None:
     try:
-        raise KeyError("lost")
+        raise KeyError(SECRET)
     except KeyError:
         logging.getLogger("elsewhere").exception("it failed")
 
     error = book.line()["error"]
     assert error["type"] == "KeyError"
-    assert error["message"] == "'lost'"
     assert error["stack_trace"].startswith("Traceback")
+    assert SECRET not in book.text()
 
 
 @pytest.mark.parametrize("exc_info", [True, "the error"])
@@ -165,6 +165,46 @@ def test_complaint_about_an_unreadable_message_does_not_repeat_it(book: LogBook)
     assert SECRET not in book.text()
 
 
+def test_error_among_the_arguments_of_a_record_is_named_and_not_quoted(book: LogBook) -> None:
+    logging.getLogger("celery.worker.request").error("Task raised: %r", ValueError(SECRET))
+
+    assert book.line()["message"] == "Task raised: 'ValueError'"
+
+
+def test_error_of_a_server_is_quoted(book: LogBook) -> None:
+    """Without its text nobody would know what is wrong."""
+    error = ConnectionRefusedError(111, "Connection refused", "a file's name")
+
+    logging.getLogger("celery.worker").error("Cannot connect: %s", error)
+
+    assert book.line()["message"] == "Cannot connect: [Errno 111] Connection refused"
+
+
+def test_debug_lines_of_a_share_of_the_traces_are_written(tmp_path: Path) -> None:
+    book = LogBook(tmp_path, log_level="DEBUG", log_debug_share=0.5)
+
+    for trace_id in ("1" * 32, "e" * 32):
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+        for _ in range(2):
+            structlog.get_logger().debug("chatter")
+        structlog.get_logger().info("news")
+
+    seen = [(line["trace"]["id"][0], line["message"]) for line in book.lines()]
+    assert seen == [("1", "chatter"), ("1", "chatter"), ("1", "news"), ("e", "news")]
+
+
+@pytest.mark.parametrize(("chance", "is_kept"), [(0.4, True), (0.6, False)])
+def test_debug_line_without_a_trace_is_written_by_chance(chance: float, is_kept: bool) -> None:
+    keep = sample_debug(0.5, lambda: chance)
+
+    try:
+        kept = bool(keep(None, "debug", {"event": "chatter"}))
+    except structlog.DropEvent:
+        kept = False
+
+    assert kept is is_kept
+
+
 def test_level_of_the_settings_applies_to_both_kinds(tmp_path: Path) -> None:
     book = LogBook(tmp_path, log_level="WARNING")
 
@@ -194,16 +234,19 @@ def test_error_that_ends_a_thread_becomes_a_line(book: LogBook) -> None:
     thread.join()
 
     assert book.line()["event"]["action"] == "process_failed"
-    assert book.line()["error"]["message"] == "nobody catches this"
+    assert book.line()["error"]["type"] == "RuntimeError"
 
 
-def test_error_that_ends_the_process_becomes_a_line(book: LogBook) -> None:
+def test_error_that_ends_the_process_becomes_a_line_and_is_shown(
+    book: LogBook, capsys: pytest.CaptureFixture[str]
+) -> None:
     error = RuntimeError("the end")
 
     sys.excepthook(RuntimeError, error, None)
 
     assert book.line()["log.level"] == "critical"
-    assert book.line()["error"]["message"] == "the end"
+    assert book.line()["error"]["type"] == "RuntimeError"
+    assert "RuntimeError: the end" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_no_error(book: LogBook) -> None:
@@ -247,23 +290,32 @@ def test_foreign_record_that_does_not_fit_its_arguments_raises_nothing(
 
 
 def test_people_at_the_terminal_get_a_readable_copy(
-    book: LogBook, capsys: pytest.CaptureFixture[str]
+    book: LogBook, capfd: pytest.CaptureFixture[str]
 ) -> None:
     structlog.get_logger().info("job_started", job_id="j1")
 
-    copy = capsys.readouterr().err
+    copy = capfd.readouterr().err
     assert "job_started" in copy
     assert "j1" in copy
     assert not copy.startswith("{")
     assert book.lines()
 
 
-def test_production_writes_files_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_request_puts_into_its_path_moves_no_cursor(
+    book: LogBook, capfd: pytest.CaptureFixture[str]
+) -> None:
+    structlog.get_logger().info("http_request", path="/\x1b[2J\r\x9b1m")
+
+    assert "/?[2J??1m" in capfd.readouterr().err
+    assert book.line()["url"]["path"] == "/\x1b[2J\r\x9b1m"
+
+
+def test_production_writes_files_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     book = LogBook(tmp_path, environment="production", **SECRETS)
 
     structlog.get_logger().info("job_started")
 
-    assert capsys.readouterr().err == ""
+    assert capfd.readouterr().err == ""
     assert book.line()["service"]["environment"] == "production"
 
 

@@ -1,0 +1,98 @@
+"""Brings everybody else in: the standard library's loggers, warnings, errors nobody caught.
+
+What is in a record's `extra` is left out, and so are the texts of errors among its arguments: both
+may hold what somebody sent.
+"""
+
+import logging
+import sys
+import threading
+from typing import Any
+
+import structlog
+
+from project.observability.failures import describe_error, name_error
+from project.observability.writer import Event, Writer, format_time_ns
+
+# Records that repeat what our own events say, or would hold parameters and results.
+QUIET = {
+    "celery.worker.strategy": logging.WARNING,
+    "celery.app.trace": logging.CRITICAL,
+    "amqp": logging.WARNING,
+    "PIL": logging.WARNING,
+    "mail.log": logging.WARNING,  # aiosmtpd writes the whole conversation, addresses included
+    "werkzeug": logging.WARNING,
+}
+
+# Says what is wrong with a message in the first line, and quotes all of the message below it.
+_FIRST_LINES = frozenset({"celery.worker.consumer.consumer"})
+
+
+def install(writer: Writer, level: int) -> None:
+    """Send every record, warning and uncaught error to the writer."""
+    root = logging.getLogger()
+    root.handlers[:] = [Bridge(writer)]
+    root.setLevel(level)
+    for name, threshold in QUIET.items():
+        logging.getLogger(name).setLevel(threshold)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: _log_uncaught(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+
+
+class Bridge(logging.Handler):
+    """Turns a record into an event."""
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        """None is needed: a line is one write. A forked child would inherit it locked."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line."""
+        try:
+            self._writer.write(_describe(record))
+        except Exception:  # noqa: BLE001 - logging's own rule: a record never hurts who logs
+            self.handleError(record)
+
+
+def _describe(record: logging.LogRecord) -> Event:
+    message = _render(record)
+    event: Event = {
+        **structlog.contextvars.get_contextvars(),
+        "event": "log",
+        "message": message.partition("\n")[0] if record.name in _FIRST_LINES else message,
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "timestamp": format_time_ns(int(record.created * 1e9)),
+    }
+    if record.exc_info and record.exc_info[1]:
+        event.update(describe_error(record.exc_info[1]))
+    return event
+
+
+def _render(record: logging.LogRecord) -> str:
+    """The message, with a name in place of each error."""
+    template = _stand_in(record.msg)
+    arguments: Any = record.args
+    if isinstance(arguments, dict):
+        arguments = {key: _stand_in(value) for key, value in arguments.items()}
+    elif arguments:
+        arguments = tuple(_stand_in(value) for value in arguments)
+    return str(template) % arguments if arguments else str(template)
+
+
+def _stand_in(value: Any) -> Any:
+    return name_error(value) if isinstance(value, BaseException) else value
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """A line, and the whole of it to whoever sits at the terminal."""
+    if not issubclass(kind, KeyboardInterrupt):
+        structlog.get_logger().critical("process_failed", **describe_error(error))
+    sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,72 @@
+"""What never enters a line: secrets, mail addresses, query strings, what people sent. Pure.
+
+A field is judged by its name, a text by what it looks like. Where it is useful to see that two
+lines are about the same person, a keyed hash stands for the address: without the key it tells
+nothing, and it is the same in every line.
+"""
+
+import hashlib
+import hmac
+import re
+from typing import Any
+
+HIDDEN = "[hidden]"
+TEXT_LIMIT = 8_000
+"""Longest text of a field, characters."""
+
+_SECRET = re.compile(
+    r"passw|secret|token|authori[sz]ation|cookie|credential|api_?key|private_?key|signature", re.I
+)
+_SENT_BY_PEOPLE = re.compile(
+    r"args|arguments|kwargs|parameters|payload|body|content|form|data|result|subject|text|query"
+    r"|query_string|headers",
+    re.I,
+)
+_PERSONAL = re.compile(r"e?mail|address|recipients?|sender|owner|user|username", re.I)
+
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+_QUERY = re.compile(r"(?<=[\w/])\?[^\s\"'<>]*[=&%][^\s\"'<>]*|(/[^\s\"'<>?]*)\?[^\s\"'<>]+")
+_CONFIRMATION = re.compile(r"(?<=/confirm/)[^\s\"'<>?]+")
+_SCHEME = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.I)
+_ASSIGNED = re.compile(
+    r"\b(\w*(?:passw\w*|secret|token|api_?key|authorization|cookie))(['\"]?\s*[=:]\s*)"
+    r"(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
+    re.I,
+)
+
+
+class Redactor:
+    """Makes fields and texts fit to be written."""
+
+    def __init__(self, key: str) -> None:
+        self._key = hashlib.sha256(b"log lines\0" + key.encode()).digest()
+
+    def hash(self, value: str) -> str:
+        """What stands for a personal value: 16 hex digits, the same each time."""
+        return hmac.new(self._key, value.lower().encode(), hashlib.sha256).hexdigest()[:16]
+
+    def field(self, name: str, value: Any) -> Any:
+        """The value of a field that the schema does not know."""
+        if _SECRET.search(name) or _SENT_BY_PEOPLE.fullmatch(name):
+            return HIDDEN
+        if _PERSONAL.fullmatch(name):
+            return self.hash(str(value))
+        return self.text(str(value))
+
+    def text(self, text: str) -> str:
+        """The text without what looks like a secret or an address."""
+        if len(text) > TEXT_LIMIT:
+            text = f"{text[: TEXT_LIMIT // 2]} […] {text[-TEXT_LIMIT // 2 :]}"
+        if "@" in text:
+            text = _MAIL.sub(self._hash_match, _CREDENTIALS.sub("***@", text))
+        if "?" in text:
+            text = _QUERY.sub(lambda found: f"{found[1] or ''}?…", text)
+        if "/confirm/" in text:
+            text = _CONFIRMATION.sub("…", text)
+        if _SECRET.search(text) or _SCHEME.search(text):
+            text = _ASSIGNED.sub(r"\1\2***", _SCHEME.sub(r"\1 ***", text))
+        return text
+
+    def _hash_match(self, found: re.Match[str]) -> str:
+        return f"mail:{self.hash(found[0])}"

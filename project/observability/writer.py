@@ -1,0 +1,119 @@
+"""The end of the pipeline: completes an event, writes its line, and a readable copy for people."""
+
+import itertools
+import json
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import structlog
+
+from project.observability.ecs import FIELDS, to_ecs
+from project.observability.redaction import Redactor
+from project.observability.sink import LogFile
+
+Event = MutableMapping[str, Any]
+
+_FREE_TEXTS = ("message", "reason", "path", "error_message", "error_stack_trace")
+"""Fields that the schema knows, and into which anything may get."""
+_KNOWN = frozenset(FIELDS) | {"event", "timestamp", "level", "message"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
+_NOT_SHOWN |= {"event_id", "dataset", "process_id"}
+
+
+class Writer:
+    """Takes events from structlog and from the standard library's loggers."""
+
+    def __init__(
+        self, file: LogFile, service: Mapping[str, Any], redactor: Redactor, *, is_console: bool
+    ) -> None:
+        self._file = file
+        self._dataset = service["dataset"]
+        self._suffix = _encode_suffix({**service, "dataset": None})
+        self._redactor = redactor
+        self._console = structlog.dev.ConsoleRenderer(colors=_has_colours()) if is_console else None
+        self._seed()
+        os.register_at_fork(after_in_child=self._seed)
+
+    def _seed(self) -> None:
+        """A line's id is unique over processes: random at each start and fork, then counted."""
+        self._boot = secrets.token_hex(6)
+        self._numbers = itertools.count()
+        self._process_id = os.getpid()
+
+    def __call__(self, _logger: Any, _method: str, event: Event) -> str:
+        self.write(event)
+        raise structlog.DropEvent
+
+    def write(self, event: Event) -> None:
+        """Write the event's line; nothing is raised, whatever its values are."""
+        self._redact(event)
+        if "timestamp" not in event:
+            event["timestamp"] = format_time_ns(time.time_ns())
+        event["event_id"] = f"{self._boot}-{next(self._numbers)}"
+        event["dataset"] = self._dataset
+        event["process_id"] = self._process_id
+        self._file.write(_encode(to_ecs(event))[:-1] + self._suffix)
+        if self._console is not None:
+            self._show(event)
+
+    def _redact(self, event: Event) -> None:
+        text = self._redactor.text
+        for name in _FREE_TEXTS:
+            value = event.get(name)
+            if value is not None:
+                event[name] = text(str(value))
+        for name in event.keys() - _KNOWN:
+            if event[name] is not None:
+                event[name] = self._redactor.field(name, event[name])
+
+    def _show(self, event: Event) -> None:
+        """By the first stderr: Celery turns what is printed to the present one into lines."""
+        if self._console is None or sys.__stderr__ is None:
+            return
+        shown = {
+            # What a request has put into its path must not move the cursor of whoever reads it.
+            key: _CONTROL.sub("?", value) if isinstance(value, str) else value
+            for key, value in event.items()
+            if key not in _NOT_SHOWN
+        }
+        print(self._console(None, "", shown), file=sys.__stderr__, flush=True)
+
+
+def format_time_ns(time_ns: int) -> str:
+    """Nanoseconds since 1970 as UTC, with microseconds."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    return f"{_format_second(seconds)}.{rest // 1000:06}Z"
+
+
+@lru_cache(maxsize=2)
+def _format_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON."""
+    try:
+        return orjson.dumps(document, default=repr)
+    except TypeError:  # half a surrogate pair, an integer beyond 64 bits: no line may be lost
+        text = json.dumps(document, default=repr, skipkeys=True, ensure_ascii=False)
+        return text.encode(errors="replace")
+
+
+def _encode_suffix(service: Mapping[str, Any]) -> bytes:
+    """What is the same in all lines of a process: the end of the line, from the comma on."""
+    document = to_ecs({"event": "", "message": "", "timestamp": "", "level": "", **service})
+    constant = {key: document[key] for key in ("service", "host")}
+    return b"," + orjson.dumps(constant)[1:] + b"\n"
+
+
+def _has_colours() -> bool:
+    return sys.__stderr__ is not None and sys.__stderr__.isatty()
