@@ -23,6 +23,7 @@ from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.publisher import Publisher
 from project.reconciler.intake import Intake
+from project.reconciler.measuring import Measuring
 from project.reconciler.repairs import Repairs
 from project.redis_client import connect_impatient
 
@@ -44,6 +45,7 @@ class Reconciler:
     redis: "Redis"
     intake: Intake
     repairs: Repairs
+    measuring: Measuring
     connect: Callable[[], Connection]
     name: str = field(default_factory=lambda: uuid4().hex)
     _connection: Connection | None = None
@@ -64,7 +66,8 @@ class Reconciler:
 
     def run_once(self) -> dict[str, int]:
         """Do everything now, whoever's turn it is; what was found, by the name of the work."""
-        found = {name: work() for name, _, work in self._works() if name != "orphans"}
+        works = {name: work for name, _, work in self._works() if name not in {"orphans", "lanes"}}
+        found = {name: work() for name, work in works.items()}
         cursor = self.repairs.remove_orphans(0)
         while cursor:
             cursor = self.repairs.remove_orphans(cursor)
@@ -91,6 +94,7 @@ class Reconciler:
             ("lost", 15, self.repairs.revive_lost),
             ("expired", 5, self.repairs.trim),
             ("orphans", 5, self._remove_orphans),
+            ("lanes", 30, self.measuring.measure_lanes),
         )
 
     def _take_dead_letters(self) -> int:
@@ -133,6 +137,7 @@ def build_reconciler(settings: Settings) -> Reconciler:
         redis=redis,
         intake=Intake(ledger, DeadLetters(redis), publisher),
         repairs=Repairs(ledger, publisher),
+        measuring=Measuring(ledger, publisher),
         connect=lambda: _connect(settings),
     )
 

@@ -157,3 +157,12 @@ def test_probe_leaves_no_line(browser: Client, log: LogBook, path: str) -> None:
 
     log.await_event("http_request", later.headers["X-Request-ID"])
     assert log.about(probe.headers["X-Request-ID"]) == []
+
+
+@pytest.mark.parametrize("lane", ["short", "long"])
+def test_scheduler_tells_how_each_lane_is(log: LogBook, lane: str) -> None:
+    line = log.await_event("lane_measured", f'"queue":"{lane}"')
+
+    assert line["celery"]["lane"]["consumers"] == 1
+    assert line["celery"]["lane"]["waiting"] >= 0
+    assert line["celery"]["lane"]["oldest_seconds"] >= 0

@@ -1,0 +1,34 @@
+"""How the lanes are, as log lines: enough for an alert on one that nobody serves, or is behind."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from project.ledger import Ledger
+from project.publisher import Publisher
+
+INQUIRY_SECONDS = 5
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Asks RabbitMQ and the ledger."""
+
+    ledger: Ledger
+    publisher: Publisher
+
+    def measure_lanes(self) -> int:
+        """A line for each lane; how many. UnavailableError: the broker is away."""
+        lanes = self.ledger.list_lanes()
+        depths = self.publisher.depths([lane.lane for lane in lanes], INQUIRY_SECONDS)
+        for lane in lanes:
+            _log.info(
+                "lane_measured",
+                lane=lane.lane,
+                lane_waiting=lane.depth,
+                lane_consumers=depths[lane.lane][1],
+                lane_oldest_seconds=lane.oldest_seconds or 0.0,
+            )
+        return len(lanes)
