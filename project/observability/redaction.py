@@ -12,7 +12,9 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 TEXT_LIMIT = 8_000
-"""Longest text of a field, characters."""
+"""Longest text, characters."""
+KEYWORD_LIMIT = 1_000
+"""Longest value of a field by which lines are found: Elasticsearch indexes 1,024 characters."""
 
 _SECRET = re.compile(
     r"passw|secret|token|authori[sz]ation|cookie|credential|api_?key|private_?key|signature", re.I
@@ -52,12 +54,12 @@ class Redactor:
             return HIDDEN
         if _PERSONAL.fullmatch(name):
             return self.hash(str(value))
-        return self.text(str(value))
+        return self.text(str(value), KEYWORD_LIMIT)
 
-    def text(self, text: str) -> str:
-        """The text without what looks like a secret or an address."""
-        if len(text) > TEXT_LIMIT:
-            text = f"{text[: TEXT_LIMIT // 2]} […] {text[-TEXT_LIMIT // 2 :]}"
+    def text(self, text: str, limit: int = TEXT_LIMIT) -> str:
+        """The text without what looks like a secret or an address; a long one loses its middle."""
+        if len(text) > limit:
+            text = f"{text[: limit // 2]} […] {text[-limit // 2 :]}"
         if "@" in text:
             text = _MAIL.sub(self._hash_match, _CREDENTIALS.sub("***@", text))
         if "?" in text:

@@ -16,13 +16,20 @@ import orjson
 import structlog
 
 from project.observability.ecs import FIELDS, to_ecs
-from project.observability.redaction import Redactor
+from project.observability.failures import STACK_LIMIT
+from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor
 from project.observability.sink import LogFile
 
 Event = MutableMapping[str, Any]
 
-_FREE_TEXTS = ("message", "reason", "path", "error_message", "error_stack_trace")
-"""Fields that the schema knows, and into which anything may get."""
+_FREE_TEXTS = {
+    "message": TEXT_LIMIT,
+    "reason": KEYWORD_LIMIT,
+    "path": KEYWORD_LIMIT,
+    "error_message": TEXT_LIMIT,
+    "error_stack_trace": STACK_LIMIT,
+}
+"""Fields that the schema knows, and into which anything may get, with their longest text."""
 _KNOWN = frozenset(FIELDS) | {"event", "timestamp", "level", "message"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
@@ -67,10 +74,10 @@ class Writer:
 
     def _redact(self, event: Event) -> None:
         text = self._redactor.text
-        for name in _FREE_TEXTS:
+        for name, limit in _FREE_TEXTS.items():
             value = event.get(name)
             if value is not None:
-                event[name] = text(str(value))
+                event[name] = text(str(value), limit)
         for name in event.keys() - _KNOWN:
             if event[name] is not None:
                 event[name] = self._redactor.field(name, event[name])

@@ -4,32 +4,12 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from project.observability.ecs import FIELDS
+from tests.log_lines import ERROR_FIELDS, LEVELS, Event, read_event_table
 
-LEVELS = {"debug", "info", "warning", "error", "critical"}
-ERROR_FIELDS = {"error_type", "error_message", "error_stack_trace"}
-EVENT_ROW = re.compile(r"^\| `(\w+)` \| ([\w, ]+) \| (.*?) ?\| (.+?) \|$", re.MULTILINE)
 FIELD_ROW = re.compile(r"^\| `(\w+)` \| `([\w.@]+)` \| (\w+)( \*)? \| (.+?) \|$", re.MULTILINE)
-
-
-@dataclass
-class Event:
-    """What is known of an event: from the table, or from all its calls together."""
-
-    levels: set[str] = field(default_factory=set)
-    fields: set[str] = field(default_factory=set)
-
-
-def table_of(repository: Path) -> dict[str, Event]:
-    """The events that the table lists."""
-    text = (repository / "logs/README.md").read_text()
-    return {
-        name: Event(set(levels.split(", ")), set(re.findall(r"`(\w+)`", fields)))
-        for name, levels, fields, _ in EVENT_ROW.findall(text)
-    }
 
 
 def calls_of(repository: Path) -> dict[str, Event]:
@@ -77,13 +57,13 @@ def fields_of(call: ast.Call) -> set[str]:
 
 
 def test_table_lists_every_event_and_no_other(repository: Path) -> None:
-    table, calls = table_of(repository), calls_of(repository)
+    table, calls = read_event_table(), calls_of(repository)
 
     assert sorted(table) == sorted(calls)
 
 
 def test_table_says_at_which_levels_an_event_comes(repository: Path) -> None:
-    table, calls = table_of(repository), calls_of(repository)
+    table, calls = read_event_table(), calls_of(repository)
 
     assert {name: event.levels for name, event in table.items()} == {
         name: event.levels for name, event in calls.items()
@@ -91,7 +71,7 @@ def test_table_says_at_which_levels_an_event_comes(repository: Path) -> None:
 
 
 def test_table_names_every_field_that_an_event_is_given(repository: Path) -> None:
-    table = table_of(repository)
+    table = read_event_table()
 
     missing = {
         name: event.fields - table[name].fields - ERROR_FIELDS
@@ -103,8 +83,7 @@ def test_table_names_every_field_that_an_event_is_given(repository: Path) -> Non
 
 
 def test_table_names_an_error_where_an_event_tells_of_one(repository: Path) -> None:
-    text = (repository / "logs/README.md").read_text()
-    told = {name for name, _, fields, _ in EVENT_ROW.findall(text) if "error" in fields.split()}
+    told = {name for name, event in read_event_table().items() if event.has_error}
 
     assert told >= {
         name for name, event in calls_of(repository).items() if event.fields & ERROR_FIELDS
@@ -122,5 +101,5 @@ def test_fields_are_listed_with_their_place_and_type(repository: Path) -> None:
     }
 
 
-def test_events_are_in_the_order_of_the_alphabet(repository: Path) -> None:
-    assert list(table_of(repository)) == sorted(table_of(repository))
+def test_events_are_in_the_order_of_the_alphabet() -> None:
+    assert list(read_event_table()) == sorted(read_event_table())

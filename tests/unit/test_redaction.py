@@ -84,5 +84,6 @@ def test_very_long_text_keeps_its_begin_and_its_end() -> None:
     text = redactor.text("begin" + "x" * 10 * TEXT_LIMIT + "end")
 
     assert len(text) < TEXT_LIMIT + 10
+    assert len(redactor.field("note", "x" * 2000)) <= 1024
     assert text.startswith("begin")
     assert text.endswith("end")
