@@ -6,7 +6,7 @@ Source: ECS 9.4 field reference (https://www.elastic.co/docs/reference/ecs). Whe
 there is one of our own: `celery.*`, and `parent.id`, which Elastic's APM calls so too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 ECS_VERSION = "9.4.0"
@@ -97,17 +97,34 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
 """ECS's own words for what happened (`event.kind`, `.category`, `.type`), for the main events."""
 
 _NONE: Mapping[str, Any] = {}
-_NOWHERE = (None, None)
-
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"long": (int,), "double": (int, float)}
-_PLACES = {name: (field.path, _PYTHON_TYPES.get(field.type)) for name, field in FIELDS.items()}
 _CORE = frozenset({"event", "timestamp", "level", "message"})
 
 
-def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
+class _Place(NamedTuple):
+    """A field's path in parts, because a line is made of twenty of them."""
+
+    first: str
+    between: tuple[str, ...]
+    last: str
+    types: tuple[type, ...] | None
+
+
+_PLACES = {
+    name: _Place(field.path[0], field.path[1:-1], field.path[-1], _PYTHON_TYPES.get(field.type))
+    for name, field in FIELDS.items()
+}
+
+
+def _as_text(_name: str, value: Any) -> str:
+    return str(value)
+
+
+def to_ecs(event: Mapping[str, Any], label: Callable[[str, Any], str] = _as_text) -> dict[str, Any]:
     """The ECS document of one event; `event` names it, `timestamp` and `level` must be there.
 
-    The first three keys come first, in the order that Elastic's own loggers write them.
+    The first three keys come first, in the order that Elastic's own loggers write them. `label`
+    makes the text of a field that the schema does not know, from its name and value.
     """
     name = event["event"]
     message = event.get("message")
@@ -124,18 +141,14 @@ def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in event.items():
         if key in _CORE or value is None:
             continue
-        place, types = _PLACES.get(key, _NOWHERE)
-        if place is None or (types and type(value) not in types):
-            _put(document, ("labels", key.replace(".", "_")), str(value))
-        else:
-            _put(document, place, value)
+        place = _PLACES.get(key)
+        if place is None or (place.types and type(value) not in place.types):
+            document.setdefault("labels", {})[key.replace(".", "_")] = label(key, value)
+            continue
+        inner = document.get(place.first)
+        if inner is None:
+            inner = document[place.first] = {}
+        for part in place.between:
+            inner = inner.setdefault(part, {})
+        inner[place.last] = value
     return document
-
-
-def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    inner = document.get(path[0])
-    if inner is None:
-        inner = document[path[0]] = {}
-    for part in path[1:-1]:
-        inner = inner.setdefault(part, {})
-    inner[path[-1]] = value

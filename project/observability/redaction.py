@@ -48,7 +48,7 @@ class Redactor:
         """What stands for a personal value: 16 hex digits, the same each time."""
         return hmac.new(self._key, value.lower().encode(), hashlib.sha256).hexdigest()[:16]
 
-    def field(self, name: str, value: Any) -> Any:
+    def field(self, name: str, value: Any) -> str:
         """The value of a field that the schema does not know."""
         if _SECRET.search(name) or _SENT_BY_PEOPLE.fullmatch(name):
             return HIDDEN

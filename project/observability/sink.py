@@ -74,10 +74,17 @@ class LogFile:
             _tell_stderr(line)
 
     def _try_write(self, line: bytes) -> bool:
-        self._follow()
+        """Whether it went to the file that has the name now, as far as the disk took it."""
+        if self._descriptor < 0:
+            self._open()
         is_alone = self._lock()
         try:
-            size = self._mend()
+            size = self._find_size()
+            if size < 0:
+                self._open()
+                return False
+            if size != self._end:
+                size = self._mend(size)
             if is_alone and size and self._is_due(size + len(line)) and self._set_aside():
                 return False
             written = os.write(self._descriptor, line)
@@ -91,15 +98,13 @@ class LogFile:
 
     # ── The file of that name ──────────────────────────────────────────────────────────────────
 
-    def _follow(self) -> None:
-        """See to it that the descriptor is the file that has the name now."""
+    def _find_size(self) -> int:
+        """The file's size in bytes; -1 where its name belongs to another one by now, or to none."""
         try:
             found = os.stat(self._name)  # noqa: PTH116 - Path.stat takes three times as long
         except FileNotFoundError:
-            self._open()
-            return
-        if (found.st_dev, found.st_ino) != self._identity:
-            self._open()
+            return -1
+        return found.st_size if (found.st_dev, found.st_ino) == self._identity else -1
 
     def _open(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,15 +146,14 @@ class LogFile:
             else:
                 return True
 
-    def _mend(self) -> int:
+    def _mend(self, size: int) -> int:
         """End a torn line, if the file ends in one; the file's size in bytes."""
-        size = os.fstat(self._descriptor).st_size
-        if size in {0, self._end} or os.pread(self._descriptor, 1, size - 1) == b"\n":
+        if not size or os.pread(self._descriptor, 1, size - 1) == b"\n":
             return size
         # First a line feed: who follows the file and has the torn part already finds its end.
         os.write(self._descriptor, b"\n")
         self._make_blank(self._find_line_start(size), size)
-        return os.fstat(self._descriptor).st_size
+        return size + 1
 
     def _find_line_start(self, end: int) -> int:
         while end > 0:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import structlog
 
-from project.observability.ecs import FIELDS, to_ecs
+from project.observability.ecs import to_ecs
 from project.observability.failures import STACK_LIMIT
 from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor
 from project.observability.sink import LogFile
@@ -30,7 +30,6 @@ _FREE_TEXTS = {
     "error_stack_trace": STACK_LIMIT,
 }
 """Fields that the schema knows, and into which anything may get, with their longest text."""
-_KNOWN = frozenset(FIELDS) | {"event", "timestamp", "level", "message"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
 _NOT_SHOWN |= {"event_id", "dataset", "process_id"}
@@ -62,25 +61,23 @@ class Writer:
 
     def write(self, event: Event) -> None:
         """Write the event's line; nothing is raised, whatever its values are."""
-        self._redact(event)
+        self._clean(event)
         if "timestamp" not in event:
             event["timestamp"] = format_time_ns(time.time_ns())
         event["event_id"] = f"{self._boot}-{next(self._numbers)}"
         event["dataset"] = self._dataset
         event["process_id"] = self._process_id
-        self._file.write(_encode(to_ecs(event))[:-1] + self._suffix)
+        document = to_ecs(event, self._redactor.field)
+        self._file.write(_encode(document)[:-1] + self._suffix)
         if self._console is not None:
             self._show(event)
 
-    def _redact(self, event: Event) -> None:
+    def _clean(self, event: Event) -> None:
         text = self._redactor.text
         for name, limit in _FREE_TEXTS.items():
             value = event.get(name)
             if value is not None:
                 event[name] = text(str(value), limit)
-        for name in event.keys() - _KNOWN:
-            if event[name] is not None:
-                event[name] = self._redactor.field(name, event[name])
 
     def _show(self, event: Event) -> None:
         """By the first stderr: Celery turns what is printed to the present one into lines."""

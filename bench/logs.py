@@ -1,0 +1,208 @@
+"""What a log line costs, beside what `ecs-logging` makes of it, and its share of requests and jobs.
+
+    python -m deploy.native exec -- python -m bench.logs [--output bench/results/logs.md]
+
+The writers take turns in one run, so that a noisy machine hits them alike: trust the ratios. The
+shares are made from the running stack's own lines, which tell how long requests and attempts took.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import ecs_logging
+import orjson
+import requests
+import structlog
+
+from project.config import Settings
+from project.observability.pipeline import configure_logging
+
+ROOT = Path(__file__).parent.parent
+ROUNDS = 40
+LINES = 500
+SUBMITS = 300
+
+BOUND = {
+    "trace_id": "4e5f45f2cd7d5899d164cb2045378fb3",
+    "transaction_id": "00f067aa0ba902b7",
+    "parent_id": "00f067aa0ba902b8",
+    "request_id": "0123456789abcdef",
+    "job_id": "2f0c1a52-5c0a-4d8c-9c1e-0a6a7a2f9d11",
+    "kind": "create_task",
+    "attempt": 1,
+}
+EVENT: dict[str, Any] = {
+    "lane": "short",
+    "status": "succeeded",
+    "outcome": "success",
+    "duration_ns": 1_234_567,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One way to write a line."""
+
+    name: str
+    write: Callable[[], None]
+
+
+def main() -> None:
+    """Measure, and write the report."""
+    parser = argparse.ArgumentParser(prog="python -m bench.logs", description=__doc__)
+    parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results" / "logs.md")
+    options = parser.parse_args()
+    settings = Settings()
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure(_writers(Path(folder)))
+    shares = _find_shares(settings, costs["our event"])
+    report = _report(costs, shares)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(report)
+    sys.stdout.write(report)
+
+
+def measure(writers: list[Writer]) -> dict[str, float]:
+    """Microseconds a line of each writer: the median of many short turns."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for _ in range(ROUNDS):
+        for writer in writers:
+            started = time.perf_counter()
+            for _ in range(LINES):
+                writer.write()
+            times[writer.name].append((time.perf_counter() - started) / LINES * 1e6)
+    return {name: median(found) for name, found in times.items()}
+
+
+def _writers(folder: Path) -> list[Writer]:
+    configure_logging(_production(folder / "ours"))
+    structlog.contextvars.bind_contextvars(**BOUND)
+    ours = structlog.get_logger().bind()
+    foreign = logging.getLogger("celery.beat")
+    record = "Scheduler: Sending due task %s (%s)", "files.sweep", "files.sweep"
+    return [
+        Writer("our event", lambda: ours.info("job_finished", **EVENT)),
+        Writer("our event, filtered out", lambda: ours.debug("job_finished", **EVENT)),
+        Writer("a library's record", lambda: foreign.info(*record)),
+        *_rivals(folder),
+    ]
+
+
+def _rivals(folder: Path) -> list[Writer]:
+    """As the documentation of `ecs-logging` sets it up, with a flush a line as ours has."""
+    rival = structlog.wrap_logger(
+        structlog.WriteLogger((folder / "structlog.json").open("a")),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            ecs_logging.StructlogFormatter(),
+        ],
+    ).bind()
+    handler = logging.FileHandler(folder / "stdlib.json")
+    handler.setFormatter(ecs_logging.StdlibFormatter())
+    logger = logging.getLogger("rival")
+    logger.handlers, logger.propagate = [handler], False
+    record = "Scheduler: Sending due task %s (%s)", "files.sweep", "files.sweep"
+    return [
+        Writer("ecs-logging with structlog", lambda: rival.info("job_finished", **EVENT)),
+        Writer("ecs-logging, a library's record", lambda: logger.info(*record)),
+    ]
+
+
+def _production(folder: Path) -> Settings:
+    """Settings without the copy for people."""
+    secrets = {
+        "secret_key": "x" * 40,
+        "broker_url": "amqp://jobs:x@localhost/jobs",
+        "redis_url": "redis://:x@localhost/0",
+        "management_url": "http://monitor:x@localhost/api/",
+        "admin_password": "x",
+        "flower_login": "flower:x",
+    }
+    return Settings(environment="production", log_dir=folder, log_level="INFO", **secrets)  # type: ignore[arg-type]
+
+
+# ── Shares ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of the time of one thing is spent on its lines."""
+
+    what: str
+    lines: float
+    milliseconds: float
+    percent: float
+
+
+def _find_shares(settings: Settings, microseconds: float) -> list[Share]:
+    """A submit and the shortest job: where a line's share is the largest."""
+    url = f"{settings.public_url}/api/v1/jobs"
+    job = {"kind": "create_task", "parameters": {"type": 0}}
+    ids = [requests.post(url, json=job, timeout=10).json()["id"] for _ in range(SUBMITS)]
+    while requests.get(f"{url}/{ids[-1]}", timeout=10).json()["status"] != "succeeded":
+        time.sleep(0.1)
+    lines = _read_lines(Path(os.environ["JOBS_LOG_DIR"]))
+    return [
+        _share("a submit over HTTP", lines, "http_request", microseconds),
+        _share("a job that does nothing", lines, "job_finished", microseconds),
+    ]
+
+
+def _read_lines(folder: Path) -> list[dict[str, Any]]:
+    paths = [path for role in ("web", "worker-short") for path in folder.glob(f"{role}.*.jsonl*")]
+    return [orjson.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+
+
+def _share(what: str, lines: list[dict[str, Any]], action: str, microseconds: float) -> Share:
+    of_transaction = Counter(line.get("transaction", {}).get("id") for line in lines)
+    outcomes = [
+        line
+        for line in lines
+        if line["event"].get("action") == action
+        and line.get("http", {}).get("request", {}).get("method") in {None, "POST"}
+    ]
+    count = median(of_transaction[line["transaction"]["id"]] for line in outcomes)
+    took = median(line["event"]["duration"] for line in outcomes) / 1e6
+    return Share(what, count, took, count * microseconds / 10 / took)
+
+
+def _report(costs: dict[str, float], shares: list[Share]) -> str:
+    ours = costs["our event"]
+    rows = [f"| {name} | {cost:.1f} | {cost / ours:.2f} |" for name, cost in costs.items()]
+    parts = [
+        f"| {share.what} | {share.lines:g} | {share.milliseconds:.2f} | {share.percent:.1f} % |"
+        for share in shares
+    ]
+    return "\n".join(
+        [
+            "# What a log line costs",
+            "",
+            "Made by `python -m deploy.native exec -- python -m bench.logs`. Medians of"
+            f" {ROUNDS} turns of {LINES} lines, each line written to its file before the next one.",
+            "",
+            "| writer | µs a line | to ours |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "| of the time of | lines | milliseconds | share of the lines |",
+            "|---|---|---|---|",
+            *parts,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
