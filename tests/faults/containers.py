@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.deploy.stack import LOGS, Stack, free_ports, require_engine
 from tests.faults.journal import Journal
 from tests.faults.load import Load, Traffic
+from tests.faults.log_verdict import read
 from tests.faults.storm import Storm
 from tests.waiting import wait_until
 
@@ -47,13 +48,13 @@ def make_storm(
     journal = Journal(folder)
     journal.make()
     # The log folder is the checkout's: what others have written before is not ours.
-    known = {path: path.stat().st_size for path in LOGS.glob("*.jsonl")}
+    known = {path: path.stat().st_size for path in LOGS.glob("*.jsonl*")}
     return Storm(
         troubles={name: partial(trouble, stack) for name, trouble in TROUBLES.items()},
         journal=journal,
         make_load=lambda trouble: Load(stack.url(""), JOURNAL, traffic, trouble),
         await_whole=partial(await_healthy, stack),
-        log_lines=lambda: _read_from(known),
+        read_log=lambda: read(_read_from(known), ()),
         web_troubles=WEB_TROUBLES,
         say=say,
     )
@@ -89,7 +90,7 @@ def _docker(*arguments: str) -> None:
 
 
 def _read_from(known: dict[Path, int]) -> Iterator[str]:
-    for path in LOGS.glob("*.jsonl"):
+    for path in LOGS.glob("*.jsonl*"):
         with path.open(errors="replace") as file:
             file.seek(known.get(path, 0))
             yield from file

@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -24,6 +25,13 @@ class RunParameters(BaseModel):
     journal: str
     token: int = Field(ge=0)
     seconds: float = Field(0, ge=0, le=60)
+    secret: str = ""
+    """In no line may it be."""
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the job returns."""
+        return {"token": self.token, "secret": self.secret}
 
 
 class FlakyParameters(RunParameters):
@@ -33,47 +41,72 @@ class FlakyParameters(RunParameters):
 
 
 @job("faults.step", title="Step", lane=Lane.SHORT, time_limit_seconds=60)
-def step(parameters: RunParameters, context: Context) -> int:
+def step(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A short job."""
     with _noted(parameters, context):
         context.sleep(parameters.seconds)
-    return parameters.token
+    return parameters.result
 
 
 @job("faults.walk", title="Walk", lane=Lane.LONG, time_limit_seconds=300)
-def walk(parameters: RunParameters, context: Context) -> int:
+def walk(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A long job, which tells how far it is."""
     steps = round(parameters.seconds / STEP_SECONDS)
     with _noted(parameters, context):
         for number in range(steps):
             context.report_progress(number, steps, "Walking")
             context.sleep(STEP_SECONDS)
-    return parameters.token
+    return parameters.result
 
 
 @job("faults.flaky", title="Flaky", lane=Lane.SHORT, time_limit_seconds=60, retry_delay_seconds=1)
-def flaky(parameters: FlakyParameters, context: Context) -> int:
+def flaky(parameters: FlakyParameters, context: Context) -> dict[str, Any]:
     """A job whose first attempts fail for a reason that passes."""
     with _noted(parameters, context):
         if context.attempt <= parameters.failures:
-            raise TemporaryError("Not yet.")
-    return parameters.token
+            raise TemporaryError(f"Not yet: {parameters.secret}")
+    return parameters.result
 
 
 @job("faults.crash", title="Crash", lane=Lane.SHORT, time_limit_seconds=60)
-def crash(parameters: RunParameters, context: Context) -> int:
+def crash(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A job that fails."""
     with _noted(parameters, context):
-        raise RuntimeError("As it was meant to.")
+        raise RuntimeError(f"As it was meant to: {parameters.secret}")
+
+
+@job("faults.family", title="Family", lane=Lane.SHORT, time_limit_seconds=60)
+def family(parameters: RunParameters, context: Context) -> dict[str, Any]:
+    """A job that submits others, and fails once after that."""
+    with _noted(parameters, context):
+        for name in ("first", "second"):
+            context.submit("faults.leaf", {"secret": parameters.secret}, key=name)
+        if context.attempt == 1:
+            raise TemporaryError(f"Not yet: {parameters.secret}")
+    return parameters.result
+
+
+class LeafParameters(BaseModel):
+    """What a child is given."""
+
+    secret: str
+
+
+@job("faults.leaf", title="Leaf", lane=Lane.SHORT, time_limit_seconds=60, retry_delay_seconds=1)
+def leaf(parameters: LeafParameters, context: Context) -> str:
+    """A child, which fails once."""
+    if context.attempt == 1:
+        raise TemporaryError(parameters.secret)
+    return parameters.secret
 
 
 @job("faults.poison", title="Poison", lane=Lane.SHORT, time_limit_seconds=60)
-def poison(parameters: RunParameters, context: Context) -> int:
+def poison(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A job that kills its worker process each time."""
     with _noted(parameters, context):
         os.kill(os.getpid(), signal.SIGKILL)
         signal.pause()
-    return parameters.token
+    return parameters.result
 
 
 def _noted(parameters: RunParameters, context: Context) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException
 from random import Random
 from typing import Any
 
+from tests.faults.log_verdict import SECRET_MARK
 from tests.faults.verdict import CALM, Answer, Submission
 
 SOCKET_SECONDS = 10
@@ -29,13 +30,14 @@ class Mix:
     walk: int = 15
     flaky: int = 20
     crash: int = 20
+    family: int = 10
     poison: int = 0
     walk_seconds: tuple[float, float] = (2, 5)
 
     def choose(self, random: Random) -> tuple[str, dict[str, Any]]:
         """A kind, and its parameters but for the token."""
         drawn = random.randrange(1000)
-        for kind in ("walk", "flaky", "crash", "poison"):
+        for kind in ("walk", "flaky", "crash", "family", "poison"):
             drawn -= getattr(self, kind)
             if drawn < 0:
                 seconds = random.uniform(*self.walk_seconds) if kind == "walk" else 0
@@ -121,7 +123,8 @@ class Load:
         key = f"storm-{draw.getrandbits(64)}-{token}" if draw.random() < 0.3 else ""
         submission = Submission(token, kind, key)
         self.submissions.append(submission)
-        return submission, {**parameters, "token": token, "journal": self.journal}
+        given = {"token": token, "journal": self.journal, "secret": f"{SECRET_MARK}p{token}"}
+        return submission, {**parameters, **given}
 
     def _await_turn(self, token: int) -> None:
         while self._is_to_wait() and not self._is_over.is_set():
@@ -145,12 +148,20 @@ class Load:
                 return
 
     def _post(self, submission: Submission, parameters: dict[str, Any]) -> Answer:
-        headers = {"Content-Type": "application/json"}
+        secret = f"{SECRET_MARK}h{submission.token}"
+        headers = {
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {secret}",
+            "Cookie": f"session={secret}",
+            "User-Agent": secret,
+            "X-Token": secret,
+        }
         if submission.key:
             headers["Idempotency-Key"] = submission.key
         body = json.dumps({"kind": submission.kind, "parameters": parameters})
         before, started = self.trouble(), time.monotonic()
-        code, document, retry_after, reason = self._ask("POST", "/api/v1/jobs", body, headers)
+        path = f"/api/v1/jobs?{SECRET_MARK}q{submission.token}"
+        code, document, retry_after, reason = self._ask("POST", path, body, headers)
         return Answer(
             code=code,
             seconds=time.monotonic() - started,

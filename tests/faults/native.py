@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.faults.journal import Journal
 from tests.faults.load import Load, Traffic
+from tests.faults.log_verdict import read
 from tests.faults.stack import Stack
 from tests.faults.storm import Storm, read_lines
 from tests.faults.troubles import WEB_TROUBLES, Scene, Trouble
@@ -23,14 +24,16 @@ def make_storm(
     journal.make()
     scene = Scene(stack, journal, traffic.random)
     url = f"http://127.0.0.1:{stack.settings.web_port}"
-    # A line that did not fit on the disk is on stderr, which supervisor keeps.
-    logs = ((stack.settings.log_dir, "*.jsonl*"), (stack.data / "supervisor", "*.log*"))
     return Storm(
         troubles={name: partial(trouble, scene) for name, trouble in troubles.items()},
         journal=journal,
         make_load=lambda trouble: Load(url, str(folder), traffic, trouble),
         await_whole=stack.await_whole,
-        log_lines=lambda: read_lines(logs),
+        # A line that did not fit on the disk is on stderr, which supervisor keeps.
+        read_log=lambda: read(
+            read_lines(stack.settings.log_dir, "*.jsonl*"),
+            read_lines(stack.data / "supervisor", "*.log*"),
+        ),
         web_troubles=WEB_TROUBLES,
         say=say,
     )

@@ -1,16 +1,16 @@
 """A storm: jobs are submitted all the time while one trouble after the other hits the stack."""
 
-import json
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.faults.journal import Journal
 from tests.faults.load import Load
+from tests.faults.log_verdict import Lines
+from tests.faults.log_verdict import judge as judge_lines
 from tests.faults.verdict import CALM, Evidence, Verdict, judge
 
 PROGRESS_SECONDS = 20
@@ -26,7 +26,7 @@ class Storm:
     journal: Journal
     make_load: Callable[[Callable[[], str]], Load]
     await_whole: Callable[[], None]
-    log_lines: Callable[[], Iterable[str]]
+    read_log: Callable[[], Lines]
     web_troubles: frozenset[str]
     say: Callable[[str], None]
     trouble: str = CALM
@@ -58,8 +58,13 @@ class Storm:
             self.load.stop()
         self.say(f"Waiting for {len(self.load.unfinished)} jobs to end ...")
         self.load.await_ends(end_seconds)
-        verdict = judge(self._evidence())
-        return replace(verdict, violations=broken + verdict.violations)
+        lines = self.read_log()
+        of_jobs, of_lines = judge(self._evidence(lines)), judge_lines(lines)
+        return replace(
+            of_jobs,
+            violations=broken + of_jobs.violations + of_lines.violations,
+            figures=of_jobs.figures | of_lines.figures,
+        )
 
     def _await_jobs(self, wanted: int) -> None:
         """Go on until so many jobs are accepted; where none is any more, that is a failure."""
@@ -90,36 +95,21 @@ class Storm:
         """Let the load go on for a while."""
         threading.Event().wait(seconds)
 
-    def _evidence(self) -> Evidence:
+    def _evidence(self, lines: Lines) -> Evidence:
         return Evidence(
             submissions=self.load.submissions,
             runs=self.journal.read(),
             statuses=self.load.statuses,
-            outcomes=count_outcomes(self.log_lines()),
+            outcomes=lines.count_outcomes(),
             web_troubles=self.web_troubles,
         )
 
 
-def count_outcomes(lines: Iterable[str]) -> Counter[str]:
-    """Job id → how many `job_finished` lines there are about it."""
-    found: Counter[str] = Counter()
-    for line in lines:
-        if '"job_finished"' not in line:
-            continue
-        try:
-            document = json.loads(line)
-        except ValueError:
-            continue  # half a line: the disk was full, and the whole one is on stderr
-        found[document["celery"]["task"]["id"]] += 1
-    return found
-
-
-def read_lines(folders: Sequence[tuple[Path, str]]) -> Iterator[str]:
-    """All lines of the files that match the pattern in each folder."""
-    for folder, pattern in folders:
-        for path in sorted(folder.glob(pattern)):
-            with path.open(errors="replace") as file:
-                yield from file
+def read_lines(folder: Path, pattern: str) -> Iterator[str]:
+    """All lines of the files in the folder that match the pattern."""
+    for path in sorted(folder.glob(pattern)):
+        with path.open(errors="replace") as file:
+            yield from file
 
 
 def render(verdict: Verdict) -> str:

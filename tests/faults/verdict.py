@@ -22,6 +22,7 @@ EXPECTED: Mapping[str, str] = {
     "faults.step": "succeeded",
     "faults.walk": "succeeded",
     "faults.flaky": "succeeded",
+    "faults.family": "succeeded",
     "faults.crash": "failed",
     "faults.poison": "dead",
 }
@@ -233,7 +234,7 @@ def _count(evidence: Evidence, runs: Mapping[int, list[Run]]) -> dict[str, int |
 def _count_reruns(kind: str, runs: list[Run]) -> int:
     """Runs beyond the first; a flaky job's failed attempt was followed by another on purpose."""
     planned = sum(run.ended_ns is not None and not run.is_done for run in runs)
-    return max(0, len(runs) - 1 - (planned if kind == "faults.flaky" else 0))
+    return max(0, len(runs) - 1 - (planned if kind in {"faults.flaky", "faults.family"} else 0))
 
 
 def _tabulate(submissions: Iterable[Submission]) -> list[Row]:
