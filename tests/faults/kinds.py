@@ -113,4 +113,4 @@ def _noted(parameters: RunParameters, context: Context) -> AbstractContextManage
     return Journal(Path(parameters.journal)).run(parameters.token, context.attempt)
 
 
-KINDS = [step, walk, flaky, crash, poison]
+KINDS = [step, walk, flaky, crash, family, leaf, poison]
