@@ -46,27 +46,27 @@ class Message:
 
 def make_message(
     job: Job,
-    trace: Trace,
+    submitted: Trace,
     *,
     delay_seconds: int = 0,
     headers: Mapping[str, Any] | None = None,
 ) -> Message:
     """The message that has the job run: at once, or after `delay_seconds`.
 
-    `headers` are added, and replace those of the same name. ValueError: the delay is longer than
-    MAX_DELAY_SECONDS.
+    `submitted` is the span of the job's submit, the parent of its attempts. `headers` are added,
+    and replace those of the same name. ValueError: the delay is longer than MAX_DELAY_SECONDS.
     """
     exchange, routing_key = _address(job.lane, delay_seconds)
     return Message(
         job_id=job.id,
         exchange=exchange,
         routing_key=routing_key,
-        headers=make_headers(job, trace) | dict(headers or {}),
+        headers=make_headers(job, submitted) | dict(headers or {}),
         body=encode_body(job),
     )
 
 
-def make_headers(job: Job, trace: Trace) -> dict[str, Any]:
+def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
     """Celery's headers, and ours: with them the message alone describes the job."""
     return {
         "lang": "py",
@@ -89,8 +89,7 @@ def make_headers(job: Job, trace: Trace) -> dict[str, Any]:
         "ignore_result": False,
         "submitted_at": format_time(job.submitted_at),
         "owner": job.owner,
-        "traceparent": trace.traceparent,
-        "request_id": trace.request_id,
+        **submitted.message_headers,
         **_occasional_headers(job),
     }
 

@@ -1,41 +1,155 @@
-"""The ids that lead from a log line back to the click: bound once at an edge, on every line after.
+"""The ids that lead from a log line back to the click. Pure; `binding` puts them on the lines.
 
-`traceparent` is W3C Trace Context (https://www.w3.org/TR/trace-context/), version 00:
-`00-<trace id, 32 hex>-<span id, 16 hex>-<flags>`.
+A trace is the tree of all that one click has caused; each of its spans names the one that caused
+it: a request, the submit of each of its jobs, each attempt of that job, and so on. The headers are
+those of W3C Trace Context (https://www.w3.org/TR/trace-context/).
+
+The span of a job's submit, and of each attempt, has an id that is made from the job's: so every
+process that says something about a job knows where it belongs, whatever was lost on the way.
 """
 
 import re
 import secrets
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, Self
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+# Version, trace id, parent's span id, flags; what a higher version than 00 may add (4.3).
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_SAMPLED = 0x01
+
+STATE_LIMIT = 512
+"""Longest `tracestate` that is handed on, characters: everybody must manage so much (3.3.1.5)."""
+_MEMBERS_LIMIT = 32
+_MEMBER = re.compile(
+    r"[a-z0-9][a-z0-9_*/-]{0,240}(@[a-z][a-z0-9_*/-]{0,13})?"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where in the story of one click we are."""
+    """A span: where in the story of one click we are."""
 
     trace_id: str
     span_id: str
+    parent_id: str = ""
+    """The span that caused this one; empty where there is none that we know."""
     request_id: str = ""
+    is_sampled: bool = True
+    """Whether who began the trace wants its spans recorded."""
+    state: str = ""
+    """`tracestate`: data of others, which is handed on as it came. It belongs in no log line."""
 
     @classmethod
-    def start(cls, traceparent: str | None = None, request_id: str | None = None) -> Self:
+    def start(
+        cls,
+        traceparent: str | None = None,
+        request_id: str | None = None,
+        tracestate: str | None = None,
+    ) -> Self:
         """A new span: of the caller's trace where it sent a valid one, else of a new trace."""
-        match = _TRACEPARENT.fullmatch(traceparent or "")
+        caller = cls.read(traceparent, tracestate)
+        span = caller.child() if caller else cls(secrets.token_hex(16), secrets.token_hex(8))
+        return replace(span, request_id=_read_request_id(request_id) or secrets.token_hex(8))
+
+    @classmethod
+    def read(cls, traceparent: Any, tracestate: Any = None) -> Self | None:
+        """The span that these headers name; None where `traceparent` is not valid."""
+        match = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
+        if match is None:
+            return None
+        version, trace_id, span_id, flags, more = match.groups()
         # An id of zeros only makes the header invalid (3.2.2.3 and 3.2.2.4).
-        is_valid = match and match[1].strip("0") and match[2].strip("0")
-        trace_id = match[1] if match and is_valid else secrets.token_hex(16)
-        valid = request_id is not None and _REQUEST_ID.fullmatch(request_id)
-        return cls(
-            trace_id=trace_id,
-            span_id=secrets.token_hex(8),
-            request_id=request_id if valid and request_id else secrets.token_hex(8),
-        )
+        is_empty = not trace_id.strip("0") or not span_id.strip("0")
+        if version == "ff" or is_empty or (version == "00" and more):
+            return None
+        is_sampled = bool(int(flags, 16) & _SAMPLED)
+        return cls(trace_id, span_id, is_sampled=is_sampled, state=_read_state(tracestate))
+
+    @classmethod
+    def of_job(cls, job_id: str, trace_id: str = "") -> Self:
+        """The span of a job's submit, where its message cannot be asked."""
+        is_known = _TRACE_ID.fullmatch(trace_id)
+        return cls(trace_id if is_known else derive_trace_id(job_id), submit_span_id(job_id))
+
+    @classmethod
+    def of_message(cls, headers: Mapping[str, Any], job_id: str) -> Self:
+        """The span of a job's submit, as its message names it.
+
+        A program that knows only Celery sends none: then all attempts share what is made of the id.
+        """
+        named = cls.read(headers.get("traceparent"), headers.get("tracestate"))
+        request_id = _read_request_id(headers.get("request_id"))
+        return replace(named or cls.of_job(job_id), request_id=request_id)
+
+    def child(self, span_id: str = "") -> Self:
+        """A span that this one causes."""
+        return replace(self, span_id=span_id or secrets.token_hex(8), parent_id=self.span_id)
+
+    def submit(self, job_id: str) -> Self:
+        """The span in which this one submits a job."""
+        return self.child(submit_span_id(job_id))
+
+    def attempt(self, job_id: str, number: int) -> Self:
+        """The span of an attempt, where this one is the job's submit."""
+        return self.child(attempt_span_id(job_id, number))
 
     @property
     def traceparent(self) -> str:
-        """The header that hands this trace on."""
-        return f"00-{self.trace_id}-{self.span_id}-01"
+        """The header that hands this span on, as the parent of what comes."""
+        return f"00-{self.trace_id}-{self.span_id}-{_SAMPLED if self.is_sampled else 0:02x}"
+
+    @property
+    def message_headers(self) -> dict[str, str]:
+        """The headers that hand this span on in a message."""
+        headers = {"traceparent": self.traceparent, "request_id": self.request_id}
+        return headers | ({"tracestate": self.state} if self.state else {})
+
+    @property
+    def http_headers(self) -> dict[str, str]:
+        """The headers that hand this span on in an HTTP request."""
+        headers = {"traceparent": self.traceparent}
+        if self.request_id:
+            headers["X-Request-ID"] = self.request_id
+        return headers | ({"tracestate": self.state} if self.state else {})
+
+
+def submit_span_id(job_id: str) -> str:
+    """The span of a job's submit: the parent of all of its attempts."""
+    return _digest(8, "submit", job_id)
+
+
+def attempt_span_id(job_id: str, number: int) -> str:
+    """The span of one attempt."""
+    return _digest(8, "attempt", job_id, str(number))
+
+
+def derive_trace_id(job_id: str) -> str:
+    """The trace of a job that nobody has given one: its own id's digits, where it is a UUID."""
+    digits = job_id.replace("-", "").lower()
+    is_usable = _TRACE_ID.fullmatch(digits) and digits.strip("0")
+    return digits if is_usable else _digest(16, "trace", job_id)
+
+
+def _digest(size: int, *parts: str) -> str:
+    return blake2b(" ".join(parts).encode(errors="replace"), digest_size=size).hexdigest()
+
+
+def _read_request_id(value: Any) -> str:
+    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else ""
+
+
+def _read_state(value: Any) -> str:
+    """What is not valid, or too long, is dropped as a whole (3.3.1)."""
+    if not isinstance(value, str) or len(value) > STATE_LIMIT:
+        return ""
+    members = [member for part in value.split(",") if (member := part.strip(" \t"))]
+    keys = {member.partition("=")[0] for member in members}
+    is_valid = len(keys) == len(members) <= _MEMBERS_LIMIT and all(
+        _MEMBER.fullmatch(member) for member in members
+    )
+    return ",".join(members) if is_valid else ""

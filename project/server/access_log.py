@@ -1,10 +1,12 @@
 """The ids of a request, in and out, and its one outcome line."""
 
+from http import HTTPStatus
 from time import perf_counter_ns
 
 import structlog
 from flask import Flask, Response, g, request
 
+from project.observability import binding
 from project.observability.context import Trace
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/static/")
@@ -24,17 +26,17 @@ def current_trace() -> Trace:
 
 
 def _begin() -> None:
-    g.trace = Trace.start(request.headers.get("traceparent"), request.headers.get("X-Request-ID"))
-    g.started_ns = perf_counter_ns()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(
-        trace_id=g.trace.trace_id, transaction_id=g.trace.span_id, request_id=g.trace.request_id
+    headers = request.headers
+    g.trace = Trace.start(
+        headers.get("traceparent"), headers.get("X-Request-ID"), headers.get("tracestate")
     )
+    g.started_ns = perf_counter_ns()
+    binding.enter(g.trace)
 
 
 def _end(response: Response) -> Response:
-    if "trace" not in g:
-        return response
+    if "trace" not in g:  # it failed before the first of our functions was called
+        _begin()
     response.headers["X-Request-ID"] = g.trace.request_id
     response.headers["traceparent"] = g.trace.traceparent
     write = _log.debug if request.path.startswith(_QUIET_PATHS) else _log.info
@@ -43,12 +45,16 @@ def _end(response: Response) -> Response:
         http_method=request.method,
         path=_loggable_path(),
         http_status=response.status_code,
+        response_bytes=0 if request.method == "HEAD" else response.content_length,
         client_ip=request.remote_addr,
         duration_ns=perf_counter_ns() - g.started_ns,
         outcome="failure" if response.status_code >= 500 else "success",
     )
-    # After a stream's last event: the connection may be kept, and its next line be of no request.
-    response.call_on_close(structlog.contextvars.clear_contextvars)
+    if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+        binding.leave()  # the socket is over, and nobody closes its response
+    else:
+        # After a stream's last event: the connection may be kept, its next line be of no request.
+        response.call_on_close(binding.leave)
     return response
 
 

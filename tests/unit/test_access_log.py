@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-import structlog
+from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from tests.unit.conftest import ClientMaker
@@ -92,7 +92,7 @@ def test_ids_do_not_outlive_the_request(make_client: ClientMaker) -> None:
     """A kept-alive connection's next line may be gunicorn's own, of no request."""
     make_client().get("/healthz", headers={"traceparent": TRACEPARENT}).close()
 
-    assert structlog.contextvars.get_contextvars() == {}
+    assert get_contextvars() == {}
 
 
 def test_second_request_has_ids_of_its_own(make_client: ClientMaker) -> None:
@@ -101,3 +101,87 @@ def test_second_request_has_ids_of_its_own(make_client: ClientMaker) -> None:
     ids = {client.get("/healthz").headers["traceparent"] for _ in range(3)}
 
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/kinds", 200),
+        ("HEAD", "/api/v1/kinds", 200),
+        ("OPTIONS", "/api/v1/kinds", 200),
+        ("GET", "/nothing", 404),
+        ("DELETE", "/api/v1/kinds", 405),
+        ("POST", "/api/v1/jobs", 400),
+        ("GET", "/api/v1/socket", 426),
+        ("GET", "/api/v1/jobs/x", 503),
+        ("GET", "/api/v1/jobs/x/events", 503),
+        ("GET", "/fails", 500),
+    ],
+)
+def test_every_request_has_one_outcome_line(
+    method: str, path: str, status: int, make_client: ClientMaker
+) -> None:
+    client = make_client()
+    client.application.add_url_rule("/fails", view_func=lambda: 1 / 0)  # type: ignore[arg-type]
+
+    with capture_logs() as lines:
+        client.open(path, method=method, data=b"broken").close()
+
+    assert outcome_of(lines)["http_status"] == status
+
+
+def test_body_that_is_too_large_has_its_line(make_client: ClientMaker) -> None:
+    client = make_client()
+    client.application.config["MAX_CONTENT_LENGTH"] = 10
+
+    with capture_logs() as lines:
+        client.post("/api/v1/jobs", json={"kind": "x" * 100})
+
+    assert outcome_of(lines)["http_status"] == 413
+
+
+def test_request_that_fails_before_all_else_has_its_line(make_client: ClientMaker) -> None:
+    client = make_client()
+
+    class Broken:
+        def open_session(self, *_: Any) -> None:
+            raise RuntimeError("no session")
+
+    client.application.session_interface = Broken()  # type: ignore[assignment]
+
+    with capture_logs() as lines:
+        answer = client.get("/api/v1/kinds")
+
+    assert outcome_of(lines)["http_status"] == 500
+    assert answer.headers["traceparent"]
+
+
+@pytest.mark.parametrize(("method", "has_body"), [("GET", True), ("HEAD", False)])
+def test_line_tells_how_long_the_body_is(
+    method: str, has_body: bool, make_client: ClientMaker
+) -> None:
+    with capture_logs() as lines:
+        answer = make_client().open("/api/v1/kinds", method=method)
+
+    assert outcome_of(lines)["response_bytes"] == len(answer.data)
+    assert bool(answer.data) is has_body
+
+
+def test_lines_of_a_request_name_the_span_that_caused_it(make_client: ClientMaker) -> None:
+    client, bound = make_client(), []
+    client.application.add_url_rule(
+        "/look", view_func=lambda: bound.append(get_contextvars()) or "seen"
+    )
+
+    client.get("/look", headers={"traceparent": TRACEPARENT, "tracestate": "vendor=secret"})
+    client.get("/look")
+
+    assert bound[0]["parent_id"] == "00f067aa0ba902b7"
+    assert "parent_id" not in bound[1]
+    assert "secret" not in str(bound)
+
+
+def test_callers_wish_not_to_be_sampled_is_answered(make_client: ClientMaker) -> None:
+    answer = make_client().get("/healthz", headers={"traceparent": f"{TRACEPARENT[:-1]}0"})
+
+    assert answer.headers["traceparent"].endswith("-00")

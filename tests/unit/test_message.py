@@ -54,6 +54,7 @@ def test_headers_hold_what_the_record_can_be_made_from() -> None:
 
     headers = make_headers(job, trace)
 
+    assert "tracestate" not in headers
     assert headers["id"] == job.id
     assert headers["owner"] == job.owner
     assert headers["submitted_at"] == "2026-05-04T12:00:00.123456Z"

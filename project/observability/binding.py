@@ -1,0 +1,110 @@
+"""Puts the ids of the request, attempt or job at hand on every line that follows.
+
+They are bound once at an edge, cleared before that and when it is over. Each thread, and each of
+gevent's greenlets, has its own.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from structlog.contextvars import (
+    bind_contextvars,
+    bound_contextvars,
+    clear_contextvars,
+    get_contextvars,
+)
+
+from project.observability.context import Trace
+
+_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+class TracedJob(Protocol):
+    """A job, as far as its lines name it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def parent_id(self) -> str: ...
+    @property
+    def root_id(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+
+
+def enter(trace: Trace) -> None:
+    """From here on lines are of this request."""
+    leave()
+    _current.set(trace)
+    bind_contextvars(**_describe_span(trace))
+
+
+def enter_job(job: TracedJob, submitted: Trace) -> None:
+    """From here on lines are about the job that was submitted in this span."""
+    leave()
+    bind_contextvars(
+        job_id=job.id,
+        kind=job.kind,
+        **_known(parent_job_id=job.parent_id, root_job_id=job.root_id),
+        **describe_cause(submitted),
+    )
+
+
+def enter_attempt(job: TracedJob, trace: Trace) -> None:
+    """From here on they are of this attempt of it."""
+    _current.set(trace)
+    bind_contextvars(attempt=job.attempt, **_describe_span(trace))
+
+
+def leave() -> None:
+    """From here on lines are of nothing in particular."""
+    clear_contextvars()
+    _current.set(None)
+
+
+def find_current() -> Trace | None:
+    """The request or attempt that this is part of, if it is."""
+    return _current.get()
+
+
+def about(job: TracedJob) -> AbstractContextManager[None]:
+    """Inside this, lines are about the job; where a worker has taken it, about its last attempt."""
+    submitted = Trace.of_job(job.id, job.trace_id)
+    if job.attempt:
+        fields = _describe_span(submitted.attempt(job.id, job.attempt))
+    else:
+        fields = describe_cause(submitted)
+    return bound_contextvars(job_id=job.id, **fields)
+
+
+def about_message(headers: Mapping[str, Any], job_id: str) -> AbstractContextManager[None]:
+    """Inside this, lines are about the job that a message belongs to, if they are not already."""
+    if get_contextvars().get("job_id") == job_id:
+        return nullcontext()
+    return bound_contextvars(job_id=job_id, **describe_cause(Trace.of_message(headers, job_id)))
+
+
+def describe_cause(submitted: Trace) -> dict[str, str]:
+    """The ids of lines about a job that are of no attempt; `submitted` is the job's submit."""
+    return _known(
+        trace_id=submitted.trace_id, parent_id=submitted.span_id, request_id=submitted.request_id
+    )
+
+
+def _describe_span(trace: Trace) -> dict[str, str]:
+    return _known(
+        trace_id=trace.trace_id,
+        transaction_id=trace.span_id,
+        parent_id=trace.parent_id,
+        request_id=trace.request_id,
+    )
+
+
+def _known(**ids: str) -> dict[str, str]:
+    return {name: value for name, value in ids.items() if value}

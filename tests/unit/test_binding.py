@@ -1,0 +1,122 @@
+"""The ids on every line that follows."""
+
+import threading
+from typing import Any
+
+from structlog.contextvars import get_contextvars
+
+from project.observability.binding import (
+    about,
+    about_message,
+    enter,
+    enter_attempt,
+    enter_job,
+    find_current,
+    leave,
+)
+from project.observability.context import Trace, attempt_span_id, submit_span_id
+from tests.builders import a_job, a_trace
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_lines_of_a_request_name_it_and_who_caused_it() -> None:
+    enter(trace := Trace.start(f"00-{TRACE_ID}-00f067aa0ba902b7-01", "order-7", "vendor=secret"))
+
+    assert get_contextvars() == {
+        "trace_id": TRACE_ID,
+        "transaction_id": trace.span_id,
+        "parent_id": "00f067aa0ba902b7",
+        "request_id": "order-7",
+    }
+    assert find_current() == trace
+
+
+def test_nothing_of_one_request_is_on_the_lines_of_the_next() -> None:
+    enter(Trace.start(f"00-{TRACE_ID}-00f067aa0ba902b7-01"))
+
+    enter(Trace.start())
+
+    assert TRACE_ID not in get_contextvars().values()
+    assert "parent_id" not in get_contextvars()
+
+
+def test_nothing_is_left_when_it_is_over() -> None:
+    enter(a_trace())
+
+    leave()
+
+    assert get_contextvars() == {}
+    assert find_current() is None
+
+
+def test_other_thread_knows_nothing_of_it() -> None:
+    enter(a_trace())
+    seen: list[Any] = []
+
+    thread = threading.Thread(target=lambda: seen.extend([get_contextvars(), find_current()]))
+    thread.start()
+    thread.join()
+
+    assert seen == [{}, None]
+
+
+def test_lines_of_an_attempt_name_the_job_its_parents_and_its_submit() -> None:
+    job = a_job(kind="k", parent_id="parent", root_id="root", attempt=2)
+    submitted = Trace.start(request_id="order-7").submit(job.id)
+
+    enter_job(job, submitted)
+    before_the_claim = get_contextvars()
+    enter_attempt(job, submitted.attempt(job.id, 2))
+
+    assert before_the_claim == {
+        "job_id": job.id,
+        "kind": "k",
+        "parent_job_id": "parent",
+        "root_job_id": "root",
+        "trace_id": submitted.trace_id,
+        "parent_id": submit_span_id(job.id),
+        "request_id": "order-7",
+    }
+    assert get_contextvars() == before_the_claim | {
+        "transaction_id": attempt_span_id(job.id, 2),
+        "attempt": 2,
+    }
+
+
+def test_lines_about_a_job_are_of_its_trace_wherever_they_are_written() -> None:
+    job = a_job(trace_id=TRACE_ID)
+
+    with about(job):
+        inside = get_contextvars()
+
+    assert inside == {
+        "job_id": job.id,
+        "trace_id": TRACE_ID,
+        "parent_id": submit_span_id(job.id),
+    }
+    assert get_contextvars() == {}
+
+
+def test_lines_about_a_job_that_was_taken_are_of_its_last_attempt() -> None:
+    job = a_job(trace_id=TRACE_ID, attempt=3)
+
+    with about(job):
+        assert get_contextvars()["transaction_id"] == attempt_span_id(job.id, 3)
+
+
+def test_lines_about_a_message_are_of_the_trace_that_it_carries() -> None:
+    submitted = Trace.start().submit("j1")
+
+    with about_message(submitted.message_headers, "j1"):
+        inside = get_contextvars()
+
+    assert (inside["trace_id"], inside["parent_id"]) == (submitted.trace_id, submitted.span_id)
+
+
+def test_lines_that_are_about_the_job_already_stay_as_they_are() -> None:
+    job = a_job(id="j1", trace_id=TRACE_ID, attempt=1)
+    enter_job(job, Trace.of_job("j1", TRACE_ID))
+
+    with about_message({}, "j1"):
+        assert get_contextvars()["trace_id"] == TRACE_ID
