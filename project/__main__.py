@@ -21,6 +21,7 @@ from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.events import Signal, job_channel
 from project.ledger.listing import JobFilter
+from project.observability.binding import enter
 from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
 from project.reconciler.rounds import build_reconciler
@@ -67,6 +68,13 @@ def _verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
     return define
 
 
+def _begin() -> Trace:
+    """The trace of this command, which its lines carry, and the jobs that it hands in."""
+    trace = Trace.start()
+    enter(trace)
+    return trace
+
+
 def _print(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
@@ -108,7 +116,7 @@ def submit(
         delay_seconds=delay,
         deduplication_key=key,
     )
-    job = equipment.submitter.submit(submission, Trace.start())
+    job = equipment.submitter.submit(submission, _begin())
     return _follow(equipment, job) if wait else present_job(job)
 
 
@@ -183,7 +191,7 @@ def cancel(equipment: Services, job_id: str) -> Any:
 def retry(equipment: Services, job_id: str, parameters: str | None) -> Any:
     """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else _read_json(parameters)
-    return present_job(equipment.submitter.retry(job_id, Trace.start(), changed))
+    return present_job(equipment.submitter.retry(job_id, _begin(), changed))
 
 
 @_verb(main, "queues")
@@ -237,7 +245,7 @@ def replay(
     """Run dead jobs again."""
     changed = None if parameters is None else _read_json(parameters)
     answers = equipment.submitter.retry_many(
-        letter_ids, Trace.start(), rate_per_second=rate, parameters=changed
+        letter_ids, _begin(), rate_per_second=rate, parameters=changed
     )
     return [
         present_job(answer) if isinstance(answer, Job) else {"error": str(answer)}

@@ -83,6 +83,8 @@ class Context:
     files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
     send_mail: Callable[[EmailMessage], None] = _no_mail
     """Raises TemporaryError or PermanentError."""
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers for HTTP calls that the job makes, so that the other side's traces and logs join."""
     sleep: Callable[[float], None] = field(default=time.sleep)
     retention_seconds: float = 7 * 24 * 3600
 

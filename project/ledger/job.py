@@ -194,6 +194,21 @@ class Job:
         return (*self.earlier_attempts, last)
 
 
+def read_lineage(headers: Mapping[str, Any], job_id: str) -> tuple[str, str]:
+    """The ids of a job's parent and root, as Celery's headers say; empty where it has none.
+
+    Celery's retry of a job without a parent names the job itself as its parent.
+    """
+    parent_id, root_id = (
+        _find_other(headers.get(name), job_id) for name in ("parent_id", "root_id")
+    )
+    return parent_id, root_id or parent_id
+
+
+def _find_other(value: Any, job_id: str) -> str:
+    return value if isinstance(value, str) and value != job_id else ""
+
+
 _ATTEMPT_OUTCOMES = {
     Status.RUNNING: AttemptOutcome.RUNNING,
     Status.SUCCEEDED: AttemptOutcome.SUCCEEDED,

@@ -30,6 +30,7 @@ from project.observability.context import Trace
 from project.publisher import Publisher
 from project.submission.aftermath import Aftermath
 from project.submission.draft import Draft, Submission, delay_seconds, prepare
+from project.submission.telling import find_submit, tell
 
 BATCH_SIZE = 500
 """So many jobs of a bulk submit share one wait for confirms, and one time limit."""
@@ -168,7 +169,7 @@ class Submitter:
         recorded = self._record(drafts, answers, by)
         recorded_at = monotonic()
         published = self._publish(recorded, answers, trace, started)
-        self._confirm(published, answers, _Submit(by, started, recorded_at))
+        self._confirm(published, answers, _Submit(by, trace, started, recorded_at))
         return [answers[number] for number in range(len(submissions))]
 
     def _record(
@@ -225,7 +226,8 @@ class Submitter:
         if not jobs:
             return {}
         messages = [
-            make_message(job, trace, delay_seconds=delay_seconds(job)) for job in jobs.values()
+            make_message(job, find_submit(job, trace), delay_seconds=delay_seconds(job))
+            for job in jobs.values()
         ]
         left = self.timeout_seconds - (monotonic() - started)
         outcomes = self.publisher.publish(messages, max(0.1, left))
@@ -259,13 +261,7 @@ class Submitter:
                 answers[number] = self._give_up(job, _unavailable("Redis", answer))
                 continue
             answers[number] = answer
-            _log.info(
-                "job_submitted",
-                job_id=job.id,
-                kind=job.kind,
-                lane=job.lane,
-                duration_ns=round((monotonic() - submit.started_at) * 1e9),
-            )
+            tell(job, submit.trace, monotonic() - submit.started_at)
 
     def _give_up(self, job: Job, error: UnavailableError) -> Answer:
         """The job will not run, unless another request with its key has had more luck."""
@@ -288,9 +284,10 @@ class Submitter:
 
 @dataclass(frozen=True, slots=True)
 class _Submit:
-    """One batch's submit: its name, and when it began and had recorded its jobs (`monotonic`)."""
+    """One batch's submit: its name, whose it is, when it began and had recorded (`monotonic`)."""
 
     by: str
+    trace: Trace
     started_at: float
     recorded_at: float
 

@@ -22,8 +22,10 @@ from project.files import FileStore
 from project.jobs import Context, Kind
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.ledger import Job, Ledger, Progress, Status
+from project.ledger.job import read_lineage
 from project.ledger.store import Hold
 from project.mail import MailServer
+from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
 from project.submission import Submitter
 from project.submission.draft import Submission
@@ -58,11 +60,13 @@ def execute(
     request = task.request
     if request.called_directly or request.is_eager:
         return kind.run(kind.bind(args, kwargs), _plain_context(equipment))
-    trace = _bind_log_context(kind, request)
-    described = _job_of(request, kind, kind.name_arguments(args, kwargs), trace)
+    submitted = Trace.of_message(vars(request), request.id)
+    described = _job_of(request, kind, kind.name_arguments(args, kwargs), submitted)
+    enter_job(described, submitted)
     job = claim(equipment.ledger, kind, task, described)
     request.job = job
-    structlog.contextvars.bind_contextvars(attempt=job.attempt)
+    trace = submitted.attempt(job.id, job.attempt)
+    enter_attempt(job, trace)
     _log.info("job_started", worker=job.worker, wait_seconds=job.attempts[-1].wait_seconds)
     with equipment.keeper.keep(job) as held:
         try:
@@ -82,21 +86,9 @@ def execute(
             _retry(kind, task, equipment.ledger, job, error)
 
 
-def _bind_log_context(kind: Kind, request: Any) -> Trace:
-    trace = Trace.start(getattr(request, "traceparent", None), getattr(request, "request_id", None))
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(
-        trace_id=trace.trace_id,
-        transaction_id=trace.span_id,
-        request_id=trace.request_id,
-        job_id=request.id,
-        kind=kind.name,
-    )
-    return trace
-
-
-def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], trace: Trace) -> Job:
+def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Trace) -> Job:
     """The job as its message describes it; the record, should Redis have lost it."""
+    parent_id, root_id = read_lineage(vars(request), request.id)
     submitted_at, run_at = (getattr(request, name, None) for name in ("submitted_at", "run_at"))
     return Job(
         id=request.id,
@@ -108,9 +100,9 @@ def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], trace: Trace) 
         submitted_at=datetime.fromisoformat(submitted_at) if submitted_at else datetime.now(UTC),
         run_at=datetime.fromisoformat(run_at) if run_at else None,
         owner=getattr(request, "owner", None) or "",
-        trace_id=trace.trace_id,
-        parent_id=request.parent_id or "",
-        root_id=request.root_id if request.root_id and request.root_id != request.id else "",
+        trace_id=submitted.trace_id,
+        parent_id=parent_id,
+        root_id=root_id,
         replay_of=getattr(request, "replay_of", None) or "",
         worker=request.hostname,
     )
@@ -140,6 +132,7 @@ def _context(kind: Kind, equipment: Equipment, held: Held, trace: Trace) -> Cont
         check=held.check,
         ends_at=monotonic() + kind.time_limit_seconds * SOFT_LIMIT_SHARE,
         submit=_child_submitter(equipment.submitter, held, trace),
+        trace_headers=trace.http_headers,
         files=equipment.files,
         send_mail=equipment.mail.send,
         retention_seconds=equipment.retention_seconds,

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import structlog
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 from redis import ResponseError
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from project.errors import (
     CancelledError,
@@ -23,6 +23,7 @@ from project.jobs.definition import Context
 from project.lane import Lane
 from project.ledger import Job, Progress, Status
 from project.ledger.store import Hold
+from project.observability.context import Trace
 from project.submission.draft import Submission
 from project.worker.app import route
 from project.worker.execution import Equipment, execute
@@ -214,11 +215,11 @@ def test_own_time_limit_is_a_failure_and_no_cancel() -> None:
 
 def test_ids_of_the_last_job_are_not_on_the_lines_of_this_one() -> None:
     run(Book(), a_delivery(id="first"))
-    structlog.contextvars.bind_contextvars(left_over="x")
+    bind_contextvars(left_over="x")
 
     run(Book(), a_delivery(id="second"))
 
-    bound = structlog.contextvars.get_contextvars()
+    bound = get_contextvars()
     assert bound["job_id"] == "second"
     assert "left_over" not in bound
 
@@ -387,3 +388,47 @@ def test_job_that_was_cancelled_before_it_was_put_back_does_not_run_again() -> N
     with pytest.raises(Ignore):
         run(book, a_delivery(), never)
     assert book.finished == [Status.CANCELLED]
+
+
+def test_all_attempts_have_the_submit_as_their_parent_and_their_children_them() -> None:
+    submitted = Trace.start(request_id="order-7").submit("j1")
+    bound: list[Any] = []
+    traces: list[Trace] = []
+
+    class Traces(Counter):
+        def submit(self, submission: Submission, trace: Any) -> Job:
+            traces.append(trace)
+            return super().submit(submission, trace)
+
+    def work(_parameters: Parameters, context: Context) -> Any:
+        context.submit("create_task", {"type": 1})
+        bound.append(get_contextvars())
+        return context.trace_headers
+
+    told = run(Book(), a_delivery(**submitted.message_headers), work, Traces())
+
+    attempt = submitted.attempt("j1", 2)
+    assert traces == [replace(attempt, parent_id=submitted.span_id)]
+    assert bound[0]["trace_id"] == submitted.trace_id
+    assert bound[0]["parent_id"] == submitted.span_id
+    assert bound[0]["transaction_id"] == attempt.span_id
+    assert bound[0]["request_id"] == "order-7"
+    assert told == attempt.http_headers
+
+
+def test_delivery_that_becomes_no_attempt_is_no_transaction() -> None:
+    with pytest.raises(Ignore):
+        run(Book(refuses=True), a_delivery())
+
+    bound = get_contextvars()
+    assert bound["trace_id"]
+    assert "transaction_id" not in bound
+
+
+def test_retry_of_a_job_without_a_parent_makes_it_none_of_its_own() -> None:
+    """So Celery says."""
+    book = Book()
+
+    run(book, a_delivery(parent_id="j1"))
+
+    assert (book.claimed[0].parent_id, book.claimed[0].root_id) == ("", "")

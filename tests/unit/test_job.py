@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project.ledger import Progress, Status
-from project.ledger.job import FINAL, SOURCES, AttemptOutcome, JobError, format_time
+from project.ledger.job import FINAL, SOURCES, AttemptOutcome, JobError, format_time, read_lineage
 from project.ledger.record import decode_job, encode_fields, encode_job
 from tests.builders import NOON, a_job
 
@@ -143,6 +143,23 @@ def test_attempt_that_is_over_is_not_counted_twice(status: Status) -> None:
     (attempt,) = decode_job({**encode_job(job), "attempt:1": earlier}).attempts
 
     assert attempt.outcome is AttemptOutcome.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("headers", "lineage"),
+    [
+        ({}, ("", "")),
+        ({"parent_id": None, "root_id": "me"}, ("", "")),
+        ({"parent_id": "me", "root_id": "me"}, ("", "")),
+        ({"parent_id": "parent", "root_id": "root"}, ("parent", "root")),
+        ({"parent_id": "parent"}, ("parent", "parent")),
+        ({"parent_id": 7, "root_id": ["x"]}, ("", "")),
+    ],
+)
+def test_parents_are_those_that_the_message_names_unless_it_is_the_job(
+    headers: Any, lineage: tuple[str, str]
+) -> None:
+    assert read_lineage(headers, "me") == lineage
 
 
 def test_times_of_an_attempt_are_told_in_seconds() -> None:

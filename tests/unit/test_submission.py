@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from redis import ConnectionError as RedisConnectionError
+from structlog.testing import capture_logs
 
 from project.errors import (
     InvalidInputError,
@@ -21,6 +22,7 @@ from project.ledger import Job, Status
 from project.ledger.job import WITHDRAWN
 from project.ledger.store import Admission, Recorded
 from project.message import Message
+from project.observability.context import Trace, submit_span_id
 from project.submission import BATCH_SIZE, Answer, Submitter
 from project.submission.draft import Submission
 from tests.builders import a_job, a_trace
@@ -434,3 +436,38 @@ def test_job_that_runs_again_is_answered_even_where_its_original_cannot_be_told(
     stage = Backstage({"note": failure}, known={failed.id: failed})
 
     assert submitter_on(stage).retry(failed.id, a_trace()).status is Status.QUEUED
+
+
+def test_each_job_has_a_span_of_its_own_in_its_line_and_message() -> None:
+    stage, trace = Backstage(), a_trace()
+
+    with capture_logs() as lines:
+        submitter_on(stage).submit_many([a_submission(), a_submission()], trace)
+
+    for line, message in zip(lines, stage.published, strict=True):
+        submitted = Trace.of_message(message.headers, message.job_id)
+        assert line["event"] == "job_submitted"
+        assert line["job_id"] == message.job_id
+        assert line["trace_id"] == submitted.trace_id == trace.trace_id
+        assert line["span_id"] == submitted.span_id
+        assert line["transaction_id"] == trace.span_id
+    assert len({line["span_id"] for line in lines}) == 2
+
+
+def test_line_of_a_child_names_its_parents() -> None:
+    parent = a_job(id="parent", root_id="root", status=Status.RUNNING)
+
+    with capture_logs() as lines:
+        submit(Backstage(), parent=parent)
+
+    assert (lines[0]["parent_job_id"], lines[0]["root_job_id"]) == ("parent", "root")
+
+
+def test_job_that_an_earlier_request_has_recorded_stays_in_its_trace() -> None:
+    holder = a_job(status=Status.ACCEPTED, trace_id="e" * 32)
+    stage = Backstage(known={"create_task:key:k": holder})
+
+    submit(stage, deduplication_key="k")
+
+    submitted = Trace.of_message(stage.published[0].headers, holder.id)
+    assert (submitted.trace_id, submitted.span_id) == ("e" * 32, submit_span_id(holder.id))
