@@ -20,8 +20,10 @@ from project.jobs import KINDS
 from project.lane import Lane
 from project.ledger import Job, Ledger, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetters
-from project.ledger.job import JobError
+from project.ledger.job import JobError, read_lineage
 from project.message import Message
+from project.observability.binding import about, about_message
+from project.observability.context import Trace
 from project.publisher import Publisher
 from project.reconciler.verdict import ERROR_TYPES, DeadMessage, Fate, Verdict, judge
 
@@ -59,6 +61,10 @@ class Intake:
     def _take(self, message: DeadMessage) -> None:
         job_id = message.job_id or str(uuid5(_UNNAMED, repr(message)))
         job = self.ledger.find(job_id)
+        with about(job) if job else about_message(message.headers, job_id):
+            self._settle(message, job_id, job)
+
+    def _settle(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
         verdict = judge(message, job, is_leased=self._is_leased(job_id), kinds=frozenset(KINDS))
         if verdict.fate is Fate.DROP:
             _log.info("dead_letter_dropped", job_id=job_id, status=job and job.status.value)
@@ -148,6 +154,7 @@ def _lane_of(message: DeadMessage, job: Job | None) -> str:
 
 def _describe(message: DeadMessage, job_id: str, kind: str, lane: str) -> Job:
     """The job as its message describes it, as far as it does."""
+    parent_id, root_id = read_lineage(message.headers, job_id)
     return Job(
         id=job_id,
         kind=kind,
@@ -156,7 +163,9 @@ def _describe(message: DeadMessage, job_id: str, kind: str, lane: str) -> Job:
         parameters=message.parameters,
         submitted_at=_find_time(message.headers.get("submitted_at")),
         owner=str(message.headers.get("owner") or "")[:200],
-        trace_id=str(message.headers.get("traceparent") or "")[3:35],
+        trace_id=Trace.of_message(message.headers, job_id).trace_id,
+        parent_id=parent_id,
+        root_id=root_id,
     )
 
 

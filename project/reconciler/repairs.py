@@ -11,7 +11,6 @@
 A message that is published again may be a second copy: of two, the claim drops one.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,8 @@ from project.ledger import Job, Ledger, Status
 from project.ledger.job import AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.message import make_message
-from project.observability.context import Trace
+from project.observability.binding import about
+from project.observability.context import Trace, derive_trace_id
 from project.publisher import Publisher
 
 GRACE_SECONDS = 60
@@ -59,7 +59,10 @@ class Repairs:
             except TransitionError:
                 continue  # its submit is under way, or has just ended
             withdrawn += 1
-            _log.warning("job_withdrawn", job_id=job.id, kind=job.kind, reason="never confirmed")
+            with about(job):
+                _log.warning(
+                    "job_withdrawn", job_id=job.id, kind=job.kind, reason="never confirmed"
+                )
         return withdrawn
 
     def revive_lost(self) -> int:
@@ -72,14 +75,20 @@ class Repairs:
             *self._find_stuck(running, now, depths),
         ]
         for job, reason in lost:
-            self._revive(job, reason)
+            with about(job):
+                self._revive(job, reason)
         return len(lost)
 
     def remove_orphans(self, cursor: int) -> int:
         """Results without a record are removed, a part of them a call; the next call's cursor."""
         next_cursor, ids = self.ledger.remove_orphans(cursor)
         for job_id in ids:
-            _log.warning("result_removed", job_id=job_id, reason="it has no record")
+            _log.warning(
+                "result_removed",
+                job_id=job_id,
+                trace_id=derive_trace_id(job_id),  # nothing knows the one that it had
+                reason="it has no record",
+            )
         return next_cursor
 
     def trim(self) -> int:
@@ -120,10 +129,9 @@ class Repairs:
                     yield job, "later jobs run"
 
     def _revive(self, job: Job, reason: str) -> None:
-        trace = Trace(trace_id=job.trace_id or secrets.token_hex(16), span_id=secrets.token_hex(8))
         retries = sum(one.outcome is AttemptOutcome.RETRIED for one in job.earlier_attempts)
         headers = {"repair": job.repairs + 1, "retries": retries}
-        message = make_message(job, trace, headers=headers)
+        message = make_message(job, Trace.of_job(job.id, job.trace_id), headers=headers)
         (error,) = self.publisher.publish([message], PUBLISH_SECONDS)
         if error:
             raise UnavailableError(error.part) from error

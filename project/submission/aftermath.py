@@ -22,6 +22,7 @@ from redis import RedisError
 
 from project.errors import TransitionError
 from project.ledger import Job, Ledger
+from project.observability.binding import about, leave
 
 PAUSE_SECONDS = 0.25
 """Redis is looked at this often, while there is something to remember."""
@@ -47,7 +48,7 @@ class Aftermath:
         self._pause_seconds = pause_seconds
         self._keep_seconds = keep_seconds
         self._doubts: deque[tuple[Job, str]] = deque(maxlen=MOST)
-        self._confirmed: deque[tuple[float, str]] = deque(maxlen=MOST)
+        self._confirmed: deque[tuple[float, str, str]] = deque(maxlen=MOST)
         self._boot = ""
         self._lock = threading.Lock()
         self._pid = 0
@@ -60,7 +61,7 @@ class Aftermath:
     def remember(self, jobs: Iterable[Job]) -> None:
         """Their clients are told 202: their confirms were noted."""
         now = monotonic()
-        self._confirmed.extend((now, job.id) for job in jobs)
+        self._confirmed.extend((now, job.id, job.trace_id) for job in jobs)
         self._start()
 
     @property
@@ -75,7 +76,7 @@ class Aftermath:
                 threading.Thread(target=self._run, name="aftermath", daemon=True).start()
 
     def _run(self) -> None:
-        structlog.contextvars.clear_contextvars()
+        leave()
         while True:
             try:
                 self._look()
@@ -92,22 +93,24 @@ class Aftermath:
     def _look(self) -> None:
         boot = self._ledger.read_boot()
         if self._boot not in {"", boot}:
-            for _, job_id in list(self._confirmed):
-                self._confirm_again(job_id)
+            for _, job_id, trace_id in list(self._confirmed):
+                self._confirm_again(job_id, trace_id)
         self._boot = boot
         while self._doubts:
-            self._withdraw(*self._doubts[0])
+            job, by = self._doubts[0]
+            with about(job):
+                self._withdraw(job, by)
             self._doubts.popleft()
         oldest = monotonic() - self._keep_seconds
         while self._confirmed and self._confirmed[0][0] < oldest:
             self._confirmed.popleft()
 
-    def _confirm_again(self, job_id: str) -> None:
+    def _confirm_again(self, job_id: str, trace_id: str) -> None:
         try:
             self._ledger.confirm_again(job_id)
         except TransitionError:
             return  # nothing of it was lost, or all: then its message describes it
-        _log.warning("job_confirmed_again", job_id=job_id)
+        _log.warning("job_confirmed_again", job_id=job_id, trace_id=trace_id)
 
     def _withdraw(self, job: Job, by: str) -> None:
         try:

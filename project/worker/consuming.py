@@ -7,7 +7,8 @@ lost its connection, Celery says nothing: here the ledger hears that the job was
 Both classes are Celery's own extension points: `worker_consumer` and `Task.Request`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from celery.worker.state import task_ready
 from redis import RedisError
 
 from project.errors import JobsError
+from project.observability.binding import about_message
 from project.worker.holder import has_ended
 from project.worker.results import log_outcome
 
@@ -64,9 +66,15 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         )
         return super().ensure_connected(conn)
 
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """What Celery does about a kind that this worker does not know is of that job's trace."""
+        with _about(message.headers):
+            super().on_unknown_task(body, message, exc)
+
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Celery would acknowledge it."""
-        _log.error("message_undecodable", reason=type(exc).__name__)
+        with _about(message.headers):
+            _log.error("message_undecodable", reason=type(exc).__name__)
         if not message.acknowledged:
             message.reject_log_error(_log, self.connection_errors)
 
@@ -84,7 +92,8 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
         if return_ok or isinstance(error, _EXPECTED) or not isinstance(error, Exception):
             return super().on_failure(exc_info, send_failed_event, return_ok)
         task_ready(self)
-        _log.error("message_undecodable", job_id=self.id, reason=type(error).__name__)
+        with about_message(self.request_dict, self.id):
+            _log.error("message_undecodable", job_id=self.id, reason=type(error).__name__)
         return self.reject(requeue=False)
 
     def _announce_cancelled(self, emit_retry: bool = True) -> None:  # noqa: ARG002 - Celery's name
@@ -97,9 +106,16 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
             )
         except (JobsError, RedisError) as error:
             # It has ended just before, or it will count as lost, as if the process had been killed.
-            _log.info("job_not_put_back", job_id=self.id, reason=str(error))
+            with about_message(self.request_dict, self.id):
+                _log.info("job_not_put_back", job_id=self.id, reason=str(error))
         else:
             log_outcome(job)
+
+
+def _about(headers: Any) -> AbstractContextManager[Any]:
+    """Inside this, lines are about the job that the headers name, where they do."""
+    job_id = headers.get("id") if isinstance(headers, Mapping) else None
+    return about_message(headers, job_id) if isinstance(job_id, str) else nullcontext()
 
 
 def _forget_time(message: Any) -> None:

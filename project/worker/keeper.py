@@ -22,6 +22,7 @@ from redis import RedisError
 from project.errors import CancelledError, TransitionError
 from project.ledger import Job, Ledger
 from project.ledger.store import LEASE_SECONDS, Hold
+from project.observability.binding import about
 
 RENEW_SECONDS = 1.0
 """A lease is renewed, and a cancel seen, this often. A job that is shorter costs no call at all."""
@@ -116,7 +117,8 @@ class Keeper:
             time.sleep(self._renew_seconds)
             held = self._held
             if held is not None:
-                with suppress(RedisError):  # what could not be noted now is noted a second later
+                # What could not be noted now is noted a second later.
+                with suppress(RedisError), about(held.job):
                     self._look_after(held)
 
     def _look_after(self, held: Held) -> None:

@@ -13,6 +13,7 @@ from celery.backends.redis import RedisBackend
 from project.errors import NotFoundError, TransitionError
 from project.ledger import Job, Ledger, Status
 from project.ledger.job import JobError
+from project.observability.binding import about, about_message
 from project.observability.failures import frames_of
 
 STATUSES = {
@@ -49,7 +50,8 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             job = self._move(task_id, state, meta, traceback, request)
         except (TransitionError, NotFoundError) as refused:
             # A late copy of a job that has ended, or this very write repeated after a time-out.
-            _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
+            with about_message(vars(request) if request else {}, task_id):
+                _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
         else:
             log_outcome(job)
         return result
@@ -96,13 +98,23 @@ def _describe(stored: Any, state: str, traceback: str | None) -> JobError | None
 
 
 def log_outcome(job: Job) -> None:
-    """The one line that tells how an attempt ended."""
+    """The one line that tells how an attempt ended.
+
+    Of some attempts the worker's first process tells it, where no ids are bound.
+    """
+    with about(job):
+        _tell_outcome(job)
+
+
+def _tell_outcome(job: Job) -> None:
     last = job.attempts[-1] if job.attempts else None
     seconds = last.run_seconds if last else None
     fields: dict[str, Any] = {
         "job_id": job.id,
         "kind": job.kind,
         "lane": job.lane,
+        "parent_job_id": job.parent_id or None,
+        "root_job_id": job.root_id or None,
         "status": job.status.value,
         "attempt": job.attempt,
         "outcome": "success" if job.status is Status.SUCCEEDED else "failure",
