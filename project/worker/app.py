@@ -25,6 +25,7 @@ from project.submission import Submitter
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
 from project.worker.keeper import Keeper
+from project.worker.tracing import connect_tracing
 
 LONG_WORKER_ROLE = "worker-long"
 """The role whose jobs are too long to be waited for when it stops."""
@@ -71,6 +72,7 @@ def create_celery(settings: Settings) -> JobsCelery:
     for kind in KINDS.values():
         _register(app, kind)
     _connect_signals(settings)
+    connect_tracing(settings)
     return app
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from project.config import Settings
+from project.server.tasks import create_task
 from tests.builders import a_picture
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook, action_of
@@ -156,3 +157,53 @@ def test_scheduler_tells_how_each_lane_is(log: LogBook, lane: str) -> None:
     assert line["celery"]["lane"]["consumers"] >= 0  # the workers start after it
     assert line["celery"]["lane"]["waiting"] >= 0
     assert line["celery"]["lane"]["oldest_seconds"] >= 0
+
+
+def test_ids_of_a_request_are_not_on_the_lines_of_the_next_one(
+    browser: Client, log: LogBook
+) -> None:
+    """They come over one connection, which one greenlet of the web server answers."""
+    trace_id, caller = uuid4().hex, "c" * 16
+    first = browser.get("/nothing", headers={"traceparent": f"00-{trace_id}-{caller}-01"})
+    with browser.listen():
+        pass
+    later = [browser.get("/api/v1/kinds") for _ in range(3)]
+
+    for answer in later:
+        line = log.await_event("http_request", answer.headers["X-Request-ID"])
+        assert line["trace"]["id"] == answer.headers["traceparent"].split("-")[1]
+        assert "parent" not in line
+    (line,) = log.about(trace_id)
+    assert line["http"]["request"]["id"] == first.headers["X-Request-ID"]
+    assert line["parent"]["id"] == caller
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events", "/api/v1/events?scope=all"])
+def test_stream_has_one_outcome_line(browser: Client, log: LogBook, path: str) -> None:
+    request_id = f"stream-{uuid4().hex[:8]}"
+
+    browser.get(path, headers={"X-Request-ID": request_id}, stream=True).close()
+    browser.get("/api/v1/kinds")
+
+    log.await_event("http_request", request_id)
+    assert len(log.about(request_id)) == 1
+
+
+def test_every_line_about_a_job_names_its_trace(browser: Client, log: LogBook) -> None:
+    """Of all lines that the stack has written so far, whoever caused them."""
+    lines_of(log, browser.start_task(0))
+    lines_of(log, create_task.delay(0).id)
+
+    lines = [line for line in log.lines() if "id" in line.get("celery", {}).get("task", {})]
+
+    assert lines
+    assert [line for line in lines if "trace" not in line] == []
+
+
+def test_job_of_a_program_that_calls_delay_is_one_trace(log: LogBook) -> None:
+    task_id = create_task.delay(0).id
+
+    lines = lines_of(log, task_id)
+
+    assert len({line["trace"]["id"] for line in lines}) == 1
+    assert len({line["http"]["request"]["id"] for line in lines}) == 1

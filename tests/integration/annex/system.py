@@ -89,6 +89,7 @@ class Annex:
             web_workers=1,
             shutdown_seconds=1,
             heartbeat_file=str(self.folder / "alive"),
+            extra_kinds="tests.integration.annex.kinds",
         )
 
     @cached_property
@@ -151,6 +152,11 @@ class Annex:
         key = heartbeat_key(role, socket.gethostname())
         self.redis.delete(key)
         self._spawn(role, lambda: bool(self.redis.exists(key)))
+
+    def start_scheduler(self) -> None:
+        """The scheduler; returns when it has begun."""
+        if "scheduler" not in self._processes:
+            self._spawn("scheduler", lambda: bool(self.log.about("scheduler_started")))
 
     def stop_process(self, role: str) -> None:
         """Tell it to stop as the process manager does, and wait until it has."""

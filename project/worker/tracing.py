@@ -1,0 +1,72 @@
+"""The trace of jobs that Celery itself hands in, and of those that a worker receives.
+
+A message of ours carries its trace already. One of Celery's own (a schedule's, `delay`, a canvas)
+is given one here: that of the request or attempt that it is published in, or a new one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from celery import signals
+
+from project.config import Settings
+from project.observability.binding import describe_cause, find_current, leave
+from project.observability.context import Trace, submit_span_id
+
+SCHEDULER_ROLE = "scheduler"
+"""The role in which whatever Celery publishes is a schedule's."""
+
+_log = structlog.get_logger()
+
+
+def connect_tracing(settings: Settings) -> None:
+    """Have Celery's messages carry a trace, and the log tell of those that come in."""
+
+    @signals.before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
+    def publishing(headers: dict[str, Any], **_: Any) -> None:
+        add_trace(headers)
+        if settings.role == SCHEDULER_ROLE:
+            tell_due(headers)
+
+    @signals.task_postrun.connect(weak=False)  # type: ignore[untyped-decorator]
+    def ended(task: Any, **_: Any) -> None:
+        if not task.request.is_eager:  # that one is part of what called it
+            leave()
+
+    # Celery asks all who listen about every message: without DEBUG nobody does.
+    if settings.log_level == "DEBUG":
+        signals.task_received.connect(tell_received, weak=False)
+
+
+def add_trace(headers: dict[str, Any]) -> None:
+    """Make the message part of the trace that it is published in, unless it is part of one."""
+    if "traceparent" not in headers:
+        headers.update(_begin(headers["id"]).message_headers)
+
+
+def _begin(job_id: str) -> Trace:
+    current = find_current()
+    if current is not None:
+        return current.submit(job_id)
+    return replace(Trace.start(), span_id=submit_span_id(job_id))
+
+
+def tell_due(headers: Mapping[str, Any]) -> None:
+    """A schedule hands in a job: its story begins here."""
+    submitted = Trace.of_message(headers, headers["id"])
+    _log.info(
+        "schedule_due",
+        job_id=headers["id"],
+        kind=headers["task"],
+        trace_id=submitted.trace_id,
+        span_id=submitted.span_id,
+        request_id=submitted.request_id,
+    )
+
+
+def tell_received(request: Any, **_: Any) -> None:
+    """The worker has a message, which waits for one of its processes."""
+    submitted = Trace.of_message(request.request_dict, request.id)
+    _log.debug("job_received", job_id=request.id, kind=request.name, **describe_cause(submitted))
