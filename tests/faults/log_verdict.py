@@ -178,6 +178,7 @@ def _count(lines: Lines, by_job: Mapping[str, list[dict[str, Any]]]) -> dict[str
         "log lines invalid": sum(bool(find_problems(line)) for line in lines.ours),
         "roles that wrote": len({line["service"]["node"]["roles"][0] for line in lines.ours}),
         "sorts of events": len(actions.keys() - {""}),
+        "jobs of a schedule": actions["schedule_due"],
         "jobs with lines": len(by_job),
         "jobs of more than one attempt": sum(count > 1 for count in attempts.values()),
         "jobs with a parent": sum(

@@ -1,15 +1,22 @@
 """A storm over a native stack."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from celery.schedules import schedule as celery_schedule
+from redbeat import RedBeatSchedulerEntry
+
+from project.worker.app import create_celery
 from tests.faults.journal import Journal
 from tests.faults.load import Load, Traffic
-from tests.faults.log_verdict import read
+from tests.faults.log_verdict import SECRET_MARK, read
 from tests.faults.stack import Stack
 from tests.faults.storm import Storm, read_lines
 from tests.faults.troubles import WEB_TROUBLES, Scene, Trouble
+
+SCHEDULE_SECONDS = 3
 
 
 def make_storm(
@@ -22,6 +29,7 @@ def make_storm(
     """A storm whose jobs keep their journal in the folder."""
     journal = Journal(folder)
     journal.make()
+    schedule(stack, SCHEDULE_SECONDS)
     scene = Scene(stack, journal, traffic.random)
     url = f"http://127.0.0.1:{stack.settings.web_port}"
     return Storm(
@@ -37,3 +45,15 @@ def make_storm(
         web_troubles=WEB_TROUBLES,
         say=say,
     )
+
+
+def schedule(stack: Stack, seconds: float) -> None:
+    """Have the stack's scheduler hand in a job every so many seconds."""
+    entry = RedBeatSchedulerEntry(
+        "storm",
+        "faults.leaf",
+        celery_schedule(timedelta(seconds=seconds)),
+        kwargs={"secret": f"{SECRET_MARK}s"},
+        app=create_celery(stack.settings),
+    )
+    entry.save()

@@ -36,7 +36,7 @@ END_SECONDS = 90
 def test_storm_of_brief_troubles_breaks_no_promise(stack: Stack, tmp_path: Path) -> None:
     seed = SystemRandom().randrange(10**6)
     random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    traffic = Traffic(random, Mix(walk=20, walk_seconds=(1, 3)), rate=15)
+    traffic = Traffic(random, Mix(walk=20, family=20, walk_seconds=(1, 3)), rate=15)
     story: list[str] = [f"Seed {seed}."]
     storm = make_storm(stack, tmp_path, traffic, TROUBLES, story.append)
     order = random.sample(BRIEF_TROUBLES, len(BRIEF_TROUBLES))
@@ -50,6 +50,9 @@ def test_storm_of_brief_troubles_breaks_no_promise(stack: Stack, tmp_path: Path)
     assert verdict.is_kept, "\n".join([*story, render(verdict)])
     assert verdict.figures["jobs accepted"] > 100
     assert verdict.figures["runs begun again"] > 0
+    assert verdict.figures["roles that wrote"] == 6
+    assert verdict.figures["jobs of a schedule"] > 0
+    assert verdict.figures["jobs with a parent"] > 0
 
 
 @pytest.mark.parametrize(("program", "part"), [("rabbitmq", "RabbitMQ"), ("redis", "Redis")])
