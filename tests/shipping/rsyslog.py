@@ -1,0 +1,67 @@
+"""rsyslog with our configuration, as a process that a test starts, kills and stops."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CONFIGURATION = Path(__file__).parents[2] / "deploy/rsyslog/jobs.conf"
+
+
+@dataclass
+class Rsyslog:
+    """One shipper with a state of its own, over any number of starts."""
+
+    logs: Path
+    state: Path
+    store: str
+    authority: Path
+    login: tuple[str, str]
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        assert self._process is None
+        # rsyslog's own file of its process id survives a kill, and would keep it from starting.
+        (self.state / "pid").unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            ["rsyslogd", "-n", "-f", CONFIGURATION, "-i", self.state / "pid"],
+            env={**os.environ, **self._variables()},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        """As a crash would end it."""
+        self._end(hard=True)
+
+    def stop(self) -> None:
+        self._end(hard=False)
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        """The lines that were not shipped, each with the reason."""
+        path = self.state / "dead-letters.jsonl"
+        text = path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
+        return [json.loads(line, strict=False) for line in text.splitlines()]
+
+    def _end(self, *, hard: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.poll() is None, "rsyslog ended by itself"
+        if hard:
+            process.kill()
+        else:
+            process.terminate()
+        process.wait(timeout=60)
+
+    def _variables(self) -> dict[str, str]:
+        user, password = self.login
+        return {
+            "JOBS_LOG_DIR": str(self.logs),
+            "JOBS_SHIPPER_STATE": str(self.state),
+            "JOBS_SHIPPER_STORE": self.store,
+            "JOBS_SHIPPER_CA": str(self.authority),
+            "JOBS_SHIPPER_USER": user,
+            "JOBS_SHIPPER_PASSWORD": password,
+        }
