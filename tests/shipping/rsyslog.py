@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CONFIGURATION = Path(__file__).parents[2] / "deploy/rsyslog/jobs.conf"
+SHIP = Path(__file__).parents[2] / "deploy/rsyslog/ship"
 
 
 @dataclass
@@ -22,10 +22,8 @@ class Rsyslog:
 
     def start(self) -> None:
         assert self._process is None
-        # rsyslog's own file of its process id survives a kill, and would keep it from starting.
-        (self.state / "pid").unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            ["rsyslogd", "-n", "-f", CONFIGURATION, "-i", self.state / "pid"],
+            [SHIP],
             env={**os.environ, **self._variables()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
