@@ -1,0 +1,1 @@
+"""What people see in Kibana: `objects` makes the data view, searches and the dashboard; `alerts/`."""

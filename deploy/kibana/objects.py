@@ -1,0 +1,316 @@
+"""Kibana's saved objects: the data view, saved searches and the dashboard, as NDJSON.
+
+    python -m deploy.kibana.objects > jobs.ndjson    # to import by hand: Stack Management
+
+Made here, because in the file that Kibana imports a dashboard is one string of JSON in JSON. The
+versions tell Kibana from which form it is to migrate them: 8.8's, which all later ones read.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DATA_VIEW = "jobs-logs"
+DASHBOARD = "jobs-overview"
+_CORE_VERSION = "8.8.0"
+_VERSIONS = {"index-pattern": "8.0.0", "search": "10.5.0", "dashboard": "10.3.0"}
+_LAYER = "layer"
+_WIDTH = 48
+"""Columns of a dashboard."""
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A saved search: what it is called, what it looks for, what it shows."""
+
+    id: str
+    title: str
+    query: str
+    columns: Sequence[str]
+    newest_first: bool = True
+
+
+SEARCHES = (
+    Search(
+        "jobs-trace",
+        "One trace: add trace.id",
+        "trace.id : *",
+        ("event.dataset", "event.action", "message", "celery.task.name", "celery.task.id"),
+        newest_first=False,
+    ),
+    Search(
+        "jobs-failed",
+        "Failed jobs",
+        'event.action : "job_finished" and event.outcome : "failure"',
+        ("celery.task.name", "celery.task.id", "celery.task.attempt", "error.type", "error.message"),
+    ),
+    Search(
+        "jobs-dead-letters",
+        "Dead letters",
+        'event.action : ("dead_letter_taken" or "job_died" or "message_undecodable")',
+        ("event.action", "event.reason", "celery.task.name", "celery.task.id"),
+    ),
+    Search(
+        "jobs-errors",
+        "Errors of all processes",
+        'log.level : ("error" or "critical")',
+        ("event.dataset", "event.action", "message", "error.type", "error.message"),
+    ),
+    Search(
+        "jobs-unparsed",
+        "Lines that nobody could read",
+        'event.dataset : "jobs.unparsed" or error.type : "json"',
+        ("message", "error.message", "log.file.path"),
+    ),
+    Search(
+        "jobs-rabbitmq",
+        "RabbitMQ",
+        'event.dataset : "jobs.rabbitmq"',
+        ("log.level", "log.logger", "message"),
+    ),
+)
+
+_ENDED = 'event.action : "job_finished"'
+_MEASURED = 'event.action : "lane_measured"'
+_REQUESTS = 'event.action : "http_request"'
+
+
+def as_ndjson() -> str:
+    """All objects, one a line; what is referred to comes first."""
+    return "\n".join(json.dumps(each, sort_keys=True) for each in objects())
+
+
+def objects() -> Iterator[Object]:
+    yield _object(
+        "index-pattern",
+        DATA_VIEW,
+        {"title": "logs-jobs.*-*", "name": "Jobs", "timeFieldName": "@timestamp"},
+    )
+    for search in SEARCHES:
+        yield _search(search)
+    yield _dashboard(list(_panels()))
+
+
+def _panels() -> Iterator[Object]:
+    """The dashboard, row by row."""
+    yield _metric("Jobs that ended", _ENDED, _count())
+    yield _metric("of them failed", f'{_ENDED} and event.outcome : "failure"', _count())
+    yield _metric("Requests", _REQUESTS, _count())
+    yield _metric("of them failed", f'{_REQUESTS} and event.outcome : "failure"', _count())
+    yield _over_time("Jobs that ended", _ENDED, _count(), by="event.outcome")
+    yield _over_time("Jobs by kind", _ENDED, _count(), by="celery.task.name")
+    yield _over_time("Longest wait in each lane, seconds", _MEASURED, _max("oldest_seconds"))
+    yield _over_time("Jobs waiting in each lane", _MEASURED, _max("waiting"))
+    yield _over_time("Workers on each lane", _MEASURED, _max("consumers"))
+    yield _over_time(
+        "Run time of jobs, 95 in 100 below, ns", _ENDED, _percentile(), by="celery.task.name"
+    )
+    yield _over_time("Requests", _REQUESTS, _count(), by="event.outcome")
+    yield _over_time(
+        "Errors by process", 'log.level : ("error" or "critical")', _count(), by="event.dataset"
+    )
+
+
+# ── Columns of Lens ──────────────────────────────────────────────────────────────────────────────
+
+
+def _count() -> Object:
+    return _measure("count", "Lines", "___records___", {"emptyAsNull": True})
+
+
+def _max(name: str) -> Object:
+    return _measure("max", name, f"celery.lane.{name}", {"emptyAsNull": True})
+
+
+def _percentile() -> Object:
+    return _measure("percentile", "95 in 100 below", "event.duration", {"percentile": 95})
+
+
+def _measure(operation: str, label: str, field: str, params: Object) -> Object:
+    return {
+        "operationType": operation,
+        "label": label,
+        "customLabel": True,
+        "sourceField": field,
+        "dataType": "number",
+        "isBucketed": False,
+        "scale": "ratio",
+        "params": params,
+    }
+
+
+def _time() -> Object:
+    return {
+        "operationType": "date_histogram",
+        "label": "@timestamp",
+        "sourceField": "@timestamp",
+        "dataType": "date",
+        "isBucketed": True,
+        "scale": "interval",
+        "params": {"interval": "auto", "includeEmptyRows": True, "dropPartials": False},
+    }
+
+
+def _terms(field: str) -> Object:
+    return {
+        "operationType": "terms",
+        "label": field,
+        "sourceField": field,
+        "dataType": "string",
+        "isBucketed": True,
+        "scale": "ordinal",
+        "params": {
+            "size": 10,
+            "orderBy": {"type": "alphabetical", "fallback": True},
+            "orderDirection": "asc",
+            "otherBucket": True,
+            "missingBucket": False,
+            "parentFormat": {"id": "terms"},
+        },
+    }
+
+
+# ── Panels ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _metric(title: str, query: str, measure: Object) -> Object:
+    shown = {"layerId": _LAYER, "layerType": "data", "metricAccessor": "measure"}
+    return _lens("lnsMetric", title, query, {"measure": measure}, shown, _WIDTH // 4, 6)
+
+
+def _over_time(title: str, query: str, measure: Object, by: str = "celery.queue") -> Object:
+    is_level = measure["operationType"] != "count"
+    series = "line" if is_level else "bar_stacked"
+    layer = {
+        "layerId": _LAYER,
+        "layerType": "data",
+        "seriesType": series,
+        "xAccessor": "time",
+        "splitAccessor": "by",
+        "accessors": ["measure"],
+    }
+    shown = {
+        "preferredSeriesType": series,
+        "legend": {"isVisible": True, "position": "right"},
+        "valueLabels": "hide",
+        "layers": [layer],
+    }
+    columns = {"by": _terms(by), "time": _time(), "measure": measure}
+    return _lens("lnsXY", title, query, columns, shown, _WIDTH // 2, 12)
+
+
+def _lens(
+    kind: str,
+    title: str,
+    query: str,
+    columns: Mapping[str, Object],
+    shown: Object,
+    width: int,
+    height: int,
+) -> Object:
+    layer = {"columns": columns, "columnOrder": list(columns), "incompleteColumns": {}}
+    return {
+        "type": "lens",
+        "title": title,
+        "gridData": {"w": width, "h": height},
+        "embeddableConfig": {
+            "attributes": {
+                "title": title,
+                "visualizationType": kind,
+                "references": [_to_data_view(f"indexpattern-datasource-layer-{_LAYER}")],
+                "state": {
+                    "datasourceStates": {"formBased": {"layers": {_LAYER: layer}}},
+                    "visualization": shown,
+                    "query": {"query": query, "language": "kuery"},
+                    "filters": [],
+                    "internalReferences": [],
+                    "adHocDataViews": {},
+                },
+            }
+        },
+    }
+
+
+def _placed(panels: Sequence[Object]) -> Iterator[Object]:
+    """The panels from left to right, a new row where one is full."""
+    x = y = 0
+    for number, panel in enumerate(panels):
+        grid = panel["gridData"]
+        if x + grid["w"] > _WIDTH:
+            x, y = 0, y + panels[number - 1]["gridData"]["h"]
+        name = f"panel-{number}"
+        yield {**panel, "panelIndex": name, "gridData": {**grid, "x": x, "y": y, "i": name}}
+        x += grid["w"]
+
+
+# ── Saved objects ────────────────────────────────────────────────────────────────────────────────
+
+
+def _search(search: Search) -> Object:
+    name = "kibanaSavedObjectMeta.searchSourceJSON.index"
+    source = {
+        "query": {"query": search.query, "language": "kuery"},
+        "filter": [],
+        "indexRefName": name,
+    }
+    attributes = {
+        "title": search.title,
+        "columns": list(search.columns),
+        "sort": [["@timestamp", "desc" if search.newest_first else "asc"]],
+        "grid": {},
+        "hideChart": False,
+        "isTextBasedQuery": False,
+        "timeRestore": False,
+        "kibanaSavedObjectMeta": {"searchSourceJSON": json.dumps(source)},
+    }
+    return _object("search", search.id, attributes, [_to_data_view(name)])
+
+
+def _dashboard(panels: Sequence[Object]) -> Object:
+    placed = list(_placed(panels))
+    source = {"query": {"query": "", "language": "kuery"}, "filter": []}
+    attributes = {
+        "title": "Jobs",
+        "description": "Jobs, lanes, requests and errors",
+        "panelsJSON": json.dumps(placed),
+        "optionsJSON": json.dumps({"useMargins": True, "hidePanelTitles": False}),
+        "timeRestore": True,
+        "timeFrom": "now-24h",
+        "timeTo": "now",
+        "refreshInterval": {"pause": False, "value": 60_000},
+        "kibanaSavedObjectMeta": {"searchSourceJSON": json.dumps(source)},
+    }
+    references = [
+        _to_data_view(f"{panel['panelIndex']}:indexpattern-datasource-layer-{_LAYER}")
+        for panel in placed
+    ]
+    return _object("dashboard", DASHBOARD, attributes, references)
+
+
+def _to_data_view(name: str) -> Object:
+    return {"type": "index-pattern", "id": DATA_VIEW, "name": name}
+
+
+def _object(
+    kind: str, id_: str, attributes: Object, references: Sequence[Object] = ()
+) -> Object:
+    return {
+        "type": kind,
+        "id": id_,
+        "attributes": attributes,
+        "references": list(references),
+        "coreMigrationVersion": _CORE_VERSION,
+        "typeMigrationVersion": _VERSIONS[kind],
+    }
+
+
+def main() -> None:
+    sys.stdout.write(as_ndjson() + "\n")
+
+
+if __name__ == "__main__":
+    main()
