@@ -55,7 +55,7 @@ def make(folder: Path, give: Give) -> None:
     _write_once(folder / "kibana" / "secrets.yml", _kibana(passwords))
     for part in (*SERVERS, *CLIENTS, "setup"):
         for path in (folder / part, *(folder / part).iterdir()):
-            path.chmod(0o500 if path.is_dir() else 0o400)
+            path.chmod(0o700 if path.is_dir() else 0o400)
             give(path, OUR_UID if part == "setup" else ELASTIC_UID)
 
 
