@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # What `make test` and `make check` run beside a stack of their own, two tests at a time.
 SUITE := $(PYTHON) -m deploy.native exec -- \
 	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
-	tests/faults/test_outages.py --numprocesses 2
+	tests/faults/test_outages.py tests/shipping --deselect tests/shipping/test_storm.py --numprocesses 2
 # What `make soak` does: jobs to be accepted, troubles, and what repeats their order (0: any).
 JOBS ?= 20000
 FAULTS ?= 60
@@ -14,7 +14,7 @@ STORM := $(PYTHON) -m tests.faults.soak --jobs $(JOBS) --faults $(FAULTS) --seed
 
 .PHONY: help
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Install what is missing, start everything, print where it is; Ctrl-C stops it
@@ -38,8 +38,13 @@ unit: ## Run the unit tests: seconds, no service needed (ARGS="-k name")
 .PHONY: soak
 soak: ## Break a stack for most of an hour, and see all promises kept (JOBS=20000 FAULTS=60 SEED=1)
 	@deploy/native/install --tests
-	@$(PYTHON) -m pytest tests/faults/test_each_outage.py
+	@$(PYTHON) -m pytest tests/faults/test_each_outage.py tests/shipping/test_storm.py
 	@exec $(STORM)
+
+.PHONY: test-shipping
+test-shipping: ## Ship 20,000 log lines with rsyslog, which is killed, and print the figures; a minute
+	@deploy/native/install --tests
+	@$(PYTHON) -m pytest tests/shipping $(ARGS)
 
 .PHONY: soak-compose
 soak-compose: ## The storm over containers, which are killed, stopped and paused (needs Docker)

@@ -73,8 +73,12 @@ def issue(authority: Path, folder: Path, name: str, hosts: Sequence[str] = ()) -
 
 def _lasts(certificate: Path) -> bool:
     seconds = RENEWED_BEFORE_DAYS * 24 * 3600
-    arguments = ["openssl", "x509", "-checkend", str(seconds), "-noout", "-in", certificate]
-    return subprocess.run(arguments, capture_output=True, check=False).returncode == 0
+    shown = subprocess.run(
+        ["openssl", "x509", "-checkend", str(seconds), "-noout", "-in", certificate],
+        capture_output=True,
+        check=False,
+    )
+    return shown.returncode == 0
 
 
 def _write(path: Path, text: str) -> Path:

@@ -2,9 +2,9 @@
 
     docker compose run --rm --no-deps elk-setup-elasticsearch python -m deploy.elasticsearch.check
 
-It submits a job that has nothing to do, waits for it, and asks Elasticsearch: all its lines of web and
-worker under one `trace.id`, each once, nothing in the failure store or the stream `unparsed`, and
-lines of RabbitMQ's. Exits 0 if all of it is so.
+It submits a job that has nothing to do, and asks Elasticsearch: lines of web and worker under one
+`trace.id`, nothing in the failure store and the stream `unparsed`, and lines of RabbitMQ's. Exits 0
+if all of it is so.
 """
 
 import argparse

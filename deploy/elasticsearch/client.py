@@ -1,4 +1,4 @@
-"""HTTP to Elasticsearch or Kibana: JSON in and out, over TLS that is checked, never with a proxy."""
+"""HTTP to Elasticsearch or Kibana: JSON in and out, over TLS that is checked, with no proxy."""
 
 import base64
 import json
@@ -76,7 +76,7 @@ class Client:
         return answer
 
     def wait(self, path: str, is_ready: Callable[[Answer], bool], seconds: float) -> None:
-        """Until the server answers that it is ready; StoreError with its last word after `seconds`."""
+        """Until the server is ready; after `seconds`, StoreError with its last word."""
         deadline = time.monotonic() + seconds
         while True:
             try:

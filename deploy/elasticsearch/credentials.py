@@ -3,8 +3,8 @@
     python -m deploy.elasticsearch.credentials make FOLDER
     python -m deploy.elasticsearch.credentials show FOLDER    # Kibana's login, for a person
 
-Each folder below FOLDER is a volume that one container sees; what is there stays as it is. Nothing of
-it is printed but by `show`.
+Each folder below FOLDER is a volume that one container sees; what is there stays as it is. Only
+`show` prints anything of it.
 """
 
 import json
@@ -19,7 +19,7 @@ from deploy.elasticsearch.certificates import issue, make_authority
 USERS = ("elastic", "kibana_system", "jobs_writer")
 """The administrator, Kibana, and the shippers."""
 
-PASSWORDS = "passwords.json"  # noqa: S105 - the name of a file
+PASSWORDS = "passwords.json"
 ELASTIC_UID = 1000
 """The user of all images of Elastic's."""
 OUR_UID = 10001
@@ -76,7 +76,7 @@ def _filebeat(passwords: dict[str, str]) -> str:
 
 
 def _kibana(passwords: dict[str, str]) -> str:
-    """The keys must stay the same: what Kibana has encrypted with them could not be read any more."""
+    """The keys must stay the same: Kibana could not read any more what it has encrypted."""
     keys = "".join(f'{name}: "{secrets.token_hex(32)}"\n' for name in _ENCRYPTION_KEYS)
     return f'elasticsearch.password: "{passwords["kibana_system"]}"\n{keys}'
 

@@ -31,7 +31,7 @@ STREAMS = tuple(
 )
 """Made before the first line comes, so that whoever searches finds them, and no alert fails."""
 
-# Alerts that name one of these fields of a rule are not changed: they are given when it is created.
+# Fields of a rule that are given when it is created, and cannot be changed.
 _ONLY_AT_CREATION = ("rule_type_id", "consumer", "enabled")
 _BOUNDARY = "jobs-saved-objects"
 
@@ -96,7 +96,7 @@ def _form(ndjson: str) -> bytes:
 
 
 def _put_alert(client: Client, alert: dict[str, Any]) -> None:
-    """Create the rule under its id, or change the one that is there; who switched it off keeps that."""
+    """Create the rule, or change the one that is there: one that was switched off stays so."""
     rule = dict(alert)
     path = f"/api/alerting/rule/{rule.pop('id')}"
     if client.ask("GET", path, accepted={404}).status == 404:

@@ -1,1 +1,1 @@
-"""What people see in Kibana: `objects` makes the data view, searches and the dashboard; `alerts/`."""
+"""What people see in Kibana: data view, searches and dashboard (`objects`), and `alerts/`."""

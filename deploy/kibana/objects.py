@@ -46,7 +46,13 @@ SEARCHES = (
         "jobs-failed",
         "Failed jobs",
         'event.action : "job_finished" and event.outcome : "failure"',
-        ("celery.task.name", "celery.task.id", "celery.task.attempt", "error.type", "error.message"),
+        (
+            "celery.task.name",
+            "celery.task.id",
+            "celery.task.attempt",
+            "error.type",
+            "error.message",
+        ),
     ),
     Search(
         "jobs-dead-letters",
@@ -179,7 +185,7 @@ def _terms(field: str) -> Object:
 
 def _metric(title: str, query: str, measure: Object) -> Object:
     shown = {"layerId": _LAYER, "layerType": "data", "metricAccessor": "measure"}
-    return _lens("lnsMetric", title, query, {"measure": measure}, shown, _WIDTH // 4, 6)
+    return _lens("lnsMetric", title, query, {"measure": measure}, shown, size=(_WIDTH // 4, 6))
 
 
 def _over_time(title: str, query: str, measure: Object, by: str = "celery.queue") -> Object:
@@ -200,7 +206,7 @@ def _over_time(title: str, query: str, measure: Object, by: str = "celery.queue"
         "layers": [layer],
     }
     columns = {"by": _terms(by), "time": _time(), "measure": measure}
-    return _lens("lnsXY", title, query, columns, shown, _WIDTH // 2, 12)
+    return _lens("lnsXY", title, query, columns, shown, size=(_WIDTH // 2, 12))
 
 
 def _lens(
@@ -209,14 +215,14 @@ def _lens(
     query: str,
     columns: Mapping[str, Object],
     shown: Object,
-    width: int,
-    height: int,
+    *,
+    size: tuple[int, int],
 ) -> Object:
     layer = {"columns": columns, "columnOrder": list(columns), "incompleteColumns": {}}
     return {
         "type": "lens",
         "title": title,
-        "gridData": {"w": width, "h": height},
+        "gridData": {"w": size[0], "h": size[1]},
         "embeddableConfig": {
             "attributes": {
                 "title": title,
@@ -295,9 +301,7 @@ def _to_data_view(name: str) -> Object:
     return {"type": "index-pattern", "id": DATA_VIEW, "name": name}
 
 
-def _object(
-    kind: str, id_: str, attributes: Object, references: Sequence[Object] = ()
-) -> Object:
+def _object(kind: str, id_: str, attributes: Object, references: Sequence[Object] = ()) -> Object:
     return {
         "type": kind,
         "id": id_,

@@ -88,9 +88,7 @@ def travel(folder: Path, *, lines: int, rounds: int, troubles: Mapping[int, str]
     return figures
 
 
-def _suffer(
-    trouble: str, shipper: Rsyslog, store: Store, file: Path, figures: Figures
-) -> None:
+def _suffer(trouble: str, shipper: Rsyslog, store: Store, file: Path, figures: Figures) -> None:
     """Rotate the file under its writers, with the trouble before, during or after it."""
     match trouble:
         case "restart":

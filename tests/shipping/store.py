@@ -23,7 +23,7 @@ Key = tuple[str, str]
 
 
 class Store:
-    """Serves at one address, over outages too: `close` refuses connections, `open` takes them again."""
+    """Serves at one address: `close` refuses connections, `open` takes them again."""
 
     def __init__(self, certificate: Path, key: Path, login: str) -> None:
         self.documents: dict[Key, Document] = {}
@@ -134,8 +134,6 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(self._status(), None)
 
-    do_GET = do_HEAD
-
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         store = self.server.store
@@ -145,7 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {"error": self.path, "status": 404})
         else:
             items = store.take(body)
-            self._answer(200, {"errors": any("error" in i["create"] for i in items), "items": items})
+            self._answer(
+                200, {"errors": any("error" in i["create"] for i in items), "items": items}
+            )
 
     def _status(self) -> int:
         store = self.server.store

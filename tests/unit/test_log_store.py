@@ -60,9 +60,7 @@ def client(secrets: Path, passwords: dict[str, str], server: Elastic) -> Client:
     return make_client(server, secrets, passwords, passwords["elastic"])
 
 
-def make_client(
-    server: Elastic, secrets: Path, passwords: dict[str, str], password: str
-) -> Client:
+def make_client(server: Elastic, secrets: Path, passwords: dict[str, str], password: str) -> Client:
     authority = secrets / "setup" / "ca.pem"
     login = ("elastic", password)
     return Client(server.url, authority, login, passwords.values(), pause_seconds=0.01)
@@ -228,7 +226,7 @@ def test_wait_ends_with_the_last_answer(
 ) -> None:
     client = make_client(server, secrets, passwords, "wrong")
 
-    with pytest.raises(StoreError, match="not ready after 0.05 s; .* answered 401: .*who are you"):
+    with pytest.raises(StoreError, match=r"not ready after 0.05 s; .* 401: .*who are you"):
         client.wait("/", lambda answer: answer.status == 200, 0.05)
 
 
@@ -282,7 +280,7 @@ def test_import_is_a_form_with_one_file(client: Client, server: Elastic) -> None
     (form,) = [request for request in server.requests if (request.method, request.path) == IMPORT]
     assert form.headers["Content-Type"].startswith("multipart/form-data; boundary=")
     lines = form.body.decode().split("\r\n\r\n")[1].split("\r\n")[0].splitlines()
-    assert [json.loads(line)["type"] for line in lines][0] == "index-pattern"
+    assert json.loads(lines[0])["type"] == "index-pattern"
 
 
 def test_object_that_kibana_does_not_take_is_an_error(client: Client, server: Elastic) -> None:
