@@ -1,5 +1,6 @@
 """A small journey of lines with a real rsyslog, for every run of the suite."""
 
+import json
 from pathlib import Path
 
 from tests.shipping.journey import BROKEN, shipper_and_store, travel
@@ -57,6 +58,29 @@ def test_line_that_the_store_has_no_room_for_is_sent_again(tmp_path: Path) -> No
         assert letter["reason"] == "refused by Elasticsearch: by the test"
         assert '"a-2"' in letter["line"]
         assert {id_ for _, id_ in store.documents} == {"a-0", "a-1"}
+
+
+def test_refusal_of_a_whole_request_is_kept_and_may_be_sent_again(tmp_path: Path) -> None:
+    """rsyslog 8.2302 does not ask again by itself; deploy/README.md says how a person does."""
+    with shipper_and_store(tmp_path) as (shipper, store):
+        store.status = 503
+        refused = shipper.state / "refused.json"
+        (shipper.logs / "web.host.jsonl").write_bytes(line("a", 0))
+        wait_until(lambda: refused.exists() and refused.stat().st_size, 30, "the request")
+
+        store.take(json.loads(refused.read_text())["request"]["postdata"].encode())
+
+        assert [id_ for _, id_ in store.documents] == ["a-0"]
+
+
+def test_line_that_was_made_blank_is_none(tmp_path: Path) -> None:
+    """So ends a line whose writer was killed in it; NULs, which a crash of the machine leaves, stay."""
+    with shipper_and_store(tmp_path) as (shipper, store):
+        text = b"      \n\n\0\0\0\n" + line("a", 0)
+        (shipper.logs / "web.host.jsonl").write_bytes(text)
+        wait_until(lambda: store.documents, 30, "the line")
+
+        assert [letter["reason"] for letter in shipper.dead_letters()] == ["not one JSON object"]
 
 
 def test_compressed_file_is_not_read(tmp_path: Path) -> None:
