@@ -68,6 +68,10 @@ def _verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
     return define
 
 
+def _present(equipment: Services, job: Job) -> dict[str, Any]:
+    return present_job(job, equipment.settings.trace_link)
+
+
 def _begin() -> Trace:
     """The trace of this command, which its lines carry, and the jobs that it hands in."""
     trace = Trace.start()
@@ -117,14 +121,14 @@ def submit(
         deduplication_key=key,
     )
     job = equipment.submitter.submit(submission, _begin())
-    return _follow(equipment, job) if wait else present_job(job)
+    return _follow(equipment, job) if wait else _present(equipment, job)
 
 
 @_verb(main, "show")
 @click.argument("job_id")
 def show(equipment: Services, job_id: str) -> Any:
     """One job."""
-    return present_job(equipment.ledger.get(job_id))
+    return _present(equipment, equipment.ledger.get(job_id))
 
 
 @_verb(main, "watch")
@@ -147,7 +151,7 @@ def _follow(equipment: Services, job: Job) -> Any:
             message = inbox.get(1.0)
             if message is None or isinstance(message, tuple | Signal):
                 job = equipment.ledger.get(job.id)
-    _print(present_job(job))
+    _print(_present(equipment, job))
     if job.status is not Status.SUCCEEDED:
         sys.exit(2)
 
@@ -175,14 +179,17 @@ def list_(
     """Jobs, newest first."""
     chosen = JobFilter(statuses=frozenset(status), kinds=frozenset(kind), lanes=frozenset(lane))
     page = equipment.ledger.list_jobs(chosen, cursor, limit)
-    return {"jobs": [present_job(job) for job in page.jobs], "next": page.next_cursor or None}
+    return {
+        "jobs": [_present(equipment, job) for job in page.jobs],
+        "next": page.next_cursor or None,
+    }
 
 
 @_verb(main, "cancel")
 @click.argument("job_id")
 def cancel(equipment: Services, job_id: str) -> Any:
     """A waiting job will not start, a running one is asked to stop."""
-    return present_job(equipment.submitter.cancel(job_id))
+    return _present(equipment, equipment.submitter.cancel(job_id))
 
 
 @_verb(main, "retry")
@@ -191,7 +198,7 @@ def cancel(equipment: Services, job_id: str) -> Any:
 def retry(equipment: Services, job_id: str, parameters: str | None) -> Any:
     """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else _read_json(parameters)
-    return present_job(equipment.submitter.retry(job_id, _begin(), changed))
+    return _present(equipment, equipment.submitter.retry(job_id, _begin(), changed))
 
 
 @_verb(main, "queues")
@@ -221,7 +228,8 @@ def list_dead(
     jobs = equipment.ledger.read([letter.id for letter in letters])
     return {
         "dead_letters": [
-            present_dead_letter(letter, job) for letter, job in zip(letters, jobs, strict=True)
+            present_dead_letter(letter, job, equipment.settings.trace_link)
+            for letter, job in zip(letters, jobs, strict=True)
         ],
         "next": next_cursor or None,
     }
@@ -232,7 +240,9 @@ def list_dead(
 def show_dead(equipment: Services, letter_id: str) -> Any:
     """One dead letter, with its message."""
     letter = equipment.dead_letters.get(letter_id)
-    return present_dead_letter(letter, equipment.ledger.find(letter_id))
+    return present_dead_letter(
+        letter, equipment.ledger.find(letter_id), equipment.settings.trace_link
+    )
 
 
 @_verb(dead, "replay")
@@ -248,7 +258,7 @@ def replay(
         letter_ids, _begin(), rate_per_second=rate, parameters=changed
     )
     return [
-        present_job(answer) if isinstance(answer, Job) else {"error": str(answer)}
+        _present(equipment, answer) if isinstance(answer, Job) else {"error": str(answer)}
         for answer in answers
     ]
 

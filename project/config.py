@@ -156,6 +156,16 @@ class Settings(BaseSettings):
         10, ge=1, description="How many older files of a role are kept; more are removed"
     )
 
+    trace_link: str = Field(
+        "",
+        description="Where a trace is shown, as a URL with `{trace_id}`; the page links to it",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        description="OpenTelemetry collector that is sent spans, OTLP over HTTP, "
+        "as in `http://collector:4318`; empty: none",
+    )
+
     @model_validator(mode="after")
     def _refuse_development_defaults(self) -> Self:
         """In production, every secret must have been set."""
@@ -188,6 +198,12 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"JOBS_{name.upper()} must be a URL that starts with {starts} and names a host"
                 )
+        for name in ("trace_link", "otlp_endpoint"):
+            url = getattr(self, name)
+            if url and not _is_url(url, ("http", "https")):
+                raise ValueError(f"JOBS_{name.upper()} must be a URL that starts with http(s)://")
+        if self.trace_link and "{trace_id}" not in self.trace_link:
+            raise ValueError("JOBS_TRACE_LINK must have {trace_id} where the id goes")
         if not self.management_url.endswith("/api/"):
             raise ValueError("JOBS_MANAGEMENT_URL must end in /api/: Flower asks below it")
         return self

@@ -1,5 +1,7 @@
 """The product's API under `/api/v1`: kinds, jobs, queues, files."""
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify, send_file, url_for
 
 from project.errors import InvalidInputError
@@ -103,7 +105,7 @@ def list_jobs() -> Response:
         page = Page(_list_own(query), "")
     else:
         page = services().ledger.list_jobs(_make_filter(query), query.cursor, query.limit)
-    jobs = [present_job(job) for job in page.jobs]
+    jobs = [_present(job) for job in page.jobs]
     return present_page("jobs", jobs, page.next_cursor)
 
 
@@ -128,7 +130,7 @@ def _make_filter(query: JobQuery) -> JobFilter:
 @describe("Get a job", Answer(200, Job), tag="jobs", problems=(410, 503))
 def get_job(job_id: str) -> Response:
     """One job, as it is now, with all its attempts; 410 where its record has expired."""
-    return jsonify(present_job(services().ledger.get(job_id)))
+    return jsonify(_present(services().ledger.get(job_id)))
 
 
 @blueprint.post("/jobs/<id:job_id>/cancel")
@@ -138,7 +140,7 @@ def cancel_job(job_id: str) -> tuple[Response, int]:
 
     The jobs that it has submitted are cancelled with it.
     """
-    return jsonify(present_job(services().submitter.cancel(job_id))), 202
+    return jsonify(_present(services().submitter.cancel(job_id))), 202
 
 
 @blueprint.post("/jobs/<id:job_id>/retry")
@@ -172,7 +174,11 @@ def list_queues() -> Response:
 
 
 def _accept(job: LedgerJob) -> Accepted:
-    return jsonify(present_job(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
+    return jsonify(_present(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
+
+
+def _present(job: LedgerJob) -> dict[str, Any]:
+    return present_job(job, services().settings.trace_link)
 
 
 @blueprint.get("/files/<file_id>")

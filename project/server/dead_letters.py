@@ -40,7 +40,7 @@ def list_dead_letters() -> Response:
     )
     jobs = equipment.ledger.read([letter.id for letter in letters])
     items = [
-        present_dead_letter(letter, job, with_message=False)
+        present_dead_letter(letter, job, equipment.settings.trace_link, with_message=False)
         for letter, job in zip(letters, jobs, strict=True)
     ]
     return present_page("dead_letters", items, next_cursor)
@@ -52,7 +52,8 @@ def get_dead_letter(letter_id: str) -> Response:
     """With its message, and so with what the job was given."""
     equipment = services()
     letter = equipment.dead_letters.get(letter_id)
-    return jsonify(present_dead_letter(letter, equipment.ledger.find(letter_id)))
+    job = equipment.ledger.find(letter_id)
+    return jsonify(present_dead_letter(letter, job, equipment.settings.trace_link))
 
 
 @blueprint.post("/<id:letter_id>/replay")
@@ -70,7 +71,8 @@ def replay_dead_letter(letter_id: str) -> tuple[Response, int, dict[str, str]]:
     repetition, equipment = read_optional_body(Repetition), services()
     equipment.dead_letters.get(letter_id)
     job = equipment.submitter.retry(letter_id, current_trace(), repetition.parameters)
-    return jsonify(present_job(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
+    document = present_job(job, equipment.settings.trace_link)
+    return jsonify(document), 202, {"Location": url_for("api.get_job", job_id=job.id)}
 
 
 @blueprint.post("/replay")

@@ -65,7 +65,7 @@ class News(Protocol):
 def find_news(equipment: Services, query: NewsQuery) -> News:
     """The news that a query asks for."""
     if query.scope == "all":
-        return NewsOfAll(query)
+        return NewsOfAll(equipment, query)
     return NewsOfOwn(equipment, read_owner(), query)
 
 
@@ -96,7 +96,8 @@ def _follow(news: News, inbox: Inbox) -> Iterator[Event | None]:
 class _Told:
     """What a stream has told of its jobs: each version once, and none after a later one."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace_link: str) -> None:
+        self._trace_link = trace_link
         self._versions: dict[str, int] = {}
 
     def tell_state(self, job: Job) -> Iterator[Event]:
@@ -111,7 +112,7 @@ class _Told:
 
     def _tell(self, job: Job) -> Event:
         self._versions[job.id] = job.version
-        return Event("job", present_job(job))
+        return Event("job", present_job(job, self._trace_link))
 
 
 class NewsOfJob:
@@ -120,7 +121,7 @@ class NewsOfJob:
     def __init__(self, equipment: Services, job_id: str) -> None:
         self._ledger = equipment.ledger
         self._job = equipment.ledger.get(job_id)  # an unknown id is a 404, not an empty stream
-        self._told = _Told()
+        self._told = _Told(equipment.settings.trace_link)
         self.channels = (job_channel(job_id),)
 
     @property
@@ -152,7 +153,7 @@ class NewsOfOwn:
         self._equipment = equipment
         self._owner = owner
         self._query = query
-        self._told = _Told()
+        self._told = _Told(equipment.settings.trace_link)
         self.channels = (owner_channel(owner), f"signups:owner:{owner}") if owner else ()
 
     def read_state(self) -> Iterator[Event]:
@@ -185,7 +186,8 @@ class NewsOfAll:
     is_over = False
     channels = (ALL_CHANNEL,)
 
-    def __init__(self, query: NewsQuery) -> None:
+    def __init__(self, equipment: Services, query: NewsQuery) -> None:
+        self._trace_link = equipment.settings.trace_link
         self._query = query
 
     def read_state(self) -> Iterator[Event]:
@@ -196,7 +198,7 @@ class NewsOfAll:
         """The job as it was published; Redis keeps the order."""
         job = _decode(text)
         if is_wanted(job, self._query):
-            yield Event("job", present_job(job))
+            yield Event("job", present_job(job, self._trace_link))
 
     def look_again(self) -> Iterator[Event]:
         """Nothing: what is missed is known by RESYNC."""

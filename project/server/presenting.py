@@ -43,12 +43,12 @@ def present_task(job: Job) -> dict[str, Any]:
     ).model_dump()
 
 
-def present_job(job: Job) -> dict[str, Any]:
+def present_job(job: Job, trace_link: str = "") -> dict[str, Any]:
     """A job; its parameters are left out, they may be private."""
-    return _job(job).model_dump()
+    return _job(job, trace_link).model_dump()
 
 
-def _job(job: Job) -> JobDocument:
+def _job(job: Job, trace_link: str) -> JobDocument:
     kind = KINDS.get(job.kind)
     return JobDocument(
         id=job.id,
@@ -74,8 +74,13 @@ def _job(job: Job) -> JobDocument:
         replay_of=job.replay_of or None,
         replayed_as=job.replayed_as or None,
         trace_id=job.trace_id or None,
+        trace_url=_trace_url(job, trace_link),
         version=job.version,
     )
+
+
+def _trace_url(job: Job, trace_link: str) -> str | None:
+    return trace_link.replace("{trace_id}", job.trace_id) if job.trace_id and trace_link else None
 
 
 def _attempt(attempt: Attempt) -> AttemptDocument:
@@ -98,7 +103,7 @@ def present_lane(lane: LaneState, ready: int | None, consumers: int | None) -> d
 
 
 def present_dead_letter(
-    letter: DeadLetter, job: Job | None, *, with_message: bool = True
+    letter: DeadLetter, job: Job | None, trace_link: str = "", *, with_message: bool = True
 ) -> dict[str, Any]:
     """A dead letter and its job, if that has a record."""
     return DeadLetterDocument(
@@ -108,7 +113,7 @@ def present_dead_letter(
         kind=letter.kind or None,
         lane=letter.lane or None,
         died_at=format_time(letter.died_at),
-        job=_job(job) if job else None,
+        job=_job(job, trace_link) if job else None,
         message=_message(letter) if with_message else None,
     ).model_dump()
 

@@ -45,6 +45,14 @@ def test_a_button_starts_a_job_on_the_lane_that_it_names(
     expect(row.get_by_role("cell").nth(3)).to_have_text(lane)
 
 
+def test_nothing_links_to_a_trace_where_nothing_shows_one(home: Home) -> None:
+    """`JOBS_TRACE_LINK` is not set here."""
+    (job_id,) = home.start_quick(1)
+
+    expect(home.row(job_id).get_by_role("link", name=job_id[:8])).to_be_visible()
+    expect(home.row(job_id).get_by_role("link", name="Trace")).to_have_count(0)
+
+
 def test_reload_keeps_the_jobs_of_this_browser_newest_first(home: Home) -> None:
     """Jobs belong to the browser, not to the open page."""
     first, second = home.start_quick(2)

@@ -87,6 +87,10 @@ def test_production_names_all_that_is_missing_at_once() -> None:
         ("public_url", "localhost:5004"),
         ("public_url", "javascript:alert(1)"),
         ("smtp_url", "http://127.0.0.1"),
+        ("otlp_endpoint", "collector:4318"),
+        ("otlp_endpoint", "grpc://collector:4317"),
+        ("trace_link", "javascript:alert({trace_id})"),
+        ("trace_link", "https://traces.example/"),
         ("smtp_url", "smtp://mail:smtp"),
     ],
 )
@@ -103,6 +107,10 @@ def test_url_that_cannot_work_is_refused_by_its_name(name: str, value: str) -> N
         ("public_url", "https://jobs.example"),
         ("smtp_url", "smtp+starttls://user:p%3A@mail.example"),
         ("smtp_url", "smtps://mail.example"),
+        ("otlp_endpoint", "http://collector:4318"),
+        ("otlp_endpoint", ""),
+        ("trace_link", "https://traces.example/trace/{trace_id}?x=1"),
+        ("trace_link", ""),
     ],
 )
 def test_url_that_can_work_is_taken(name: str, value: str) -> None:

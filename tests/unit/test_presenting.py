@@ -87,6 +87,7 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
         "replay_of": None,
         "replayed_as": None,
         "trace_id": None,
+        "trace_url": None,
         "version": 0,
     }
 
@@ -94,6 +95,18 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
 @pytest.mark.parametrize("status", list(Status))
 def test_job_of_every_status_is_json(status: Status) -> None:
     assert json.loads(json.dumps(present_job(a_job_that_is(status))))["status"] == status.value
+
+
+@pytest.mark.parametrize(
+    ("trace_id", "link", "url"),
+    [
+        ("e" * 32, "https://t.example/{trace_id}?a=1", f"https://t.example/{'e' * 32}?a=1"),
+        ("e" * 32, "", None),
+        ("", "https://t.example/{trace_id}", None),
+    ],
+)
+def test_job_tells_where_its_trace_is_shown(trace_id: str, link: str, url: str | None) -> None:
+    assert present_job(a_job(trace_id=trace_id), link)["trace_url"] == url
 
 
 def test_running_job_tells_its_progress() -> None:

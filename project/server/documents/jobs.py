@@ -78,6 +78,7 @@ class Job(AnswerDocument):
     replay_of: str | None = Field(description="The ended job that it repeats")
     replayed_as: str | None = Field(description="The job that repeats it")
     trace_id: str | None = Field(description="Finds its log lines")
+    trace_url: str | None = Field(description="Shows its trace; null where nothing is set to")
     version: int = Field(description="Grows with every change")
 
 

@@ -97,7 +97,14 @@ function createMeta(job) {
     job.id.slice(0, 8));
   return create("span", { class: "job__meta" },
     create("time", { datetime: job.submitted_at, title: new Date(job.submitted_at).toLocaleString() },
-      formatMoment(job.submitted_at)), " · ", link);
+      formatMoment(job.submitted_at)), " · ", link, ...linkTrace(job));
+}
+
+/** The way to all that the click has caused, where something shows it. */
+function linkTrace(job) {
+  if (!job.trace_url) return [];
+  const name = `Trace of job ${job.id.slice(0, 8)}`;
+  return [" · ", create("a", { href: job.trace_url, "aria-label": name }, "Trace")];
 }
 
 /** A cell; its label is shown where the table is laid out as cards. */
