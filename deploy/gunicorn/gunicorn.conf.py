@@ -45,6 +45,12 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 logger_class = JsonLogger
 
 
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Send the spans that are left."""
+    if getattr(worker, "wsgi", None):  # it may have ended before it had one
+        worker.wsgi.extensions["services"].spans.close()
+
+
 def post_worker_init(worker: Any) -> None:
     """Close the open event streams when the worker is told to stop: they would hold it up."""
     listener = worker.wsgi.extensions["services"].listener

@@ -1,5 +1,7 @@
-"""Logs: one JSON line per event under `logs/`, in the Elastic Common Schema (ECS).
+"""Logs: one JSON line per event under `logs/`, in the Elastic Common Schema (ECS). And traces.
 
-`context` carries the ids from the click to the last line, `ecs` maps our names to the schema
-(pure), `sink` writes lines to a file, `pipeline` puts them together for each process.
+`context` carries the ids from the click to the last line, `binding` puts them on lines, `ecs` maps
+our names to the schema (pure), `sink` writes lines to a file, `pipeline` puts them together for
+each process. `spans` tells the same to a trace viewer, if one is set: `exporting` decides, `otlp`
+sends.
 """

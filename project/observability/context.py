@@ -128,6 +128,11 @@ def attempt_span_id(job_id: str, number: int) -> str:
     return _digest(8, "attempt", job_id, str(number))
 
 
+def wait_span_id(job_id: str, number: int) -> str:
+    """The span of the wait for one attempt."""
+    return _digest(8, "wait", job_id, str(number))
+
+
 def derive_trace_id(job_id: str) -> str:
     """The trace of a job that nobody has given one: its own id's digits, where it is a UUID."""
     digits = job_id.replace("-", "").lower()

@@ -11,6 +11,8 @@ from project.files import FileStore
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.events import Listener
+from project.observability.exporting import build_spans
+from project.observability.spans import Spans
 from project.publisher import Publisher
 from project.redis_client import connect_impatient, connect_listening
 from project.signups import SignUps
@@ -30,6 +32,7 @@ class Services:
     files: FileStore
     signups: SignUps
     listener: Listener
+    spans: Spans
 
 
 def build_services(settings: Settings) -> Services:
@@ -37,13 +40,14 @@ def build_services(settings: Settings) -> Services:
     redis = connect_impatient(settings.redis_url)
     ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
     publisher = Publisher(settings.broker_url, settings.role)
+    spans = build_spans(settings)
     return Services(
         settings=settings,
         redis=redis,
         ledger=ledger,
         publisher=publisher,
         submitter=Submitter(
-            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit
+            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
         ),
         dead_letters=DeadLetters(redis),
         files=FileStore(settings.files_dir.absolute()),
@@ -54,6 +58,7 @@ def build_services(settings: Settings) -> Services:
             settings.retention_seconds,
         ),
         listener=Listener(connect_listening(settings.redis_url)),
+        spans=spans,
     )
 
 

@@ -27,6 +27,7 @@ from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
 from project.message import make_message
 from project.observability.context import Trace
+from project.observability.spans import NO_SPANS, Spans
 from project.publisher import Publisher
 from project.submission.aftermath import Aftermath
 from project.submission.draft import Draft, Submission, delay_seconds, prepare
@@ -53,6 +54,7 @@ class Submitter:
     publisher: Publisher
     timeout_seconds: float
     lane_limit: int | None = None
+    spans: Spans = NO_SPANS
     aftermath: Aftermath = field(init=False)
 
     def __post_init__(self) -> None:
@@ -261,7 +263,7 @@ class Submitter:
                 answers[number] = self._give_up(job, _unavailable("Redis", answer))
                 continue
             answers[number] = answer
-            tell(job, submit.trace, monotonic() - submit.started_at)
+            tell(job, submit.trace, monotonic() - submit.started_at, self.spans)
 
     def _give_up(self, job: Job, error: UnavailableError) -> Answer:
         """The job will not run, unless another request with its key has had more luck."""

@@ -1,11 +1,13 @@
 """What the log says of a job that was submitted, and the span of its submit."""
 
+import time
 from dataclasses import replace
 
 import structlog
 
 from project.ledger import Job
 from project.observability.context import Trace
+from project.observability.spans import Span, SpanKind, Spans, message_attributes
 
 _log = structlog.get_logger()
 
@@ -20,9 +22,9 @@ def find_submit(job: Job, trace: Trace) -> Trace:
     return replace(Trace.of_job(job.id, job.trace_id), request_id=trace.request_id)
 
 
-def tell(job: Job, trace: Trace, seconds: float) -> None:
+def tell(job: Job, trace: Trace, seconds: float, spans: Spans) -> None:
     """The job will run; its submit by `trace` took so long."""
-    submitted = find_submit(job, trace)
+    submitted, duration_ns = find_submit(job, trace), round(seconds * 1e9)
     _log.info(
         "job_submitted",
         job_id=job.id,
@@ -33,5 +35,22 @@ def tell(job: Job, trace: Trace, seconds: float) -> None:
         trace_id=submitted.trace_id,
         span_id=submitted.span_id,
         transaction_id=trace.span_id,
-        duration_ns=round(seconds * 1e9),
+        duration_ns=duration_ns,
+    )
+    spans.add(_submit_span(job, submitted, duration_ns))
+
+
+def _submit_span(job: Job, submitted: Trace, duration_ns: int) -> Span:
+    now_ns = time.time_ns()
+    return Span(
+        name=f"submit {job.kind}",
+        kind=SpanKind.PRODUCER,
+        trace=submitted,
+        started_ns=now_ns - duration_ns,
+        ended_ns=now_ns,
+        attributes={
+            **message_attributes(job.id, job.kind, job.lane),
+            "messaging.operation.name": "submit",
+            "messaging.operation.type": "send",
+        },
     )

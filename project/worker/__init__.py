@@ -1,5 +1,6 @@
 """The workers: Celery's app and settings, and what happens to a job inside one.
 
 `app` builds the Celery app, `execution` runs one job in named steps, `results` turns Celery's
-result into the ledger's outcome, `heartbeat` tells that a worker lives.
+result into the ledger's outcome, `telling` says in log and trace what became of an attempt,
+`tracing` gives Celery's own messages a trace, `heartbeat` tells that a worker lives.
 """

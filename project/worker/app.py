@@ -17,6 +17,7 @@ from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.lane import Lane
 from project.ledger import Ledger
 from project.mail import MailServer
+from project.observability.exporting import build_spans
 from project.observability.pipeline import configure_logging
 from project.publisher import Publisher
 from project.reconciler.rounds import start_reconciler
@@ -56,23 +57,25 @@ def create_celery(settings: Settings) -> JobsCelery:
         for connect in (connect_patient, connect_impatient)
     )
     publisher = Publisher(settings.broker_url, settings.role)
+    spans = build_spans(settings)
     app.equipment = Equipment(
         ledger=ledger,
         quick_ledger=quick_ledger,
         keeper=Keeper(quick_ledger),
         submitter=Submitter(
-            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit
+            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
         ),
         files=FileStore(settings.files_dir.absolute()),
         mail=MailServer(settings.smtp_url, settings.mail_from),
         retention_seconds=max(settings.retention_seconds, settings.failed_retention_seconds),
+        spans=spans,
     )
     # The console lists consumers by their tag: Celery's would be `None2`.
     app.amqp.Consumer = partial(Consumer, tag_prefix=f"{settings.role} ")
     for kind in KINDS.values():
         _register(app, kind)
     _connect_signals(settings)
-    connect_tracing(settings)
+    connect_tracing(settings, spans)
     return app
 
 

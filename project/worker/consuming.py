@@ -23,8 +23,9 @@ from redis import RedisError
 
 from project.errors import JobsError
 from project.observability.binding import about_message
+from project.observability.context import Trace
 from project.worker.holder import has_ended
-from project.worker.results import log_outcome
+from project.worker.telling import tell_end
 
 _EXPECTED = (
     Ignore,
@@ -109,7 +110,8 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
             with about_message(self.request_dict, self.id):
                 _log.info("job_not_put_back", job_id=self.id, reason=str(error))
         else:
-            log_outcome(job)
+            submitted = Trace.of_message(self.request_dict, self.id)
+            tell_end(job, submitted, self.app.equipment.spans)
 
 
 def _about(headers: Any) -> AbstractContextManager[Any]:

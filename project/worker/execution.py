@@ -27,10 +27,12 @@ from project.ledger.store import Hold
 from project.mail import MailServer
 from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
+from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
 from project.submission.draft import Submission
 from project.worker.claiming import claim
 from project.worker.keeper import Held, Keeper, finish_cancelled
+from project.worker.telling import tell_start, tell_stop
 
 PROGRESS_INTERVAL_SECONDS = 0.2
 """Progress is written at most this often; more would not be seen."""
@@ -51,6 +53,7 @@ class Equipment:
     files: FileStore
     mail: MailServer
     retention_seconds: int
+    spans: Spans = NO_SPANS
 
 
 def execute(
@@ -67,7 +70,7 @@ def execute(
     request.job = job
     trace = submitted.attempt(job.id, job.attempt)
     enter_attempt(job, trace)
-    _log.info("job_started", worker=job.worker, wait_seconds=job.attempts[-1].wait_seconds)
+    tell_start(job, submitted, equipment.spans)
     with equipment.keeper.keep(job) as held:
         try:
             if job.cancel_requested_at:
@@ -77,12 +80,12 @@ def execute(
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
                 raise
-            _stop(equipment.ledger, held)
+            _stop(equipment, held, submitted)
         except Exception as error:
             if not kind.is_temporary(error):
                 raise
             if held.is_to_stop:
-                _stop(equipment.ledger, held)
+                _stop(equipment, held, submitted)
             _retry(kind, task, equipment.ledger, job, error)
 
 
@@ -108,10 +111,10 @@ def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Tra
     )
 
 
-def _stop(ledger: Ledger, held: Held) -> Never:
+def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
     """The job has stopped because it was asked to."""
-    finish_cancelled(ledger, held)
-    _log.info("job_stopped", reason=held.hold.value)
+    finish_cancelled(equipment.ledger, held)
+    tell_stop(held.job, held.hold, submitted, equipment.spans)
     if held.hold is Hold.LOST:  # maybe only Redis was away: the claim tells
         raise Reject("the lease was lost", requeue=True)
     raise Ignore("the job was asked to stop")

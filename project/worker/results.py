@@ -13,8 +13,9 @@ from celery.backends.redis import RedisBackend
 from project.errors import NotFoundError, TransitionError
 from project.ledger import Job, Ledger, Status
 from project.ledger.job import JobError
-from project.observability.binding import about, about_message
-from project.observability.failures import frames_of
+from project.observability.binding import about_message
+from project.observability.context import Trace
+from project.worker.telling import tell_end
 
 STATUSES = {
     states.SUCCESS: Status.SUCCEEDED,
@@ -53,7 +54,8 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             with about_message(vars(request) if request else {}, task_id):
                 _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
         else:
-            log_outcome(job)
+            submitted = Trace.of_message(vars(request) if request else {}, task_id)
+            tell_end(job, submitted, self.app.equipment.spans)
         return result
 
     def _move(
@@ -95,46 +97,3 @@ def _describe(stored: Any, state: str, traceback: str | None) -> JobError | None
         text[:_ERROR_LIMIT],
         (traceback or "")[-_TRACEBACK_LIMIT:],
     )
-
-
-def log_outcome(job: Job) -> None:
-    """The one line that tells how an attempt ended.
-
-    Of some attempts the worker's first process tells it, where no ids are bound.
-    """
-    with about(job):
-        _tell_outcome(job)
-
-
-def _tell_outcome(job: Job) -> None:
-    last = job.attempts[-1] if job.attempts else None
-    seconds = last.run_seconds if last else None
-    fields: dict[str, Any] = {
-        "job_id": job.id,
-        "kind": job.kind,
-        "lane": job.lane,
-        "parent_job_id": job.parent_id or None,
-        "root_job_id": job.root_id or None,
-        "status": job.status.value,
-        "attempt": job.attempt,
-        "outcome": "success" if job.status is Status.SUCCEEDED else "failure",
-        "duration_ns": None if seconds is None else round(seconds * 1e9),
-    }
-    if job.status is Status.SUCCEEDED:
-        _log.info("job_finished", **fields)
-    elif job.status is Status.QUEUED:
-        _log.warning("job_put_back", **fields)
-    elif job.status is Status.RETRYING:
-        _log.warning("job_retrying", **fields, **_error_fields(job))
-    else:
-        _log.error("job_finished", **fields, **_error_fields(job))
-
-
-def _error_fields(job: Job) -> dict[str, str]:
-    """Without the message, which may quote a parameter: the record has it."""
-    if job.error is None:
-        return {}
-    return {
-        "error_type": job.error.type,
-        "error_stack_trace": frames_of(job.error.traceback),
-    }

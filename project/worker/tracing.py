@@ -6,6 +6,7 @@ is given one here: that of the request or attempt that it is published in, or a 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from time import time_ns
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from celery import signals
 from project.config import Settings
 from project.observability.binding import describe_cause, find_current, leave
 from project.observability.context import Trace, submit_span_id
+from project.observability.spans import Span, SpanKind, Spans, message_attributes
 
 SCHEDULER_ROLE = "scheduler"
 """The role in which whatever Celery publishes is a schedule's."""
@@ -21,12 +23,14 @@ SCHEDULER_ROLE = "scheduler"
 _log = structlog.get_logger()
 
 
-def connect_tracing(settings: Settings) -> None:
+def connect_tracing(settings: Settings, spans: Spans) -> None:
     """Have Celery's messages carry a trace, and the log tell of those that come in."""
 
     @signals.before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
-    def publishing(headers: dict[str, Any], **_: Any) -> None:
-        add_trace(headers)
+    def publishing(headers: dict[str, Any], routing_key: str = "", **_: Any) -> None:
+        submitted = add_trace(headers)
+        if submitted:
+            spans.add(_submit_span(headers, submitted, routing_key))
         if settings.role == SCHEDULER_ROLE:
             tell_due(headers)
 
@@ -35,15 +39,21 @@ def connect_tracing(settings: Settings) -> None:
         if not task.request.is_eager:  # that one is part of what called it
             leave()
 
+    for signal in (signals.worker_process_shutdown, signals.worker_shutdown):
+        signal.connect(lambda **_: spans.close(), weak=False)
+
     # Celery asks all who listen about every message: without DEBUG nobody does.
     if settings.log_level == "DEBUG":
         signals.task_received.connect(tell_received, weak=False)
 
 
-def add_trace(headers: dict[str, Any]) -> None:
+def add_trace(headers: dict[str, Any]) -> Trace | None:
     """Make the message part of the trace that it is published in, unless it is part of one."""
-    if "traceparent" not in headers:
-        headers.update(_begin(headers["id"]).message_headers)
+    if "traceparent" in headers:
+        return None
+    submitted = _begin(headers["id"])
+    headers.update(submitted.message_headers)
+    return submitted
 
 
 def _begin(job_id: str) -> Trace:
@@ -51,6 +61,20 @@ def _begin(job_id: str) -> Trace:
     if current is not None:
         return current.submit(job_id)
     return replace(Trace.start(), span_id=submit_span_id(job_id))
+
+
+def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str) -> Span:
+    """Celery does not say how long its publishing takes."""
+    now_ns, kind = time_ns(), headers["task"]
+    return Span(
+        name=f"submit {kind}",
+        kind=SpanKind.PRODUCER,
+        trace=submitted,
+        started_ns=now_ns,
+        ended_ns=now_ns,
+        # A delayed message's routing key is the lane behind the delay.
+        attributes=message_attributes(headers["id"], kind, routing_key.rpartition(".")[2]),
+    )
 
 
 def tell_due(headers: Mapping[str, Any]) -> None:

@@ -15,12 +15,13 @@ from structlog.testing import capture_logs
 from project.errors import TransitionError
 from project.ledger import Job, Status
 from project.observability.context import Trace, attempt_span_id, submit_span_id
+from project.observability.spans import NO_SPANS
 from project.reconciler.intake import Intake
 from project.reconciler.repairs import Repairs
 from project.reconciler.verdict import DeadMessage
 from project.submission.aftermath import Aftermath
 from project.worker.keeper import Keeper
-from project.worker.results import log_outcome
+from project.worker.telling import tell_end
 from tests.builders import NOON, a_job
 from tests.waiting import wait_until
 
@@ -201,7 +202,7 @@ def test_outcome_that_the_workers_first_process_tells_is_of_the_attempt() -> Non
     ended = replace(RUNNING, status=Status.FAILED, started_at=NOON, parent_id="p", root_id="r")
 
     with told() as lines:
-        log_outcome(ended)
+        tell_end(ended, Trace.of_job(JOB.id, TRACE_ID), NO_SPANS)
 
     (line,) = lines
     assert (line["event"], line["trace_id"]) == ("job_finished", TRACE_ID)

@@ -52,6 +52,8 @@ class Annex:
     folder: Path
     name: str = field(default_factory=lambda: f"annex-{uuid4().hex[:8]}")
     postbox: Postbox = field(default_factory=Postbox)
+    variables: dict[str, str] = field(default_factory=dict)
+    """Environment variables of processes that are started from now on."""
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -173,6 +175,18 @@ class Annex:
         _signal_group(process, signal.SIGKILL)
         process.wait(STOP_SECONDS)
 
+    @contextmanager
+    def restarted(self, **variables: str) -> Iterator[None]:
+        """While this lasts the web server and the short worker run with these variables."""
+        for self.variables in (variables, {}):
+            for role in ("web", "worker-short"):
+                if role in self._processes:
+                    self.stop_process(role)
+            self.start_web()
+            self.start_worker("worker-short")
+            if self.variables:
+                yield
+
     def main_pid(self, role: str) -> int:
         """The process id of its first process."""
         return self._processes[role].pid
@@ -195,7 +209,13 @@ class Annex:
             process = self._processes[role] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, **_environment(self.settings), **extra, "PATH": path},
+                env={
+                    **os.environ,
+                    **_environment(self.settings),
+                    **extra,
+                    **self.variables,
+                    "PATH": path,
+                },
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -15,6 +15,8 @@ from redbeat import RedBeatSchedulerEntry
 from project.message import Message
 from project.observability.context import submit_span_id
 from project.publisher import Publisher
+from tests.builders import an_unused_port
+from tests.collector import Received, collecting
 from tests.integration.annex.system import Annex
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook, action_of
@@ -266,6 +268,93 @@ def test_every_line_about_a_job_names_its_trace(system: Annex) -> None:
 
     assert lines
     assert [line for line in lines if "trace" not in line] == []
+
+
+def test_receipt_of_a_message_is_told_where_that_is_wanted(system: Annex) -> None:
+    trace_id = uuid4().hex
+
+    with system.restarted(JOBS_LOG_LEVEL="DEBUG"):
+        job_id = click(system.open_page(), trace_id, failures=1)
+        lines = story(system.log, trace_id, ends=1)
+
+    received, started = (of_job(lines, job_id, name) for name in ("job_received", "job_started"))
+    assert len(received) == len(started) == 2
+    assert {line["parent"]["id"] for line in received} == {submit_span_id(job_id)}
+    assert not pids_of(received) & pids_of(started)
+
+
+def pids_of(lines: list[Line]) -> set[int]:
+    return {line["process"]["pid"] for line in lines}
+
+
+def test_job_tells_where_its_trace_is_shown(system: Annex) -> None:
+    trace_id = uuid4().hex
+
+    with system.restarted(JOBS_TRACE_LINK="https://traces.example/{trace_id}"):
+        browser = system.open_page()
+        job_id = click(browser, trace_id)
+        url = browser.await_end(job_id, END_SECONDS)["trace_url"]
+        with browser.listen(f"/api/v1/jobs/{job_id}/events") as stream:
+            _, told = next(iter(stream))
+
+    assert url == told["trace_url"] == f"https://traces.example/{trace_id}"
+    assert system.open_page().job(job_id)["trace_url"] is None
+
+
+def test_spans_have_the_ids_of_the_lines(system: Annex) -> None:
+    """What ends softly, as all do here at last, sends what is left."""
+    trace_id = uuid4().hex
+    with collecting() as collector:
+        with system.restarted(JOBS_OTLP_ENDPOINT=collector.url):
+            browser = system.open_page()
+            parent_id = click(browser, trace_id, failures=1, child_failures=1)
+            story(system.log, trace_id, ends=2)
+        spans = collector.of_trace(trace_id)
+
+    child_id = submitted_child(system, parent_id)
+    lines = story(system.log, trace_id, ends=2)
+    (request,) = [line for line in lines if action_of(line) == "http_request"]
+    assert ids_of(spans, "SERVER") == {(request["transaction"]["id"], CALLER)}
+    assert ids_of(spans, "PRODUCER") == {
+        (line["span"]["id"], line["transaction"]["id"])
+        for line in lines
+        if action_of(line) == "job_submitted"
+    }
+    runs = of_job(lines, parent_id, "job_started") + of_job(lines, child_id, "job_started")
+    assert len(runs) == len(ids_of(spans, "CONSUMER")) == len(ids_of(spans, "INTERNAL")) == 4
+    assert ids_of(spans, "CONSUMER") == {
+        (line["transaction"]["id"], line["parent"]["id"]) for line in runs
+    }
+    outcomes = [
+        span.attributes["jobs.attempt.outcome"] for span in spans if span.kind == "CONSUMER"
+    ]
+    assert sorted(outcomes) == ["retried", "retried", "succeeded", "succeeded"]
+    assert {span.resource["jobs.role"] for span in spans} == {"web", "worker-short"}
+
+
+def ids_of(spans: list[Received], kind: str) -> set[tuple[str, str]]:
+    """The ids of the spans of that kind, and of what caused them."""
+    return {(span.span_id, span.parent_id) for span in spans if span.kind == kind}
+
+
+def test_collector_that_is_away_delays_no_request_and_no_job(system: Annex) -> None:
+    trace_id = uuid4().hex
+
+    with system.restarted(JOBS_OTLP_ENDPOINT=f"http://127.0.0.1:{an_unused_port()}"):
+        job_id = click(system.open_page(), trace_id, failures=1)
+        story(system.log, trace_id, ends=1)
+        wait_until(
+            lambda: {"web", "worker-short"} <= roles_of(system.log, "spans_dropped"), END_SECONDS
+        )
+
+    assert system.ledger.get(job_id).attempt == 2
+
+
+def roles_of(log: LogBook, action: str) -> set[str]:
+    """The roles that have written the event."""
+    return {
+        line["service"]["node"]["roles"][0] for line in log.lines() if action_of(line) == action
+    }
 
 
 def task_of(line: Line) -> Line:
