@@ -58,6 +58,7 @@ NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn", "st
 PURE = {
     "project.ledger.job",
     "project.ledger.record",
+    "project.ledger.log_line",
     "project.ledger.keys",
     "project.reconciler.verdict",
     "project.observability.ecs",
@@ -70,8 +71,8 @@ PURE = {
 }
 NOT_PURE = {"flask", "celery", "kombu", "redis", "socket", "os", "time", "pathlib", "structlog"}
 
-# Keys of jobs in Redis: a record, the index, a dead letter, and Celery's result of a job.
-JOB_KEYS = ("job:", "jobs:", "dead:", "celery-task-meta-")
+# Keys of jobs in Redis: a record, the index, a log, a dead letter, and Celery's result of a job.
+JOB_KEYS = ("job:", "jobs:", "log:", "dead:", "celery-task-meta-")
 
 
 @dataclass(frozen=True)

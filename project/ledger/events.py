@@ -45,6 +45,11 @@ def job_channel(job_id: str) -> str:
     return f"events:job:{job_id}"
 
 
+def log_channel(job_id: str) -> str:
+    """The place of the newest line of a job's own log."""
+    return f"events:log:{job_id}"
+
+
 def owner_channel(owner: str) -> str:
     """Events of all jobs of one owner."""
     return f"events:owner:{owner}"

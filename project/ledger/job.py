@@ -162,6 +162,8 @@ class Job:
     repaired_at: datetime | None = None
     earlier_attempts: tuple[Attempt, ...] = ()
     progress: Progress | None = None
+    has_log: bool = False
+    """Whether its code had logged something when it was last changed."""
     result: Any = None
     error: JobError | None = None
     version: int = 0

@@ -16,6 +16,11 @@ def result_key(job_id: str) -> str:
     return f"celery-task-meta-{job_id}"
 
 
+def log_key(job_id: str) -> str:
+    """What the code of a job has logged."""
+    return f"log:{job_id}"
+
+
 def owner_key(owner: str) -> str:
     """The newest jobs of an owner."""
     return f"jobs:owner:{owner}"

@@ -105,6 +105,10 @@ if status ~= 'accepted' and job.confirm_by then
   redis.call('HDEL', key, 'confirm_by', 'recorded_at')
 end
 if FINAL[status] and status ~= job.status then set.expires_at = whole(now + step.keep * 1000) end
+if redis.call('EXISTS', 'log:' .. id) == 1 then
+  set.has_log = 1
+  if set.expires_at then redis.call('PEXPIREAT', 'log:' .. id, set.expires_at) end
+end
 write(key, set)
 
 if status ~= job.status then

@@ -1,6 +1,7 @@
 -- What the ledger's scripts share; it is put before each of them.
 --
 -- job:<id>                      hash, the record
+-- log:<id>                      stream, the job's own log: place <attempt>-<number>, field `line`
 -- jobs:<lane>:<kind>:<status>   sorted set of ids by time of submission, microseconds: the one index
 -- jobs:partitions               set of "<lane>:<kind>" that the index has
 -- jobs:waiting:<lane>           sorted set of ids by the time they are due, milliseconds

@@ -129,6 +129,7 @@ _DECODERS: Mapping[str, Any] = {
     "returns": int,
     "repairs": int,
     "repaired_at": datetime.fromisoformat,
+    "has_log": bool,
     "progress": lambda text: Progress(**orjson.loads(text)),
     "result": orjson.loads,
     "error": _decode_error,

@@ -1,4 +1,4 @@
--- Forgets jobs whose time is over: record, index, result, dead letter. What stays is that they were.
+-- Forgets jobs whose time is over: record, index, result, log, dead letter. What stays is that they were.
 --
 -- ARGV[1]  the most jobs to forget
 -- ARGV[2]  seconds for which it is known that they were
@@ -16,7 +16,8 @@ for _, id in ipairs(ids) do
     redis.call('ZREM', partition(job, job.status), id)
     if job.owner then redis.call('ZREM', 'jobs:owner:' .. job.owner, id) end
   end
-  redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'jobs:children:' .. id, 'dead:' .. id)
+  redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'log:' .. id, 'jobs:children:' .. id,
+    'dead:' .. id)
   redis.call('ZREM', 'dead-letters', id)
   redis.call('ZREM', EXPIRING, id)
   redis.call('SADD', gone, id)
