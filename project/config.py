@@ -137,6 +137,13 @@ class Settings(BaseSettings):
         50_000_000, ge=1, description="Largest picture that is taken, width × height"
     )
 
+    job_log_lines: int = Field(
+        1000,
+        ge=0,
+        le=10_000,
+        description="As many lines that a job's code logs are kept with the job, the newest; "
+        "0: none",
+    )
     log_dir: Path = Field(Path("logs"), description="Folder of the JSON log files")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lines below this level are not written"

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from project.observability.failures import describe_error, name_error
+from project.observability.job_log import ERROR, MESSAGE, is_capturing
 from project.observability.writer import Event, Writer, format_time_ns
 
 # Records that repeat what our own events say, or would hold parameters and results.
@@ -71,8 +72,12 @@ def _describe(record: logging.LogRecord) -> Event:
         "logger": record.name,
         "timestamp": format_time_ns(int(record.created * 1e9)),
     }
-    if record.exc_info and record.exc_info[1]:
-        event.update(describe_error(record.exc_info[1]))
+    error = record.exc_info and record.exc_info[1]
+    if error:
+        event.update(describe_error(error))
+    if is_capturing():
+        event[MESSAGE] = record.getMessage()
+        event[ERROR] = error or None
     return event
 
 

@@ -19,6 +19,7 @@ import structlog
 from project.config import Settings
 from project.observability import foreign
 from project.observability.failures import describe_error
+from project.observability.job_log import ERROR, is_capturing
 from project.observability.redaction import Redactor
 from project.observability.sink import LogFile, Rotation
 from project.observability.writer import Event, Writer
@@ -83,4 +84,6 @@ def _add_error(_logger: Any, _method: str, event: Event) -> Event:
     error = sys.exc_info()[1] if given is True else given
     if isinstance(error, BaseException):
         event.update(describe_error(error))
+        if is_capturing():
+            event[ERROR] = error
     return event

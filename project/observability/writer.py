@@ -17,6 +17,7 @@ import structlog
 
 from project.observability.ecs import to_ecs
 from project.observability.failures import STACK_LIMIT
+from project.observability.job_log import tell_job_log
 from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor
 from project.observability.sink import LogFile
 
@@ -61,9 +62,10 @@ class Writer:
 
     def write(self, event: Event) -> None:
         """Write the event's line; nothing is raised, whatever its values are."""
-        self._clean(event)
         if "timestamp" not in event:
             event["timestamp"] = format_time_ns(time.time_ns())
+        tell_job_log(event)
+        self._clean(event)
         event["event_id"] = f"{self._boot}-{next(self._numbers)}"
         event["dataset"] = self._dataset
         event["process_id"] = self._process_id

@@ -16,6 +16,7 @@ from project.jobs import KINDS, Kind, load_kinds
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.lane import Lane
 from project.ledger import Ledger
+from project.ledger.job_log import JobLog
 from project.mail import MailServer
 from project.observability.exporting import build_spans
 from project.observability.pipeline import configure_logging
@@ -26,6 +27,8 @@ from project.submission import Submitter
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
 from project.worker.keeper import Keeper
+from project.worker.printing import redirect_prints
+from project.worker.recorder import Recorder
 from project.worker.tracing import connect_tracing
 
 LONG_WORKER_ROLE = "worker-long"
@@ -62,6 +65,7 @@ def create_celery(settings: Settings) -> JobsCelery:
         ledger=ledger,
         quick_ledger=quick_ledger,
         keeper=Keeper(quick_ledger),
+        recorder=Recorder(JobLog(connect_impatient(settings.redis_url)), settings.job_log_lines),
         submitter=Submitter(
             ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
         ),
@@ -171,11 +175,15 @@ def _register(app: JobsCelery, kind: Kind) -> None:
 
 
 def _connect_signals(settings: Settings) -> None:
-    """Logging is ours, and a worker that is ready starts to tell that it lives."""
+    """Logging is ours, prints too, and a worker that is ready starts to tell that it lives."""
 
     @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
     def configure(**_: Any) -> None:
         configure_logging(settings)
+
+    @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+    def prepare_process(**_: Any) -> None:
+        redirect_prints()
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(sender: Any, **_: Any) -> None:

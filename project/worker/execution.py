@@ -3,7 +3,7 @@
 1. trace    put the ids of the click that caused it on every log line
 2. claim    the right to run, from the ledger (`claiming`), and keep its lease while the job runs
 3. bind     the parameters from the message; wrong ones fail the job
-4. run      the kind's function
+4. run      the kind's function; what it logs becomes the job's own log (`recorder`)
 5. outcome  a value, a retry or an error, which Celery hands to `results`, and that to the ledger
 """
 
@@ -32,6 +32,7 @@ from project.submission import Submitter
 from project.submission.draft import Submission
 from project.worker.claiming import claim
 from project.worker.keeper import Held, Keeper, finish_cancelled
+from project.worker.recorder import Recorder
 from project.worker.telling import tell_start, tell_stop
 
 PROGRESS_INTERVAL_SECONDS = 0.2
@@ -49,6 +50,7 @@ class Equipment:
     quick_ledger: Ledger
     """Does not wait: for what must not hold anything up."""
     keeper: Keeper
+    recorder: Recorder
     submitter: Submitter
     files: FileStore
     mail: MailServer
@@ -76,7 +78,9 @@ def execute(
             if job.cancel_requested_at:
                 held.ask_to_stop(Hold.CANCEL)
                 held.check()
-            return kind.run(kind.bind(args, kwargs), _context(kind, equipment, held, trace))
+            parameters = kind.bind(args, kwargs)
+            with equipment.recorder.recording(job):
+                return kind.run(parameters, _context(kind, equipment, held, trace))
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
                 raise

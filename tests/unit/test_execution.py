@@ -28,6 +28,7 @@ from project.submission.draft import Submission
 from project.worker.app import route
 from project.worker.execution import Equipment, execute
 from project.worker.keeper import Keeper
+from project.worker.recorder import Recorder
 from tests.builders import NOON, a_job
 from tests.unit.test_kinds import Parameters, define
 
@@ -83,11 +84,19 @@ class Book:
         self.finished.append(Status.CANCELLED)
 
 
+class NoLog:
+    """Stands in for the jobs' logs: nobody reads them here."""
+
+    def append(self, *_: Any) -> None:
+        """Forget the lines."""
+
+
 def equipment_with(book: Book, submitter: Any = None) -> Equipment:
     return Equipment(
         ledger=book,  # type: ignore[arg-type]
         quick_ledger=book,  # type: ignore[arg-type]
         keeper=Keeper(book),  # type: ignore[arg-type]
+        recorder=Recorder(NoLog(), 10),  # type: ignore[arg-type]
         submitter=submitter,  # type: ignore[arg-type]
         files=None,  # type: ignore[arg-type]
         mail=SimpleNamespace(send=None),  # type: ignore[arg-type]

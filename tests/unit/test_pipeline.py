@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import structlog
 
+from project.observability.job_log import ERROR, MESSAGE, capturing
 from project.observability.pipeline import configure_logging, sample_debug
 from tests.builders import SECRETS, settings_in
 
@@ -287,6 +288,38 @@ def test_foreign_record_that_does_not_fit_its_arguments_raises_nothing(
 
     assert book.line()["message"] == "2 jobs"
     assert "Logging error" in capsys.readouterr().err
+
+
+def test_whoever_captures_is_told_every_line_with_its_level_and_time(book: LogBook) -> None:
+    told: list[Any] = []
+
+    with capturing(lambda event: told.append(dict(event))):
+        structlog.get_logger().info("page_read", number=1)
+        logging.getLogger("elsewhere").warning("done")
+        structlog.get_logger().debug("below the level")
+    structlog.get_logger().info("afterwards")
+
+    assert [event.get("message", event["event"]) for event in told] == ["page_read", "done"]
+    assert [event["level"] for event in told] == ["info", "warning"]
+    assert [event["timestamp"] for event in told] == [
+        line["@timestamp"] for line in book.lines()[:2]
+    ]
+
+
+def test_whoever_captures_is_told_what_the_file_is_not(book: LogBook) -> None:
+    """A job's own log is for who may see the job."""
+    told: list[Any] = []
+    error = ValueError(SECRET)
+
+    with capturing(lambda event: told.append(dict(event))):
+        structlog.get_logger().error("page_failed", exc_info=error, recipient=SECRET)
+        logging.getLogger("elsewhere").error("No page: %s", error, exc_info=error)
+
+    assert [event[ERROR] for event in told] == [error, error]
+    assert told[0]["recipient"] == SECRET
+    assert told[1][MESSAGE] == f"No page: {SECRET}"
+    assert SECRET not in book.text()
+    assert "captured" not in book.text()
 
 
 def test_people_at_the_terminal_get_a_readable_copy(

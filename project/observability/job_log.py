@@ -1,0 +1,47 @@
+"""Where the lines of a job go besides the log file: to whoever records the job that runs here.
+
+The job's context says who that is. So a thread that a job starts is recorded only where it runs in
+a copy of it (`contextvars.copy_context`, as `asyncio.to_thread` does).
+
+A job's own log is for who may see the job, so it gets events as they were before anything was taken
+out of them for the file, with the errors and what they say.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+ERROR, MESSAGE = "captured_error", "captured_message"
+"""Fields of an event on its way to the job's log: the error, a record's message with all in it."""
+
+Append = Callable[[Mapping[str, Any]], None]
+
+_append: ContextVar[Append | None] = ContextVar("job_log", default=None)
+
+
+@contextmanager
+def capturing(append: Append) -> Iterator[None]:
+    """Hand every event that is logged in the block to `append` as well.
+
+    It must raise nothing, must not log, and must not change the event.
+    """
+    token = _append.set(append)
+    try:
+        yield
+    finally:
+        _append.reset(token)
+
+
+def is_capturing() -> bool:
+    """Whether a job's own log is kept here."""
+    return _append.get() is not None
+
+
+def tell_job_log(event: MutableMapping[str, Any]) -> None:
+    """Called by the pipeline with each event, its level and time included, before the redaction."""
+    append = _append.get()
+    if append is not None:
+        append(event)
+        event.pop(ERROR, None)
+        event.pop(MESSAGE, None)

@@ -1,0 +1,213 @@
+"""Records what the code of a job logs into the job's own log.
+
+The job's thread only puts a line into a queue. A thread of this process writes them in batches: so
+a line costs the job no round trip, and Redis may be away. Then the queue keeps the newest lines;
+what it lost is seen as a gap in their numbers. The end of the attempt waits for the writer, but not
+for long: who sees the outcome sees the whole log.
+
+Threads that the job starts are recorded where they run in a copy of its context, processes that it
+starts are not.
+"""
+
+import os
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import structlog
+from redis import RedisError, ResponseError
+
+from project.ledger import Job
+from project.ledger.job import JobError, format_time
+from project.ledger.job_log import JobLog
+from project.ledger.log_line import LogLine, describe_value, encode_line
+from project.observability.job_log import ERROR, MESSAGE, capturing
+from project.worker.printing import flush_prints
+
+BATCH_SECONDS = 0.1
+"""Pause between two writes: a job that logs all the time costs ten calls a second."""
+BATCH_LINES = 200
+RETRY_SECONDS = 0.5
+"""Pause after a write that has failed."""
+FLUSH_SECONDS = 1.0
+"""As long the end of an attempt waits for its last lines to be written."""
+
+# What the pipeline puts into each event; the rest is what the job's code gave to the logger.
+_CORE = frozenset(
+    {
+        *("event", "message", "timestamp", "level", "logger", ERROR, MESSAGE),
+        *("error_type", "error_message", "error_stack_trace"),
+    }
+)
+
+_log = structlog.get_logger()
+
+
+class _Entry(NamedTuple):
+    """A line that waits to be written."""
+
+    number: int
+    """Of all entries of this process."""
+    job_id: str
+    place: str
+    text: str
+
+
+class Recorder:
+    """One writer per process; its thread starts with the first line, after the pool's fork."""
+
+    def __init__(
+        self,
+        log: JobLog,
+        kept_lines: int,
+        *,
+        batch_seconds: float = BATCH_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self._log = log
+        self._kept_lines = kept_lines
+        self._batch_seconds = batch_seconds
+        self._retry_seconds = retry_seconds
+        self._flush_seconds = flush_seconds
+        self._waiting: deque[_Entry] = deque(maxlen=kept_lines)
+        self._batch: list[_Entry] = []
+        self._added = self._handled = 0
+        # Reentrant, because a signal handler of the job's own may log in the midst of a line.
+        self._lock = threading.RLock()
+        self._progress = threading.Condition()
+        self._work, self._hurry = threading.Event(), threading.Event()
+        self._is_failing = False
+        self._pid = 0
+
+    @contextmanager
+    def recording(self, job: Job) -> Iterator[None]:
+        """What is logged in the block becomes the log of the attempt that `job` is."""
+        if not self._kept_lines:
+            yield
+            return
+        try:
+            with capturing(self._appender(job)):
+                try:
+                    yield
+                finally:
+                    flush_prints()
+        finally:
+            self._flush()
+
+    def _appender(self, job: Job) -> Callable[[Mapping[str, Any]], None]:
+        bound = structlog.contextvars.get_contextvars()
+        pid, number = os.getpid(), 0
+
+        def append(event: Mapping[str, Any]) -> None:
+            nonlocal number
+            if os.getpid() != pid:  # the writer has not come along to a process that the job forked
+                return
+            with self._lock:
+                number += 1
+                line = make_line(event, bound, job.attempt, number)
+                self._put(job.id, line.place, encode_line(line))
+
+        return append
+
+    def _put(self, job_id: str, place: str, text: str) -> None:
+        self._added += 1
+        self._waiting.append(_Entry(self._added, job_id, place, text))
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            threading.Thread(target=self._run, name="job-log", daemon=True).start()
+        if not self._work.is_set():
+            self._work.set()
+
+    def _flush(self) -> None:
+        """Wait until all lines are written, or given up; at most as long as the limit."""
+        last = self._added
+        if self._handled >= last:
+            return
+        self._hurry.set()
+        self._work.set()
+        with self._progress:
+            self._progress.wait_for(lambda: self._handled >= last, self._flush_seconds)
+
+    # ── The writer's thread ────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        while True:
+            self._work.wait()
+            self._work.clear()
+            if self._write_waiting():
+                self._hurry.wait(self._batch_seconds)
+            else:
+                self._hurry.wait(self._retry_seconds)
+                self._work.set()
+            self._hurry.clear()
+
+    def _write_waiting(self) -> bool:
+        """Whether nothing has to be tried again."""
+        while self._batch or self._take():
+            try:
+                self._write()
+            except ResponseError as error:  # full memory, say: these lines will be missing
+                self._complain(error)
+            except RedisError as error:
+                self._complain(error)
+                return False
+            else:
+                self._is_failing = False
+            with self._progress:
+                self._handled = self._batch[-1].number
+                self._progress.notify_all()
+            self._batch = []
+        return True
+
+    def _take(self) -> bool:
+        while self._waiting and len(self._batch) < BATCH_LINES:
+            self._batch.append(self._waiting.popleft())
+        return bool(self._batch)
+
+    def _write(self) -> None:
+        for job_id, entries in groupby(self._batch, key=lambda entry: entry.job_id):
+            lines = [(entry.place, entry.text) for entry in entries]
+            self._log.append(job_id, lines, self._kept_lines)
+
+    def _complain(self, error: RedisError) -> None:
+        """Once an outage."""
+        if not self._is_failing:
+            self._is_failing = True
+            _log.warning("job_log_not_written", job_id=self._batch[0].job_id, reason=str(error))
+
+
+def make_line(
+    event: Mapping[str, Any], bound: Mapping[str, Any], attempt: int, number: int
+) -> LogLine:
+    """An event of the log pipeline as a line, without what was bound before the job's code ran."""
+    return LogLine(
+        attempt=attempt,
+        number=number,
+        time=str(event.get("timestamp") or format_time(datetime.now(UTC))),
+        level=str(event.get("level", "info")),
+        message=str(event.get(MESSAGE) or event.get("message") or event.get("event", "")),
+        logger=str(event.get("logger", "")),
+        fields={
+            name: value
+            for name, value in event.items()
+            if name not in _CORE and bound.get(name, event) is not value
+        },
+        error=_find_error(event),
+    )
+
+
+def _find_error(event: Mapping[str, Any]) -> JobError | None:
+    error = event.get(ERROR)
+    if error is None:
+        return None
+    return JobError(
+        type(error).__name__,
+        describe_value(error, str),
+        "".join(traceback.format_exception(error)),
+    )
