@@ -66,6 +66,7 @@ PURE = {
     "project.observability.failures",
     "project.observability.redaction",
     "project.server.presenting",
+    "project.server.log_text",
     "project.lane",
     "project.errors",
 }

@@ -2,6 +2,7 @@
 
 `pages` and `main` serve the page and the tutorial's routes, `api` the product's, `signups` the
 sign-up, `health` answers probes. `live` and `sockets` push the changes that `news` collects.
+`job_log` shows what a job's code has logged, `log_news` follows it, `log_text` writes it as text.
 `parsing` and `presenting` turn requests into values and values into JSON, as `documents` says they
 look; `openapi` describes all of it, for `reference` to show. `problems` decides every error's HTTP
 status.
@@ -19,6 +20,7 @@ from project.server import (
     api,
     dead_letters,
     health,
+    job_log,
     live,
     pages,
     problems,
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None, **_: Any) -> Flask:
         api.blueprint,
         dead_letters.blueprint,
         signups.blueprint,
+        job_log.blueprint,
         live.blueprint,
         sockets.blueprint,
         health.blueprint,

@@ -5,16 +5,22 @@ from collections.abc import Iterator
 import orjson
 from flask import Blueprint, Response
 
-from project.server.documents import NewsQuery
+from project.server.documents import LogNewsQuery, NewsQuery
+from project.server.log_news import NewsOfLog
 from project.server.news import Event, News, NewsOfJob, find_news, follow
-from project.server.openapi import Answer, describe
-from project.server.parsing import read_query
+from project.server.openapi import LAST_EVENT_ID, Answer, describe
+from project.server.parsing import read_last_event_id, read_query
 from project.server.services import Services, services
 
 RETRY_MILLISECONDS = 1000
 EVENTS = Answer(
     200,
     text="Server-sent events: `job`, `signup` and `resync`, each with a JSON document as its data.",
+    content_type="text/event-stream",
+)
+LINES = Answer(
+    200,
+    text="Server-sent events: `line`, a line of the log as JSON, and `end` with the job's status.",
     content_type="text/event-stream",
 )
 
@@ -41,6 +47,26 @@ def stream_job(job_id: str) -> Response:
     return _stream(equipment, NewsOfJob(equipment, job_id))
 
 
+@blueprint.get("/api/v1/jobs/<job_id>/log/events")
+@describe(
+    "Follow a job's log",
+    LINES,
+    tag="live",
+    query=LogNewsQuery,
+    headers=LAST_EVENT_ID,
+    problems=(410, 503),
+)
+def stream_log(job_id: str) -> Response:
+    """The lines that are there, then each new one; after the job's last line comes `end`.
+
+    A line's `id` is the event's: who sends it as `Last-Event-ID`, as browsers do when they connect
+    again, gets the lines behind it.
+    """
+    query, equipment = read_query(LogNewsQuery), services()
+    after = read_last_event_id() or query.after
+    return _stream(equipment, NewsOfLog(equipment, job_id, after, query.newest))
+
+
 def _stream(equipment: Services, news: News) -> Response:
     return Response(
         _tell(equipment, news),
@@ -58,4 +84,5 @@ def _tell(equipment: Services, news: News) -> Iterator[str]:
 
 def _encode(event: Event) -> str:
     """One server-sent event; JSON text has no line breaks."""
-    return f"event: {event.name}\ndata: {orjson.dumps(event.document).decode()}\n\n"
+    place = f"id: {event.id}\n" if event.id else ""
+    return f"{place}event: {event.name}\ndata: {orjson.dumps(event.document).decode()}\n\n"

@@ -26,10 +26,12 @@ KEEP_ALIVE_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One piece of news: `job` or `signup` with what the API answers, or `resync`."""
+    """One piece of news: its name, and the document that the API has for it."""
 
     name: str
     document: dict[str, Any]
+    id: str = ""
+    """From where a stream that was broken goes on; empty where that is no matter."""
 
 
 RESYNC = Event("resync", {})
@@ -136,7 +138,7 @@ class NewsOfJob:
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
         """The job as the message has it."""
-        self._job = _decode(text)
+        self._job = decode_change(text)
         yield from self._told.tell_change(self._job)
 
     def look_again(self) -> Iterator[Event]:
@@ -171,7 +173,7 @@ class NewsOfOwn:
         if channel.startswith("signups:"):
             yield Event("signup", present_signup(self._equipment.signups.get(text)))
             return
-        job = _decode(text)
+        job = decode_change(text)
         if is_wanted(job, self._query):
             yield from self._told.tell_change(job)
 
@@ -196,7 +198,7 @@ class NewsOfAll:
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
         """The job as it was published; Redis keeps the order."""
-        job = _decode(text)
+        job = decode_change(text)
         if is_wanted(job, self._query):
             yield Event("job", present_job(job, self._trace_link))
 
@@ -221,5 +223,6 @@ def _is_of_time(job: Job, query: JobQuery) -> bool:
     return (not after or job.submitted_at > after) and (not before or job.submitted_at < before)
 
 
-def _decode(text: str) -> Job:
+def decode_change(text: str) -> Job:
+    """The job as it was published."""
     return decode_job(orjson.loads(text))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from werkzeug.routing import Rule
 
+from project.ledger.log_line import PLACE
 from project.server.documents import Problem
 
 VERSION = "0.1.0"
@@ -46,6 +47,12 @@ IDEMPOTENCY_KEY = {
     "Idempotency-Key": {
         "description": "Of your choice, new for each job: makes it safe to repeat the request",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    }
+}
+LAST_EVENT_ID = {
+    "Last-Event-ID": {
+        "description": "The `id` of the last event that came: the stream goes on behind it",
+        "schema": {"type": "string", "pattern": f"^{PLACE}$"},
     }
 }
 HEADERS = {
@@ -270,9 +277,12 @@ def _describe_parameters(
 def _describe_answers(
     rule: Rule, method: str, operation: Operation, schemas: _Schemas
 ) -> dict[str, Any]:
-    described = {
-        str(answer.status): _describe_answer(answer, schemas) for answer in operation.answers
-    }
+    described: dict[str, dict[str, Any]] = {}
+    for answer in operation.answers:
+        form = _describe_answer(answer, schemas)
+        known = described.setdefault(str(answer.status), form)
+        if known is not form:  # the same in another form
+            known["content"].update(form["content"])
     statuses = {*operation.problems, *_implied_problems(rule, method, operation)}
     for status in sorted(statuses - {answer.status for answer in operation.answers}):
         headers = ("Retry-After",) if status in {429, 503} else ()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, EmailStr, ValidationError
 from werkzeug.datastructures import FileStorage
 
 from project.errors import InvalidInputError
+from project.ledger.log_line import PLACE
 from project.server.documents import SignUpForm
 
 OWNER_COOKIE = "browser"
@@ -71,6 +72,14 @@ def read_idempotency_key() -> str:
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidInputError("Idempotency-Key: 1 to 200 printable ASCII characters, no blanks.")
     return key or ""
+
+
+def read_last_event_id() -> str:
+    """The header by which a stream that was broken goes on; empty where there is none."""
+    place = request.headers.get("Last-Event-ID", "")
+    if place and not re.fullmatch(PLACE, place):
+        raise InvalidInputError("Last-Event-ID: must be the id of a line of the log.")
+    return place
 
 
 def read_body(model: type[Document]) -> Document:

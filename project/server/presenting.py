@@ -14,11 +14,13 @@ from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter
 from project.ledger.job import Attempt, JobError, format_time
 from project.ledger.listing import LaneState
+from project.ledger.log_line import LogLine
 from project.server.documents import Attempt as AttemptDocument
 from project.server.documents import DeadLetter as DeadLetterDocument
-from project.server.documents import DeadMessage, Failure, Progress, Queue, TaskStatus
+from project.server.documents import DeadMessage, Failure, LogError, Progress, Queue, TaskStatus
 from project.server.documents import Job as JobDocument
 from project.server.documents import Kind as KindDocument
+from project.server.documents import LogLine as LogLineDocument
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import Task as TaskDocument
 from project.signups import SignUp
@@ -66,6 +68,7 @@ def _job(job: Job, trace_link: str) -> JobDocument:
         finished_at=_time(job.finished_at),
         expires_at=_time(job.expires_at),
         cancel_requested_at=_time(job.cancel_requested_at),
+        has_log=job.has_log,
         result=_with_links(job.result),
         error=_failure(job.error),
         attempts=[_attempt(attempt) for attempt in job.attempts],
@@ -95,6 +98,21 @@ def _attempt(attempt: Attempt) -> AttemptDocument:
         run_seconds=attempt.run_seconds,
         error=_failure(attempt.error),
     )
+
+
+def present_log_line(line: LogLine) -> dict[str, Any]:
+    """A line of a job's own log. It is the data of the job's owner: nothing is left out."""
+    return LogLineDocument(
+        id=line.place,
+        attempt=line.attempt,
+        time=line.time,
+        level=line.level,
+        message=line.message,
+        logger=line.logger or None,
+        fields=dict(line.fields),
+        error=LogError(**asdict(line.error)) if line.error else None,
+        missing=line.missing,
+    ).model_dump()
 
 
 def present_lane(lane: LaneState, ready: int | None, consumers: int | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from project.files import FileStore
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.events import Listener
+from project.ledger.job_log import JobLog
 from project.observability.exporting import build_spans
 from project.observability.spans import Spans
 from project.publisher import Publisher
@@ -29,6 +30,7 @@ class Services:
     publisher: Publisher
     submitter: Submitter
     dead_letters: DeadLetters
+    job_log: JobLog
     files: FileStore
     signups: SignUps
     listener: Listener
@@ -50,6 +52,7 @@ def build_services(settings: Settings) -> Services:
             ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
         ),
         dead_letters=DeadLetters(redis),
+        job_log=JobLog(redis),
         files=FileStore(settings.files_dir.absolute()),
         signups=SignUps(
             redis,

@@ -23,7 +23,7 @@ SECONDS = 100
 @pytest.fixture
 def alone(settings: Settings, tmp_path: Path) -> Iterator[Annex]:
     """A system of its own: the calls submit jobs of an hour, and cancel whatever they find."""
-    system = Annex(settings, tmp_path)
+    system = Annex(settings, tmp_path, extra_kinds="")
     system.start()
     try:
         system.start_web()

@@ -14,6 +14,13 @@ from project.server.documents.jobs import (
     KindList,
     Progress,
 )
+from project.server.documents.logs import (
+    Log,
+    LogError,
+    LogLine,
+    LogNewsQuery,
+    LogQuery,
+)
 from project.server.documents.news import (
     NewsQuery,
     SocketMessage,
@@ -77,6 +84,11 @@ __all__ = [
     "JobQuery",
     "Kind",
     "KindList",
+    "Log",
+    "LogError",
+    "LogLine",
+    "LogNewsQuery",
+    "LogQuery",
     "NewsQuery",
     "Problem",
     "Progress",

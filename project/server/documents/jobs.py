@@ -70,6 +70,7 @@ class Job(AnswerDocument):
     cancel_requested_at: Moment | None = Field(
         description="When somebody asked a running job to stop"
     )
+    has_log: bool = Field(description="Whether its code had logged something by this change")
     result: Any = Field(description="What it returned; each `file` in it has a `url`")
     error: Failure | None
     attempts: list[Attempt] = Field(description="All of them, the present one too; oldest first")

@@ -1,15 +1,21 @@
-"""Kinds of the annex's own: jobs that fail, hand in others and take their time, as they are told.
+"""Kinds of the annex's own: jobs that fail, hand in others, take their time and log, as told.
 
 Its processes load them with `JOBS_EXTRA_KINDS`.
 """
 
+import logging
+import sys
+from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, Field
 
 from project.errors import TemporaryError
 from project.jobs.definition import Context, job
 from project.lane import Lane
+
+STEP_SECONDS = 0.05
 
 
 class StepParameters(BaseModel):
@@ -34,4 +40,37 @@ def step(parameters: StepParameters, context: Context) -> dict[str, Any]:
     return {"child": child, "headers": dict(context.trace_headers)}
 
 
-KINDS = [step]
+class TalkParameters(BaseModel):
+    """What is said, how often, and what happens then."""
+
+    word: str
+    lines: int = Field(0, ge=0)
+    failures: int = Field(0, ge=0)
+    """As many attempts fail."""
+    hold: str = ""
+    """While there is a file of this name the job goes on."""
+
+
+@job("annex.talk", title="Talk", lane=Lane.SHORT, time_limit_seconds=120, retry_delay_seconds=1)
+def talk(parameters: TalkParameters, context: Context) -> int:
+    """Log the word in four ways, then so many numbered lines; then wait for the file to go."""
+    log = structlog.get_logger()
+    log.info("talk_began", word=parameters.word, sizes=[1, 2])
+    logging.getLogger("annex.talk").warning("By logging: %s", parameters.word)
+    print("By print:", parameters.word)  # noqa: T201
+    print("On stderr:", parameters.word, file=sys.stderr)  # noqa: T201
+    for number in range(1, parameters.lines + 1):
+        log.info("talk_went_on", number=number)
+    while parameters.hold and Path(parameters.hold).exists():
+        context.sleep(STEP_SECONDS)
+    if context.attempt <= parameters.failures:
+        try:
+            raise TemporaryError("Not yet.")
+        except TemporaryError:
+            log.exception("talk_broke_off")
+            raise
+    print("The end", end="")  # noqa: T201
+    return parameters.lines
+
+
+KINDS = [step, talk]

@@ -27,6 +27,7 @@ from redis import Redis
 from deploy.rabbitmq.definitions import render
 from project.config import Settings
 from project.ledger import Ledger
+from project.ledger.job_log import JobLog
 from project.worker.heartbeat import heartbeat_key
 from tests.builders import an_unused_port
 from tests.integration.annex.postbox import Postbox
@@ -115,6 +116,10 @@ class Annex:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.redis, self.direct.retention_seconds)
+
+    @cached_property
+    def job_log(self) -> JobLog:
+        return JobLog(self.redis)
 
     @property
     def log(self) -> LogBook:
