@@ -53,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
 TUTORIAL_DOOR = ("project.server.tasks", "project.worker.app")
 
 ALLOWED_FOR_JOBS = {"project.errors", "project.lane", "project.jobs"}
-NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn", "structlog"}
+NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn"}
 # The centre is pure: values in, values out.
 PURE = {
     "project.ledger.job",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from project.jobs.definition import Context, job
@@ -22,4 +23,6 @@ class SweepParameters(BaseModel):
 def sweep_files(parameters: SweepParameters, context: Context) -> dict[str, Any]:
     """Remove files older than an ended job is kept: `{"removed"}`."""
     # A file is older than the end of its job, so it gets an extra day for the job's own run.
-    return {"removed": context.files.sweep(context.retention_seconds + 24 * 3600)}
+    removed = context.files.sweep(context.retention_seconds + 24 * 3600)
+    structlog.get_logger().info("files_swept", removed=removed)
+    return {"removed": removed}

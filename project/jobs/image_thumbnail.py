@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import structlog
 from PIL import Image, ImageOps
 from pydantic import BaseModel, Field
 
@@ -13,6 +14,8 @@ from project.lane import Lane
 SIZES = (64, 256, 640)
 """Longest side of each thumbnail, pixels."""
 QUALITY = 82
+
+_log = structlog.get_logger()
 
 
 class ThumbnailParameters(BaseModel):
@@ -28,12 +31,17 @@ def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[s
     """Thumbnails, smallest first: `{"thumbnails": [{"width", "height", "file"}]}`."""
     context.report_progress(0, len(SIZES) + 1, "Reading the picture")
     picture = _read(context.files.path(parameters.picture))
+    _log.info("picture_read", width=picture.width, height=picture.height)
     thumbnails = []
     sizes = _sizes_for(picture)
     for number, size in enumerate(sizes, start=1):
         context.report_progress(number, len(sizes) + 1, f"Resizing to {size} pixels")
         thumbnail = _fit(picture, size)
-        file_id = context.files.write(_encode(thumbnail), ".webp")
+        content = _encode(thumbnail)
+        file_id = context.files.write(content, ".webp")
+        _log.info(
+            "thumbnail_made", width=thumbnail.width, height=thumbnail.height, bytes=len(content)
+        )
         thumbnails.append({"width": thumbnail.width, "height": thumbnail.height, "file": file_id})
     return {"thumbnails": thumbnails}
 
