@@ -52,6 +52,7 @@ class Annex:
     main: Settings
     folder: Path
     name: str = field(default_factory=lambda: f"annex-{uuid4().hex[:8]}")
+    extra_kinds: str = "tests.integration.annex.kinds"
     postbox: Postbox = field(default_factory=Postbox)
     variables: dict[str, str] = field(default_factory=dict)
     """Environment variables of processes that are started from now on."""
@@ -92,7 +93,7 @@ class Annex:
             web_workers=1,
             shutdown_seconds=1,
             heartbeat_file=str(self.folder / "alive"),
-            extra_kinds="tests.integration.annex.kinds",
+            extra_kinds=self.extra_kinds,
         )
 
     @cached_property
