@@ -11,7 +11,7 @@ import pytest
 
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeathReason
-from tests.builders import an_unused_port
+from tests.builders import a_picture, an_unused_port
 from tests.integration.client import Client
 
 SECONDS = 60
@@ -55,6 +55,25 @@ def test_jobs_are_listed_by_filter_and_page(run: Any, browser: Client) -> None:
     assert page["jobs"][0]["id"] != second["jobs"][0]["id"]
 
 
+@pytest.mark.parametrize("options", [(), ("--follow",)])
+def test_log_of_a_job_is_text(repository: Path, browser: Client, options: tuple[str, ...]) -> None:
+    job_id = browser.sign_up("ada@example.org", a_picture("JPEG", (300, 200)))["picture_job"]
+    if not options:
+        browser.await_status(job_id, "succeeded")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "project", "log", job_id, *options],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[0].endswith("info    picture_read width=300 height=200")
+    assert done.stdout.count("thumbnail_made") == 3
+
+
 def test_waiting_job_is_cancelled_and_run_again(run: Any, ledger: Ledger) -> None:
     _, job, _ = run("submit", "create_task", '{"type": 0}', "--delay", "3600")
 
@@ -70,6 +89,8 @@ def test_waiting_job_is_cancelled_and_run_again(run: Any, ledger: Ledger) -> Non
     ("words", "sentence"),
     [
         (("show", "nope"), "There is no job nope."),
+        (("log", "nope"), "There is no job nope."),
+        (("log", "nope", "--follow"), "There is no job nope."),
         (("submit", "nope"), "There is no kind 'nope'"),
         (("submit", "create_task", "{"), "That is no JSON"),
         (("submit", "create_task", '{"type": -1}'), "type: "),
