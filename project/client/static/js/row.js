@@ -4,6 +4,7 @@ import { createCancel } from "./cancel.js";
 import { now } from "./clock.js";
 import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
 import { formatDuration, formatElapsed, formatMoment } from "./format.js";
+import { createLog } from "./job_log.js";
 import { createOutcome } from "./outcome.js";
 import { describeStatus, isFinal } from "./status.js";
 
@@ -16,6 +17,7 @@ export function createRow(first) {
   const attempt = create("span", { class: "note-small" });
   const cancel = createCancel(first);
   const outcome = createOutcome();
+  const log = createLog(first);
   const time = create("span", { class: "job__time" });
   const wait = create("span", { class: "note-small" });
   const worker = create("span", { class: "job__worker" });
@@ -23,12 +25,13 @@ export function createRow(first) {
     "tr",
     { role: "row", id: `job-${first.id}` },
     create("th", { role: "rowheader", scope: "row", class: "job__head" },
-      create("span", { class: "job__title" }, first.title), createMeta(first)),
+      create("span", { class: "job__title" }, first.title), createMeta(first, log.toggle)),
     cell("Status", "job__status", status.element, attempt, cancel.element),
     cell("Progress and result", "job__outcome", outcome.element),
     cell("Time", "job__times", time, wait),
     cell("Lane", "job__lane", first.lane),
     cell("Worker", "job__workers", worker),
+    log.element,
   );
   let job = null;
 
@@ -40,6 +43,7 @@ export function createRow(first) {
     setText(attempt, job.attempt > 1 ? `Attempt ${job.attempt}` : "");
     cancel.update(job);
     outcome.update(job);
+    log.update(job);
     setText(worker, job.worker ?? "–");
     setAttribute(worker, "title", job.worker); // a long name is cut on a phone
     tick();
@@ -92,12 +96,12 @@ function describeWait(job, submitted, started, end) {
   return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
 }
 
-function createMeta(job) {
+function createMeta(job, toggle) {
   const link = create("a", { href: `/api/v1/jobs/${job.id}`, title: `Job ${job.id} as JSON` },
     job.id.slice(0, 8));
   return create("span", { class: "job__meta" },
     create("time", { datetime: job.submitted_at, title: new Date(job.submitted_at).toLocaleString() },
-      formatMoment(job.submitted_at)), " · ", link, ...linkTrace(job));
+      formatMoment(job.submitted_at)), " · ", link, ...linkTrace(job), toggle);
 }
 
 /** The way to all that the click has caused, where something shows it. */
