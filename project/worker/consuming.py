@@ -70,6 +70,7 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """What Celery does about a kind that this worker does not know is of that job's trace."""
         with _about(message.headers):
+            _log.error("kind_unknown", kind=str(message.headers.get("task")))
             super().on_unknown_task(body, message, exc)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:

@@ -26,6 +26,7 @@ from project.ledger import Job
 from project.ledger.job import JobError, format_time
 from project.ledger.job_log import JobLog
 from project.ledger.log_line import LogLine, describe_value, encode_line
+from project.observability.binding import about
 from project.observability.job_log import ERROR, MESSAGE, capturing
 from project.worker.printing import flush_prints
 
@@ -53,7 +54,7 @@ class _Entry(NamedTuple):
 
     number: int
     """Of all entries of this process."""
-    job_id: str
+    job: Job
     place: str
     text: str
 
@@ -111,13 +112,13 @@ class Recorder:
             with self._lock:
                 number += 1
                 line = make_line(event, bound, job.attempt, number)
-                self._put(job.id, line.place, encode_line(line))
+                self._put(job, line.place, encode_line(line))
 
         return append
 
-    def _put(self, job_id: str, place: str, text: str) -> None:
+    def _put(self, job: Job, place: str, text: str) -> None:
         self._added += 1
-        self._waiting.append(_Entry(self._added, job_id, place, text))
+        self._waiting.append(_Entry(self._added, job, place, text))
         if self._pid != os.getpid():
             self._pid = os.getpid()
             threading.Thread(target=self._run, name="job-log", daemon=True).start()
@@ -171,7 +172,7 @@ class Recorder:
         return bool(self._batch)
 
     def _write(self) -> None:
-        for job_id, entries in groupby(self._batch, key=lambda entry: entry.job_id):
+        for job_id, entries in groupby(self._batch, key=lambda entry: entry.job.id):
             lines = [(entry.place, entry.text) for entry in entries]
             self._log.append(job_id, lines, self._kept_lines)
 
@@ -179,7 +180,8 @@ class Recorder:
         """Once an outage."""
         if not self._is_failing:
             self._is_failing = True
-            _log.warning("job_log_not_written", job_id=self._batch[0].job_id, reason=str(error))
+            with about(self._batch[0].job):
+                _log.warning("job_log_not_written", reason=str(error))
 
 
 def make_line(

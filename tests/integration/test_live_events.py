@@ -161,9 +161,9 @@ def test_open_page_is_told_of_a_new_signup_and_of_its_confirmation(
 
         browser.get(f"/confirm/{signups.make_token(signups.get(signup['id']))}")
 
-        told = next(document for name, document in events if name == "signup")
+        # The sign-up itself may be told twice: as the state at the start, and as a change.
+        told = next(one for name, one in events if name == "signup" and one["confirmed_at"])
     assert told["id"] == signup["id"]
-    assert told["confirmed_at"]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/jobs/nope/events", "/api/v1/jobs/%00/events"])
