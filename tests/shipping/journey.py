@@ -42,6 +42,7 @@ class Figures:
     rotations: int = 0
     kills: int = 0
     restarts_during_a_rotation: int = 0
+    restarts_in_an_outage: int = 0
     outage_seconds: float = 0
     buried: Counter[str] = field(default_factory=Counter)
 
@@ -96,6 +97,13 @@ def _suffer(trouble: str, shipper: Rsyslog, store: Store, file: Path, figures: F
             _rotate(file, figures)
             shipper.start()
             figures.restarts_during_a_rotation += 1
+        case "restart in an outage":
+            store.close()
+            _rotate(file, figures)
+            shipper.stop()
+            shipper.start()
+            store.open()
+            figures.restarts_in_an_outage += 1
         case "kill":
             _rotate(file, figures)
             # After the store has taken a request, before rsyslog hears of it: it must ask again.

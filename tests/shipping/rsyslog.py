@@ -51,7 +51,7 @@ class Rsyslog:
             process.kill()
         else:
             process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=60)  # in an outage it takes its time
 
     def _variables(self) -> dict[str, str]:
         user, password = self.login

@@ -7,7 +7,14 @@ import pytest
 from tests.shipping.journey import BROKEN, travel
 
 LINES, ROUNDS = 20_000, 25
-TROUBLES = {3: "kill", 8: "outage", 11: "kill", 15: "restart", 19: "kill"}
+TROUBLES = {
+    3: "kill",
+    8: "outage",
+    11: "kill",
+    15: "restart",
+    19: "kill",
+    22: "restart in an outage",
+}
 
 
 @pytest.mark.timeout(600)
