@@ -36,6 +36,11 @@ class Rsyslog:
     def stop(self) -> None:
         self._end(hard=False)
 
+    def wait(self) -> int:
+        """The exit status, when it ends by itself."""
+        assert self._process is not None
+        return self._process.wait(timeout=60)
+
     def dead_letters(self) -> list[dict[str, str]]:
         """The lines that were not shipped, each with the reason."""
         path = self.state / "dead-letters.jsonl"

@@ -1,6 +1,7 @@
 """A small journey of lines with a real rsyslog, for every run of the suite."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tests.shipping.journey import BROKEN, shipper_and_store, travel
@@ -81,6 +82,15 @@ def test_line_that_was_made_blank_is_none(tmp_path: Path) -> None:
         wait_until(lambda: store.documents, 30, "the line")
 
         assert [letter["reason"] for letter in shipper.dead_letters()] == ["not one JSON object"]
+
+
+def test_second_shipper_leaves_the_state_of_the_first_alone(tmp_path: Path) -> None:
+    with shipper_and_store(tmp_path) as (shipper, _):
+        wait_until((shipper.state / "pid").exists, 30, "the first")
+        second = replace(shipper)
+        second.start()
+
+        assert second.wait() == 1
 
 
 def test_compressed_file_is_not_read(tmp_path: Path) -> None:
