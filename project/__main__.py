@@ -20,14 +20,13 @@ from project.errors import InvalidInputError, JobsError
 from project.jobs import KINDS, load_kinds
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
-from project.ledger.events import Signal, job_channel, log_channel
+from project.ledger.events import Signal, job_channel
 from project.ledger.listing import JobFilter
-from project.ledger.log_line import LogLine
 from project.observability.binding import enter
 from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
 from project.reconciler.rounds import build_reconciler
-from project.server.log_text import write_lines
+from project.server.log_news import write_log
 from project.server.presenting import (
     present_dead_letter,
     present_job,
@@ -170,23 +169,8 @@ def _line(job: Job) -> str:
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
 def log(equipment: Services, job_id: str, follow: bool) -> None:
     """What a job's code has logged, as text."""
-    channels = (log_channel(job_id), job_channel(job_id)) if follow else ()
-    last = None
-    with equipment.listener.listen(channels) as inbox:
-        while True:
-            is_over = equipment.ledger.get(job_id).status.is_final or not follow
-            last = _echo_log(equipment, job_id, last)
-            if is_over:
-                break
-            inbox.get(1.0)
-
-
-def _echo_log(equipment: Services, job_id: str, last: LogLine | None) -> LogLine | None:
-    """Print the lines behind the last one that was printed; which that is now."""
-    while lines := equipment.job_log.read(job_id, last.place if last else ""):
-        click.echo(write_lines(lines, last.attempt if last else 0), nl=False)
-        last = lines[-1]
-    return last
+    for text in write_log(equipment, job_id, to_end=follow):
+        click.echo(text, nl=False)
 
 
 @_verb(main, "list")

@@ -1,16 +1,38 @@
 """What a stream of a job's own log tells: the lines that are there, each new one, then the end.
 
 What is published is only that there are lines. They are read from the log itself, behind the last
-one that was told: so none is lost and none is told twice, whatever was published when.
+one that was told: so none is lost and none is told twice, whatever was published when. `write_log`
+tells the same as text.
 """
 
 from collections.abc import Iterator
 
 from project.ledger.events import job_channel, log_channel
 from project.ledger.job_log import LINES_AT_ONCE
+from project.server.log_text import write_lines
 from project.server.news import Event, decode_change
 from project.server.presenting import present_log_line
 from project.server.services import Services
+
+LOOK_SECONDS = 1.0
+"""Whoever writes the log on looks for its end so often, should that not have been published."""
+
+
+def write_log(
+    equipment: Services, job_id: str, after: str = "", *, to_end: bool = False
+) -> Iterator[str]:
+    """The log as text: the lines there are; with `to_end` each new one until the job has ended."""
+    channels = (log_channel(job_id), job_channel(job_id)) if to_end else ()
+    attempt = 0
+    with equipment.listener.listen(channels) as inbox:
+        while True:
+            is_over = equipment.ledger.get(job_id).status.is_final or not to_end
+            while lines := equipment.job_log.read(job_id, after):
+                yield write_lines(lines, attempt)
+                after, attempt = lines[-1].place, lines[-1].attempt
+            if is_over:
+                return
+            inbox.get(LOOK_SECONDS)
 
 
 class NewsOfLog:

@@ -6,7 +6,7 @@ what it lost is seen as a gap in their numbers. The end of the attempt waits for
 for long: who sees the outcome sees the whole log.
 
 Threads that the job starts are recorded where they run in a copy of its context, processes that it
-starts are not.
+starts are not. A process that is killed loses the lines of its last tenth of a second.
 """
 
 import os

@@ -142,7 +142,7 @@ def test_wrong_query_of_a_page_is_a_400(query: str, make_client: ClientMaker) ->
 
 
 def test_log_as_text_is_all_of_it(make_client: ClientMaker) -> None:
-    client = make_client(ledger=Shelf([JOB]), job_log=paper_of(1200))
+    client = make_client(listener=Wire(), ledger=Shelf([JOB]), job_log=paper_of(1200))
 
     answer = client.get(f"/api/v1/jobs/{JOB.id}/log?format=text")
 
