@@ -57,9 +57,11 @@ class Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record's line."""
         try:
-            self._writer.write(_describe(record))
+            event = _describe(record)
         except Exception:  # noqa: BLE001 - logging's own rule: a record never hurts who logs
             self.handleError(record)
+        else:  # raises nothing itself; a job's time limit, which may hit here, must get through
+            self._writer.write(event)
 
 
 def _describe(record: logging.LogRecord) -> Event:

@@ -75,7 +75,7 @@ def test_refusal_of_a_whole_request_is_kept_and_may_be_sent_again(tmp_path: Path
 
 
 def test_line_that_was_made_blank_is_none(tmp_path: Path) -> None:
-    """So ends a line whose writer was killed in it. NULs, which a machine's crash leaves, are kept."""
+    """So ends a line whose writer was killed in it. NULs, left by a crash of the machine, stay."""
     with shipper_and_store(tmp_path) as (shipper, store):
         text = b"      \n\n\0\0\0\n" + line("a", 0)
         (shipper.logs / "web.host.jsonl").write_bytes(text)
