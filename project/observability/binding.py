@@ -18,6 +18,9 @@ from structlog.contextvars import (
 
 from project.observability.context import Trace
 
+KIND_LIMIT = 200
+"""Longest name of a kind that a message may put into a line, characters."""
+
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
@@ -87,7 +90,12 @@ def about_message(headers: Mapping[str, Any], job_id: str) -> AbstractContextMan
     """Inside this, lines are about the job that a message belongs to, if they are not already."""
     if get_contextvars().get("job_id") == job_id:
         return nullcontext()
-    return bound_contextvars(job_id=job_id, **describe_cause(Trace.of_message(headers, job_id)))
+    kind = headers.get("task")
+    return bound_contextvars(
+        job_id=job_id,
+        **_known(kind=kind[:KIND_LIMIT] if isinstance(kind, str) else ""),
+        **describe_cause(Trace.of_message(headers, job_id)),
+    )
 
 
 def describe_cause(submitted: Trace) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import pytest
 from structlog.contextvars import get_contextvars
 
 from project.observability.binding import (
@@ -108,10 +109,17 @@ def test_lines_about_a_job_that_was_taken_are_of_its_last_attempt() -> None:
 def test_lines_about_a_message_are_of_the_trace_that_it_carries() -> None:
     submitted = Trace.start().submit("j1")
 
-    with about_message(submitted.message_headers, "j1"):
+    with about_message({"task": "k", **submitted.message_headers}, "j1"):
         inside = get_contextvars()
 
     assert (inside["trace_id"], inside["parent_id"]) == (submitted.trace_id, submitted.span_id)
+    assert (inside["job_id"], inside["kind"]) == ("j1", "k")
+
+
+@pytest.mark.parametrize("headers", [{}, {"task": 7}, {"task": None}])
+def test_lines_about_a_message_name_no_kind_where_it_does_not(headers: Any) -> None:
+    with about_message(headers, "j1"):
+        assert "kind" not in get_contextvars()
 
 
 def test_lines_that_are_about_the_job_already_stay_as_they_are() -> None:
