@@ -88,15 +88,22 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> Any:
         """`return_ok`: the error came through the tracer, as a job's own error does."""
-        error = exc_info.exception
-        if isinstance(error, ExceptionWithTraceback):  # as it came out of the pool's process
-            error = error.exc
+        if isinstance(_find_error(exc_info), Terminated) and not self._was_told_to_end:
+            # The pool says so of each job of a process that was once told to end, for another job,
+            # and went on. This one's process was killed; Celery would record a cancel.
+            exc_info = self._worker_lost_info(_find_error(exc_info))
+        error = _find_error(exc_info)
         if return_ok or isinstance(error, _EXPECTED) or not isinstance(error, Exception):
             return super().on_failure(exc_info, send_failed_event, return_ok)
         task_ready(self)
         with about_message(self.request_dict, self.id):
             _log.error("message_undecodable", job_id=self.id, reason=type(error).__name__)
         return self.reject(requeue=False)
+
+    @property
+    def _was_told_to_end(self) -> bool:
+        """Whether the attempt's process was told to end because of this very job."""
+        return bool(self._already_cancelled or self._already_revoked)
 
     def _announce_cancelled(self, emit_retry: bool = True) -> None:  # noqa: ARG002 - Celery's name
         """The attempt's process has been told to end; its message goes back to the queue."""
@@ -113,6 +120,12 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
         else:
             submitted = Trace.of_message(self.request_dict, self.id)
             tell_end(job, submitted, self.app.equipment.spans)
+
+
+def _find_error(exc_info: Any) -> BaseException:
+    """The error as it was raised, not as it came out of the pool's process."""
+    error: BaseException = exc_info.exception
+    return error.exc if isinstance(error, ExceptionWithTraceback) else error
 
 
 def _about(headers: Any) -> AbstractContextManager[Any]:

@@ -4,6 +4,7 @@ Its processes load them with `JOBS_EXTRA_KINDS`.
 """
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,16 @@ class StepParameters(BaseModel):
     child_failures: int | None = Field(None, ge=0, le=2)
     """None: there is no child."""
     seconds: float = Field(0, ge=0, le=60)
+    is_deaf: bool = False
+    """Whether the process does not hear that it is to end."""
 
 
 @job("annex.step", title="Step", lane=Lane.SHORT, time_limit_seconds=60, retry_delay_seconds=2)
 def step(parameters: StepParameters, context: Context) -> dict[str, Any]:
     """Its child, and the headers by which another service would know the attempt."""
+    if parameters.is_deaf:
+        for number in (signal.SIGTERM, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
     if context.attempt == 1:
         context.sleep(parameters.seconds)
     if context.attempt <= parameters.failures:

@@ -279,6 +279,32 @@ def test_lost_connection_of_a_worker_loses_no_job(
     wait_until(lambda: system.waiting("short") == 0, END_SECONDS)
 
 
+def test_job_of_a_killed_process_runs_again_though_the_process_was_once_told_to_end(
+    system: Annex, browser: Client
+) -> None:
+    """Celery takes a process that it told to end, and that has not, for one that ends for that."""
+    processes = system.settings.short_concurrency
+    deaf = [
+        browser.submit("annex.step", {"seconds": 3, "is_deaf": True})["id"]
+        for _ in range(processes)
+    ]
+    for job_id in deaf:
+        browser.await_status(job_id, "running")
+    system.broker.cut()
+    for job_id in deaf:  # as they run on, their second copies would wait for their leases to end
+        system.log.await_event("job_put_back", job_id)
+        browser.post(f"/api/v1/jobs/{job_id}/cancel")
+
+    job_id = browser.submit("annex.step", {"seconds": 30})["id"]
+    started = system.log.await_event("job_started", job_id)
+    os.kill(started["process"]["pid"], signal.SIGKILL)
+
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+    assert job["attempt"] == 2
+    for job_id in deaf:
+        system.log.await_event("job_dropped", job_id)
+
+
 def test_outcome_waits_for_redis(system: Annex, browser: Client, address: str) -> None:
     with system.postbox.holding(address):
         job_id = send_mail(browser, address)
