@@ -46,6 +46,11 @@ test-shipping: ## Ship 20,000 log lines with rsyslog, which is killed, and print
 	@deploy/native/install --tests
 	@$(PYTHON) -m pytest tests/shipping $(ARGS)
 
+.PHONY: soak-logs
+soak-logs: ## Write 200,000 log lines from processes that are killed, and find each once; a minute
+	@deploy/native/install --environment --tests
+	@exec $(PYTHON) -m tests.faults.log_writers $(ARGS)
+
 .PHONY: soak-compose
 soak-compose: ## The storm over containers, which are killed, stopped and paused (needs Docker)
 	@deploy/native/install --environment --tests
