@@ -9,6 +9,8 @@ import re
 import traceback
 from collections.abc import Iterator
 
+from project.observability.redaction import as_text
+
 STACK_LIMIT = 16_000
 """Longest stack trace, characters: its end, where the error is."""
 
@@ -40,7 +42,7 @@ def message_of(error: BaseException) -> str:
         return f"[Errno {error.errno}] {error.strerror}"  # its text may end in a file's name
     is_of_server = f"{type(error).__module__}.".startswith(_OF_SERVERS)
     if is_of_server or getattr(error, "is_about_us", False):
-        return str(error)
+        return as_text(error)
     return ""
 
 

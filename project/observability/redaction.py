@@ -38,6 +38,14 @@ _ASSIGNED = re.compile(
 )
 
 
+def as_text(value: Any) -> str:
+    """A value of any class as text; one that cannot tell loses no line, and harms nobody."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - it is the class's own mistake, and of any kind
+        return f"<{type(value).__name__}>"
+
+
 class Redactor:
     """Makes fields and texts fit to be written."""
 
@@ -53,8 +61,8 @@ class Redactor:
         if _SECRET.search(name) or _SENT_BY_PEOPLE.fullmatch(name):
             return HIDDEN
         if _PERSONAL.fullmatch(name):
-            return self.hash(str(value))
-        return self.text(str(value), KEYWORD_LIMIT)
+            return self.hash(as_text(value))
+        return self.text(as_text(value), KEYWORD_LIMIT)
 
     def text(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """The text without what looks like a secret or an address; a long one loses its middle."""

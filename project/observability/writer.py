@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 import orjson
 import structlog
 
-from project.observability.ecs import to_ecs
+from project.observability.ecs import FIELDS, to_ecs
 from project.observability.failures import STACK_LIMIT
 from project.observability.job_log import tell_job_log
-from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor
+from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor, as_text
 from project.observability.sink import LogFile
 
 Event = MutableMapping[str, Any]
@@ -34,6 +35,7 @@ _FREE_TEXTS = {
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
 _NOT_SHOWN |= {"event_id", "dataset", "process_id"}
+_SHOWN = (FIELDS.keys() | {"event", "timestamp", "level", "message"}) - _NOT_SHOWN
 
 
 class Writer:
@@ -72,26 +74,27 @@ class Writer:
         document = to_ecs(event, self._redactor.field)
         self._file.write(_encode(document)[:-1] + self._suffix)
         if self._console is not None:
-            self._show(event)
+            self._show(event, document.get("labels", {}))
 
     def _clean(self, event: Event) -> None:
         text = self._redactor.text
         for name, limit in _FREE_TEXTS.items():
             value = event.get(name)
             if value is not None:
-                event[name] = text(str(value), limit)
+                event[name] = text(as_text(value), limit)
 
-    def _show(self, event: Event) -> None:
-        """By the first stderr: Celery turns what is printed to the present one into lines."""
+    def _show(self, event: Event, labels: Mapping[str, str]) -> None:
+        """By the first stderr: what is printed to a worker's present one becomes lines itself."""
         if self._console is None or sys.__stderr__ is None:
             return
         shown = {
             # What a request has put into its path must not move the cursor of whoever reads it.
-            key: _CONTROL.sub("?", value) if isinstance(value, str) else value
-            for key, value in event.items()
-            if key not in _NOT_SHOWN
+            name: _CONTROL.sub("?", as_text(value))
+            for name, value in event.items()
+            if name in _SHOWN
         }
-        print(self._console(None, "", shown), file=sys.__stderr__, flush=True)
+        with suppress(OSError, ValueError):  # whoever started us may have gone, and closed it
+            print(self._console(None, "", {**shown, **labels}), file=sys.__stderr__, flush=True)
 
 
 def format_time_ns(time_ns: int) -> str:
@@ -108,9 +111,9 @@ def _format_second(seconds: int) -> str:
 def _encode(document: Mapping[str, Any]) -> bytes:
     """The document as JSON."""
     try:
-        return orjson.dumps(document, default=repr)
+        return orjson.dumps(document, default=as_text)
     except TypeError:  # half a surrogate pair, an integer beyond 64 bits: no line may be lost
-        text = json.dumps(document, default=repr, skipkeys=True, ensure_ascii=False)
+        text = json.dumps(document, default=as_text, skipkeys=True, ensure_ascii=False)
         return text.encode(errors="replace")
 
 

@@ -258,13 +258,32 @@ def test_ctrl_c_is_no_error(book: LogBook) -> None:
     assert len(book.lines()) == 1
 
 
+class Mute:
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
 @pytest.mark.parametrize(
-    "value", ["half a \ud800 pair", 2**70, b"\xff", {1: object()}, float("nan"), "nul \x00"]
+    "value",
+    [
+        Mute(),
+        {"in": Mute()},
+        "half a \ud800 pair",
+        2**70,
+        b"\xff",
+        {1: object()},
+        float("nan"),
+        "nul \x00",
+    ],
 )
 def test_value_that_json_cannot_hold_loses_no_line_and_raises_nothing(
     book: LogBook, value: Any
 ) -> None:
-    structlog.get_logger().info("odd_event", path=value, duration_ns=value, odd=value)
+    structlog.get_logger().info("odd_event", path=value, duration_ns=value, lane=value, odd=value)
 
     assert book.line()["event"]["action"] == "odd_event"
 
