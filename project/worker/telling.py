@@ -36,6 +36,7 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
         spans.add(_wait_span(job, attempt, submitted))
     for earlier in job.attempts[-2:-1]:
         if earlier.outcome is AttemptOutcome.LOST:
+            _tell_loss(job, earlier, submitted)
             spans.add(_run_span(job, earlier, submitted))
 
 
@@ -55,6 +56,18 @@ def tell_stop(job: Job, hold: Hold, submitted: Trace, spans: Spans) -> None:
     _log.info("job_stopped", reason=hold.value)
     if hold is Hold.CANCEL:
         spans.add(_run_span(job, job.attempts[-1], submitted, outcome=AttemptOutcome.CANCELLED))
+
+
+def _tell_loss(job: Job, lost: Attempt, submitted: Trace) -> None:
+    """The one line of an attempt whose process could not write it. Nobody saw when it ended."""
+    _log.warning(
+        "attempt_lost",
+        transaction_id=submitted.attempt(job.id, lost.number).span_id,
+        attempt=lost.number,
+        lane=job.lane,
+        worker=lost.worker,
+        outcome="failure",
+    )
 
 
 def _tell_outcome(job: Job) -> None:

@@ -15,7 +15,7 @@ from tests.log_lines import find_problems
 
 SECRET_MARK = "s3cr3t-"
 """Every secret that a storm plants begins with it."""
-ATTEMPT_ENDS = {"job_finished", "job_retrying", "job_put_back"}
+ATTEMPT_ENDS = {"job_finished", "job_retrying", "job_put_back", "attempt_lost"}
 BROKERS_KEYS = {"time", "level", "msg", "pid"}
 
 
@@ -161,6 +161,20 @@ def _find_two_ends(lines: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield from (f"{job_id}, attempt {number}" for (job_id, number), n in counted.items() if n > 1)
 
 
+def _count_endless(lines: Iterable[dict[str, Any]]) -> int:
+    begun, ended, given_up = set(), set(), set()
+    for line in lines:
+        attempt = (_job_of(line), line.get("celery", {}).get("task", {}).get("attempt"))
+        match action_of(line):
+            case "job_started":
+                begun.add(attempt)
+            case "job_died" | "dead_letter_taken":
+                given_up.add(_job_of(line))
+            case action if action in ATTEMPT_ENDS:
+                ended.add(attempt)
+    return sum(attempt[0] not in given_up for attempt in begun - ended)
+
+
 def _find_two_answers(lines: Iterable[dict[str, Any]]) -> Iterator[str]:
     counted = Counter(
         line["transaction"]["id"] for line in lines if action_of(line) == "http_request"
@@ -181,6 +195,9 @@ def _count(lines: Lines, by_job: Mapping[str, list[dict[str, Any]]]) -> dict[str
         "jobs of a schedule": actions["schedule_due"],
         "jobs with lines": len(by_job),
         "jobs of more than one attempt": sum(count > 1 for count in attempts.values()),
+        "attempts begun": actions["job_started"],
+        # A process that is killed between the outcome and its line writes none.
+        "attempts with no outcome line": _count_endless(lines.ours),
         "jobs with a parent": sum(
             any("parent_id" in line["celery"]["task"] for line in of_one)
             for of_one in by_job.values()

@@ -53,6 +53,9 @@ def test_good_story_has_no_fault() -> None:
     assert verdict.violations == []
     assert verdict.figures["log lines"] == 6
     assert verdict.figures["jobs of more than one attempt"] == 1
+    assert verdict.figures["attempts begun"] == 2
+    assert verdict.figures["attempts with no outcome line"] == 0
+    assert judged(a_story()[:-1]).figures["attempts with no outcome line"] == 1
 
 
 def _repeat_a_line(story: Story) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from project.config import Settings
 from tests.integration.annex.system import Annex
+from tests.integration.client import Client
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,17 @@ def annex(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield annex
     finally:
         annex.stop()
+
+
+@pytest.fixture(scope="module")
+def system(annex: Annex) -> Annex:
+    """The annex with a web server and a short worker."""
+    annex.start_web()
+    annex.start_worker("worker-short")
+    return annex
+
+
+@pytest.fixture
+def browser(system: Annex) -> Client:
+    """A new browser on its page."""
+    return system.open_page()

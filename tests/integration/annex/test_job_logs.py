@@ -16,18 +16,6 @@ END_SECONDS = 60
 FOUR_WAYS = ["talk_began", "By logging: {}", "By print: {}", "On stderr: {}"]
 
 
-@pytest.fixture(scope="module")
-def system(annex: Annex) -> Annex:
-    annex.start_web()
-    annex.start_worker("worker-short")
-    return annex
-
-
-@pytest.fixture
-def browser(system: Annex) -> Client:
-    return system.open_page()
-
-
 @pytest.fixture
 def word() -> str:
     """A word that no other test uses."""

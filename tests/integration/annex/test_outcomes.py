@@ -26,18 +26,6 @@ END_SECONDS = 60
 MAIL = {"subject": "Hello", "text": "Secret text"}
 
 
-@pytest.fixture(scope="module")
-def system(annex: Annex) -> Annex:
-    annex.start_web()
-    annex.start_worker("worker-short")
-    return annex
-
-
-@pytest.fixture
-def browser(system: Annex) -> Client:
-    return system.open_page()
-
-
 @pytest.fixture
 def publisher(system: Annex) -> Publisher:
     return Publisher(system.direct.broker_url, "test")

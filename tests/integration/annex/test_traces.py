@@ -30,18 +30,6 @@ ATTEMPT_ENDS = ["job_finished", "job_retrying", "job_put_back"]
 Line = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def system(annex: Annex) -> Annex:
-    annex.start_web()
-    annex.start_worker("worker-short")
-    return annex
-
-
-@pytest.fixture
-def browser(system: Annex) -> Client:
-    return system.open_page()
-
-
 @pytest.fixture
 def celery_program(system: Annex) -> Iterator[Celery]:
     """A program that knows Celery, and has no code of ours."""
@@ -203,6 +191,9 @@ def test_job_of_a_killed_process_stays_in_its_trace(system: Annex, browser: Clie
     lines = story(system.log, trace_id, ends=1)
     assert_attempts_hang_below_the_submit(lines, job_id, attempts=2)
     assert traces_of(system.log, job_id) == {trace_id}
+    (lost,) = of_job(lines, job_id, "attempt_lost")
+    assert lost["transaction"] == started["transaction"]
+    assert lost["celery"]["task"]["attempt"] == 1
 
 
 def test_job_that_a_stopping_worker_puts_back_stays_in_its_trace(
