@@ -5,10 +5,10 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from celery import Celery
 from celery.schedules import schedule as celery_schedule
 from redbeat import RedBeatSchedulerEntry
 
-from project.worker.app import create_celery
 from tests.faults.journal import Journal
 from tests.faults.load import Load, Traffic
 from tests.faults.log_verdict import SECRET_MARK, read
@@ -49,11 +49,13 @@ def make_storm(
 
 def schedule(stack: Stack, seconds: float) -> None:
     """Have the stack's scheduler hand in a job every so many seconds."""
-    entry = RedBeatSchedulerEntry(
-        "storm",
-        "faults.leaf",
-        celery_schedule(timedelta(seconds=seconds)),
-        kwargs={"secret": f"{SECRET_MARK}s"},
-        app=create_celery(stack.settings),
-    )
-    entry.save()
+    with Celery(set_as_current=False) as program:  # ours would load the storm's kinds in here
+        program.conf.redbeat_redis_url = stack.settings.redis_url
+        program.conf.redbeat_key_prefix = "redbeat:"
+        RedBeatSchedulerEntry(
+            "storm",
+            "faults.leaf",
+            celery_schedule(timedelta(seconds=seconds)),
+            kwargs={"secret": f"{SECRET_MARK}s"},
+            app=program,
+        ).save()
