@@ -50,9 +50,12 @@ class Bridge(logging.Handler):
         super().__init__()
         self._writer = writer
 
-    def createLock(self) -> None:  # noqa: N802 - logging's name
-        """None is needed: a line is one write. A forked child would inherit it locked."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without logging's lock: a line is one write, so no thread need wait for another."""
+        is_wanted = bool(self.filter(record))
+        if is_wanted:
+            self.emit(record)
+        return is_wanted
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record's line."""
