@@ -18,6 +18,7 @@ import glob
 import os
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -207,8 +208,17 @@ class LogFile:
             for path in self._path.parent.glob(f"{glob.escape(self._path.name)}.*")
             if _ROTATED.fullmatch(path.name.removeprefix(self._path.name))
         )
-        for path in rotated[: -self._rotation.kept or None]:
+        for path in (*rotated[: -self._rotation.kept or None], *self._find_left_behind()):
             path.unlink(missing_ok=True)
+
+    def _find_left_behind(self) -> Iterator[Path]:
+        """Files of the role's other hosts, long not written: a new container has a new name."""
+        role = self._path.name.partition(".")[0]
+        long_ago = time.time() - self._rotation.kept * self._rotation.max_age_seconds
+        for path in self._path.parent.glob(f"{role}.*.jsonl*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < long_ago:
+                    yield path
 
 
 def _tell_stderr(line: bytes) -> None:

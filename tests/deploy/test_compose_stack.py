@@ -19,6 +19,7 @@ from tests.deploy.signup import (
     thumbnail,
 )
 from tests.deploy.stack import LOGS, OUR_SERVICES, SERVICES, Stack, service_of
+from tests.log_lines import find_problems
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1800)]
@@ -91,14 +92,26 @@ def test_web_and_worker_lines_on_the_host_share_one_trace(stack: Stack, signed_u
         ]
 
     assert events("web") == ["job_submitted"]
-    assert events("worker-short") == ["job_started", "job_finished"]
+    started, *logged_by_the_job, finished = events("worker-short")
+    assert (started, finished) == ("job_started", "job_finished")
+    assert logged_by_the_job
 
 
-def test_every_service_of_ours_logs_and_none_an_error(stack: Stack, signed_up: SignUp) -> None:
+def test_every_service_of_ours_logs_as_it_should_and_no_error(
+    stack: Stack, signed_up: SignUp
+) -> None:
     for service in OUR_SERVICES:
         lines = lines_of(stack, service)
         assert lines, service
+        assert {problem for line in lines for problem in find_problems(line)} == set()
         assert [line for line in lines if line["log.level"] in {"error", "critical"}] == []
+
+
+def test_rabbitmq_logs_beside_them(stack: Stack, signed_up: SignUp) -> None:
+    lines = lines_of(stack, "rabbitmq")
+
+    assert lines
+    assert all(line.keys() >= {"time", "level", "msg", "pid"} for line in lines)
 
 
 def test_flower_answers_only_to_its_login(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -176,6 +177,22 @@ def test_oldest_files_are_removed_and_none_but_those_of_its_own_rotation(tmp_pat
     kept = [file.read_bytes() for file in rotated_of(path) if file not in others]
     assert kept == [b"3...\n", b"4...\n"]
     assert all(other.exists() for other in others)
+
+
+def test_files_of_hosts_that_are_no_more_are_removed_in_time(tmp_path: Path) -> None:
+    """Each container has a name of its own, and so have its files."""
+    for name, days in (("web.gone.jsonl", 3), ("web.new.jsonl", 1), ("worker.gone.jsonl", 3)):
+        (tmp_path / name).touch()
+        written_at = time.time() - days * 86_400
+        os.utime(tmp_path / name, (written_at, written_at))
+    log = LogFile(tmp_path / "web.host.jsonl", Rotation(max_bytes=4, kept=2))
+
+    log.write(b"one\n")
+    log.write(b"two\n")
+
+    assert {path.name for path in tmp_path.glob("*.jsonl")} == {
+        *("web.host.jsonl", "web.new.jsonl", "worker.gone.jsonl")
+    }
 
 
 def test_torn_end_becomes_a_blank_line_before_the_next_one(tmp_path: Path) -> None:
