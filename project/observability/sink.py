@@ -26,6 +26,8 @@ from pathlib import Path
 
 LOCK_SECONDS = 0.05
 """A writer that was halted inside a write holds the lock: the others wait so long, then write."""
+HURRY_SECONDS = 1.0
+"""After a wait in vain, nobody waits for so long."""
 _LOCK_PAUSE_SECONDS = 0.0002
 
 _FIRST_TIME = re.compile(rb'\{"@timestamp":"([0-9T:.-]{19,26}Z)"')
@@ -65,6 +67,7 @@ class LogFile:
         self._end = -1
         self._due_at = float("inf")
         self._try_at = float("-inf")
+        self._hurry_until = float("-inf")
 
     def write(self, line: bytes) -> None:
         """Append one line, which ends in a line feed."""
@@ -138,8 +141,9 @@ class LogFile:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 now = time.monotonic()
-                give_up_at = give_up_at or now + LOCK_SECONDS
-                if now > give_up_at:
+                give_up_at = give_up_at or now + (0 if now < self._hurry_until else LOCK_SECONDS)
+                if now >= give_up_at:
+                    self._hurry_until = now + HURRY_SECONDS
                     return False
                 time.sleep(_LOCK_PAUSE_SECONDS)
             except OSError:  # a file system that has no locks
