@@ -5,6 +5,7 @@ may hold what somebody sent.
 """
 
 import logging
+import re
 import sys
 import threading
 from typing import Any
@@ -25,8 +26,13 @@ QUIET = {
     "werkzeug": logging.WARNING,
 }
 
-# Says what is wrong with a message in the first line, and quotes all of the message below it.
-_FIRST_LINES = frozenset({"celery.worker.consumer.consumer"})
+# What these say first is worth a line; what follows quotes a message, or a request.
+_WORTH = {
+    "celery.worker.consumer.consumer": re.compile(r"[^\n]*"),
+    "gunicorn.error": re.compile(
+        r"Invalid request from ip=\S*: [^:'\"]*|(?!Invalid request).*", re.S
+    ),
+}
 
 
 def install(writer: Writer, level: int) -> None:
@@ -72,7 +78,7 @@ def _describe(record: logging.LogRecord) -> Event:
     event: Event = {
         **structlog.contextvars.get_contextvars(),
         "event": "log",
-        "message": message.partition("\n")[0] if record.name in _FIRST_LINES else message,
+        "message": _keep_what_is_worth(record.name, message),
         "level": record.levelname.lower(),
         "logger": record.name,
         "timestamp": format_time_ns(int(record.created * 1e9)),
@@ -95,6 +101,12 @@ def _render(record: logging.LogRecord) -> str:
     elif arguments:
         arguments = tuple(_stand_in(value) for value in arguments)
     return str(template) % arguments if arguments else str(template)
+
+
+def _keep_what_is_worth(logger: str, message: str) -> str:
+    worth = _WORTH.get(logger)
+    found = worth.match(message) if worth else None
+    return found[0] if found else message
 
 
 def _stand_in(value: Any) -> Any:

@@ -154,6 +154,33 @@ def test_records_that_repeat_our_events_with_data_in_them_are_not_written(
     assert SECRET not in book.text()
 
 
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            f"Invalid request from ip=::1: Invalid HTTP request line: '{SECRET}'",
+            "Invalid request from ip=::1: Invalid HTTP request line",
+        ),
+        (
+            f"Invalid request from ip=10.0.0.1: Invalid HTTP header name: '{SECRET}\n{SECRET}'",
+            "Invalid request from ip=10.0.0.1: Invalid HTTP header name",
+        ),
+        (
+            "Invalid request from ip=10.0.0.1: Request Line is too large (8192 > 4094)",
+            "Invalid request from ip=10.0.0.1: Request Line is too large (8192 > 4094)",
+        ),
+        ("Booting worker with pid: 7", "Booting worker with pid: 7"),
+    ],
+)
+def test_complaint_about_an_unreadable_request_does_not_quote_it(
+    book: LogBook, message: str, line: str
+) -> None:
+    """What looks like a request's first line may be the rest of a body."""
+    logging.getLogger("gunicorn.error").warning(message)
+
+    assert book.line()["message"] == line
+
+
 def test_complaint_about_an_unreadable_message_does_not_repeat_it(book: LogBook) -> None:
     """Celery quotes body and headers of a message whose kind it does not know."""
     logging.getLogger("celery.worker.consumer.consumer").error(
