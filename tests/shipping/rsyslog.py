@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 SHIP = Path(__file__).parents[2] / "deploy/rsyslog/ship"
 
@@ -52,11 +55,16 @@ class Rsyslog:
         if process is None:
             return
         assert process.poll() is None, "rsyslog ended by itself"
-        if hard:
-            process.kill()
-        else:
+        if not hard:
             process.terminate()
-        process.wait(timeout=60)  # in an outage it takes its time
+            process.wait(timeout=60)  # in an outage it takes its time
+            return
+        daemons = _children(process.pid)
+        process.kill()  # first, or it would start another one
+        process.wait()
+        for pid in daemons:
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 60, "rsyslogd to be gone")
 
     def _variables(self) -> dict[str, str]:
         user, password = self.login
@@ -68,3 +76,7 @@ class Rsyslog:
             "JOBS_SHIPPER_USER": user,
             "JOBS_SHIPPER_PASSWORD": password,
         }
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
