@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import Celery
 
 from project.errors import TransitionError
 from project.ledger import Job, Status
@@ -267,17 +268,23 @@ def test_lost_connection_of_a_worker_loses_no_job(
     wait_until(lambda: system.waiting("short") == 0, END_SECONDS)
 
 
+def begun(program: Celery) -> set[str]:
+    """The jobs of which the worker's first process knows in which process they run."""
+    active = program.control.inspect(timeout=2).active() or {}
+    return {task["id"] for tasks in active.values() for task in tasks if task["time_start"]}
+
+
 def test_job_of_a_killed_process_runs_again_though_the_process_was_once_told_to_end(
     system: Annex, browser: Client
 ) -> None:
     """Celery takes a process that it told to end, and that has not, for one that ends for that."""
     processes = system.settings.short_concurrency
     deaf = [
-        browser.submit("annex.step", {"seconds": 3, "is_deaf": True})["id"]
+        browser.submit("annex.step", {"seconds": 5, "is_deaf": True})["id"]
         for _ in range(processes)
     ]
-    for job_id in deaf:
-        browser.await_status(job_id, "running")
+    with Celery(broker=system.direct.broker_url, set_as_current=False) as program:
+        wait_until(lambda: begun(program) >= set(deaf), END_SECONDS, "the worker to know of both")
     system.broker.cut()
     for job_id in deaf:  # as they run on, their second copies would wait for their leases to end
         system.log.await_event("job_put_back", job_id)
