@@ -39,6 +39,14 @@ class Rsyslog:
     def stop(self) -> None:
         self._end(hard=False)
 
+    def crash(self) -> None:
+        """As a fault of rsyslog's own would end it; `ship` is still there."""
+        assert self._process is not None
+        file = self.state / "pid"
+        pid = int(wait_until(lambda: file.exists() and file.read_text(), 60, "rsyslogd to be up"))
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60, "rsyslogd to be gone")
+
     def wait(self) -> int:
         """The exit status, when it ends by itself."""
         assert self._process is not None

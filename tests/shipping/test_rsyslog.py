@@ -101,3 +101,26 @@ def test_compressed_file_is_not_read(tmp_path: Path) -> None:
         wait_until(lambda: store.documents, 30, "the line")
 
         assert shipper.dead_letters() == []
+
+
+def test_shipper_that_crashes_is_started_again_and_ships_on(tmp_path: Path) -> None:
+    with shipper_and_store(tmp_path) as (shipper, store):
+        file = shipper.logs / "web.host.jsonl"
+        file.write_bytes(line("a", 0))
+        wait_until(lambda: len(store.documents) == 1, 30, "the first line")
+
+        shipper.crash()
+        with file.open("ab") as more:
+            more.write(line("a", 1))
+
+        wait_until(lambda: len(store.documents) == 2, 30, "the second line")
+
+
+def test_shipper_that_is_told_to_end_while_it_starts_ends(tmp_path: Path) -> None:
+    with shipper_and_store(tmp_path) as (shipper, _):
+        for _ in range(5):
+            shipper.stop()  # fails where it has not ended after a minute
+            shipper.start()
+
+        shipper.crash()
+        shipper.stop()  # in the pause before it starts again
