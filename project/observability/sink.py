@@ -28,6 +28,8 @@ LOCK_SECONDS = 0.05
 """A writer that was halted inside a write holds the lock: the others wait so long, then write."""
 HURRY_SECONDS = 1.0
 """After a wait in vain, nobody waits for so long."""
+TRIES = 100
+"""A file system whose files have another identity each time must not hold up a request for ever."""
 _LOCK_PAUSE_SECONDS = 0.0002
 
 _FIRST_TIME = re.compile(rb'\{"@timestamp":"([0-9T:.-]{19,26}Z)"')
@@ -72,10 +74,12 @@ class LogFile:
     def write(self, line: bytes) -> None:
         """Append one line, which ends in a line feed."""
         try:
-            while not self._try_write(line):
-                pass  # the file was set aside, and the next one is its successor
+            for _ in range(TRIES):  # whenever the file was set aside, the next one is its successor
+                if self._try_write(line):
+                    return
         except OSError:
-            _tell_stderr(line)
+            pass
+        _tell_stderr(line)
 
     def _try_write(self, line: bytes) -> bool:
         """Whether it went to the file that has the name now, as far as the disk took it."""

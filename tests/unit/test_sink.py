@@ -321,3 +321,18 @@ def test_no_line_is_lost_or_torn_where_writers_rotate_and_are_killed(tmp_path: P
     assert verdict.is_good, verdict
     assert verdict.acknowledged == 900
     assert verdict.rotations >= 5
+
+
+class Restless(LogFile):
+    """On a file system whose files have another identity each time."""
+
+    def _find_size(self) -> int:
+        return -1
+
+
+def test_file_that_is_never_the_one_that_was_opened_holds_nobody_up(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    Restless(tmp_path / "web.jsonl").write(b"important\n")
+
+    assert capfdbinary.readouterr().err == b"important\n"
