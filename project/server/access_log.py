@@ -49,7 +49,7 @@ def _end(response: Response) -> Response:
         path=_loggable_path(),
         http_status=response.status_code,
         response_bytes=0 if request.method == "HEAD" else response.content_length,
-        client_ip=request.remote_addr,
+        client_ip=request.remote_addr or None,  # none behind a socket of the file system
         duration_ns=_duration_ns(),
         outcome="failure" if response.status_code >= 500 else "success",
     )

@@ -52,6 +52,15 @@ def test_probe_and_static_file_are_quiet(path: str, make_client: ClientMaker) ->
     assert outcome_of(lines)["log_level"] == "debug"
 
 
+def test_client_behind_a_socket_of_the_file_system_has_no_address(
+    make_client: ClientMaker,
+) -> None:
+    with capture_logs() as lines:
+        make_client().get("/api/v1/kinds", environ_overrides={"REMOTE_ADDR": ""})
+
+    assert outcome_of(lines)["client_ip"] is None
+
+
 def test_token_of_a_confirmation_stays_out_of_the_log(make_client: ClientMaker) -> None:
     with capture_logs() as lines:
         make_client().get("/confirm/secret-token")
