@@ -48,8 +48,6 @@ def supervisor_environment(settings: Settings, places: Places) -> dict[str, str]
         "NATIVE_SOCKET": str(places.socket),
         "NATIVE_NODE_PORT": str(settings.rabbitmq_node_port),
         "NATIVE_EPMD_PORT": str(settings.rabbitmq_epmd_port),
-        "NATIVE_SHORT_CONCURRENCY": str(settings.short_concurrency),
-        "NATIVE_LONG_CONCURRENCY": str(settings.long_concurrency),
         "NATIVE_WORKER_STOP_SECONDS": str(
             int(settings.shutdown_seconds) + WORKER_STOP_MARGIN_SECONDS
         ),

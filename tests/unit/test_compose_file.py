@@ -62,7 +62,9 @@ def test_every_default_secret_is_one_that_production_refuses() -> None:
 
 
 def test_each_lane_has_its_own_worker() -> None:
-    assert re.findall(r"--queues=(\S+)", COMPOSE) == [lane.value for lane in Lane]
+    assert re.findall(r"project\.worker, (?!scheduler)(\w+)", COMPOSE) == [
+        lane.value for lane in Lane
+    ]
     assert re.findall(r"JOBS_ROLE: worker-(\w+)", COMPOSE) == [lane.value for lane in Lane]
 
 

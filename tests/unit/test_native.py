@@ -258,7 +258,7 @@ def test_every_program_but_the_scheduler_has_a_check_of_its_readiness() -> None:
 
 def test_every_lane_has_a_worker_that_consumes_it_alone() -> None:
     consumed = {
-        name: re.findall(r"--queues (\S+)", section["command"])
+        name: re.findall(r"project\.worker (\S+)", section["command"])
         for name, section in programs().items()
         if name.startswith("worker-")
     }

@@ -208,7 +208,7 @@ class Annex:
             _signal_group(process, signal.SIGCONT)
 
     def _spawn(self, role: str, is_ready: Callable[[], bool]) -> None:
-        command, extra = _command_line(role, self.settings)
+        command, extra = _command_line(role)
         path = os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", os.defpath)])
         output = self.folder / f"{role}.out"
         with output.open("ab") as file:
@@ -272,14 +272,12 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _command_line(role: str, settings: Settings) -> tuple[list[str], dict[str, str]]:
+def _command_line(role: str) -> tuple[list[str], dict[str, str]]:
     """How `make run` starts the program: its command, and what it adds to the environment."""
     programs = configparser.RawConfigParser(inline_comment_prefixes=None, comment_prefixes=(";",))
     programs.read(ROOT / "deploy" / "native" / "supervisord.conf")
     program = programs[f"program:{role}"]
     command = program["command"].replace("%%", "%")
-    for name in ("short_concurrency", "long_concurrency"):
-        command = command.replace(f"%(ENV_NATIVE_{name.upper()})s", str(getattr(settings, name)))
     pairs = (pair.partition("=") for pair in program["environment"].split(","))
     return shlex.split(command), {name: value.strip('"') for name, _, value in pairs}
 
