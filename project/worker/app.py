@@ -1,5 +1,6 @@
 """The Celery app: its settings, each with its reason, and one task per kind."""
 
+import gc
 from functools import partial
 from typing import Any
 
@@ -180,6 +181,13 @@ def _connect_signals(settings: Settings) -> None:
     @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
     def configure(**_: Any) -> None:
         configure_logging(settings)
+
+    @signals.worker_before_create_process.connect(weak=False)  # type: ignore[untyped-decorator]
+    def prepare_fork(**_: Any) -> None:
+        # A collector that looks at an object writes to it: its page is no longer shared. What there
+        # is before the first fork stays, and need not be looked at.
+        if not gc.get_freeze_count():
+            gc.freeze()
 
     @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def prepare_process(**_: Any) -> None:
