@@ -3,7 +3,6 @@
 from flask import Blueprint, Response, jsonify, render_template, url_for
 
 from project.errors import LinkExpiredError, LinkInvalidError, NotFoundError
-from project.pictures import check_picture
 from project.server.access_log import current_trace
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import SignUpForm, SignUpList
@@ -29,6 +28,8 @@ SUBJECT = "Confirm your e-mail address"
 )
 def sign_up() -> tuple[Response, int, dict[str, str]]:
     """A form with `picture` and `email` → 202 and the sign-up with the ids of its two jobs."""
+    from project.pictures import check_picture  # noqa: PLC0415 - Pillow: not before it is needed
+
     picture, email, equipment = read_picture(), read_email(), services()
     suffix = check_picture(picture.stream, picture.mimetype, equipment.settings.max_picture_pixels)
     signup = SignUp.begin(email, read_owner())
