@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     # A job may submit others, and the scheduler has the reconciler beside it.
     "worker": {
         *("jobs", "ledger", "files", "mail", "broker", "submission", "publisher", "reconciler"),
-        *("observability", "redis_client", "config", "errors", "lane"),
+        *("observability", "redis_client", "omission", "config", "errors", "lane"),
     },
     "reconciler": {
         *("jobs", "ledger", "publisher", "message", "broker"),
@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "broker": {"lane"},
     "observability": {"config"},
     "redis_client": set(),
+    "omission": set(),
     "config": set(),
     "errors": set(),
     "lane": set(),

@@ -15,6 +15,10 @@ from gunicorn.glogging import Logger
 
 from project.config import Settings
 from project.observability.pipeline import configure_logging
+from project.omission import omit
+
+with omit("opentelemetry"):
+    import redis  # noqa: F401 - the application does; it is for what redis-py imports
 
 settings = Settings()
 

@@ -8,10 +8,14 @@ among them: 12 MiB and a tenth of a second for each process.
 import argparse
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from project.config import Settings
 from project.lane import Lane
-from project.worker.app import JobsCelery, create_celery
+from project.omission import omit
+
+if TYPE_CHECKING:
+    from project.worker.app import JobsCelery
 
 SCHEDULER = "scheduler"
 
@@ -32,16 +36,24 @@ def main() -> int:
     # With these a worker starts itself again on a SIGHUP.
     sys.argv[0:1] = ["-m", "project.worker"]
     settings = Settings()
-    app = create_celery(settings)
+    app = _create_app(settings)
     return _schedule(app) if what == SCHEDULER else _work(app, Lane(what), settings)
 
 
-def _schedule(app: JobsCelery) -> int:
+def _create_app(settings: Settings) -> "JobsCelery":
+    with omit("opentelemetry"):  # by redis-py
+        from project.worker.app import create_celery  # noqa: PLC0415
+    return create_celery(settings)
+
+
+def _schedule(app: "JobsCelery") -> int:
+    with omit("tornado"):  # by RedBeat's tenacity
+        import redbeat  # noqa: F401, PLC0415
     app.Beat(scheduler="redbeat.RedBeatScheduler", loglevel=_LEVEL).run()
     return 0
 
 
-def _work(app: JobsCelery, lane: Lane, settings: Settings) -> int:
+def _work(app: "JobsCelery", lane: Lane, settings: Settings) -> int:
     processes = {Lane.SHORT: settings.short_concurrency, Lane.LONG: settings.long_concurrency}
     worker = app.Worker(
         queues=[lane.value],
