@@ -67,19 +67,24 @@ local function own(id, owner, order, limit, seconds)
   redis.call('EXPIRE', key, seconds)
 end
 
--- Tell all listeners, and answer the record. What a job was given is not for every listener.
-local function tell(key)
+-- Tell all listeners, where there are any: to make the event costs more than all the rest. What a
+-- job was given is not for every listener.
+local function tell(key, id, owner)
+  local channels = { 'events:job:' .. id, 'events:jobs', owner and 'events:owner:' .. owner or nil }
+  local heard = redis.call('PUBSUB', 'NUMSUB', unpack(channels))
+  local is_heard = redis.call('PUBSUB', 'NUMPAT') > 0
+  for i = 2, #heard, 2 do is_heard = is_heard or heard[i] > 0 end
+  if not is_heard then return end
   local record, event = redis.call('HGETALL', key), {}
   for i = 1, #record, 2 do event[record[i]] = record[i + 1] end
   event.parameters = '{}'
   local text = cjson.encode(event)
-  redis.call('PUBLISH', 'events:job:' .. event.id, text)
-  redis.call('PUBLISH', 'events:jobs', text)
-  if event.owner then redis.call('PUBLISH', 'events:owner:' .. event.owner, text) end
-  return record
+  for _, channel in ipairs(channels) do redis.call('PUBLISH', channel, text) end
 end
 
-local function answer(word, record)
+-- A word and the record.
+local function answer(word, key)
+  local record = redis.call('HGETALL', key)
   table.insert(record, 1, word)
   return record
 end

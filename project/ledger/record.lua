@@ -23,7 +23,7 @@ for _, known in ipairs({ key, holder and 'job:' .. holder or nil }) do
   if status then
     -- Somebody tries again before anybody decided: the decision has as long as a new one's.
     if status == 'accepted' then write(known, times) end
-    return answer('found', redis.call('HGETALL', known))
+    return answer('found', known)
   end
 end
 
@@ -48,4 +48,5 @@ write(key, fields)
 enter(id, fields, step.order, step.due or whole(now))
 if fields.parent_id then redis.call('SADD', 'jobs:children:' .. fields.parent_id, id) end
 if fields.owner then own(id, fields.owner, step.order, step.owner_limit, step.owner_seconds) end
-return answer('recorded', tell(key))
+tell(key, id, fields.owner)
+return answer('recorded', key)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from project.errors import TransitionError
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
@@ -18,6 +18,12 @@ from project.ledger.record import (
     encode_json,
 )
 from project.ledger.retention import Retention
+
+Call = tuple[Any, list[str], list[str]]
+"""A script's call that is ready to be sent: the script, its keys, its arguments."""
+
+Deferred = tuple[Call, Callable[[Any], None]]
+"""A call that may wait, and who wants to know its answer."""
 
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
@@ -35,6 +41,9 @@ class Steps:
         failed_retention_seconds: int | None = None,
     ) -> None:
         self._redis = redis
+        self._deferred: list[Deferred] = []
+        self.on_flush: Callable[[], None] | None = None
+        """Called when what was deferred has been answered; None: nothing is deferred."""
         self._retention = Retention(retention_seconds, failed_retention_seconds)
         self._record, self._move_script, self._renew, self._trim = (
             redis.register_script(_PRELUDE + files(__package__).joinpath(name).read_text())
@@ -95,6 +104,17 @@ class Steps:
         set: Mapping[str, Any],  # noqa: A002 - the name that the script has for it
         **options: Any,
     ) -> list[str]:
+        return self._run(self._prepare(job_id, status, sources=sources, set=set, **options))
+
+    def _prepare(
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        sources: Iterable[Status] | None = None,
+        set: Mapping[str, Any],  # noqa: A002 - as above
+        **options: Any,
+    ) -> Call:
         allowed = SOURCES[status] if sources is None else sources
         step = {
             "id": job_id,
@@ -104,8 +124,66 @@ class Steps:
             **options,
         }
         present = {name: value for name, value in step.items() if value is not None}
-        answer: list[str] = self._move_script(keys=move_keys(job_id), args=[encode_json(present)])
-        return answer
+        return self._move_script, move_keys(job_id), [encode_json(present)]
+
+    # ── Several calls in one round trip ────────────────────────────────────────────────────────
+
+    def defer(self, call: Call, note: Callable[[Any], None]) -> None:
+        """Send the call with the next step, or by `flush`; `note` is told the answer or error."""
+        self.flush()
+        self._deferred.append((call, note))
+        if self.on_flush is None:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was deferred."""
+        deferred = self._take_deferred()
+        if deferred:
+            self._note(deferred, self._send([call for call, _ in deferred]))
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._deferred)
+
+    def _note(self, deferred: Sequence[Deferred], answers: Sequence[Any]) -> None:
+        for (_, note), answer in zip(deferred, answers, strict=True):
+            note(answer)
+        if self.on_flush is not None:
+            self.on_flush()
+
+    def _take_deferred(self) -> list[Deferred]:
+        taken, self._deferred = self._deferred, []
+        return taken
+
+    def _run(self, call: Call) -> list[str]:
+        """The call's answer. What was deferred goes first, in the same round trip."""
+        script, keys, args = call
+        deferred = self._take_deferred()
+        if not deferred:
+            return list(script(keys=keys, args=args))
+        *earlier, answer = self._send([*(other for other, _ in deferred), call])
+        self._note(deferred, earlier)
+        if isinstance(answer, RedisError):
+            raise answer
+        return list(answer)
+
+    def _send(self, calls: Sequence[Call]) -> list[Any]:
+        """Calls in one round trip; an answer each, or the error that it was answered with.
+
+        What Redis refuses for the moment, or does not know yet, is called again by itself.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        for script, keys, args in calls:
+            pipeline.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        for number, (script, keys, args) in enumerate(calls):
+            if isinstance(answers[number], RedisError):
+                try:
+                    answers[number] = script(keys=keys, args=args)
+                except RedisError as error:
+                    answers[number] = error
+        return answers
 
     def _call(
         self, script: Callable[..., Any], calls: Sequence[tuple[list[str], list[str]]]

@@ -5,10 +5,13 @@ Celery's result and the event together (`steps`). How jobs come in is in `admiss
 of them in `reading`; here is how they run and end.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from redis import RedisError
 
 from project.errors import (
     ExhaustedError,
@@ -77,12 +80,8 @@ class Ledger(Admitting):
         without an outcome, TransitionError where it may not run.
         """
         now = datetime.now(UTC)
-        answer = self._step(
-            job.id,
-            Status.RUNNING,
-            # Whose message is there was confirmed, or not even recorded: it may run.
-            fallback=self._written(replace(job, status=Status.QUEUED)),
-            claim={
+        options: dict[str, Any] = {
+            "claim": {
                 "holder": holder,
                 "lease": LEASE_SECONDS * 1000,
                 "last_call": LAST_CALL_SECONDS * 1000,
@@ -90,9 +89,15 @@ class Ledger(Admitting):
                 "silent": silent_holder,
                 "most_losses": most_losses,
             },
-            settle=SETTLE_SECONDS,
-            set={"worker": worker, "started_at": now, "at": now},
-        )
+            "settle": SETTLE_SECONDS,
+            "set": {"worker": worker, "started_at": now, "at": now},
+            "brief": True,
+        }
+        answer = self._step(job.id, Status.RUNNING, **options)
+        if answer[:2] == ["refused", ""]:
+            # Whose message is there was confirmed, or not even recorded: it may run.
+            fallback = self._written(replace(job, status=Status.QUEUED))
+            answer = self._step(job.id, Status.RUNNING, fallback=fallback, **options)
         if answer[0] == "leased":
             raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
         if answer[0] == "settling":
@@ -101,7 +106,9 @@ class Ledger(Admitting):
             raise ExhaustedError(job.id, most_losses)
         if answer[0] == "refused" and answer[1] == Status.ACCEPTED:
             raise UndecidedError(job.id, seconds_left=int(answer[2]) / 1000)
-        return read_moved(job.id, Status.RUNNING, answer)
+        if len(answer) > 1:
+            return read_moved(job.id, Status.RUNNING, answer)
+        return replace(job, status=Status.RUNNING, attempt=1, worker=worker, started_at=now)
 
     def renew(self, job: Job) -> Hold:
         """Keep the lease of the attempt that `job` is."""
@@ -143,6 +150,25 @@ class Ledger(Admitting):
             result=result,
             error=error,
         )
+
+    def succeed_later(
+        self, job: Job, celery_result: str, result: Any, note: Callable[[Any], None]
+    ) -> None:
+        """As `finish`, for an attempt that has succeeded; it may wait for the next step.
+
+        `note` is told the job as it is then, or TransitionError or RedisError.
+        """
+        now = datetime.now(UTC)
+        call = self._prepare(
+            job.id,
+            Status.SUCCEEDED,
+            attempt=str(job.attempt),
+            result=celery_result,
+            set={"finished_at": now, "result": result},
+            brief=True,
+        )
+        ended = replace(job, status=Status.SUCCEEDED, finished_at=now, result=result)
+        self.defer(call, lambda answer: note(_read_ended(ended, answer)))
 
     def retry(
         self,
@@ -265,3 +291,9 @@ class Ledger(Admitting):
         job = self.get(job_id)
         self._move(job_id, job.status, sources=(job.status,), replayed_as=new_id)
         DeadLetters(self._redis).remove(job_id)
+
+
+def _read_ended(job: Job, answer: Any) -> Any:
+    if isinstance(answer, RedisError):
+        return answer
+    return job if answer[0] == "moved" else refuse(job.id, job.status, answer[1])

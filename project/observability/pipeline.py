@@ -45,7 +45,7 @@ def configure_logging(settings: Settings) -> None:
             "dataset": f"jobs.{settings.role}",
         },
         Redactor(settings.secret_key),
-        is_console=settings.environment == "development",
+        is_console=settings.environment == "development" and sys.stderr.isatty(),
     )
     level = logging.getLevelNamesMapping()[settings.log_level]
     structlog.configure(

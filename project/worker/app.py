@@ -111,6 +111,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_native_delayed_delivery_queue_type": "quorum",
         # What cannot be decoded is dead-lettered instead of dropped.
         "worker_consumer": "project.worker.consuming:JobsConsumer",
+        "worker_pool": "project.worker.pool.lanes:LanePool",
         # Stopping (with REMAP_SIGTERM=SIGQUIT): short jobs may end, long ones go back at once.
         "worker_soft_shutdown_timeout": (
             0 if settings.role == LONG_WORKER_ROLE else settings.shutdown_seconds
@@ -130,7 +131,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_serializer": "json",
         "result_serializer": "json",
         # Flower shows jobs by these events.
-        "worker_send_task_events": True,
+        "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "timezone": "UTC",
         "beat_schedule": SCHEDULE,

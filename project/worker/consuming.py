@@ -24,6 +24,7 @@ from redis import RedisError
 from project.errors import JobsError
 from project.observability.binding import about_message
 from project.observability.context import Trace
+from project.worker.acks import Acks
 from project.worker.holder import has_ended
 from project.worker.telling import tell_end
 
@@ -47,11 +48,18 @@ _log = structlog.get_logger()
 class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
     """Rejects what cannot be decoded, and what is no task message at all; waits for no clock."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        errors = (*self.connection_errors, *self.channel_errors)
+        self._acks = Acks(self.hub.call_later if self.hub else _call_now, errors)
+        self.pool.on_settled = self._acks.flush
+
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
         """Celery ends the worker at a message whose headers lack what it takes for granted."""
         handle = super().create_task_handler(*args, **options)
 
         def on_task_received(message: Any) -> Any:
+            self._acks.note(message)
             try:
                 _forget_time(message)
                 return handle(message)
@@ -59,6 +67,29 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
                 return self.on_decode_error(message, error)
 
         return on_task_received
+
+    def call_soon_ack(self, p: Any, *args: Any, **options: Any) -> Any:
+        """Acknowledgements go together, refusals each at once."""
+        message = getattr(p, "__self__", None)
+        if message is not None and p.__name__ == "ack_log_error":
+            return self._acks.add(message)
+        return super().call_soon_ack(p, *args, **options)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """What has not begun is not begun: its message comes again."""
+        self.pool.flush()
+        super().on_connection_error_after_connected(exc)
+
+    def cancel_active_requests(self) -> None:
+        """The worker stops: it may have been told meanwhile that jobs have ended."""
+        self.pool.flush()
+        self._acks.flush()
+        super().cancel_active_requests()
+
+    def shutdown(self) -> None:
+        """The last acknowledgements, before the connection is closed."""
+        self._acks.flush()
+        super().shutdown()
 
     def ensure_connected(self, conn: Any) -> Any:
         """Celery's pauses between two tries grow to half a minute: the lane would stand still."""
@@ -120,6 +151,10 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
         else:
             submitted = Trace.of_message(self.request_dict, self.id)
             tell_end(job, submitted, self.app.equipment.spans)
+
+
+def _call_now(_seconds: float, call: Callable[[], None]) -> None:
+    call()
 
 
 def _find_error(exc_info: Any) -> BaseException:

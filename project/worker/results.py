@@ -4,6 +4,7 @@ Celery stores a result with a GET, then MULTI/SETEX/PUBLISH/EXEC. This backend h
 document to the ledger, which writes it, the job's transition and the event in one call.
 """
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -47,21 +48,36 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     ) -> Any:
         meta = self._get_result_meta(result, state, traceback, request)
         meta["task_id"] = task_id
+        job: Job | None = getattr(request, "job", None)
+        if state == states.SUCCESS and job is not None:
+            note = partial(self._tell, task_id, request)
+            self._ledger.succeed_later(job, self.encode(meta), self._plain(meta), note)
+            return result
         try:
-            job = self._move(task_id, state, meta, traceback, request)
+            self._tell(task_id, request, self._move(task_id, state, meta, traceback, request))
         except (TransitionError, NotFoundError) as refused:
-            # A late copy of a job that has ended, or this very write repeated after a time-out.
-            with about_message(vars(request) if request else {}, task_id):
-                _log.warning("outcome_refused", job_id=task_id, reason=str(refused))
-        else:
-            submitted = Trace.of_message(vars(request) if request else {}, task_id)
-            tell_end(job, submitted, self.app.equipment.spans)
+            self._tell(task_id, request, refused)
         return result
+
+    @property
+    def _ledger(self) -> Ledger:
+        ledger: Ledger = self.app.equipment.ledger
+        return ledger
+
+    def _tell(self, task_id: str, request: Any, ended: Job | Exception) -> None:
+        """The job has ended, or its end was refused."""
+        headers = vars(request) if request else {}
+        if isinstance(ended, Exception):
+            # A late copy of a job that has ended, or this very write repeated after a time-out.
+            with about_message(headers, task_id):
+                _log.warning("outcome_refused", job_id=task_id, reason=str(ended))
+        else:
+            tell_end(ended, Trace.of_message(headers, task_id), self.app.equipment.spans)
 
     def _move(
         self, task_id: str, state: str, meta: dict[str, Any], traceback: str | None, request: Any
     ) -> Job:
-        ledger: Ledger = self.app.equipment.ledger
+        ledger = self._ledger
         claimed: Job | None = getattr(request, "job", None)
         error = _describe(meta["result"], state, traceback)
         if state == states.RETRY:

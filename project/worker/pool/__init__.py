@@ -1,0 +1,10 @@
+"""A pool of processes for Celery's worker that hands jobs over in a few microseconds.
+
+Celery's own pool (billiard's) answers each job with two messages, keeps a timer, a semaphore and a
+coroutine for it, and fills each process's pipe with jobs that nobody else can take any more. This
+one keeps what a worker needs of it: late acks, time limits, `revoke --terminate`, lost processes,
+`pool_grow` and the other remote controls, a soft stop.
+
+`lanes` is the pool as Celery sees it, `seat` one process as the pool sees it, `child` what happens
+in that process, `packets` what they send each other, `ticket` one job on its way.
+"""

@@ -1,0 +1,344 @@
+"""The pool as Celery sees it (`worker_pool`). All of this happens in the worker's first process.
+
+A job goes to a child that is idle, or into the socket of one that is busy, so that this one need
+not wait for us; from there it is taken back when another child is idle and the first one is not
+done soon. So no job waits behind another while a child has nothing to do.
+"""
+
+import os
+import select
+import signal as signals
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from billiard.common import human_status
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import Terminated, WorkerLostError
+from celery.concurrency.base import BasePool
+from kombu.asynchronous import get_event_loop
+
+from project.worker.pool.child import SOFT_LIMIT_SIGNAL, serve
+from project.worker.pool.seat import Seat
+from project.worker.pool.ticket import Ticket
+
+TICK_SECONDS = 0.25
+"""Limits are looked at this often."""
+SOON_SECONDS = 0.02
+"""A child that has been busy for longer is not done soon: what waits in its socket may be taken."""
+YOUNG_SECONDS = 1.0
+"""A child that ends so early is not replaced at once: it would only end again, and again."""
+_PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _ignore(*_: Any, **__: Any) -> None:
+    """Nobody asked."""
+
+
+def _never() -> bool:
+    return False
+
+
+class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
+    """A pool of forked processes."""
+
+    uses_semaphore = False
+    on_settled: Callable[[], None] = staticmethod(_ignore)
+    """Called when jobs have ended while no event loop runs: acknowledgements wait to be sent."""
+
+    def on_start(self) -> None:
+        """Start the children; Celery calls it once."""
+        self._numbers = count(1)
+        self._waiting: deque[Ticket] = deque()
+        self._seats: list[Seat] = []
+        self._hub: Any = None
+        self._wanted: int = self.limit
+        self._hire()
+
+    def did_start_ok(self) -> bool:
+        """Whether all children live."""
+        return all(seat.process.is_alive() for seat in self._seats)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Celery's loop begins, for the first time or with a new connection."""
+        self._hub = hub
+        for seat in self._seats:
+            self._watch(seat)
+        hub.call_repeatedly(TICK_SECONDS, self.maintain_pool)
+
+    # ── Jobs ───────────────────────────────────────────────────────────────────────────────────
+
+    def on_apply(
+        self,
+        target: Callable[..., Any],
+        args: Any = (),
+        kwargs: Any = None,
+        *,
+        accept_callback: Callable[[int, float], None] | None = None,
+        timeout_callback: Callable[[bool, float], None] | None = None,
+        callback: Callable[[Any], None] | None = None,
+        error_callback: Callable[[Any], None] | None = None,
+        soft_timeout: float | None = None,
+        timeout: float | None = None,
+        is_revoked: Callable[[], bool] = _never,
+        **_: Any,
+    ) -> Ticket:
+        """Have a child call the function; `apply_async` of Celery's pools."""
+        ticket = Ticket(
+            next(self._numbers),
+            (target, args, kwargs or {}),
+            accept_callback or _ignore,
+            callback or _ignore,
+            error_callback or _ignore,
+            timeout_callback or _ignore,
+            is_revoked,
+            soft_timeout or self.options.get("soft_timeout"),
+            timeout or self.options.get("timeout"),
+        )
+        self._waiting.append(ticket)
+        self._hand_out()
+        return ticket
+
+    def _hand_out(self) -> None:
+        """Give each child that is idle a job, and those that are busy some ahead."""
+        for seat in self._seats:
+            if not seat.sent and not seat.is_leaving and (self._waiting or self._recall()):
+                self._give(seat)
+        while self._waiting:
+            least = min(self._seats, key=lambda seat: len(seat.sent), default=None)
+            if least is None or not least.has_room or not self._give(least):
+                return
+
+    def _give(self, seat: Seat) -> bool:
+        """Whether the child has got a job, or the next one was revoked meanwhile."""
+        ticket = self._waiting[0]
+        if ticket.is_revoked() or seat.give(ticket):
+            self._waiting.popleft()
+            return True
+        return False
+
+    def _recall(self) -> bool:
+        """Take back what waits behind jobs that are not done soon; whether there was something."""
+        late = monotonic() - SOON_SECONDS
+        for seat in self._seats:
+            if len(seat.sent) > 1 and seat.sent[0].started_at < late:
+                self._waiting.extendleft(reversed(seat.take_back()))
+        return bool(self._waiting)
+
+    def settle(self) -> None:
+        """Hear what has ended, and take back what has not begun: what remains is running now."""
+        for seat in self._seats:
+            self._waiting.extendleft(reversed(seat.take_back()))
+            self._hear(seat)
+
+    def flush(self) -> None:
+        """The connection is lost, or the worker stops: forget all jobs that have not begun."""
+        self.settle()
+        self._waiting.clear()
+
+    def _on_answer(self, seat: Seat) -> None:
+        self._hear(seat)
+        self._hand_out()
+
+    def _hear(self, seat: Seat) -> None:
+        for ticket, is_ok, value in seat.results():
+            (ticket.on_success if is_ok else ticket.on_failure)(value)
+        if seat.is_leaving and not seat.sent:
+            seat.dismiss()
+
+    # ── Children ───────────────────────────────────────────────────────────────────────────────
+
+    def _hire(self) -> None:
+        while len(self._seats) < self._wanted:
+            seat = Seat(partial(serve, app=self.app, node_name=self._node_name))
+            self._seats.append(seat)
+            if self._hub:
+                self._watch(seat)
+
+    @property
+    def _node_name(self) -> str:
+        _, name = self.options["initargs"]
+        return str(name)
+
+    def _watch(self, seat: Seat) -> None:
+        self._hub.add_reader(seat.line, self._on_answer, seat)
+        self._hub.add_reader(seat.life, self._bury, seat)
+
+    def _bury(self, seat: Seat) -> None:
+        """A child has ended: so have its jobs, but for those that it has not begun."""
+        if seat not in self._seats:
+            return
+        self._seats.remove(seat)
+        if self._hub:
+            self._hub.remove(seat.line)
+            self._hub.remove(seat.life)
+        seat.process.join()
+        taken = seat.take_back()
+        self._hear(seat)
+        for ticket in seat.sent:
+            if not ticket.started_at:
+                ticket.on_accepted(seat.pid, monotonic())
+            ticket.on_failure(_loss(ticket, seat.process.exitcode))
+        self._waiting.extendleft(reversed(taken))
+        seat.close()
+        if self._state == self.RUN and monotonic() - seat.began_at > YOUNG_SECONDS:
+            self._hire()
+        self._hand_out()
+
+    def maintain_pool(self, *_: Any, **__: Any) -> None:
+        """Look after children and limits."""
+        for seat in list(self._seats):
+            if not seat.process.is_alive():
+                self._bury(seat)
+            elif seat.running:
+                self._check_limits(seat, seat.running)
+            self._check_age(seat)
+        if self._state == self.RUN:
+            self._hire()
+        self._hand_out()
+
+    def _check_limits(self, seat: Seat, ticket: Ticket) -> None:
+        seconds = monotonic() - ticket.started_at
+        hard, soft = ticket.hard_limit_seconds, ticket.soft_limit_seconds
+        if hard and seconds >= hard:
+            self.settle()  # it may have ended, and the next one have begun
+            if seat.running is ticket:
+                seat.sent.popleft()
+                ticket.on_timeout(False, hard)
+                self.terminate_job(seat.pid, signals.SIGKILL)
+        elif soft and seconds >= soft and not ticket.is_interrupted:
+            self._hear(seat)
+            if seat.running is ticket:
+                ticket.is_interrupted = True
+                ticket.on_timeout(True, soft)
+                self.terminate_job(seat.pid, SOFT_LIMIT_SIGNAL)
+
+    def _check_age(self, seat: Seat) -> None:
+        most, largest_kib = (
+            self.options.get(name) for name in ("maxtasksperchild", "max_memory_per_child")
+        )
+        if (most and seat.done >= most) or (largest_kib and _size_kib(seat.pid) > largest_kib):
+            self._retire(seat)
+
+    def _retire(self, seat: Seat) -> None:
+        """It ends after the job that it runs."""
+        if not seat.is_leaving:
+            seat.is_leaving = True
+            self._waiting.extendleft(reversed(seat.take_back()))
+            if not seat.sent:
+                seat.dismiss()
+
+    # ── Remote control ─────────────────────────────────────────────────────────────────────────
+
+    def terminate_job(self, pid: int, signal: int | None = None) -> None:
+        """Send a child a signal. `Ticket.terminate` says which job was meant."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal or signals.SIGTERM)
+
+    def grow(self, n: int) -> None:
+        """More children."""
+        self._wanted += n
+        self._hire()
+        self._hand_out()
+
+    def shrink(self, n: int) -> None:
+        """Fewer; those who are busy end after their job."""
+        if n >= self._wanted:
+            raise ValueError("A pool has at least one process.")
+        self._wanted -= n
+        for seat in sorted(self._seats, key=lambda seat: len(seat.sent))[:n]:
+            self._retire(seat)
+
+    def restart(self) -> None:
+        """Replace all children, each after its job."""
+        for seat in self._seats:
+            self._retire(seat)
+
+    @property
+    def num_processes(self) -> int:
+        """Children that there should be."""
+        return self._wanted
+
+    def _get_info(self) -> dict[str, Any]:
+        info: dict[str, Any] = super()._get_info()
+        return info | {
+            "max-concurrency": self._wanted,
+            "processes": [seat.pid for seat in self._seats],
+            "max-tasks-per-child": self.options.get("maxtasksperchild") or "N/A",
+            "put-guarded-by-semaphore": False,
+            "timeouts": (self.options.get("soft_timeout") or 0, self.options.get("timeout") or 0),
+            "writes": {"waiting": len(self._waiting), "sent": [len(s.sent) for s in self._seats]},
+        }
+
+    # ── The end ────────────────────────────────────────────────────────────────────────────────
+
+    def on_close(self) -> None:
+        """Begin no more jobs."""
+        self.flush()
+
+    def on_stop(self) -> None:
+        """Wait for the jobs that run; heartbeats go on meanwhile."""
+        self._wanted = 0
+        self.flush()
+        hub = get_event_loop()
+        while any(seat.sent for seat in self._seats):
+            self._wait(TICK_SECONDS)
+            self.maintain_pool()
+            self.on_settled()
+            if hub is not None:
+                hub.fire_timers()
+        self._dismiss_all()
+
+    def on_terminate(self) -> None:
+        """End all children now, whatever they do; their jobs come back."""
+        self._wanted = 0
+        for seat in self._seats:
+            self.terminate_job(seat.pid, signals.SIGTERM)
+        self._dismiss_all()
+
+    def _wait(self, seconds: float) -> None:
+        poll = select.poll()
+        for seat in self._seats:
+            poll.register(seat.line, select.POLLIN)
+            poll.register(seat.life, select.POLLIN)
+        poll.poll(seconds * 1000)
+        for seat in list(self._seats):
+            self._hear(seat)
+
+    def _dismiss_all(self) -> None:
+        """End the children; who does not within a second is killed."""
+        for seat in self._seats:
+            seat.dismiss()
+        deadline = monotonic() + 1
+        for seat in self._seats:
+            seat.process.join(max(0.0, deadline - monotonic()))
+            if seat.process.is_alive():
+                self.terminate_job(seat.pid, signals.SIGKILL)
+                seat.process.join()
+            seat.close()
+        self._seats.clear()
+
+
+def _loss(ticket: Ticket, exit_code: int) -> Any:
+    """The error of a job whose process has ended."""
+    error = (
+        Terminated(-ticket.signal)
+        if ticket.signal
+        else WorkerLostError(f"Worker exited prematurely: {human_status(exit_code)}.")
+    )
+    try:
+        raise error
+    except (Terminated, WorkerLostError):
+        return ExceptionInfo()
+
+
+def _size_kib(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_KIB
+    except OSError:
+        return 0

@@ -1,0 +1,106 @@
+"""One process of the pool, as the first process sees it: a child, and the jobs in its hands."""
+
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from billiard import Process
+
+from project.worker.pool import packets
+from project.worker.pool.child import STOP
+from project.worker.pool.ticket import Ticket
+
+AHEAD = 4
+"""So many jobs may wait in a child's socket: it need not wait for the first process between two."""
+
+
+class Seat:
+    """A child, from its start to its end."""
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        self.line, self._far_end = packets.open_line()
+        self.line.setblocking(False)
+        self.sent: deque[Ticket] = deque()
+        """What it has been given: first what it runs, then what waits in its socket."""
+        self.done = 0
+        self.is_leaving = False
+        self.began_at = monotonic()
+        process = Process(target=serve, args=(self._far_end,))
+        process.daemon = True
+        process.start()
+        self.process = process
+        self.pid: int = process.pid
+        self.life = os.pidfd_open(self.pid)
+        """Becomes readable when it has ended."""
+
+    @property
+    def running(self) -> Ticket | None:
+        """What it runs."""
+        return self.sent[0] if self.sent else None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more job may wait in its socket."""
+        return not self.is_leaving and len(self.sent) <= AHEAD
+
+    def give(self, ticket: Ticket) -> bool:
+        """Send it a job; False: its socket is full."""
+        try:
+            packets.send(self.line, (ticket.number, *ticket.work))
+        except BlockingIOError:
+            return False
+        except OSError:  # it has just ended; whoever looks after that takes the job back
+            pass
+        self.sent.append(ticket)
+        if len(self.sent) == 1:
+            self._begin(ticket)
+        return True
+
+    def results(self) -> Iterator[tuple[Ticket, bool, Any]]:
+        """What it has finished by now: the job, whether its function returned, and with what."""
+        while (answer := self._receive()) is not None:
+            number, is_ok, value = answer
+            ticket = self.sent.popleft()
+            if ticket.number != number:
+                raise RuntimeError(f"Process {self.pid} answers {number}, not {ticket.number}.")
+            self.done += 1
+            if self.sent:
+                self._begin(self.sent[0])
+            yield ticket, is_ok, value
+
+    def take_back(self) -> list[Ticket]:
+        """The jobs that it has not begun with, oldest first; it will not see them."""
+        numbers = set()
+        while (order := packets.receive(self._far_end, wait=False)) is not None:
+            if order != STOP:
+                numbers.add(order[0])
+        taken = [ticket for ticket in self.sent if ticket.number in numbers]
+        for ticket in taken:
+            self.sent.remove(ticket)
+            ticket.started_at = 0.0
+        return taken
+
+    def dismiss(self) -> None:
+        """Have it end when it has nothing to do."""
+        with suppress(OSError):
+            packets.send(self.line, STOP)
+
+    def close(self) -> None:
+        """Let go of what belonged to a child that has ended."""
+        self.line.close()
+        self._far_end.close()
+        os.close(self.life)
+
+    def _receive(self) -> Any:
+        try:
+            return packets.receive(self.line, wait=False)
+        except (OSError, EOFError):
+            return None
+
+    def _begin(self, ticket: Ticket) -> None:
+        ticket.started_at = monotonic()
+        ticket.on_accepted(self.pid, ticket.started_at)
