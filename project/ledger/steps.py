@@ -7,6 +7,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
+from project.ledger.exchange import Call, exchange
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
@@ -18,9 +19,6 @@ from project.ledger.record import (
     encode_json,
 )
 from project.ledger.retention import Retention
-
-Call = tuple[Any, list[str], list[str]]
-"""A script's call that is ready to be sent: the script, its keys, its arguments."""
 
 Deferred = tuple[Call, Callable[[Any], None]]
 """A call that may wait, and who wants to know its answer."""
@@ -139,7 +137,7 @@ class Steps:
         """Send what was deferred."""
         deferred = self._take_deferred()
         if deferred:
-            self._note(deferred, self._send([call for call, _ in deferred]))
+            self._note(deferred, exchange(self._redis, [call for call, _ in deferred]))
 
     @property
     def has_deferred(self) -> bool:
@@ -158,32 +156,13 @@ class Steps:
 
     def _run(self, call: Call) -> list[str]:
         """The call's answer. What was deferred goes first, in the same round trip."""
-        script, keys, args = call
         deferred = self._take_deferred()
-        if not deferred:
-            return list(script(keys=keys, args=args))
-        *earlier, answer = self._send([*(other for other, _ in deferred), call])
-        self._note(deferred, earlier)
+        *earlier, answer = exchange(self._redis, [*(other for other, _ in deferred), call])
+        if deferred:
+            self._note(deferred, earlier)
         if isinstance(answer, RedisError):
             raise answer
         return list(answer)
-
-    def _send(self, calls: Sequence[Call]) -> list[Any]:
-        """Calls in one round trip; an answer each, or the error that it was answered with.
-
-        What Redis refuses for the moment, or does not know yet, is called again by itself.
-        """
-        pipeline = self._redis.pipeline(transaction=False)
-        for script, keys, args in calls:
-            pipeline.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
-        answers: list[Any] = pipeline.execute(raise_on_error=False)
-        for number, (script, keys, args) in enumerate(calls):
-            if isinstance(answers[number], RedisError):
-                try:
-                    answers[number] = script(keys=keys, args=args)
-                except RedisError as error:
-                    answers[number] = error
-        return answers
 
     def _call(
         self, script: Callable[..., Any], calls: Sequence[tuple[list[str], list[str]]]

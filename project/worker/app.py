@@ -167,6 +167,7 @@ def _register(app: JobsCelery, kind: Kind) -> None:
         bind=True,
         name=kind.name,
         Request="project.worker.consuming:JobRequest",
+        Strategy="project.worker.receiving:strategy",
         time_limit=kind.time_limit_seconds,
         soft_time_limit=kind.time_limit_seconds * SOFT_LIMIT_SHARE,
         max_retries=kind.max_attempts - 1,

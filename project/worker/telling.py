@@ -12,10 +12,10 @@ import structlog
 from project.ledger import Job
 from project.ledger.job import Attempt, AttemptOutcome, Status
 from project.ledger.store import Hold
-from project.observability.binding import about
 from project.observability.context import Trace, wait_span_id
 from project.observability.failures import frames_of
 from project.observability.spans import (
+    NO_SPANS,
     Span,
     SpanKind,
     Spans,
@@ -32,7 +32,7 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
     """An attempt begins. That the process of one before it was killed is told here, too."""
     attempt = job.attempts[-1]
     _log.info("job_started", worker=job.worker, wait_seconds=attempt.wait_seconds)
-    if attempt.available_at and attempt.started_at:
+    if spans is not NO_SPANS and attempt.available_at and attempt.started_at:
         spans.add(_wait_span(job, attempt, submitted))
     for earlier in job.attempts[-2:-1]:
         if earlier.outcome is AttemptOutcome.LOST:
@@ -41,11 +41,11 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
 
 
 def tell_end(job: Job, submitted: Trace, spans: Spans) -> None:
-    """An attempt has ended. Of some the worker's first process tells it, where no ids are bound."""
-    with about(job):
-        _tell_outcome(job)
-    if job.attempts:
-        spans.add(_run_span(job, job.attempts[-1], submitted))
+    """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids."""
+    attempt = job.attempts[-1] if job.attempts else None
+    _tell_outcome(job, attempt, submitted)
+    if attempt and spans is not NO_SPANS:
+        spans.add(_run_span(job, attempt, submitted))
 
 
 def tell_stop(job: Job, hold: Hold, submitted: Trace, spans: Spans) -> None:
@@ -70,10 +70,14 @@ def _tell_loss(job: Job, lost: Attempt, submitted: Trace) -> None:
     )
 
 
-def _tell_outcome(job: Job) -> None:
-    last = job.attempts[-1] if job.attempts else None
+def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace) -> None:
     seconds = last.run_seconds if last else None
+    ids = submitted.attempt(job.id, job.attempt) if job.attempt else submitted
     fields: dict[str, Any] = {
+        "trace_id": ids.trace_id,
+        "transaction_id": ids.span_id if job.attempt else None,
+        "parent_id": ids.parent_id if job.attempt else ids.span_id,
+        "request_id": ids.request_id or None,
         "job_id": job.id,
         "kind": job.kind,
         "lane": job.lane,

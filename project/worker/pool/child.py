@@ -15,9 +15,11 @@ from billiard.common import reset_signals, terminate_handler_fired
 from billiard.einfo import ExceptionInfo
 from celery.concurrency.prefork import process_destructor, process_initializer
 from celery.exceptions import SoftTimeLimitExceeded
+from celery.utils.serialization import get_pickleable_exception
 
 from project.ledger import Ledger
 from project.worker.pool import packets
+from project.worker.running import make_runner
 
 STOP = ()
 """The order to end."""
@@ -31,7 +33,7 @@ def serve(line: socket.socket, app: Any, node_name: str) -> None:
     # Signals that end the process raise SystemExit, so that `finally` blocks of jobs run.
     reset_signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = Child(line, app.equipment.ledger)
+    child = Child(line, app.equipment.ledger, make_runner(app.tasks))
     signal.signal(SOFT_LIMIT_SIGNAL, child.interrupt)
     code = 0
     try:
@@ -46,8 +48,9 @@ def serve(line: socket.socket, app: Any, node_name: str) -> None:
 class Child:
     """The loop."""
 
-    def __init__(self, line: socket.socket, ledger: Ledger) -> None:
+    def __init__(self, line: socket.socket, ledger: Ledger, run: Callable[..., Any]) -> None:
         self._line = line
+        self._run_message = run
         self._ledger = ledger
         self._unsent: list[tuple[int, bool, Any]] = []
         self._is_running = False
@@ -83,17 +86,20 @@ class Child:
         return STOP
 
     def _try(
-        self, function: Callable[..., Any], args: Any, kwargs: Any
+        self, function: Callable[..., Any] | None, args: Any, kwargs: Any
     ) -> tuple[bool, Any, BaseException | None]:
         """Whether it returned, with what, and why this process is to end, if it is."""
         self._is_running = True
         try:
-            return True, function(*args, **kwargs), None
+            return True, (function or self._run_message)(*args, **kwargs), None
         except BaseException as error:
             if terminate_handler_fired():
                 raise  # this process was told to end: the job has no outcome
             is_leaving = isinstance(error, (SystemExit, KeyboardInterrupt))  # the job's own
-            return False, ExceptionInfo(), error if is_leaving else None
+            failure = ExceptionInfo(
+                (type(error), get_pickleable_exception(error), error.__traceback__)
+            )
+            return False, failure, error if is_leaving else None
         finally:
             self._is_running = False
 

@@ -75,7 +75,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
 
     def on_apply(
         self,
-        target: Callable[..., Any],
+        target: Callable[..., Any] | None,
         args: Any = (),
         kwargs: Any = None,
         *,

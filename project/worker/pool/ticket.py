@@ -11,7 +11,7 @@ class Ticket:
 
     number: int
     work: tuple[Any, ...]
-    """The function, its arguments and keywords; pickled for the child."""
+    """The function (None: to run a message), its arguments and keywords; pickled for the child."""
     on_accepted: Callable[[int, float], None]
     """`(pid, monotonic time)`: a child begins with it."""
     on_success: Callable[[Any], None]
