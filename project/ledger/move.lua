@@ -19,7 +19,7 @@
 --   release       milliseconds that the ended attempt's lease still lasts; absent: none
 --   keep          seconds that an ended job is kept
 --   result        Celery's result document
---   brief         answer without the record, unless an attempt was there before this one
+--   brief         answer {"moved", version}, unless an attempt was there before this one
 --
 -- Answers {"moved", record…}; {"settling", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another attempt holds a lease; {"exhausted"}
 -- where too many attempts were lost; or {"refused", status, milliseconds left to note the confirm},
@@ -148,5 +148,7 @@ if step.result then
   redis.call('PUBLISH', KEYS[2], step.result)
 end
 tell(key, id, job.owner)
-if step.brief and (not claim or set.attempt == '1') then return { 'moved' } end
+if step.brief and (not claim or set.attempt == '1') then
+  return { 'moved', set.version }
+end
 return answer('moved', key)

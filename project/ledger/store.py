@@ -106,9 +106,16 @@ class Ledger(Admitting):
             raise ExhaustedError(job.id, most_losses)
         if answer[0] == "refused" and answer[1] == Status.ACCEPTED:
             raise UndecidedError(job.id, seconds_left=int(answer[2]) / 1000)
-        if len(answer) > 1:
+        if answer[0] != "moved" or len(answer) > 2:
             return read_moved(job.id, Status.RUNNING, answer)
-        return replace(job, status=Status.RUNNING, attempt=1, worker=worker, started_at=now)
+        return replace(
+            job,
+            status=Status.RUNNING,
+            attempt=1,
+            worker=worker,
+            started_at=now,
+            version=int(answer[1]),
+        )
 
     def renew(self, job: Job) -> Hold:
         """Keep the lease of the attempt that `job` is."""

@@ -37,13 +37,14 @@ class MessageContext(Context):  # type: ignore[misc]  # Celery has no types
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
+        self._values = values
         limits = self.timelimit or (None, None)
         self.__dict__["time_limit"], self.__dict__["soft_time_limit"] = limits[:2]
 
     @property
     def headers(self) -> Any:
         """Headers that are not Celery's own."""
-        return self._get_custom_headers(self.__dict__)
+        return self._get_custom_headers(self._values)
 
 
 def make_runner(tasks: Mapping[str, Any]) -> Callable[..., Outcome]:
