@@ -9,9 +9,10 @@ accepted ─► queued ─► running ─► succeeded
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 
@@ -194,6 +195,17 @@ class Job:
             error=self.error,
         )
         return (*self.earlier_attempts, last)
+
+
+def change(job: Job, **changes: Any) -> Job:
+    """`dataclasses.replace`, in a third of its time."""
+    values = dict(zip(_NAMES, _get_values(job), strict=True))
+    values.update(changes)
+    return Job(**values)
+
+
+_NAMES = tuple(field.name for field in fields(Job))
+_get_values = attrgetter(*_NAMES)
 
 
 def read_lineage(headers: Mapping[str, Any], job_id: str) -> tuple[str, str]:

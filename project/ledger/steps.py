@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
-from project.ledger.exchange import Call, exchange
+from project.ledger.exchange import Call, Exchange
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
@@ -39,6 +39,7 @@ class Steps:
         failed_retention_seconds: int | None = None,
     ) -> None:
         self._redis = redis
+        self._exchange = Exchange(redis)
         self._deferred: list[Deferred] = []
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
@@ -113,10 +114,9 @@ class Steps:
         set: Mapping[str, Any],  # noqa: A002 - as above
         **options: Any,
     ) -> Call:
-        allowed = SOURCES[status] if sources is None else sources
         step = {
             "id": job_id,
-            "sources": {source.value: True for source in allowed},
+            "sources": _as_set(SOURCES[status] if sources is None else sources),
             "set": encode_fields({"status": status, **set}),
             "keep": self._retention.seconds_for(status) if status.is_final else None,
             **options,
@@ -137,7 +137,7 @@ class Steps:
         """Send what was deferred."""
         deferred = self._take_deferred()
         if deferred:
-            self._note(deferred, exchange(self._redis, [call for call, _ in deferred]))
+            self._note(deferred, self._exchange.call([call for call, _ in deferred]))
 
     @property
     def has_deferred(self) -> bool:
@@ -157,7 +157,7 @@ class Steps:
     def _run(self, call: Call) -> list[str]:
         """The call's answer. What was deferred goes first, in the same round trip."""
         deferred = self._take_deferred()
-        *earlier, answer = exchange(self._redis, [*(other for other, _ in deferred), call])
+        *earlier, answer = self._exchange.call([*(other for other, _ in deferred), call])
         if deferred:
             self._note(deferred, earlier)
         if isinstance(answer, RedisError):
@@ -175,6 +175,10 @@ class Steps:
         for keys, args in calls:
             script(keys=keys, args=args, client=pipeline)
         return list(pipeline.execute())
+
+
+def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:
+    return {str(status.value): True for status in statuses}
 
 
 def move_keys(job_id: str) -> list[str]:

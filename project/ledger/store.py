@@ -6,7 +6,6 @@ of them in `reading`; here is how they run and end.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -23,7 +22,7 @@ from project.errors import (
 from project.ledger.admission import SETTLE_SECONDS, Admission, Admitting, Recorded
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.documents import dead_document, revoked_document
-from project.ledger.job import SOURCES, AttemptOutcome, Job, JobError, Progress, Status
+from project.ledger.job import SOURCES, AttemptOutcome, Job, JobError, Progress, Status, change
 from project.ledger.keys import job_key
 from project.ledger.record import as_milliseconds
 from project.ledger.steps import OWNER_LIMIT, read_moved, refuse
@@ -96,7 +95,7 @@ class Ledger(Admitting):
         answer = self._step(job.id, Status.RUNNING, **options)
         if answer[:2] == ["refused", ""]:
             # Whose message is there was confirmed, or not even recorded: it may run.
-            fallback = self._written(replace(job, status=Status.QUEUED))
+            fallback = self._written(change(job, status=Status.QUEUED))
             answer = self._step(job.id, Status.RUNNING, fallback=fallback, **options)
         if answer[0] == "leased":
             raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
@@ -108,7 +107,7 @@ class Ledger(Admitting):
             raise UndecidedError(job.id, seconds_left=int(answer[2]) / 1000)
         if answer[0] != "moved" or len(answer) > 2:
             return read_moved(job.id, Status.RUNNING, answer)
-        return replace(
+        return change(
             job,
             status=Status.RUNNING,
             attempt=1,
@@ -174,7 +173,7 @@ class Ledger(Admitting):
             set={"finished_at": now, "result": result},
             brief=True,
         )
-        ended = replace(job, status=Status.SUCCEEDED, finished_at=now, result=result)
+        ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
         self.defer(call, lambda answer: note(_read_ended(ended, answer)))
 
     def retry(

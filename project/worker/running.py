@@ -20,7 +20,6 @@ from celery.states import FAILURE, IGNORED, REJECTED, RETRY
 from celery.utils.saferepr import saferepr
 
 from project.jobs import KINDS
-from project.observability.binding import leave
 
 Outcome = tuple[int, Any, float | None]
 """As `fast_trace_task` answers: whether it failed, the result's text or the error, seconds."""
@@ -53,17 +52,14 @@ def make_runner(tasks: Mapping[str, Any]) -> Callable[..., Outcome]:
     def run(
         name: str, job_id: str, request: dict[str, Any], body: Any, content_type: str, encoding: str
     ) -> Outcome:
-        try:
-            task = tasks[name]
-            if content_type == "application/json" and _is_plain(request, task):
-                args, kwargs, embed = orjson.loads(body)
-                if not any(embed.get(field) for field in _RARE):
-                    request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
-                    return _run(task, MessageContext(request), args, kwargs)
-            outcome: Outcome = fast_trace_task(name, job_id, request, body, content_type, encoding)
-            return outcome
-        finally:
-            leave()
+        task = tasks[name]
+        if content_type == "application/json" and _is_plain(request, task):
+            args, kwargs, embed = orjson.loads(body)
+            if not any(embed.get(field) for field in _RARE):
+                request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
+                return _run(task, MessageContext(request), args, kwargs)
+        outcome: Outcome = fast_trace_task(name, job_id, request, body, content_type, encoding)
+        return outcome
 
     return run
 
