@@ -1,7 +1,7 @@
 """One pipeline for every line: our own events and the records of Celery, gunicorn and the rest.
 
 `configure_logging` is called once per process tree, at its entry point. Files get JSON; in
-development, people at the terminal get a readable copy on stderr.
+development, people at the terminal get a readable copy on stderr; where it is a file, warnings do.
 
 An event takes the short way, from structlog's processors straight to the file; `foreign` brings in
 what is logged in other ways.
@@ -22,13 +22,16 @@ from project.observability.failures import describe_error
 from project.observability.job_log import ERROR, is_capturing
 from project.observability.redaction import Redactor
 from project.observability.sink import LogFile, Rotation
-from project.observability.writer import Event, Writer
+from project.observability.writer import Console, Event, Writer
 
 VERSION = "0.1.0"
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every line of this process, and of those it forks, to the role's file."""
+def configure_logging(settings: Settings, *, is_watched: bool | None = None) -> None:
+    """Send every line of this process, and of those it forks, to the role's file.
+
+    `is_watched`: whether stderr is read by people; None: where it is a terminal.
+    """
     host = socket.gethostname()
     writer = Writer(
         LogFile(
@@ -45,7 +48,7 @@ def configure_logging(settings: Settings) -> None:
             "dataset": f"jobs.{settings.role}",
         },
         Redactor(settings.secret_key),
-        is_console=settings.environment == "development" and sys.stderr.isatty(),
+        console=_choose_console(settings, is_watched),
     )
     level = logging.getLevelNamesMapping()[settings.log_level]
     structlog.configure(
@@ -60,6 +63,15 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     foreign.install(writer, level)
+
+
+def _choose_console(settings: Settings, is_watched: bool | None) -> Console:
+    """In production nobody is there. A readable copy takes longer than the line itself."""
+    if settings.environment == "production":
+        return Console.NOTHING
+    if is_watched is None:
+        is_watched = sys.__stderr__ is not None and sys.__stderr__.isatty()
+    return Console.EVERYTHING if is_watched else Console.TROUBLE
 
 
 def sample_debug(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -38,17 +39,30 @@ _NOT_SHOWN |= {"event_id", "dataset", "process_id"}
 _SHOWN = (FIELDS.keys() | {"event", "timestamp", "level", "message"}) - _NOT_SHOWN
 
 
+_TROUBLE = frozenset({"warning", "error", "critical"})
+
+
+class Console(Enum):
+    """What is copied to stderr, for people."""
+
+    NOTHING = "nothing"
+    TROUBLE = "trouble"
+    """Warnings and worse."""
+    EVERYTHING = "everything"
+
+
 class Writer:
     """Takes events from structlog and from the standard library's loggers."""
 
     def __init__(
-        self, file: LogFile, service: Mapping[str, Any], redactor: Redactor, *, is_console: bool
+        self, file: LogFile, service: Mapping[str, Any], redactor: Redactor, *, console: Console
     ) -> None:
         self._file = file
         self._dataset = service["dataset"]
         self._suffix = _encode_suffix({**service, "dataset": None})
         self._redactor = redactor
-        self._console = structlog.dev.ConsoleRenderer(colors=_has_colours()) if is_console else None
+        self._renderer = structlog.dev.ConsoleRenderer(colors=_has_colours())
+        self._console = console
         self._seed()
         os.register_at_fork(after_in_child=self._seed)
 
@@ -73,7 +87,9 @@ class Writer:
         event["process_id"] = self._process_id
         document = to_ecs(event, self._redactor.field)
         self._file.write(_encode(document)[:-1] + self._suffix)
-        if self._console is not None:
+        if self._console is Console.EVERYTHING or (
+            self._console is Console.TROUBLE and event["level"] in _TROUBLE
+        ):
             self._show(event, document.get("labels", {}))
 
     def _clean(self, event: Event) -> None:
@@ -85,7 +101,7 @@ class Writer:
 
     def _show(self, event: Event, labels: Mapping[str, str]) -> None:
         """By the first stderr: what is printed to a worker's present one becomes lines itself."""
-        if self._console is None or sys.__stderr__ is None:
+        if sys.__stderr__ is None:
             return
         shown = {
             # What a request has put into its path must not move the cursor of whoever reads it.
@@ -94,7 +110,7 @@ class Writer:
             if name in _SHOWN
         }
         with suppress(OSError, ValueError):  # whoever started us may have gone, and closed it
-            print(self._console(None, "", {**shown, **labels}), file=sys.__stderr__, flush=True)
+            print(self._renderer(None, "", {**shown, **labels}), file=sys.__stderr__, flush=True)
 
 
 def format_time_ns(time_ns: int) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCHEDULER = "scheduler"
 
-PREFETCH = {Lane.SHORT: 4, Lane.LONG: 1}
+PREFETCH = {Lane.SHORT: 8, Lane.LONG: 1}
 """Messages that a worker takes per process: a short job should not wait for its message."""
 
 _LEVEL = "WARNING"

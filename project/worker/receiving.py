@@ -1,4 +1,4 @@
-"""What the worker's first process does with a plain message: Celery's way, without what it may need.
+"""What the worker's first process does with a plain message: Celery's way, without what is rare.
 
 Celery copies a message, decodes its body, and asks for its time, its expiry and its callbacks. A
 plain one has none of these, and its body is decoded where the job runs. This is Celery's own

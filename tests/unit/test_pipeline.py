@@ -45,9 +45,9 @@ def _untouched_logging() -> Iterator[None]:
 class LogBook:
     """A configured pipeline, and the lines that it wrote."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, is_watched: bool = True, **settings: Any) -> None:
         self._folder = folder / "logs"
-        configure_logging(settings_in(folder, role="web", **settings))
+        configure_logging(settings_in(folder, role="web", **settings), is_watched=is_watched)
 
     def lines(self) -> list[dict[str, Any]]:
         (path,) = self._folder.iterdir()
@@ -387,6 +387,19 @@ def test_what_a_request_puts_into_its_path_moves_no_cursor(
 
     assert "/?[2J??1m" in capfd.readouterr().err
     assert book.line()["url"]["path"] == "/\x1b[2J\r\x9b1m"
+
+
+def test_where_nobody_watches_only_trouble_is_copied(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    LogBook(tmp_path, is_watched=False)
+
+    structlog.get_logger().info("job_started", job_id="j1")
+    structlog.get_logger().warning("outcome_refused", job_id="j2")
+
+    copy = capfd.readouterr().err
+    assert "job_started" not in copy
+    assert "outcome_refused" in copy
 
 
 def test_production_writes_files_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

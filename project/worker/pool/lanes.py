@@ -21,6 +21,7 @@ from billiard.common import human_status
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated, WorkerLostError
 from celery.concurrency.base import BasePool
+from celery.signals import worker_before_create_process
 from kombu.asynchronous import get_event_loop
 
 from project.worker.pool.child import SOFT_LIMIT_SIGNAL, serve
@@ -155,6 +156,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
 
     def _hire(self) -> None:
         while len(self._seats) < self._wanted:
+            worker_before_create_process.send(sender=self)
             seat = Seat(partial(serve, app=self.app, node_name=self._node_name))
             self._seats.append(seat)
             if self._hub:
