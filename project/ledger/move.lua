@@ -58,8 +58,9 @@ if not job.status then
 end
 
 if step.settle then
-  local uptime = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
-  if tonumber(uptime) < step.settle then return { 'settling', step.settle - uptime } end
+  -- Negative where the clock was put back: then Redis has been there for a while.
+  local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))
+  if uptime >= 0 and uptime < step.settle then return { 'settling', step.settle - uptime } end
 end
 
 local left = job.confirm_by and tonumber(job.confirm_by) - now or 0
