@@ -66,7 +66,7 @@ def own_redis() -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", ROOT / "deploy/redis/redis.conf", "--port", str(port)]
+        command = ["redis-server", str(ROOT / "deploy/redis/redis.conf"), "--port", str(port)]
         places = ["--dir", folder, "--bind", "127.0.0.1", "--daemonize", "no"]
         log = (Path(folder) / "log").open("wb")
         server = subprocess.Popen([*command, *places], stdout=log, stderr=log)
@@ -88,7 +88,7 @@ def _await_redis(port: int) -> None:
             raise TimeoutError("Redis did not start.")
         time.sleep(0.1)
         with suppress(RedisError):
-            uptime_seconds = Redis(port=port).info("server")["uptime_in_seconds"]  # type: ignore[index]
+            uptime_seconds = Redis(port=port).info("server")["uptime_in_seconds"]
 
 
 def measure(port: int, jobs: int) -> str:
@@ -113,7 +113,7 @@ def measure(port: int, jobs: int) -> str:
         ("first page of 50, one kind and status", costs_few.filtered_page, costs.filtered_page),
         ("one step of a job", costs_few.step, costs.step),
     ]
-    version = redis.info("server")["redis_version"]  # type: ignore[index]
+    version = redis.info("server")["redis_version"]
     return "\n".join(
         [
             f"# The ledger with {jobs:,} jobs",
@@ -236,7 +236,7 @@ def _milliseconds(call: Callable[[], object]) -> float:
 
 
 def _used_bytes(redis: "Redis") -> int:
-    return int(redis.info("memory")["used_memory"])  # type: ignore[index]
+    return int(redis.info("memory")["used_memory"])
 
 
 def _expire_all(redis: "Redis") -> None:

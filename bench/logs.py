@@ -106,7 +106,7 @@ def _rivals(folder: Path) -> list[Writer]:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
-            ecs_logging.StructlogFormatter(),
+            ecs_logging.StructlogFormatter(),  # type: ignore[list-item]  # as its own text has it
         ],
     ).bind()
     handler = logging.FileHandler(folder / "stdlib.json")

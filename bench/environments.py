@@ -1,0 +1,47 @@
+"""The environments that the systems run in: one a file of `requirements/`, below data/bench.
+
+`uv` makes them from pinned lists; what is there and up to date is left alone. To renew a list:
+`uv pip compile --python-version 3.11 --no-annotate --no-header -o X.txt X.in`.
+"""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LISTS = Path(__file__).parent / "requirements"
+FOLDER = ROOT / "data" / "bench"
+OURS = "jobs"
+"""The name of the project's own environment."""
+
+
+def find_program(environment: str, program: str) -> str:
+    """The path of a program of that environment."""
+    folder = Path(sys.prefix) if environment == OURS else FOLDER / environment
+    return str(folder / "bin" / program)
+
+
+def make_environment(name: str) -> None:
+    """Make it, unless it is there and made from the list as it is."""
+    if name == OURS:
+        return
+    pinned, folder = LISTS / f"{name}.txt", FOLDER / name
+    digest = hashlib.sha256(pinned.read_bytes()).hexdigest()
+    stamp = folder / ".made-from"
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    print(f"Making the environment {name} ...", flush=True)
+    _uv("venv", "--clear", "--python", sys.executable, folder)
+    _uv("pip", "sync", "--python", folder / "bin" / "python", pinned)
+    stamp.write_text(digest)
+
+
+def list_versions(name: str) -> dict[str, str]:
+    """Package to version, as the environment's list pins them."""
+    lines = (LISTS / f"{name}.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+def _uv(*arguments: str | Path) -> None:
+    subprocess.run([Path(sys.prefix) / "bin" / "uv", "--quiet", *arguments], check=True)

@@ -1,0 +1,65 @@
+"""Requests a second that a web server takes, and how long each takes, with 16 connections."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bench.accounting import Groups, cpu_seconds, with_descendants
+from bench.stack import Stack
+from bench.systems.system import System, Web
+
+CONNECTIONS = 16
+SCRIPT = Path(__file__).with_name("requests.lua")
+
+
+def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
+    """POST while no worker runs, then GET of one of those jobs."""
+    web = system.web
+    if web is None:
+        raise ValueError(f"{system.title} has no web server.")
+    system.empty(stack)
+    with system.serving(stack) as server:
+        job_id = _submit_one(server.url, web)
+        groups = {"web": with_descendants([server.pid]), **stack.server_pids()}
+        figures = {
+            "post": run_counted(groups, server.url + web.post_path, "POST", web.body, seconds)
+        }
+        if web.get_path:
+            url = server.url + web.get_path.format(id=job_id)
+            figures["get"] = run_counted(groups, url, "GET", "", max(2, seconds // 2))
+    return figures
+
+
+def run_counted(groups: Groups, url: str, method: str, body: str, seconds: int) -> dict[str, Any]:
+    """A run of wrk, and the CPU time that each answer took."""
+    run_wrk(url, method, body, 1)  # connects, and loads what is loaded late
+    before = cpu_seconds(groups)
+    figures = run_wrk(url, method, body, seconds)
+    after = cpu_seconds(groups)
+    answers = max(1, figures["good"])
+    cost = {name: (after[name] - before[name]) * 1000 / answers for name in after}
+    return {**figures, "cpu_ms_a_request": cost}
+
+
+def run_wrk(url: str, method: str, body: str, seconds: int) -> dict[str, Any]:
+    """Only 2xx answers count."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT), url]
+    found = subprocess.run(
+        [*command, "--", method, body], stdout=subprocess.PIPE, check=True, text=True
+    )
+    figures: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
+    return {**figures, "a_second": figures["good"] / figures["seconds"]}
+
+
+def _submit_one(url: str, web: Web) -> str:
+    answer = requests.post(
+        url + web.post_path,
+        data=web.body,
+        headers={"Content-Type": "application/json"},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    return str(answer.json()[web.id_field])

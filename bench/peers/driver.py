@@ -1,0 +1,90 @@
+"""Drives one system from one thread of one process, and prints what it found as JSON.
+
+python -m bench.peers.driver MODULE submit --jobs 4000     one after the other
+python -m bench.peers.driver MODULE bulk --jobs 4000       in batches, where the system has a way
+python -m bench.peers.driver MODULE trips --jobs 300       submit, await the result, again
+"""
+
+import argparse
+import json
+import resource
+import time
+from importlib import import_module
+from typing import Any, Protocol
+
+WARM_UP = 20
+TRIP_SECONDS = 10.0
+
+
+class Client(Protocol):
+    """What every system's module offers by `connect()`."""
+
+    def submit(self, number: int) -> Any:
+        """Submit the no-op job with this number."""
+
+    def submit_many(self, numbers: list[int]) -> None:
+        """Submit many by the system's own way; absent where it has none."""
+
+    def trip(self, number: int, timeout_seconds: float) -> Any:
+        """Submit a job, await its result by the system's own means, and return it."""
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers.driver", description=__doc__)
+    parser.add_argument("module")
+    parser.add_argument("verb", choices=sorted(VERBS))
+    parser.add_argument("--jobs", type=int, required=True)
+    options = parser.parse_args()
+    client = import_module(options.module).connect()
+    print(json.dumps(VERBS[options.verb](client, options.jobs)))
+
+
+def submit(client: Client, jobs: int) -> dict[str, float]:
+    """Jobs a second, one after the other; the first ones, which connect, do not count."""
+    for number in range(WARM_UP):
+        client.submit(number)
+    return _timed(jobs - WARM_UP, lambda: _submit_each(client, range(WARM_UP, jobs)))
+
+
+def bulk(client: Client, jobs: int) -> dict[str, float]:
+    """Jobs a second by the system's way to submit many."""
+    client.submit_many(list(range(WARM_UP)))
+    return _timed(jobs - WARM_UP, lambda: client.submit_many(list(range(WARM_UP, jobs))))
+
+
+def trips(client: Client, jobs: int) -> dict[str, Any]:
+    """Seconds from the submit to the result in hand, of each job."""
+    for number in range(WARM_UP):
+        client.trip(number, TRIP_SECONDS)
+    seconds = []
+    for number in range(jobs):
+        began = time.perf_counter()
+        result = client.trip(number, TRIP_SECONDS)
+        seconds.append(time.perf_counter() - began)
+        if result != number:
+            raise RuntimeError(f"Job {number} has the result {result!r}.")
+    return {"seconds": seconds}
+
+
+def _submit_each(client: Client, numbers: range) -> None:
+    for number in numbers:
+        client.submit(number)
+
+
+def _timed(jobs: int, work: Any) -> dict[str, float]:
+    cpu, began = _cpu_seconds(), time.perf_counter()
+    work()
+    seconds = time.perf_counter() - began
+    return {"jobs": jobs, "seconds": seconds, "client_cpu_seconds": _cpu_seconds() - cpu}
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+VERBS = {"submit": submit, "bulk": bulk, "trips": trips}
+
+if __name__ == "__main__":
+    main()

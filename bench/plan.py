@@ -1,0 +1,74 @@
+"""What is measured, how often, of which systems."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.measures import drain, http
+from bench.stack import Stack
+from bench.systems.catalog import SYSTEMS
+from bench.systems.system import System
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measurement of one system: its size in a full run and in a quick one."""
+
+    take: Callable[[System, Stack, int], dict[str, Any]]
+    size: int
+    quick_size: int
+    suits: Callable[[System], bool] = lambda _: True
+
+
+MEASURES: dict[str, Measure] = {
+    "drain": Measure(drain.measure, 6000, 3000),
+    "http": Measure(http.measure, 8, 5, lambda system: system.web is not None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One system's turn in one round."""
+
+    round: int
+    measure: str
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does."""
+
+    rounds: int
+    measures: list[str]
+    systems: list[str]
+    is_quick: bool
+
+    @classmethod
+    def choose(
+        cls, is_quick: bool, rounds: int | None, only: list[str] | None, systems: list[str] | None
+    ) -> "Plan":
+        """All, unless something else is wanted."""
+        return cls(
+            rounds=rounds or (1 if is_quick else ROUNDS),
+            measures=only or list(MEASURES),
+            systems=systems or list(SYSTEMS),
+            is_quick=is_quick,
+        )
+
+    def steps(self) -> list[Step]:
+        """In their order: systems take turns, so that a noisy minute hits more than one."""
+        return [
+            Step(number, measure, system)
+            for number in range(self.rounds)
+            for measure in self.measures
+            for system in self.systems
+            if MEASURES[measure].suits(SYSTEMS[system])
+        ]
+
+    def size_of(self, measure: str) -> int:
+        """Jobs, or seconds, as that measure wants."""
+        found = MEASURES[measure]
+        return found.quick_size if self.is_quick else found.size

@@ -1,0 +1,121 @@
+"""The native stack that the benchmark runs beside, and what it gives to the other systems."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import requests
+from redis import Redis
+
+from bench.accounting import with_descendants
+from bench.waiting import PATIENCE_SECONDS, await_that
+from deploy.native.daemon import Daemon
+from deploy.native.endpoints import url_port
+from deploy.native.places import Places
+from deploy.native.readiness import check_program
+from deploy.rabbitmq.definitions import ADMINISTRATOR
+from project.config import Settings
+
+PEERS = "peers"
+"""The virtual host of the other systems."""
+BROKER_DATABASE, RESULTS_DATABASE = 1, 2
+"""Redis's databases of the other systems; ours is 0."""
+WORKERS = ("worker-short", "worker-long")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """RabbitMQ, Redis and our programs, as `make run` starts them."""
+
+    settings: Settings
+
+    @cached_property
+    def redis(self) -> "Redis":
+        """Our database."""
+        return Redis.from_url(self.settings.redis_url, decode_responses=True)
+
+    def redis_url(self, database: int) -> str:
+        """The address of another database of the same server."""
+        return urlunsplit(urlsplit(self.settings.redis_url)._replace(path=f"/{database}"))
+
+    @property
+    def peers_broker_url(self) -> str:
+        """RabbitMQ, with the other systems' virtual host."""
+        login = f"{ADMINISTRATOR}:{quote(self.settings.admin_password)}"
+        return f"amqp://{login}@127.0.0.1:{url_port(self.settings.broker_url)}/{PEERS}"
+
+    def environment(self) -> dict[str, str]:
+        """What the other systems' programs read."""
+        return {
+            "BENCH_BROKER_URL": self.peers_broker_url,
+            "BENCH_REDIS_BROKER_URL": self.redis_url(BROKER_DATABASE),
+            "BENCH_RESULTS_URL": self.redis_url(RESULTS_DATABASE),
+        }
+
+    def empty_peers(self) -> None:
+        """Make the other systems' virtual host and databases anew."""
+        self._manage("DELETE", f"vhosts/{PEERS}")
+        self._manage("PUT", f"vhosts/{PEERS}")
+        rights = {"configure": ".*", "write": ".*", "read": ".*"}
+        self._manage("PUT", f"permissions/{PEERS}/{ADMINISTRATOR}", rights)
+        for database in (BROKER_DATABASE, RESULTS_DATABASE):
+            with Redis.from_url(self.redis_url(database)) as redis:
+                redis.flushdb()
+
+    def rabbitmq_version(self) -> str:
+        """As the server says."""
+        return str(self._manage("GET", "overview").json()["rabbitmq_version"])
+
+    def pid(self, program: str) -> int:
+        """The process of a program of ours."""
+        return self._daemon.program(program).pid
+
+    def server_pids(self) -> dict[str, list[int]]:
+        """The processes of both servers."""
+        return {
+            "RabbitMQ": with_descendants([self.pid("rabbitmq")]),
+            "Redis": [self.pid("redis")],
+        }
+
+    def stop(self, *names: str) -> None:
+        """Stop programs, those of a group together; returns when they have ended."""
+        for group in {self._daemon.program(name).group for name in names}:
+            self._daemon.stop_group(group)
+        for name in names:
+            await_that(partial(self._is_stopped, name), f"{name} stops")
+
+    def start(self, *names: str) -> None:
+        """Start programs; returns when they are spawned."""
+        for program in map(self._daemon.program, names):
+            if not program.is_running():
+                self._daemon.start(program)
+
+    def await_ready(self, *names: str) -> None:
+        """Wait until the programs do their work."""
+        for name in names:
+            await_that(partial(self._is_ready, name), f"{name} runs")
+
+    def _is_stopped(self, name: str) -> bool:
+        return self._daemon.program(name).is_stopped()
+
+    def _is_ready(self, name: str) -> bool:
+        program = self._daemon.program(name)
+        return check_program(program.name, self.settings, program.pid) is None
+
+    @cached_property
+    def _daemon(self) -> Daemon:
+        data = self.settings.files_dir.parent
+        return Daemon(Places(data, self.settings.log_dir).socket)
+
+    def _manage(self, method: str, path: str, body: object = None) -> requests.Response:
+        port = url_port(self.settings.management_url)
+        answer = requests.request(
+            method,
+            f"http://127.0.0.1:{port}/api/{path}",
+            json=body,
+            auth=(ADMINISTRATOR, self.settings.admin_password),
+            timeout=PATIENCE_SECONDS,
+        )
+        if answer.status_code != 404:
+            answer.raise_for_status()
+        return answer

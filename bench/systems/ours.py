@@ -1,0 +1,82 @@
+"""Jobs, as `make run` starts it: only Flower is off, unless it is asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bench.environments import OURS
+from bench.kinds import NOOP
+from bench.stack import WORKERS, Stack
+from bench.systems.outcomes import Outcomes
+from bench.systems.system import Server, Web
+from bench.waiting import await_that
+from project.lane import Lane
+from project.ledger import Status
+from project.ledger.keys import partition_key, waiting_key
+
+SHORT_WORKER, LONG_WORKER = WORKERS
+DONE = partition_key(Lane.SHORT.value, NOOP, Status.SUCCEEDED.value)
+DRAIN_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Ours:
+    """The stack that the benchmark runs beside."""
+
+    name: str
+    title: str
+    configuration: str
+    web: Web
+    has_flower: bool = False
+    environment: str = OURS
+    client: str = "bench.peers.jobs"
+    _done_before: int = field(default=0, init=False)
+    _outcomes: Outcomes | None = field(default=None, init=False)
+
+    def variables(self, stack: Stack) -> dict[str, str]:  # noqa: ARG002 - the benchmark's own are right
+        """The stack's settings are in the benchmark's environment already."""
+        return {}
+
+    def empty(self, stack: Stack) -> None:
+        """Let the workers do what waits, then stop them; remember how much was done."""
+        if stack.redis.zcard(waiting_key(Lane.SHORT.value)):
+            stack.start(*WORKERS)
+        await_that(lambda: not _count_waiting(stack), "the short lane is empty", DRAIN_SECONDS)
+        stack.stop(*WORKERS)
+        (stack.start if self.has_flower else stack.stop)("flower")
+        self._done_before = _count_succeeded(stack)
+        self._outcomes = Outcomes.from_now_on(stack.settings.log_dir, SHORT_WORKER)
+
+    @contextmanager
+    def working(self, stack: Stack) -> Iterator[list[int]]:
+        """The short lane's worker; the long lane's is there already, and idle."""
+        stack.start(LONG_WORKER)
+        stack.await_ready(LONG_WORKER)
+        stack.start(SHORT_WORKER)
+        try:
+            yield [stack.pid(SHORT_WORKER)]
+        finally:
+            stack.stop(*WORKERS)
+
+    @contextmanager
+    def serving(self, stack: Stack) -> Iterator[Server]:
+        """It runs all the time."""
+        yield Server(f"http://127.0.0.1:{stack.settings.web_port}", stack.pid("web"))
+
+    def count_done(self, stack: Stack) -> int:
+        """Jobs that the ledger calls succeeded."""
+        return _count_succeeded(stack) - self._done_before
+
+    def verify(self, stack: Stack, jobs: int) -> None:
+        """Each job has succeeded in the ledger, and has its outcome line."""
+        done, lines = self.count_done(stack), self._outcomes.count() if self._outcomes else 0
+        if (done, lines) != (jobs, jobs):
+            raise ValueError(f"{self.title}: of {jobs} jobs {done} succeeded, {lines} lines.")
+
+
+def _count_succeeded(stack: Stack) -> int:
+    return int(stack.redis.zcard(DONE))
+
+
+def _count_waiting(stack: Stack) -> int:
+    return int(stack.redis.zcard(waiting_key(Lane.SHORT.value)))

@@ -1,0 +1,81 @@
+"""The other systems: programs of environments of their own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import requests
+from redis import Redis
+
+from bench.programs import running
+from bench.stack import RESULTS_DATABASE, Stack
+from bench.systems.system import Server, Web
+from bench.waiting import await_that
+from deploy.native.ports import claim_block
+
+Command = Sequence[str]
+
+
+def count_keys(redis: "Redis") -> int:
+    """Of a system that keeps one key a result, and nothing else there."""
+    return int(redis.dbsize())
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One configuration of another system."""
+
+    name: str
+    title: str
+    configuration: str
+    environment: str
+    client: str
+    workers: Sequence[Command]
+    count_results: Callable[["Redis"], int] = count_keys
+    web: Web | None = None
+    web_server: Command = ()
+
+    def variables(self, stack: Stack) -> dict[str, str]:
+        """Addresses."""
+        return stack.environment()
+
+    def empty(self, stack: Stack) -> None:
+        """Start with nothing."""
+        stack.empty_peers()
+
+    @contextmanager
+    def working(self, stack: Stack) -> Iterator[list[int]]:
+        """Its workers."""
+        with running(self.name, self.environment, self.workers, stack.environment()) as pids:
+            yield pids
+
+    @contextmanager
+    def serving(self, stack: Stack) -> Iterator[Server]:
+        """Its web server, on a free port."""
+        claim, (port,) = claim_block(1)
+        url = f"http://127.0.0.1:{port}"
+        command = [*self.web_server, "--bind", f"127.0.0.1:{port}"]
+        name = f"{self.name}.web"
+        with claim, running(name, self.environment, [command], self.variables(stack)) as (pid,):
+            await_that(lambda: is_answering(url), f"{name} answers")
+            yield Server(url, pid)
+
+    def count_done(self, stack: Stack) -> int:
+        """Results in Redis."""
+        with Redis.from_url(stack.redis_url(RESULTS_DATABASE)) as redis:
+            return self.count_results(redis)
+
+    def verify(self, stack: Stack, jobs: int) -> None:
+        """The results are all it has to tell."""
+        done = self.count_done(stack)
+        if done != jobs:
+            raise ValueError(f"{self.title}: {done} results of {jobs} jobs.")
+
+
+def is_answering(url: str) -> bool:
+    """Whether somebody speaks HTTP there."""
+    try:
+        requests.get(url, timeout=2)
+    except requests.RequestException:
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""What the measures need of a system."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bench.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A system's web server: where it is asked, and with what."""
+
+    post_path: str
+    body: str
+    get_path: str
+    """With `{id}` where the job's id goes; empty where nothing can be asked."""
+    id_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A web server that runs: its address, and its main process."""
+
+    url: str
+    pid: int
+
+
+class System(Protocol):
+    """One configuration of one system."""
+
+    @property
+    def name(self) -> str:
+        """What `--systems` calls it."""
+
+    @property
+    def title(self) -> str:
+        """What the report calls it."""
+
+    @property
+    def configuration(self) -> str:
+        """How it is set up, in a sentence."""
+
+    @property
+    def environment(self) -> str:
+        """The environment of its client and its programs."""
+
+    @property
+    def client(self) -> str:
+        """The module that `bench.peers.driver` drives."""
+
+    @property
+    def web(self) -> Web | None:
+        """Its web server, where it has one."""
+
+    def variables(self, stack: Stack) -> dict[str, str]:
+        """What its programs and its client read from their environment."""
+
+    def empty(self, stack: Stack) -> None:
+        """No job waits and no worker runs afterwards."""
+
+    def working(self, stack: Stack) -> AbstractContextManager[list[int]]:
+        """Workers run while the block lasts; the ids of their main processes."""
+
+    def serving(self, stack: Stack) -> AbstractContextManager[Server]:
+        """Its web server runs while the block lasts."""
+
+    def count_done(self, stack: Stack) -> int:
+        """Jobs whose result is stored, since it was emptied; cheap."""
+
+    def verify(self, stack: Stack, jobs: int) -> None:
+        """ValueError unless so many jobs are done, by all that the system has to tell."""
