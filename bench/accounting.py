@@ -23,6 +23,14 @@ def pss_bytes(pids: Iterable[int]) -> int:
     return sum(_pss_bytes(pid) for pid in pids)
 
 
+def is_running(pid: int) -> bool:
+    """Whether the process is there and has not ended."""
+    try:
+        return _stat_fields(pid)[0] != "Z"
+    except OSError:
+        return False
+
+
 def with_descendants(roots: Iterable[int]) -> list[int]:
     """The processes, their children, and so on."""
     children = _children()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.measures import drain, http
+from bench.measures import depth, drain, http, lanes, live, memory, streams, submit, trips
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
 from bench.systems.system import System
@@ -19,12 +19,21 @@ class Measure:
     take: Callable[[System, Stack, int], dict[str, Any]]
     size: int
     quick_size: int
-    suits: Callable[[System], bool] = lambda _: True
+    once: bool = False
+    """It takes long, or has many samples in itself: the first round is enough."""
 
 
 MEASURES: dict[str, Measure] = {
-    "drain": Measure(drain.measure, 6000, 3000),
-    "http": Measure(http.measure, 8, 5, lambda system: system.web is not None),
+    "submit": Measure(submit.measure, 2000, 600),
+    "drain": Measure(drain.measure, 8000, 2000),
+    "trips": Measure(trips.measure, 500, 100),
+    "http": Measure(http.measure, 8, 3),
+    "http-busy": Measure(http.measure_busy, 8, 3),
+    "live": Measure(live.measure, 300, 50),
+    "lanes": Measure(lanes.measure, 500, 100, once=True),
+    "streams": Measure(streams.measure, 100, 20),
+    "memory": Measure(memory.measure, 200, 50),
+    "depth": Measure(depth.measure, 100_000, 1_000, once=True),
 }
 
 
@@ -65,7 +74,7 @@ class Plan:
             for number in range(self.rounds)
             for measure in self.measures
             for system in self.systems
-            if MEASURES[measure].suits(SYSTEMS[system])
+            if measure in SYSTEMS[system].measures and (number == 0 or not MEASURES[measure].once)
         ]
 
     def size_of(self, measure: str) -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from bench.machine import describe_machine
 from bench.plan import MEASURES, Plan, Step
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
+from bench.waiting import SlowError
 
 
 def run_rounds(plan: Plan, stack: Stack, output: Path, lock: Path | None) -> None:
@@ -37,8 +39,12 @@ def run_rounds(plan: Plan, stack: Stack, output: Path, lock: Path | None) -> Non
 
 def _take(plan: Plan, step: Step, stack: Stack) -> dict[str, Any]:
     """A measurement that fails is told as such; the others go on."""
+    """A measurement that fails is kept as such, and told in the report; the others go on."""
     measure = MEASURES[step.measure]
-    return measure.take(SYSTEMS[step.system], stack, plan.size_of(step.measure))
+    try:
+        return measure.take(SYSTEMS[step.system], stack, plan.size_of(step.measure))
+    except (SlowError, ValueError, OSError, subprocess.SubprocessError) as error:
+        return {"failed": str(error)}
 
 
 @contextmanager

@@ -17,10 +17,22 @@ SCRIPT = Path(__file__).with_name("requests.lua")
 
 def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
     """POST while no worker runs, then GET of one of those jobs."""
-    web = system.web
-    if web is None:
+    if system.web is None:
         raise ValueError(f"{system.title} has no web server.")
     system.empty(stack)
+    return _measure_served(system, stack, system.web, seconds)
+
+
+def measure_busy(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
+    """The same while the workers do those jobs, on the same machine."""
+    if system.web is None:
+        raise ValueError(f"{system.title} has no web server.")
+    system.empty(stack)
+    with system.working(stack):
+        return _measure_served(system, stack, system.web, seconds)
+
+
+def _measure_served(system: System, stack: Stack, web: Web, seconds: int) -> dict[str, Any]:
     with system.serving(stack) as server:
         job_id = _submit_one(server.url, web)
         groups = {"web": with_descendants([server.pid]), **stack.server_pids()}

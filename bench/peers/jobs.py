@@ -9,7 +9,7 @@ from bench.kinds import NOOP
 from project.config import Settings
 from project.jobs import load_kinds
 from project.ledger import Job, Status
-from project.ledger.events import Signal, job_channel
+from project.ledger.events import Inbox, Signal, job_channel
 from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
 from project.server.services import Services, build_services
@@ -32,28 +32,36 @@ class JobsClient:
 
     def submit(self, number: int) -> str:
         """The job's id."""
-        submission = Submission(kind=NOOP, parameters={"n": number})
-        return self._services.submitter.submit(submission, Trace.start()).id
+        return self._services.submitter.submit(_noop(number), Trace.start()).id
 
     def submit_many(self, numbers: list[int]) -> None:
         """As `POST /api/v1/jobs/bulk` does."""
-        wanted = [Submission(kind=NOOP, parameters={"n": number}) for number in numbers]
-        for answer in self._services.submitter.submit_many(wanted, Trace.start()):
+        self.submit_all([_noop(number) for number in numbers])
+
+    def submit_all(self, submissions: list[Submission]) -> None:
+        """Any jobs; raises the first one's error that was refused."""
+        for answer in self._services.submitter.submit_many(submissions, Trace.start()):
             if not isinstance(answer, Job):
                 raise answer
 
     def trip(self, number: int, timeout_seconds: float) -> int:
         """Listen, submit, await the job's end, as a job's event stream does."""
         job_id = str(uuid4())
-        submission = Submission(kind=NOOP, parameters={"n": number}, job_id=job_id)
         with self._services.listener.listen([job_channel(job_id)]) as inbox:
-            self._services.submitter.submit(submission, Trace.start())
-            ends_at = time.monotonic() + timeout_seconds
-            while True:
-                message = inbox.get(max(0, ends_at - time.monotonic()))
-                if isinstance(message, tuple):
-                    event: dict[str, Any] = json.loads(message[1])
-                    if Status(event["status"]).is_final:
-                        return int(event["result"])
-                elif message is not Signal.RESYNC:
-                    raise TimeoutError(f"Job {job_id} has not ended.")
+            self._services.submitter.submit(_noop(number, job_id), Trace.start())
+            return _await_result(inbox, time.monotonic() + timeout_seconds)
+
+
+def _noop(number: int, job_id: str = "") -> Submission:
+    return Submission(kind=NOOP, parameters={"n": number}, job_id=job_id)
+
+
+def _await_result(inbox: Inbox, ends_at: float) -> int:
+    while True:
+        message = inbox.get(max(0, ends_at - time.monotonic()))
+        if isinstance(message, tuple):
+            event: dict[str, Any] = json.loads(message[1])
+            if Status(event["status"]).is_final:
+                return int(event["result"])
+        elif message is not Signal.RESYNC:
+            raise TimeoutError("The job has not ended in time.")

@@ -8,12 +8,13 @@ from bench.environments import OURS
 from bench.kinds import NOOP
 from bench.stack import WORKERS, Stack
 from bench.systems.outcomes import Outcomes
-from bench.systems.system import Server, Web
+from bench.systems.system import Server, Web, Whole
 from bench.waiting import await_that
 from project.lane import Lane
 from project.ledger import Status
 from project.ledger.keys import partition_key, waiting_key
 
+PROGRAMS = ("web", *WORKERS, "scheduler")
 SHORT_WORKER, LONG_WORKER = WORKERS
 DONE = partition_key(Lane.SHORT.value, NOOP, Status.SUCCEEDED.value)
 DRAIN_SECONDS = 300.0
@@ -27,6 +28,7 @@ class Ours:
     title: str
     configuration: str
     web: Web
+    measures: frozenset[str]
     has_flower: bool = False
     environment: str = OURS
     client: str = "bench.peers.jobs"
@@ -62,6 +64,13 @@ class Ours:
     def serving(self, stack: Stack) -> Iterator[Server]:
         """It runs all the time."""
         yield Server(f"http://127.0.0.1:{stack.settings.web_port}", stack.pid("web"))
+
+    @contextmanager
+    def whole(self, stack: Stack) -> Iterator[Whole]:
+        """Web, both workers and the scheduler; Flower and the mail catcher are beside it."""
+        with self.working(stack), self.serving(stack) as server:
+            stack.await_ready(SHORT_WORKER)
+            yield Whole(server.url, {name: [stack.pid(name)] for name in PROGRAMS})
 
     def count_done(self, stack: Stack) -> int:
         """Jobs that the ledger calls succeeded."""

@@ -1,15 +1,15 @@
 """The other systems: programs of environments of their own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 from redis import Redis
 
 from bench.programs import running
 from bench.stack import RESULTS_DATABASE, Stack
-from bench.systems.system import Server, Web
+from bench.systems.system import Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
 
@@ -21,6 +21,16 @@ def count_keys(redis: "Redis") -> int:
     return int(redis.dbsize())
 
 
+def count_finished_of_rq(redis: "Redis") -> int:
+    """RQ's registry of finished jobs."""
+    return int(redis.zcard("rq:finished:default"))
+
+
+def count_results_of_huey(redis: "Redis") -> int:
+    """Huey keeps all results in one hash."""
+    return int(redis.hlen("huey.results.noop"))
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One configuration of another system."""
@@ -30,14 +40,18 @@ class Peer:
     configuration: str
     environment: str
     client: str
-    workers: Sequence[Command]
+    measures: frozenset[str]
+    workers: Sequence[Command] = ()
     count_results: Callable[["Redis"], int] = count_keys
     web: Web | None = None
     web_server: Command = ()
+    beside_web: Mapping[str, Command] = field(default_factory=dict)
+    """All programs of a whole installation, but for the web server."""
+    extra_variables: Mapping[str, str] = field(default_factory=dict)
 
     def variables(self, stack: Stack) -> dict[str, str]:
         """Addresses."""
-        return stack.environment()
+        return {**stack.environment(), **self.extra_variables}
 
     def empty(self, stack: Stack) -> None:
         """Start with nothing."""
@@ -46,7 +60,7 @@ class Peer:
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
         """Its workers."""
-        with running(self.name, self.environment, self.workers, stack.environment()) as pids:
+        with running(self.name, self.environment, self.workers, self.variables(stack)) as pids:
             yield pids
 
     @contextmanager
@@ -59,6 +73,17 @@ class Peer:
         with claim, running(name, self.environment, [command], self.variables(stack)) as (pid,):
             await_that(lambda: is_answering(url), f"{name} answers")
             yield Server(url, pid)
+
+    @contextmanager
+    def whole(self, stack: Stack) -> Iterator[Whole]:
+        """Its web server, and all that is told to run beside it."""
+        variables = self.variables(stack)
+        with (
+            self.serving(stack) as server,
+            running(self.name, self.environment, list(self.beside_web.values()), variables) as pids,
+        ):
+            beside = {name: [pid] for name, pid in zip(self.beside_web, pids, strict=True)}
+            yield Whole(server.url, {"web": [server.pid], **beside})
 
     def count_done(self, stack: Stack) -> int:
         """Results in Redis."""

@@ -26,6 +26,14 @@ class Server:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All programs of a system that run: the web server's address, process ids by program."""
+
+    url: str
+    programs: dict[str, list[int]]
+
+
 class System(Protocol):
     """One configuration of one system."""
 
@@ -50,6 +58,10 @@ class System(Protocol):
         """The module that `bench.peers.driver` drives."""
 
     @property
+    def measures(self) -> frozenset[str]:
+        """The measures that it takes part in."""
+
+    @property
     def web(self) -> Web | None:
         """Its web server, where it has one."""
 
@@ -64,6 +76,9 @@ class System(Protocol):
 
     def serving(self, stack: Stack) -> AbstractContextManager[Server]:
         """Its web server runs while the block lasts."""
+
+    def whole(self, stack: Stack) -> AbstractContextManager[Whole]:
+        """All its programs run while the block lasts, as in production on one machine."""
 
     def count_done(self, stack: Stack) -> int:
         """Jobs whose result is stored, since it was emptied; cheap."""

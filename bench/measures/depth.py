@@ -1,0 +1,50 @@
+"""What a message costs RabbitMQ while many others wait in a queue made as our lanes are."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from bench.peers.raw_channel import open_client
+from bench.stack import Stack
+from bench.systems.system import System
+from project.broker import lane_queue
+from project.lane import Lane
+
+SMALLEST = 100
+TIMED = 1_000
+"""So many are published, then as many taken, at each depth."""
+
+
+def measure(_system: System, stack: Stack, deepest: int) -> dict[str, Any]:
+    """Microseconds of a publish with its confirm, and of a delivery with its ack, by depth."""
+    stack.empty_peers()
+    figures: dict[str, Any] = {}
+    arguments = lane_queue(Lane.SHORT).queue_arguments  # type: ignore[attr-defined]  # missing in its stub
+    with closing(open_client(stack.peers_broker_url, arguments)) as client:
+        waiting = 0
+        for depth in _depths(deepest):
+            client.submit_many(list(range(depth - waiting)))
+            waiting = depth
+            figures[str(depth)] = {
+                "publish_us": _time(lambda: client.submit(0)),
+                "deliver_us": _time(client.take),
+            }
+    stack.empty_peers()
+    return figures
+
+
+def _depths(deepest: int) -> list[int]:
+    """A hundred, and ten times as many each time."""
+    depths = [SMALLEST]
+    while depths[-1] * 10 <= deepest:
+        depths.append(depths[-1] * 10)
+    return depths
+
+
+def _time(step: Callable[[], None]) -> float:
+    """Microseconds of a step, on average."""
+    began = time.perf_counter()
+    for _ in range(TIMED):
+        step()
+    return (time.perf_counter() - began) * 1e6 / TIMED

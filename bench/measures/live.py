@@ -1,0 +1,56 @@
+"""From a POST until the job's end is seen: by an event stream, and by asking again and again."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.browser import Browser, Stream
+from bench.kinds import NOOP
+from bench.measures.trips import summarize
+from bench.stack import Stack
+from bench.systems.system import System
+
+JOBS = "/api/v1/jobs"
+WARM_UP = 10
+SUCCEEDED = frozenset({"succeeded"})
+ANY = frozenset({"queued", "running", "succeeded"})
+POLL_SECONDS = 0.005
+
+
+def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
+    """Milliseconds on an idle system."""
+    system.empty(stack)
+    with system.working(stack), system.serving(stack) as server:
+        browser = Browser(server.url)
+        stream = browser.open_stream()
+        return {
+            "stream": summarize(repeat(lambda: see_end(browser, stream), jobs)),
+            "poll": summarize(repeat(lambda: _poll(browser), jobs)),
+        }
+
+
+def repeat(take: Callable[[], float], times: int) -> list[float]:
+    """Seconds of each, without the first ones."""
+    for _ in range(WARM_UP):
+        take()
+    return [take() for _ in range(times)]
+
+
+def submit(browser: Browser) -> str:
+    """A no-op job's id."""
+    return str(browser.post(JOBS, {"kind": NOOP, "parameters": {"n": 1}})["id"])
+
+
+def see_end(browser: Browser, stream: Stream) -> float:
+    """Seconds until the stream has told of the end."""
+    began = time.perf_counter()
+    return stream.await_status(submit(browser), SUCCEEDED) - began
+
+
+def _poll(browser: Browser) -> float:
+    """Seconds until an answer has told of the end; a pause between the questions."""
+    began = time.perf_counter()
+    job_id = submit(browser)
+    while browser.get(f"{JOBS}/{job_id}")["status"] != "succeeded":
+        time.sleep(POLL_SECONDS)
+    return time.perf_counter() - began

@@ -1,0 +1,30 @@
+"""Ours: jobs of the long lane, where the first ones take so long that the others wait."""
+
+from bench.kinds import LONG
+from bench.peers import jobs
+from project.submission.draft import Submission
+
+BLOCKERS = 2
+BLOCKING_SECONDS = 40.0
+"""As long the long lane's two processes are kept busy."""
+
+
+def connect() -> "LongFill":
+    """A client that fills."""
+    return LongFill(jobs.connect())
+
+
+class LongFill:
+    """Fills the long lane in bulk."""
+
+    def __init__(self, client: jobs.JobsClient) -> None:
+        self._client = client
+
+    def submit_many(self, numbers: list[int]) -> None:
+        """So many that wait, behind two that run."""
+        blockers = [_sleep(BLOCKING_SECONDS)] * BLOCKERS
+        self._client.submit_all([*blockers, *(_sleep(0) for _ in numbers)])
+
+
+def _sleep(seconds: float) -> Submission:
+    return Submission(kind=LONG, parameters={"seconds": seconds})
