@@ -33,7 +33,7 @@ class Browser:
         return Stream(connection)
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection; the next request opens another."""
         self._connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:

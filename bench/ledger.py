@@ -4,7 +4,8 @@
 
 Starts a Redis server of its own with deploy/redis/redis.conf on a free port and a folder that is
 removed again, and takes jobs through the ledger's own steps. Costs must not grow with the number
-of jobs, so each is measured at a thousandth of it, too, and told as a ratio.
+of jobs, so each is measured at a thousand, at ten times as many, and so on. `make bench` measures
+the same up to a hundred thousand.
 """
 
 import argparse
@@ -16,10 +17,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 from uuid import uuid4
 
 from redis import Redis, RedisError
@@ -34,6 +36,16 @@ RETENTION_SECONDS = 7 * 24 * 3600
 BATCH = 500
 PAGE = 50
 RUNS = 50
+SMALLEST = 1000
+TITLES = {
+    "first_page": "first page of 50, all jobs",
+    "deep_page": "page of 50 in the middle of all jobs",
+    "filtered_page": "first page of 50, one kind and status",
+    "step": "one step of a job",
+}
+
+Figures = dict[str, Any]
+"""What was measured, as plain values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +65,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results" / "ledger.md")
     options = parser.parse_args()
     with own_redis() as port:
-        report = measure(port, options.jobs)
+        text = report(measure(port, options.jobs))
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(report)
-    print(report)
+    options.output.write_text(text)
+    print(text)
 
 
 @contextmanager
@@ -91,46 +103,76 @@ def _await_redis(port: int) -> None:
             uptime_seconds = Redis(port=port).info("server")["uptime_in_seconds"]
 
 
-def measure(port: int, jobs: int) -> str:
-    """The report, as Markdown."""
+def measure(port: int, jobs: int) -> Figures:
+    """Costs at growing sizes, the last of them `jobs`; then what it takes to forget all."""
     redis = Redis(port=port, decode_responses=True, socket_timeout=None)
     ledger = Ledger(redis, RETENTION_SECONDS)
-    empty_bytes = _used_bytes(redis)
-    few = max(jobs // 1000, 10 * PAGE)
-    fill(port, few)
-    costs_few = _measure_costs(ledger)
-    began = time.monotonic()
-    fill(port, jobs - few)
-    fill_seconds = time.monotonic() - began
-    costs = _measure_costs(ledger)
-    bytes_a_job = (_used_bytes(redis) - empty_bytes) / jobs
+    empty_bytes, there, fill_seconds = _used_bytes(redis), 0, 0.0
+    costs: dict[str, dict[str, float]] = {}
+    for size in sizes_up_to(jobs):
+        began = time.monotonic()
+        fill(port, size - there)
+        fill_seconds += time.monotonic() - began
+        there = size
+        costs[str(size)] = asdict(_measure_costs(ledger))
+    bytes_a_job = (_used_bytes(redis) - empty_bytes) / there
     _expire_all(redis)
     trim_seconds = _time_trim(ledger)
-    left_bytes = (_used_bytes(redis) - empty_bytes) / jobs
-    rows = [
-        ("first page of 50, all jobs", costs_few.first_page, costs.first_page),
-        ("page of 50 in the middle of all jobs", costs_few.deep_page, costs.deep_page),
-        ("first page of 50, one kind and status", costs_few.filtered_page, costs.filtered_page),
-        ("one step of a job", costs_few.step, costs.step),
-    ]
-    version = redis.info("server")["redis_version"]
+    return {
+        "costs": costs,
+        "bytes_a_job": bytes_a_job,
+        "trim_seconds": trim_seconds,
+        "left_bytes_a_job": (_used_bytes(redis) - empty_bytes) / there,
+        "fill_seconds": fill_seconds,
+        "redis": redis.info("server")["redis_version"],
+    }
+
+
+def sizes_up_to(jobs: int) -> list[int]:
+    """A thousand, ten times as many each time, and `jobs`."""
+    sizes = [SMALLEST]
+    while sizes[-1] * 10 < jobs:
+        sizes.append(sizes[-1] * 10)
+    return [*sizes, jobs] if jobs > SMALLEST else sizes
+
+
+def report(figures: Figures) -> str:
+    """Markdown."""
+    sizes = list(figures["costs"])
+    jobs = int(sizes[-1])
+    trim = figures["trim_seconds"]
     return "\n".join(
         [
             f"# The ledger with {jobs:,} jobs",
             "",
-            f"Redis {version} on {os.cpu_count()} cores; medians of {RUNS}, the client included.",
+            f"Redis {figures['redis']} on {os.cpu_count()} cores; medians of {RUNS}, "
+            "the client included.",
             "",
-            f"| | {few:,} jobs, ms | {jobs:,} jobs, ms | ratio |",
-            "|---|---|---|---|",
-            *(f"| {name} | {a:.2f} | {b:.2f} | {b / a:.2f} |" for name, a, b in rows),
+            *costs_table(figures["costs"]),
             "",
-            f"- Memory: {bytes_a_job:,.0f} bytes a job, with index and Celery's result.",
-            f"- Forgetting all: {trim_seconds:.1f} s, {trim_seconds / jobs * 1e6:.0f} µs a job.",
-            f"  {left_bytes:.0f} bytes a job stay for five weeks, to tell that it was there.",
-            f"- To make them, four steps a job from two processes: {fill_seconds:.0f} s.",
+            f"- Memory: {figures['bytes_a_job']:,.0f} bytes a job, with index and Celery's result.",
+            f"- Forgetting all: {trim:.1f} s, {trim / jobs * 1e6:.0f} µs a job.",
+            f"  {figures['left_bytes_a_job']:.0f} bytes a job stay for five weeks, "
+            "to tell that it was there.",
+            f"- To make them, four steps a job from {os.cpu_count()} processes: "
+            f"{figures['fill_seconds']:.0f} s.",
             "",
         ]
     )
+
+
+def costs_table(costs: dict[str, dict[str, float]]) -> list[str]:
+    """One row a cost, one column a size, and how much the last is of the first."""
+    sizes = list(costs)
+    lines = [
+        "| | " + " | ".join(f"{int(size):,} jobs, ms" for size in sizes) + " | last / first |",
+        "|---" * (len(sizes) + 2) + "|",
+    ]
+    for name, title in TITLES.items():
+        values = [costs[size][name] for size in sizes]
+        shown = " | ".join(f"{value:.2f}" for value in values)
+        lines.append(f"| {title} | {shown} | {values[-1] / values[0]:.2f} |")
+    return lines
 
 
 def fill(port: int, jobs: int) -> None:

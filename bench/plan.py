@@ -4,7 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.measures import depth, drain, http, lanes, live, memory, streams, submit, trips
+from bench.measures import (
+    depth,
+    drain,
+    http,
+    lanes,
+    live,
+    memory,
+    profile,
+    records,
+    streams,
+    submit,
+    trips,
+)
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
 from bench.systems.system import System
@@ -34,6 +46,8 @@ MEASURES: dict[str, Measure] = {
     "streams": Measure(streams.measure, 100, 20),
     "memory": Measure(memory.measure, 200, 50),
     "depth": Measure(depth.measure, 100_000, 1_000, once=True),
+    "ledger": Measure(records.measure, 100_000, 1_000, once=True),
+    "profile": Measure(profile.measure, 8000, 2000, once=True),
 }
 
 

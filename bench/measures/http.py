@@ -58,12 +58,16 @@ def run_counted(groups: Groups, url: str, method: str, body: str, seconds: int) 
 
 def run_wrk(url: str, method: str, body: str, seconds: int) -> dict[str, Any]:
     """Only 2xx answers count."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT), url]
-    found = subprocess.run(
-        [*command, "--", method, body], stdout=subprocess.PIPE, check=True, text=True
-    )
+    command = wrk_command(url, method, body, seconds)
+    found = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     figures: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
     return {**figures, "a_second": figures["good"] / figures["seconds"]}
+
+
+def wrk_command(url: str, method: str, body: str, seconds: int) -> list[str]:
+    """One thread, so many connections, the script that counts."""
+    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    return ["wrk", *options, url, "--", method, body]
 
 
 def _submit_one(url: str, web: Web) -> str:

@@ -26,6 +26,7 @@ def _measure_beside(server: Server, count: int, jobs: int) -> dict[str, Any]:
     repeat(lambda: see_end(browser, observed), 1)
     before = _memory(server)
     streams = [_open_another(server) for _ in range(count)]
+    browser.close()  # the server has done so, too, if that took longer than it keeps idle ones
     memory = (_memory(server) - before) / 1024 / count
     seen = summarize(repeat(lambda: see_end(browser, observed), jobs))
     posts = summarize(repeat(lambda: _time_submit(browser), jobs))

@@ -32,7 +32,9 @@ JOBS = Ours(
     "Jobs",
     "as `make run` starts it: web 2 processes, worker-short 2 processes; Flower off",
     OURS_WEB,
-    WHOLE | HTTP | {"http-busy", "live", "lanes", "streams", "memory", "depth", "profile"},
+    WHOLE
+    | HTTP
+    | {"http-busy", "live", "lanes", "streams", "memory", "depth", "ledger", "profile"},
 )
 JOBS_TASKS = Ours(
     "jobs-tasks",
