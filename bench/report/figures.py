@@ -14,6 +14,7 @@ class Value:
 
     @property
     def median(self) -> float:
+        """Of the rounds."""
         return median(self.rounds)
 
     @property
@@ -29,21 +30,38 @@ class Figures:
 
     raw: dict[str, Any]
 
+    def entries(self, measure: str, system: str) -> list[dict[str, Any]]:
+        """One a round, those that did not fail."""
+        return [
+            entry
+            for entry in self.raw["figures"]
+            if (entry["measure"], entry["system"]) == (measure, system) and "failed" not in entry
+        ]
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Measurements that did not end well."""
+        return [entry for entry in self.raw["figures"] if "failed" in entry]
+
     def systems(self, measure: str) -> list[str]:
         """Those that have figures of the measure, in the order of the run."""
         found = (entry["system"] for entry in self.raw["figures"] if entry["measure"] == measure)
-        return list(dict.fromkeys(found))
+        return [name for name in dict.fromkeys(found) if self.entries(measure, name)]
 
     def value(self, measure: str, system: str, *path: str) -> Value | None:
         """One figure, by the names that lead to it; None where it was not measured."""
-        entries = [
-            entry
-            for entry in self.raw["figures"]
-            if (entry["measure"], entry["system"]) == (measure, system)
-        ]
-        found = [_follow(entry, path) for entry in entries]
-        numbers = tuple(number for number in found if number is not None)
+        numbers = tuple(self._by_round(measure, system, path).values())
         return Value(numbers) if numbers else None
+
+    def ratio(self, ours: Sequence[str], theirs: Sequence[str]) -> Value | None:
+        """Of two figures, each `(measure, system, *path)`, within the same rounds."""
+        first = self._by_round(ours[0], ours[1], ours[2:])
+        second = self._by_round(theirs[0], theirs[1], theirs[2:])
+        ratios = tuple(first[n] / second[n] for n in first if second.get(n))
+        return Value(ratios) if ratios else None
+
+    def _by_round(self, measure: str, system: str, path: Sequence[str]) -> dict[int, float]:
+        found = {entry["round"]: follow(entry, path) for entry in self.entries(measure, system)}
+        return {number: value for number, value in found.items() if value is not None}
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -52,8 +70,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, -int(-len(ordered) * share // 1) - 1)]
 
 
-def _follow(entry: Any, path: Sequence[str]) -> float | None:
+def follow(entry: Any, path: Sequence[str]) -> float | None:
+    """The number at the end of these names; several at the end of a `+` are added up."""
     for name in path:
+        if name == "+":
+            return float(sum(entry.values()))
         if not isinstance(entry, dict) or name not in entry:
             return None
         entry = entry[name]

@@ -1,64 +1,72 @@
-"""The tables of the report."""
+"""The tables of what all systems have: drain, submits, round trips, requests."""
 
-from bench.report.figures import Figures, Value
+from bench.report.figures import Figures
+from bench.report.wording import show, show_rate, table
 from bench.systems.catalog import SYSTEMS
 
 CPU = ("main", "children", "RabbitMQ", "Redis")
+TRIP = ("p50_ms", "p99_ms")
 
 
 def drain_table(figures: Figures) -> list[str]:
     """Jobs a second, and milliseconds of CPU a job by where they were spent."""
     rows = []
     for name in figures.systems("drain"):
-        rate = figures.value("drain", name, "jobs_a_second")
-        cpu = [figures.value("drain", name, "cpu_ms_a_job", part) for part in CPU]
-        total = sum(value.median for value in cpu if value)
-        submitted = figures.value("drain", name, "submitted_a_second")
-        cells = [show_rate(rate), *(show(value, ".2f") for value in cpu), f"{total:.2f}"]
-        rows.append([SYSTEMS[name].title, *cells, show_rate(submitted)])
-    heads = ["", "drain, jobs/s", *(f"{part}, ms" for part in CPU), "all, ms", "submit, jobs/s"]
+        cpu = [figures.value("drain", name, "cpu_ms_a_job", part) for part in (*CPU, "+")]
+        rate = show_rate(figures.value("drain", name, "jobs_a_second"))
+        rows.append([SYSTEMS[name].title, rate, *(show(value, ".2f") for value in cpu)])
+    heads = ["", "jobs/s", "main, ms", "children, ms", "RabbitMQ, ms", "Redis, ms", "all, ms"]
     return table(heads, rows)
 
 
-def http_table(figures: Figures) -> list[str]:
-    """Requests a second."""
+def submit_table(figures: Figures) -> list[str]:
+    """Jobs a second from one thread, and the client's CPU time a job."""
     rows = []
-    for name in figures.systems("http"):
+    for name in figures.systems("submit"):
+        cells = []
+        for way in ("one", "bulk"):
+            cells.append(show_rate(figures.value("submit", name, way, "jobs_a_second")))
+            cost = figures.value("submit", name, way, "cpu_ms_a_job", "client")
+            cells.append(show(cost, ".3f"))
+        rows.append([SYSTEMS[name].title, *cells])
+    return table(["", "one by one, /s", "client, ms", "bulk, /s", "client, ms"], rows)
+
+
+def trips_table(figures: Figures) -> list[str]:
+    """Milliseconds."""
+    rows = [
+        [
+            SYSTEMS[name].title,
+            *(show(figures.value("trips", name, part), ".2f") for part in TRIP),
+        ]
+        for name in figures.systems("trips")
+    ]
+    return table(["", "p50, ms", "p99, ms"], rows)
+
+
+def http_table(figures: Figures, measure: str) -> list[str]:
+    """Requests a second, their latency, and CPU time a POST."""
+    rows = []
+    for name in figures.systems(measure):
         cells = []
         for verb in ("post", "get"):
-            cells.append(show_rate(figures.value("http", name, verb, "a_second")))
-            cells += [
-                show(figures.value("http", name, verb, part), ".1f")
-                for part in ("p50_ms", "p99_ms")
-            ]
-        cpu = figures.value("http", name, "post", "cpu_ms_a_request", "web")
-        rows.append([SYSTEMS[name].title, *cells, show(cpu, ".2f")])
-    heads = [
-        "",
-        "POST/s",
-        "p50, ms",
-        "p99, ms",
-        "GET/s",
-        "p50, ms",
-        "p99, ms",
-        "web CPU a POST, ms",
+            cells.append(show_rate(figures.value(measure, name, verb, "a_second")))
+            cells += [show(figures.value(measure, name, verb, part), ".1f") for part in TRIP]
+        cpu = [
+            show(figures.value(measure, name, "post", "cpu_ms_a_request", part), ".2f")
+            for part in ("web", "+")
+        ]
+        rows.append([SYSTEMS[name].title, *cells, *cpu, _count_bad(figures, measure, name)])
+    heads = ["", "POST/s", "p50, ms", "p99, ms", "GET/s", "p50, ms", "p99, ms"]
+    return table([*heads, "POST: web CPU, ms", "with servers, ms", "not 2xx"], rows)
+
+
+def _count_bad(figures: Figures, measure: str, name: str) -> str:
+    """Answers that are no 2xx, and connections that failed, in all rounds."""
+    found = [
+        entry[verb][kind]
+        for entry in figures.entries(measure, name)
+        for verb in ("post", "get")
+        for kind in ("bad", "errors")
     ]
-    return table(heads, rows)
-
-
-def table(heads: list[str], rows: list[list[str]]) -> list[str]:
-    """Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def show(value: Value | None, form: str) -> str:
-    return "–" if value is None else format(value.median, form)
-
-
-def show_rate(value: Value | None) -> str:
-    """The median and, of several rounds, the spread."""
-    if value is None:
-        return "–"
-    spread = f" ± {value.spread:.0%}" if len(value.rounds) > 1 else ""
-    return f"{value.median:,.0f}{spread}"
+    return str(sum(found))

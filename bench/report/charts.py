@@ -1,0 +1,36 @@
+"""The chart beside the report: drawn by matplotlib, which has an environment of its own."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from bench.environments import ROOT, find_program
+from bench.report.figures import Figures
+from bench.systems.catalog import SYSTEMS
+
+PANELS = (
+    ("Drain, jobs/s", "drain", ("jobs_a_second",)),
+    ("POST, requests/s", "http", ("post", "a_second")),
+)
+
+
+def draw(figures: Figures, output: Path) -> bool:
+    """Draw what there is; False where nothing is."""
+    panels = [panel for panel in (_panel(figures, *wanted) for wanted in PANELS) if panel["bars"]]
+    if not panels:
+        return False
+    wanted = {"output": str(output.resolve()), "panels": panels}
+    command = [find_program("tools", "python"), "-m", "bench.peers.draw"]
+    subprocess.run(command, input=json.dumps(wanted), text=True, check=True, cwd=ROOT)
+    return True
+
+
+def _panel(figures: Figures, title: str, measure: str, path: tuple[str, ...]) -> dict[str, Any]:
+    bars = []
+    for name in figures.systems(measure):
+        value = figures.value(measure, name, *path)
+        if value:
+            shown = [SYSTEMS[name].title, value.median, min(value.rounds), max(value.rounds)]
+            bars.append([*shown, name.startswith("jobs")])
+    return {"title": title, "bars": bars}

@@ -1,0 +1,38 @@
+"""What was measured on, and how."""
+
+from bench.report.figures import Figures
+from bench.systems.catalog import SYSTEMS
+
+
+def head(figures: Figures) -> list[str]:
+    """Machine, versions, date."""
+    raw, machine = figures.raw, figures.raw["machine"]
+    rounds = raw["rounds"]
+    quick = " This was a quick run: trust it for development only." if raw["is_quick"] else ""
+    return [
+        f"{raw['began_at'][:10]}; {machine['cores']} cores ({machine['processor']}), "
+        f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; RabbitMQ "
+        f"{machine['rabbitmq']}, Redis {machine['redis']}, the same two servers for all, with our "
+        "durability settings. Everything runs on this one machine, the clients too.",
+        "",
+        f"Medians of {rounds} round{'s' if rounds > 1 else ''}, in which the systems took turns; "
+        f"± is the round that was furthest from it.{quick} Trust ratios, not rates: "
+        "your machine is another one. A job does nothing and its result is stored. "
+        "[The raw figures](systems.json), from which `python -m bench.systems --report` makes "
+        "this page.",
+        "",
+    ]
+
+
+def systems_list(figures: Figures) -> list[str]:
+    """Each configuration, and the versions of each environment."""
+    environments = figures.raw["machine"]["environments"]
+    ours = figures.raw["machine"]["ours"]
+    measured = {entry["system"] for entry in figures.raw["figures"]}
+    lines = []
+    for name, system in SYSTEMS.items():
+        if name in measured:
+            versions = environments.get(system.environment, {}) or ours
+            shown = ", ".join(f"{package} {version}" for package, version in versions.items())
+            lines.append(f"- **{system.title}**: {system.configuration} ({shown}).")
+    return [*lines, ""]

@@ -1,0 +1,41 @@
+"""How far our figures are from what the servers and libraries below can do."""
+
+from bench.report.figures import Figures
+from bench.report.wording import show, table
+
+LIMITS = (
+    (
+        "submit one by one / py-amqp, a confirm each",
+        ("submit", "jobs", "one", "jobs_a_second"),
+        ("submit", "raw-channel", "one", "jobs_a_second"),
+    ),
+    (
+        "submit in bulk / py-amqp, a confirm per 100",
+        ("submit", "jobs", "bulk", "jobs_a_second"),
+        ("submit", "raw-channel", "bulk", "jobs_a_second"),
+    ),
+    (
+        "drain / a SET and a PUBLISH, one by one",
+        ("drain", "jobs", "jobs_a_second"),
+        ("submit", "raw-redis", "one", "jobs_a_second"),
+    ),
+    (
+        "POST / hello JSON on our server",
+        ("http", "jobs", "post", "a_second"),
+        ("http", "hello", "post", "a_second"),
+    ),
+    (
+        "GET / hello JSON on our server",
+        ("http", "jobs", "get", "a_second"),
+        ("http", "hello", "get", "a_second"),
+    ),
+)
+
+
+def limits_table(figures: Figures) -> list[str]:
+    """Ours, the limit, and the share of it that we reach."""
+    rows = []
+    for what, ours, limit in LIMITS:
+        cells = [show(figures.value(*path), ",.0f") for path in (ours, limit)]
+        rows.append([what, *cells, show(figures.ratio(ours, limit), ".0%")])
+    return table(["", "ours, /s", "limit, /s", "reached"], rows)

@@ -1,0 +1,105 @@
+"""The tables of what only Jobs has, or is measured for Jobs alone."""
+
+from bench.ledger import costs_table
+from bench.report.figures import Figures
+from bench.report.wording import show, table
+from bench.systems.catalog import SYSTEMS
+
+OURS = "jobs"
+
+
+def live_table(figures: Figures) -> list[str]:
+    """Milliseconds from a POST to the job's end in hand."""
+    ways = {"stream": "POST → server-sent event", "poll": "POST, then GET every 5 ms"}
+    rows = [
+        [title, *(show(figures.value("live", OURS, way, part), ".2f") for part in _PARTS)]
+        for way, title in ways.items()
+    ]
+    return table(["", "p50, ms", "p99, ms"], rows)
+
+
+def lanes_table(figures: Figures) -> list[str]:
+    """A short job's round trip."""
+    states = {"idle": "idle", "busy": "beside 10,000 waiting long jobs"}
+    rows = [
+        [title, *(show(figures.value("lanes", OURS, state, part), ".2f") for part in _PARTS)]
+        for state, title in states.items()
+    ]
+    return table(["", "p50, ms", "p99, ms"], rows)
+
+
+def streams_table(figures: Figures) -> list[str]:
+    """By the number of open streams."""
+    rows = []
+    for count in _keys(figures, "streams"):
+        cells = [show(figures.value("streams", OURS, count, "kib_a_stream"), ".0f")]
+        for what in ("seen", "post"):
+            cells += [
+                show(figures.value("streams", OURS, count, what, part), ".1f") for part in _PARTS
+            ]
+        rows.append([f"{int(count):,}", *cells])
+    heads = ["streams", "KiB a stream", "seen, p50 ms", "p99 ms", "POST, p50 ms", "p99 ms"]
+    return table(heads, rows)
+
+
+def depth_table(figures: Figures) -> list[str]:
+    """By the number of messages that wait."""
+    rows = [
+        [
+            f"{int(depth):,}",
+            *(show(figures.value("depth", OURS, depth, part), ".0f") for part in _COSTS),
+        ]
+        for depth in _keys(figures, "depth")
+    ]
+    return table(["messages", "publish and confirm, µs", "deliver and ack, µs"], rows)
+
+
+def ledger_table(figures: Figures) -> list[str]:
+    """Costs by the number of jobs."""
+    entries = figures.entries("ledger", OURS)
+    return [*costs_table(entries[-1]["costs"]), ""] if entries else []
+
+
+def memory_table(figures: Figures) -> list[str]:
+    """MiB by program."""
+    systems = figures.systems("memory")
+    parts = list(figures.entries("memory", systems[0])[0]["mib"]) if systems else []
+    rows = [
+        [
+            SYSTEMS[name].title,
+            *(show(figures.value("memory", name, "mib", part), ".0f") for part in parts),
+        ]
+        for name in systems
+    ]
+    return table(["", *(f"{part}, MiB" for part in parts)], rows)
+
+
+def profile_tables(figures: Figures) -> list[str]:
+    """The top shares of each process."""
+    lines: list[str] = []
+    for entry in figures.entries("profile", OURS)[-1:]:
+        for process, title in _PROCESSES.items():
+            found = entry[process]
+            lines += [f"**{title}** ({found['samples']:,} samples)", ""]
+            modules = [f"`{name}` {share:.0%}" for name, share in found["modules"].items()]
+            functions = [f"`{name}` {share:.0%}" for name, share in found["own"].items()]
+            lines += [f"- Code below it, by part: {', '.join(modules)}."]
+            lines += [f"- Code itself, by function: {', '.join(functions)}.", ""]
+    return lines
+
+
+_PARTS = ("p50_ms", "p99_ms")
+_COSTS = ("publish_us", "deliver_us")
+_PROCESSES = {
+    "main": "The worker's main process, during a drain",
+    "child": "A child of it",
+    "web": "A web process, while jobs are posted",
+}
+
+
+def _keys(figures: Figures, measure: str) -> list[str]:
+    """The sizes that were measured."""
+    plain = {"round", "measure", "system"}
+    return [
+        key for entry in figures.entries(measure, OURS)[:1] for key in entry if key not in plain
+    ]
