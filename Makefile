@@ -63,6 +63,11 @@ fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
 		.venv/bin/schemathesis --config-file tests/schemathesis.toml \
 		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 1500 --continue-on-failure $(ARGS)'
 
+.PHONY: bench
+bench: ## Measure Jobs beside other systems, and write bench/results/systems.md; 40 minutes (ARGS="--quick")
+	@deploy/native/install --bench
+	@exec $(PYTHON) -m bench.systems $(ARGS)
+
 .PHONY: lint
 lint: ## Check format, lint rules and types
 	@deploy/native/install --environment --tests

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.measures import (
+    bulk,
     depth,
     drain,
     http,
@@ -31,6 +32,8 @@ class Measure:
     take: Callable[[System, Stack, int], dict[str, Any]]
     size: int
     quick_size: int
+    deep_size: int = 0
+    """With `--deep`; 0: as in a full run."""
     once: bool = False
     """It takes long, or has many samples in itself: the first round is enough."""
 
@@ -41,12 +44,13 @@ MEASURES: dict[str, Measure] = {
     "trips": Measure(trips.measure, 500, 100),
     "http": Measure(http.measure, 8, 3),
     "http-busy": Measure(http.measure_busy, 8, 3),
+    "bulk": Measure(bulk.measure, 10_000, 2_000),
     "live": Measure(live.measure, 300, 50),
     "lanes": Measure(lanes.measure, 500, 100, once=True),
     "streams": Measure(streams.measure, 100, 20),
     "memory": Measure(memory.measure, 200, 50),
-    "depth": Measure(depth.measure, 100_000, 1_000, once=True),
-    "ledger": Measure(records.measure, 100_000, 1_000, once=True),
+    "depth": Measure(depth.measure, 100_000, 1_000, 1_000_000, once=True),
+    "ledger": Measure(records.measure, 100_000, 1_000, 1_000_000, once=True),
     "profile": Measure(profile.measure, 8000, 2000, once=True),
 }
 
@@ -68,17 +72,25 @@ class Plan:
     measures: list[str]
     systems: list[str]
     is_quick: bool
+    is_deep: bool
 
     @classmethod
     def choose(
-        cls, is_quick: bool, rounds: int | None, only: list[str] | None, systems: list[str] | None
+        cls,
+        *,
+        is_quick: bool = False,
+        is_deep: bool = False,
+        rounds: int | None = None,
+        measures: list[str] | None = None,
+        systems: list[str] | None = None,
     ) -> "Plan":
         """All, unless something else is wanted."""
         return cls(
             rounds=rounds or (1 if is_quick else ROUNDS),
-            measures=only or list(MEASURES),
+            measures=measures or list(MEASURES),
             systems=systems or list(SYSTEMS),
             is_quick=is_quick,
+            is_deep=is_deep,
         )
 
     def steps(self) -> list[Step]:
@@ -94,4 +106,6 @@ class Plan:
     def size_of(self, measure: str) -> int:
         """Jobs, or seconds, as that measure wants."""
         found = MEASURES[measure]
+        if self.is_deep and found.deep_size:
+            return found.deep_size
         return found.quick_size if self.is_quick else found.size

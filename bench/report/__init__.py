@@ -59,7 +59,7 @@ def _sections(figures: Figures) -> Iterable[tuple[set[str], str, str, list[str]]
     yield {"ledger"}, "The ledger", LEDGER, own_tables.ledger_table(figures)
     yield {"depth"}, "Queue depth", DEPTH, own_tables.depth_table(figures)
     yield {"memory"}, "Memory", MEMORY, own_tables.memory_table(figures)
-    yield {"submit", "drain", "http"}, "How far from the limits", "", limits_table(figures)
+    yield {"submit", "bulk", "drain", "http"}, "How far from the limits", "", limits_table(figures)
     yield {"profile"}, "What dominates now", PROFILE, own_tables.profile_tables(figures)
 
 
@@ -89,7 +89,10 @@ STREAMS = (
 LEDGER = (
     "Costs by the number of jobs; [a million](ledger.md), and [what a log line costs](logs.md)."
 )
-DEPTH = "Raw messages in a queue with our lanes' arguments: the average of 1,000 each."
+DEPTH = (
+    "Raw messages in a queue with our lanes' arguments: the average of 1,000 each. `--deep` goes "
+    "on to a million."
+)
 MEMORY = (
     "Proportional set size of an idle system that has done something: web 2 processes, two workers "
     "of 2 processes, the scheduler. RabbitMQ, Redis and Flower are apart."

@@ -15,6 +15,11 @@ LIMITS = (
         ("submit", "raw-channel", "bulk", "jobs_a_second"),
     ),
     (
+        "POST /api/v1/jobs/bulk / py-amqp, a confirm per 100",
+        ("bulk", "jobs", "jobs_a_second"),
+        ("submit", "raw-channel", "bulk", "jobs_a_second"),
+    ),
+    (
         "drain / a SET and a PUBLISH, one by one",
         ("drain", "jobs", "jobs_a_second"),
         ("submit", "raw-redis", "one", "jobs_a_second"),

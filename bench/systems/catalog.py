@@ -8,6 +8,9 @@ from bench.systems.system import System, Web
 WHOLE = frozenset({"submit", "drain", "trips"})
 LIMIT = frozenset({"submit"})
 HTTP = frozenset({"http"})
+OURS_ALONE = frozenset(
+    {"http-busy", "bulk", "live", "lanes", "streams", "depth", "ledger", "profile"}
+)
 
 GTHREAD = ("gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "4")
 OUR_GUNICORN = ("gunicorn", "--config", "deploy/gunicorn/gunicorn.conf.py")
@@ -32,9 +35,7 @@ JOBS = Ours(
     "Jobs",
     "as `make run` starts it: web 2 processes, worker-short 2 processes; Flower off",
     OURS_WEB,
-    WHOLE
-    | HTTP
-    | {"http-busy", "live", "lanes", "streams", "memory", "depth", "ledger", "profile"},
+    WHOLE | HTTP | OURS_ALONE | {"memory"},
 )
 JOBS_TASKS = Ours(
     "jobs-tasks",

@@ -17,6 +17,7 @@ from project.ledger.keys import partition_key, waiting_key
 PROGRAMS = ("web", *WORKERS, "scheduler")
 SHORT_WORKER, LONG_WORKER = WORKERS
 DONE = partition_key(Lane.SHORT.value, NOOP, Status.SUCCEEDED.value)
+FLOWER = "flower"
 DRAIN_SECONDS = 300.0
 
 
@@ -45,9 +46,17 @@ class Ours:
             stack.start(*WORKERS)
         await_that(lambda: not _count_waiting(stack), "the short lane is empty", DRAIN_SECONDS)
         stack.stop(*WORKERS)
-        (stack.start if self.has_flower else stack.stop)("flower")
+        self._switch_flower(stack)
         self._done_before = _count_succeeded(stack)
         self._outcomes = Outcomes.from_now_on(stack.settings.log_dir, SHORT_WORKER)
+
+    def _switch_flower(self, stack: Stack) -> None:
+        """It asks the workers for events, and writes down what they tell."""
+        if self.has_flower:
+            stack.start(FLOWER)
+            stack.await_ready(FLOWER)
+        else:
+            stack.stop(FLOWER)
 
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
