@@ -18,9 +18,12 @@ def cpu_seconds(groups: Groups) -> dict[str, float]:
     return {name: sum(_cpu_seconds(pid) for pid in pids) for name, pids in groups.items()}
 
 
-def pss_bytes(pids: Iterable[int]) -> int:
-    """Proportional set size: memory that processes share is counted once between them."""
-    return sum(_pss_bytes(pid) for pid in pids)
+def pss_bytes(pids: Iterable[int], kind: str = "Pss") -> int:
+    """Proportional set size: memory that processes share is counted once between them.
+
+    `Pss_Anon` leaves out what comes from files: how many others share that is not ours to decide.
+    """
+    return sum(_pss_bytes(pid, kind) for pid in pids)
 
 
 def is_running(pid: int) -> bool:
@@ -72,9 +75,9 @@ def _stat_fields(pid: int) -> list[str]:
     return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
-def _pss_bytes(pid: int) -> int:
+def _pss_bytes(pid: int, kind: str) -> int:
     try:
         lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:")), 0)

@@ -33,6 +33,7 @@ GROWTH_LIMIT = 0.05
 """More than this share is growth."""
 IDLE_SECONDS = 120.0
 MIB = 2**20
+OWN = "Pss_Anon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,8 @@ def report(samples: list[Sample], retention_seconds: int) -> str:
             f"# {last.done:,} jobs through one worker",
             "",
             f"One short worker of two processes, {last.done / last.seconds:,.0f} jobs/s with their "
-            f"submits on the same machine. Its memory (proportional set size) has changed by "
-            f"{growth:+.1%} since a tenth of the jobs: {verdict} (more than {GROWTH_LIMIT:.0%} "
+            "submits on the same machine. Its memory (its share of anonymous pages) has changed "
+            f"by {growth:+.1%} since a tenth of the jobs: {verdict} (more than {GROWTH_LIMIT:.0%} "
             "would be).",
             "",
             f"Jobs are forgotten {retention_seconds} s after their end, so Redis keeps the newest; "
@@ -133,10 +134,10 @@ def _look(stack: Stack, done: int, seconds: float) -> Sample:
     return Sample(
         done=done,
         seconds=seconds,
-        main=pss_bytes([worker]) / MIB,
-        children=pss_bytes(find_descendants([worker])) / MIB,
+        main=pss_bytes([worker], OWN) / MIB,
+        children=pss_bytes(find_descendants([worker]), OWN) / MIB,
         redis=int(stack.redis.info("memory")["used_memory"]) / MIB,
-        rabbitmq=pss_bytes(stack.server_pids()["RabbitMQ"]) / MIB,
+        rabbitmq=pss_bytes(stack.server_pids()["RabbitMQ"], OWN) / MIB,
         kept=int(stack.redis.zcard(EXPIRING)),
     )
 
