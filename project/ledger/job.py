@@ -238,4 +238,6 @@ def _seconds_between(earlier: datetime | None, later: datetime | None) -> float 
 
 def format_time(moment: datetime) -> str:
     """UTC with microseconds and a `Z`, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"

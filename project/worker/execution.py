@@ -66,6 +66,7 @@ def execute(
     if request.called_directly or request.is_eager:
         return kind.run(kind.bind(args, kwargs), _plain_context(equipment))
     submitted = Trace.of_message(vars(request), request.id)
+    request.submitted = submitted
     described = _job_of(request, kind, kind.name_arguments(args, kwargs), submitted)
     enter_job(described, submitted)
     job = claim(equipment.ledger, kind, task, described)

@@ -99,7 +99,8 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             with about_message(headers, task_id):
                 _log.warning("outcome_refused", job_id=task_id, reason=str(ended))
         else:
-            tell_end(ended, Trace.of_message(headers, task_id), self.app.equipment.spans)
+            submitted = headers.get("submitted") or Trace.of_message(headers, task_id)
+            tell_end(ended, submitted, self.app.equipment.spans)
 
     def _move(
         self, task_id: str, state: str, meta: dict[str, Any], traceback: str | None, request: Any

@@ -1,0 +1,148 @@
+"""The pool of a worker's processes: who waits for whom, what gets through, what one may ask."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from celery import Celery
+
+from project.ledger import Status
+from tests.integration.annex.system import Annex
+from tests.integration.client import Client
+from tests.waiting import wait_until
+
+END_SECONDS = 60
+MANY = 300
+
+
+@pytest.fixture(scope="module")
+def system(annex: Annex) -> Annex:
+    annex.start_web()
+    annex.start_worker("worker-short")
+    return annex
+
+
+@pytest.fixture
+def browser(system: Annex) -> Client:
+    return system.open_page()
+
+
+@pytest.fixture
+def celery(system: Annex) -> Iterator[Celery]:
+    """Celery as somebody else uses it, to ask the worker."""
+    app = Celery(broker=system.direct.broker_url, set_as_current=False)
+    yield app
+    app.close()
+
+
+@contextmanager
+def held(browser: Client, folder: Path) -> Iterator[str]:
+    """While this lasts the job runs."""
+    hold = folder / uuid4().hex
+    hold.touch()
+    try:
+        yield talk(browser, hold=str(hold))
+    finally:
+        hold.unlink()
+
+
+def talk(browser: Client, word: str = "hello", **more: str) -> str:
+    return str(browser.submit("annex.talk", {"word": word, **more})["id"])
+
+
+def children_of(celery: Celery) -> list[int]:
+    (stats,) = celery.control.inspect(timeout=5).stats().values()
+    return list(stats["pool"]["processes"])
+
+
+def test_no_job_waits_behind_another_while_a_process_is_idle(
+    system: Annex, browser: Client, tmp_path: Path
+) -> None:
+    with held(browser, tmp_path) as long_job:
+        with system.paused("worker-short"):
+            quick = [talk(browser) for _ in range(12)]
+
+        for job_id in quick:
+            assert browser.await_end(job_id, END_SECONDS)["status"] == "succeeded"
+        assert browser.job(long_job)["status"] == "running"
+
+    assert browser.await_end(long_job, END_SECONDS)["status"] == "succeeded"
+
+
+def test_jobs_of_a_killed_process_run_elsewhere_those_that_waited_without_a_loss(
+    system: Annex, browser: Client, celery: Celery, tmp_path: Path
+) -> None:
+    with held(browser, tmp_path) as first, held(browser, tmp_path) as second:
+        for job_id in (first, second):
+            browser.await_status(job_id, "running")
+        waiting = [talk(browser) for _ in range(6)]
+        for pid in children_of(celery):
+            os.kill(pid, signal.SIGKILL)
+        for job_id in (first, second):
+            wait_until(
+                lambda job_id=job_id: system.ledger.get(job_id).attempt == 2,
+                END_SECONDS,
+                "the job to run again",
+            )
+
+    for job_id in (first, second, *waiting):
+        assert browser.await_end(job_id, END_SECONDS)["status"] == "succeeded"
+    assert [system.ledger.get(job_id).losses for job_id in waiting] == [0] * len(waiting)
+    assert [system.ledger.get(job_id).losses for job_id in (first, second)] == [1, 1]
+
+
+@pytest.mark.parametrize("size", [40_000, 60_000, 400_000])
+def test_parameters_of_any_size_reach_the_job(browser: Client, size: int) -> None:
+    job_id = talk(browser, word="x" * size)
+
+    assert browser.await_end(job_id, END_SECONDS)["status"] == "succeeded"
+
+
+def test_many_jobs_leave_no_message_behind(system: Annex, browser: Client) -> None:
+    jobs = [{"kind": "annex.step", "parameters": {}} for _ in range(MANY)]
+
+    answers = browser.post("/api/v1/jobs/bulk", json={"jobs": jobs}).json()["jobs"]
+
+    ids = [answer["id"] for answer in answers]
+    wait_until(
+        lambda: all(system.ledger.get(job_id).status is Status.SUCCEEDED for job_id in ids),
+        END_SECONDS,
+        "all jobs to succeed",
+    )
+    wait_until(lambda: not system.waiting("short"), END_SECONDS, "all messages to be acknowledged")
+    assert {system.ledger.get(job_id).attempt for job_id in ids} == {1}
+
+
+def test_pool_grows_and_shrinks_when_asked(system: Annex, browser: Client, celery: Celery) -> None:
+    before = children_of(celery)
+
+    celery.control.pool_grow(1, reply=True, timeout=5)
+    grown = children_of(celery)
+    celery.control.pool_shrink(1, reply=True, timeout=5)
+
+    assert set(before) < set(grown)
+    assert len(grown) == len(before) + 1
+    wait_until(lambda: len(children_of(celery)) == len(before), END_SECONDS, "one to have gone")
+    assert browser.await_end(talk(browser), END_SECONDS)["status"] == "succeeded"
+
+
+def test_job_that_was_revoked_while_it_waited_does_not_start(
+    system: Annex, browser: Client, celery: Celery, tmp_path: Path
+) -> None:
+    with held(browser, tmp_path) as first, held(browser, tmp_path) as second:
+        for job_id in (first, second):
+            browser.await_status(job_id, "running")
+        waiting = talk(browser)
+        wait_until(
+            lambda: waiting in str(celery.control.inspect(timeout=5).reserved()),
+            END_SECONDS,
+            "the worker to have the job",
+        )
+        celery.control.revoke(waiting, reply=True, timeout=5)
+
+    assert browser.await_end(waiting, END_SECONDS)["status"] == "cancelled"
+    assert system.ledger.get(waiting).attempt == 0

@@ -1,0 +1,144 @@
+"""Acknowledgements: together where that is right, and only on the connection that brought them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from project.worker.acks import MOST, Acks
+
+
+@dataclass
+class Channel:
+    """Notes what is acknowledged on it: a tag, and whether those before it are meant, too."""
+
+    said: list[tuple[int, bool]] = field(default_factory=list)
+    is_lost: bool = False
+
+    def basic_ack(self, tag: int, multiple: bool = False) -> None:
+        if self.is_lost:
+            raise ConnectionError("gone")
+        self.said.append((tag, multiple))
+
+
+@dataclass
+class Message:
+    """A message as kombu shows it."""
+
+    channel: Channel
+    delivery_tag: int
+    _state: str = "RECEIVED"
+
+    @property
+    def acknowledged(self) -> bool:
+        return self._state != "RECEIVED"
+
+    def reject(self) -> None:
+        self._state = "REJECTED"
+
+
+class Timer:
+    """What was asked to be called later."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def __call__(self, _seconds: float, call: Callable[[], None]) -> None:
+        self.calls.append(call)
+
+    def fire(self) -> None:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+
+def received(acks: Acks, channel: Channel, count: int) -> list[Message]:
+    messages = [Message(channel, tag) for tag in range(1, count + 1)]
+    for message in messages:
+        acks.note(message)
+    return messages
+
+
+def test_jobs_that_ended_in_order_are_acknowledged_by_the_last_one() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    first, second, third = received(acks, channel, 3)
+
+    acks.add(second)
+    acks.add(first)
+    timer.fire()
+
+    assert channel.said == [(2, True)]
+    assert not third.acknowledged
+
+
+def test_job_that_still_runs_is_not_acknowledged_with_later_ones() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    first, second, third, fourth = received(acks, channel, 4)
+
+    for message in (first, third, fourth):
+        acks.add(message)
+    timer.fire()
+
+    assert channel.said == [(1, True), (3, False), (4, False)]
+    acks.add(second)
+    timer.fire()
+    assert channel.said[-1] == (2, True)
+
+
+def test_refused_message_holds_up_nobody() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    first, second = received(acks, channel, 2)
+
+    first.reject()
+    acks.add(second)
+    timer.fire()
+
+    assert channel.said == [(2, True)]
+
+
+def test_many_are_acknowledged_at_once_without_a_wait() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+
+    for message in received(acks, channel, MOST):
+        acks.add(message)
+
+    assert channel.said == [(MOST, True)]
+
+
+def test_no_message_is_acknowledged_twice() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    (message,) = received(acks, channel, 1)
+
+    acks.add(message)
+    acks.add(message)
+    timer.fire()
+    acks.flush()
+
+    assert channel.said == [(1, True)]
+
+
+def test_tag_of_a_lost_connection_means_nothing_on_the_next_one() -> None:
+    timer, lost, channel = Timer(), Channel(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    (old,) = received(acks, lost, 1)
+    received(acks, channel, 2)
+
+    acks.add(old)
+    timer.fire()
+
+    assert lost.said == channel.said == []
+    assert old.acknowledged
+
+
+def test_lost_connection_is_no_reason_to_end_the_worker() -> None:
+    timer, channel = Timer(), Channel(is_lost=True)
+    acks = Acks(timer, (ConnectionError,))
+    (message,) = received(acks, channel, 1)
+
+    acks.add(message)
+    timer.fire()
+
+    assert channel.said == []
