@@ -7,7 +7,7 @@ from bench.systems.catalog import SYSTEMS
 def head(figures: Figures) -> list[str]:
     """Machine, versions, date."""
     raw, machine = figures.raw, figures.raw["machine"]
-    rounds = raw["rounds"]
+    rounds = f"{raw['rounds']} round{'s' if raw['rounds'] > 1 else ''}"
     quick = " This was a quick run: trust it for development only." if raw["is_quick"] else ""
     return [
         f"{raw['began_at'][:10]}; {machine['cores']} cores ({machine['processor']}), "
@@ -15,9 +15,10 @@ def head(figures: Figures) -> list[str]:
         f"{machine['rabbitmq']}, Redis {machine['redis']}, the same two servers for all, with our "
         "durability settings. Everything runs on this one machine, the clients too.",
         "",
-        f"Medians of {rounds} round{'s' if rounds > 1 else ''}, in which the systems took turns; "
-        f"± is the round that was furthest from it.{quick} Trust ratios, not rates: "
-        "your machine is another one. A job does nothing and its result is stored. "
+        f"Medians of {rounds}, in which the systems took turns; ± is the round that was furthest "
+        f"from it.{quick} Trust ratios, not rates: your machine is another one. Where other "
+        "programs ran beside these, trust CPU time more: it says how many of a thing the same "
+        "machine could do. A job does nothing, and its result is stored. "
         "[The raw figures](systems.json), from which `python -m bench.systems --report` makes "
         "this page.",
         "",

@@ -92,7 +92,7 @@ def test_goal_is_met_from_its_bound_on(rate: float, verdict: str) -> None:
 
     row = next(line for line in goals_table(figures) if "Celery's" in line)
 
-    assert row.endswith(f"| ≥ 3 × | {verdict} |")
+    assert row.endswith(f"| 1.00 × | ≥ 3 × | {verdict} |")
 
 
 def test_goal_without_figures_is_neither_met_nor_missed() -> None:
