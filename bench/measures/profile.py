@@ -50,7 +50,9 @@ def summarize(stacks: str) -> dict[str, Any]:
     total = 0
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
-        names = frames.split(";")
+        names = [frame for frame in frames.split(";") if frame]
+        if not names:
+            continue
         total += int(count)
         own[_name_function(names[-1])] += int(count)
         for module in {_name_module(frame) for frame in names}:

@@ -31,6 +31,11 @@ def _panel(figures: Figures, title: str, measure: str, path: tuple[str, ...]) ->
     for name in figures.systems(measure):
         value = figures.value(measure, name, *path)
         if value:
-            shown = [SYSTEMS[name].title, value.median, min(value.rounds), max(value.rounds)]
+            shown = [
+                SYSTEMS[name].title.replace("`", ""),
+                value.median,
+                min(value.rounds),
+                max(value.rounds),
+            ]
             bars.append([*shown, name.startswith("jobs")])
     return {"title": title, "bars": bars}
