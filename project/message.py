@@ -49,7 +49,7 @@ def make_message(
     submitted: Trace,
     *,
     delay_seconds: int = 0,
-    headers: Mapping[str, Any] | None = None,
+    headers: dict[str, Any] | None = None,
 ) -> Message:
     """The message that has the job run: at once, or after `delay_seconds`.
 
@@ -57,41 +57,37 @@ def make_message(
     and replace those of the same name. ValueError: the delay is longer than MAX_DELAY_SECONDS.
     """
     exchange, routing_key = _address(job.lane, delay_seconds)
+    own = make_headers(job, submitted)
     return Message(
         job_id=job.id,
         exchange=exchange,
         routing_key=routing_key,
-        headers=make_headers(job, submitted) | dict(headers or {}),
+        headers=own | headers if headers else own,
         body=encode_body(job),
     )
 
 
 def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
-    """Celery's headers, and ours: with them the message alone describes the job."""
-    return {
+    """Celery's headers, and ours: with them the message alone describes the job.
+
+    Those of Celery's that would say nothing are left out: to Celery their absence means the same,
+    and all who read a message have less to read. A time (`eta`) is left out even where there is a
+    delay: a worker would hold on to a message that comes with one, and ours comes when it is due.
+    """
+    headers = {
         "lang": "py",
         "task": job.kind,
         "id": job.id,
         "root_id": job.root_id or job.id,
-        "parent_id": job.parent_id or None,
-        "group": None,
-        "shadow": None,
-        # Left empty even where there is a delay: a worker would hold on to a message that comes
-        # with a time, and ours comes when its time has come.
-        "eta": None,
-        "expires": None,
-        "retries": 0,
-        "timelimit": [None, None],
-        # Left empty: parameters do not belong into headers, where Flower and logs show them.
+        # Empty: parameters do not belong into headers, where Flower and logs show them.
         "argsrepr": "",
         "kwargsrepr": "",
         "origin": _ORIGIN,
-        "ignore_result": False,
         "submitted_at": format_time(job.submitted_at),
-        "owner": job.owner,
         **submitted.message_headers,
-        **_occasional_headers(job),
     }
+    _add_occasional_headers(headers, job)
+    return headers
 
 
 def encode_body(job: Job) -> bytes:
@@ -100,13 +96,15 @@ def encode_body(job: Job) -> bytes:
     return orjson.dumps([[], job.parameters, embed])
 
 
-def _occasional_headers(job: Job) -> dict[str, str]:
-    headers = {}
+def _add_occasional_headers(headers: dict[str, Any], job: Job) -> None:
+    if job.owner:
+        headers["owner"] = job.owner
+    if job.parent_id:
+        headers["parent_id"] = job.parent_id
     if job.replay_of:
         headers["replay_of"] = job.replay_of
     if job.run_at:
         headers["run_at"] = format_time(job.run_at)
-    return headers
 
 
 def _address(lane: str, delay_seconds: int) -> tuple[str, str]:

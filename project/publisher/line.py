@@ -1,23 +1,25 @@
 """A connection to RabbitMQ on which every message is confirmed, or known not to be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from amqp import spec  # type: ignore[import-untyped]  # py-amqp ships no types
-from amqp.exceptions import AMQPError  # type: ignore[import-untyped]
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]  # py-amqp ships no types
 from kombu import Connection
 
 from project.broker import transport_options
-from project.publisher.content import Content
+from project.publisher.content import CHANNEL, Content
 
 TROUBLE = (OSError, AMQPError)
 """As what a broker shows that is not there, fails, or refuses."""
 
 STEP_SECONDS = 1.0
 """A step of a connection's start, or a write, that takes longer has failed."""
+WRITE_BYTES = 1 << 16
+"""So much goes into one write: a write costs as much as encoding two messages, and a long one may
+take longer than a step."""
 # A broker that has begun a frame sends the rest with it.
 _READ_SECONDS = 0.1
 
@@ -85,16 +87,15 @@ class Line:
         """The socket's; readable: `hear`."""
         return self._descriptor
 
-    def send(self, content: Content) -> None:
-        """Send a message; what becomes of it is heard later.
+    def send(self, contents: Sequence[Content]) -> None:
+        """Send messages; what becomes of them is heard later.
 
         Not `Channel.basic_publish`, which first reads what is there, with a time-out of 0: at half
         a frame it turns in circles until the broker has sent the rest.
         """
-        self.next_tag += 1
-        self._connection.frame_writer(
-            1, self._channel.channel_id, spec.Basic.Publish, content.arguments, content
-        )
+        self.next_tag += len(contents)
+        for piece in gather(contents, self._connection.frame_max):
+            self._connection.transport.write(piece)
 
     def hear(self) -> None:
         """Take in what the broker has said: one thing, or all that TLS has read ahead."""
@@ -112,7 +113,7 @@ class Line:
         socket = self._connection.sock
         self._descriptor: int = socket.fileno()
         self._count_read_ahead: Callable[[], int] = getattr(socket, "pending", lambda: 0)
-        self._channel = self._connection.channel()
+        self._channel = self._connection.channel(CHANNEL)
         self._channel.confirm_select()
         self._channel.events["basic_ack"].add(self._ears.confirm)
         self._channel.events["basic_nack"].add(self._ears.refuse)
@@ -126,3 +127,18 @@ class Line:
 
     def _unblock(self) -> None:
         self.is_blocked = False
+
+
+def gather(contents: Sequence[Content], frame_max: int) -> Iterator[bytes]:
+    """Their frames, in pieces of about WRITE_BYTES."""
+    frames: list[bytes] = []
+    size = 0
+    for content in contents:
+        for frame in content.frames(frame_max):
+            frames.append(frame)
+            size += len(frame)
+            if size >= WRITE_BYTES:
+                yield b"".join(frames)
+                frames, size = [], 0
+    if frames:
+        yield b"".join(frames)

@@ -123,13 +123,14 @@ class Owner:
 
     def _send_slice(self, line: Line, order: Order) -> None:
         """If this fails, what is left of the order goes over the next line."""
-        for _ in range(min(SLICE, WINDOW - len(self._in_flight))):
-            if not order.is_to_be_sent():
-                return
-            index, order.sent = order.sent, order.sent + 1
-            order.sent_at = monotonic()
-            self._in_flight[line.next_tag] = order, index
-            line.send(order.contents[index])
+        if not order.is_to_be_sent():
+            return
+        most = min(SLICE, WINDOW - len(self._in_flight))
+        first, order.sent = order.sent, min(order.sent + most, len(order.contents))
+        order.sent_at = monotonic()
+        for index in range(first, order.sent):
+            self._in_flight[line.next_tag + index - first] = order, index
+        line.send(order.contents[first : order.sent])
 
     def _connect(self) -> Line | None:
         """A new line. Without one all fail that were there when it was tried, and nobody else."""
