@@ -1,16 +1,22 @@
 """How a job comes into the ledger: recorded, then confirmed in time, or withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
+from redis import Redis, RedisError
+
 from project.errors import CancelledError, LaneFullError, TransitionError
+from project.ledger.exchange import Call, exchange
 from project.ledger.job import WITHDRAWN, Job, Status
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
-from project.ledger.record import encode_json
-from project.ledger.steps import decode_answer, move_keys, refuse
+from project.ledger.record import as_microseconds, as_milliseconds, at_step, encode_job
+from project.ledger.sharing import SharedTrips
+from project.ledger.steps import OWNER_LIMIT, decode_answer, refuse
 
 SETTLE_SECONDS = 4
 """So long after its start Redis lets no job begin, and none count as never confirmed: submitters
@@ -42,6 +48,15 @@ class Recorded:
 class Admitting(Reading):
     """Takes jobs in."""
 
+    def __init__(
+        self,
+        redis: "Redis",
+        retention_seconds: int,
+        failed_retention_seconds: int | None = None,
+    ) -> None:
+        super().__init__(redis, retention_seconds, failed_retention_seconds)
+        self._trips = SharedTrips(partial(exchange, redis))
+
     def record(self, job: Job, admission: Admission | None = None) -> Recorded:
         """Write a new job, before it is published.
 
@@ -57,29 +72,27 @@ class Admitting(Reading):
     ) -> list[Recorded | LaneFullError | CancelledError]:
         """Write new jobs in one round trip; one answer a job, in their order."""
         rules = [admission] * len(jobs) if isinstance(admission, Admission) else admission
-        calls = [
-            ([job_key(job.id)], [encode_json(self._record_step(job, rule))])
-            for job, rule in zip(jobs, rules, strict=True)
-        ]
-        return [
-            _read_recorded(job, answer)
-            for job, answer in zip(jobs, self._call(self._record, calls), strict=True)
-        ]
+        answers = self._exchange(
+            self._record_call(job, rule) for job, rule in zip(jobs, rules, strict=True)
+        )
+        return [_read_recorded(job, answer) for job, answer in zip(jobs, answers, strict=True)]
 
-    def _record_step(self, job: Job, admission: Admission) -> dict[str, Any]:
-        step = {
-            **self._written(job),
-            "id": job.id,
-            "budget": round(admission.budget_seconds * 1000),
-        }
-        if admission.lane_limit is not None:
-            step["limit"] = admission.lane_limit
-        if admission.unique_key:
-            step["unique"] = {
-                "key": unique_key(admission.unique_key),
-                "seconds": admission.unique_seconds,
-            }
-        return step
+    def _record_call(self, job: Job, rule: Admission) -> Call:
+        """See `record.lua`."""
+        fields = encode_job(job)
+        arguments = [
+            job.id,
+            _order(job),
+            str(as_milliseconds(job.run_at)) if job.run_at else "",
+            str(round(rule.budget_seconds * 1000)),
+            "" if rule.lane_limit is None else str(rule.lane_limit),
+            unique_key(rule.unique_key) if rule.unique_key else "",
+            str(rule.unique_seconds),
+            str(OWNER_LIMIT),
+            str(self._retention.longest_seconds),
+            *chain.from_iterable(fields.items()),
+        ]
+        return self._record, [job_key(job.id)], arguments
 
     def confirm(self, job: Job, *, within_seconds: float = 3600) -> Job:
         """Note that the broker has confirmed the job: accepted → queued.
@@ -100,23 +113,28 @@ class Admitting(Reading):
 
         `by` names the submit, so that no other one's doubts concern them.
         """
-        step = {
-            "sources": {Status.ACCEPTED.value: True},
-            "within": round(within_seconds * 1000),
-            "set": {"status": Status.QUEUED, "confirmed_by": by},
-        }
-        calls = [(move_keys(job.id), [encode_json({"id": job.id, **step})]) for job in jobs]
-        answers = self._call(self._move_script, calls)
+        within = str(round(within_seconds * 1000))
+        answers = self._exchange(
+            (self._confirm, [job_key(job.id)], [job.id, _order(job), within, by]) for job in jobs
+        )
         return [
             self._read_confirmed(job, answer) for job, answer in zip(jobs, answers, strict=True)
         ]
 
     def _read_confirmed(self, job: Job, answer: list[str]) -> Job | TransitionError:
-        if answer[0] == "moved":
-            return decode_answer(answer)
+        if answer[0] == "confirmed":
+            return at_step(job, Status.QUEUED, int(answer[1]))
         if answer[1] in {Status.ACCEPTED, Status.CANCELLED, ""}:
             return refuse(job.id, Status.QUEUED, answer[1])
         return self.get(job.id)  # noted before: by a call whose answer was lost, or a repetition
+
+    def _exchange(self, calls: Iterable[Call]) -> list[Any]:
+        """The calls' answers; the first error among them is raised."""
+        answers = self._trips.exchange(list(calls))
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
+        return answers
 
     def confirm_again(self, job_id: str) -> Job:
         """Redis has lost the note of a confirm, but not the record; its client was told 202.
@@ -151,9 +169,15 @@ class Admitting(Reading):
         )
 
 
+def _order(job: Job) -> str:
+    return str(as_microseconds(job.submitted_at))
+
+
 def _read_recorded(job: Job, answer: list[Any]) -> Recorded | LaneFullError | CancelledError:
     if answer[0] == "full":
         return LaneFullError(job.lane, int(answer[1]))
     if answer[0] == "refused":
         return CancelledError(f"Job {job.parent_id} was cancelled: it can submit no more jobs.")
-    return Recorded(decode_answer(answer), is_new=answer[0] == "recorded")
+    if answer[0] == "found":
+        return Recorded(decode_answer(answer), is_new=False)
+    return Recorded(at_step(job, job.status, int(answer[1])), is_new=True)

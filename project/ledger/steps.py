@@ -44,9 +44,9 @@ class Steps:
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
         self._retention = Retention(retention_seconds, failed_retention_seconds)
-        self._record, self._move_script, self._renew, self._trim = (
+        self._record, self._confirm, self._move_script, self._renew, self._trim = (
             redis.register_script(_PRELUDE + files(__package__).joinpath(name).read_text())
-            for name in ("record.lua", "move.lua", "renew.lua", "trim.lua")
+            for name in ("record.lua", "confirm.lua", "move.lua", "renew.lua", "trim.lua")
         )
 
     def _written(self, job: Job) -> dict[str, Any]:
@@ -163,18 +163,6 @@ class Steps:
         if isinstance(answer, RedisError):
             raise answer
         return list(answer)
-
-    def _call(
-        self, script: Callable[..., Any], calls: Sequence[tuple[list[str], list[str]]]
-    ) -> list[Any]:
-        """Many calls of a script in one round trip. Other clients' calls may come between them."""
-        if len(calls) == 1:
-            keys, args = calls[0]
-            return [script(keys=keys, args=args)]
-        pipeline = self._redis.pipeline(transaction=False)
-        for keys, args in calls:
-            script(keys=keys, args=args, client=pipeline)
-        return list(pipeline.execute())
 
 
 def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:
