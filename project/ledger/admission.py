@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import chain
 from typing import Any
 
 from redis import Redis, RedisError
 
 from project.errors import CancelledError, LaneFullError, TransitionError
-from project.ledger.exchange import Call, exchange
+from project.ledger.exchange import Call
 from project.ledger.job import WITHDRAWN, Job, Status
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
@@ -55,7 +54,7 @@ class Admitting(Reading):
         failed_retention_seconds: int | None = None,
     ) -> None:
         super().__init__(redis, retention_seconds, failed_retention_seconds)
-        self._trips = SharedTrips(partial(exchange, redis))
+        self._trips = SharedTrips(self._exchange.call)
 
     def record(self, job: Job, admission: Admission | None = None) -> Recorded:
         """Write a new job, before it is published.
@@ -72,7 +71,7 @@ class Admitting(Reading):
     ) -> list[Recorded | LaneFullError | CancelledError]:
         """Write new jobs in one round trip; one answer a job, in their order."""
         rules = [admission] * len(jobs) if isinstance(admission, Admission) else admission
-        answers = self._exchange(
+        answers = self._share(
             self._record_call(job, rule) for job, rule in zip(jobs, rules, strict=True)
         )
         return [_read_recorded(job, answer) for job, answer in zip(jobs, answers, strict=True)]
@@ -114,7 +113,7 @@ class Admitting(Reading):
         `by` names the submit, so that no other one's doubts concern them.
         """
         within = str(round(within_seconds * 1000))
-        answers = self._exchange(
+        answers = self._share(
             (self._confirm, [job_key(job.id)], [job.id, _order(job), within, by]) for job in jobs
         )
         return [
@@ -128,7 +127,7 @@ class Admitting(Reading):
             return refuse(job.id, Status.QUEUED, answer[1])
         return self.get(job.id)  # noted before: by a call whose answer was lost, or a repetition
 
-    def _exchange(self, calls: Iterable[Call]) -> list[Any]:
+    def _share(self, calls: Iterable[Call]) -> list[Any]:
         """The calls' answers; the first error among them is raised."""
         answers = self._trips.exchange(list(calls))
         for answer in answers:

@@ -16,7 +16,7 @@ from redis import RedisError
 from project.ledger.exchange import Call
 
 Exchange = Callable[[Sequence[Call]], list[Any]]
-"""Makes one round trip: an answer for each call; see `exchange`."""
+"""Makes one round trip: an answer for each call; see `Exchange.call`."""
 
 SHARED_CALLS = 50
 """Whoever has more calls sends them alone: others would wait for theirs."""
@@ -43,9 +43,8 @@ class SharedTrips:
         """This process's: in a fork, nobody ends a round trip that was under way."""
         pid = os.getpid()
         if pid not in self._lines:
-            self._lines.setdefault(
-                pid, _Line(self._exchange)
-            )  # two threads may make one; both use the first
+            # Two threads may make one; both use the first.
+            self._lines.setdefault(pid, _Line(self._exchange))
         return self._lines[pid]
 
 
