@@ -1,7 +1,5 @@
 """Several calls of scripts in one round trip, without what redis-py's pipeline does besides."""
 
-import os
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +11,10 @@ Call = tuple[Any, list[str], list[str]]
 
 
 class Exchange:
-    """Keeps a connection for who calls one after the other; who calls beside that gets another."""
+    """Makes round trips over the client's connections."""
 
     def __init__(self, redis: "Redis") -> None:
         self._pool = redis.connection_pool
-        self._lock = threading.Lock()
-        self._kept: Any = None
-        self._pid = 0
 
     def call(self, calls: Sequence[Call]) -> list[Any]:
         """An answer for each call, or the error that it was answered with.
@@ -27,27 +22,15 @@ class Exchange:
         What Redis refuses for the moment, or does not know yet, is called again by itself. A lost
         connection is dealt with as the client deals with it: calls may be executed twice then.
         """
-        if self._lock.acquire(blocking=False):
-            try:
-                answers = _exchange(self._keep(), calls)
-            finally:
-                self._lock.release()
-        else:
-            connection = self._pool.get_connection()
-            try:
-                answers = _exchange(connection, calls)
-            finally:
-                self._pool.release(connection)
+        connection = self._pool.get_connection()
+        try:
+            answers = _exchange(connection, calls)
+        finally:
+            self._pool.release(connection)
         return [
             _call_again(call) if isinstance(answer, ResponseError) else answer
             for call, answer in zip(calls, answers, strict=True)
         ]
-
-    def _keep(self) -> Any:
-        """The connection of this process: that of one that forked it is not ours."""
-        if self._pid != os.getpid():
-            self._pid, self._kept = os.getpid(), self._pool.get_connection()
-        return self._kept
 
 
 def _exchange(connection: Any, calls: Sequence[Call]) -> list[Any]:
