@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.waiting import wait_until
 
 END_SECONDS = 60
 MANY = 300
+SHORT = f"short@{socket.gethostname()}"
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +57,8 @@ def talk(browser: Client, word: str = "hello", **more: str) -> str:
 
 
 def children_of(celery: Celery) -> list[int]:
-    (stats,) = celery.control.inspect(timeout=5).stats().values()
-    return list(stats["pool"]["processes"])
+    answers = celery.control.inspect([SHORT], timeout=5).stats()
+    return list(answers[SHORT]["pool"]["processes"])
 
 
 def test_no_job_waits_behind_another_while_a_process_is_idle(
@@ -120,9 +122,9 @@ def test_many_jobs_leave_no_message_behind(system: Annex, browser: Client) -> No
 def test_pool_grows_and_shrinks_when_asked(system: Annex, browser: Client, celery: Celery) -> None:
     before = children_of(celery)
 
-    celery.control.pool_grow(1, reply=True, timeout=5)
+    celery.control.pool_grow(1, [SHORT], reply=True, timeout=5)
     grown = children_of(celery)
-    celery.control.pool_shrink(1, reply=True, timeout=5)
+    celery.control.pool_shrink(1, [SHORT], reply=True, timeout=5)
 
     assert set(before) < set(grown)
     assert len(grown) == len(before) + 1
