@@ -9,6 +9,7 @@ from project.jobs import load_kinds
 from project.server.access_log import install as install_access_log
 from project.server.api import blueprint as api
 from project.server.dead_letters import blueprint as dead_letters
+from project.server.framework import Application
 from project.server.health import blueprint as health
 from project.server.ids import IdConverter
 from project.server.job_log import blueprint as job_log
@@ -30,13 +31,11 @@ def build_app(settings: Settings | None = None) -> Flask:
     """The application. Opens no connection; those follow with the first request."""
     settings = settings or Settings()
     load_kinds(settings.extra_kinds)
-    app = Flask(
+    app = Application(
         "project.server",
         template_folder=str(_CLIENT / "templates"),
         static_folder=str(_CLIENT / "static"),
     )
-    app.secret_key = settings.secret_key
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # documents keep their written order
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD_BYTES
     app.extensions["services"] = build_services(settings)
     app.url_map.converters["id"] = IdConverter

@@ -1,0 +1,64 @@
+"""What is different from plain Flask: JSON is written by orjson, answers keep their headers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from flask import jsonify
+from flask.testing import FlaskClient
+
+from project.server.framework import Application
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return Application("project.server").test_client()
+
+
+def answer_with(client: FlaskClient, value: Any, method: str = "GET") -> Any:
+    client.application.add_url_rule("/value", view_func=lambda: jsonify(value))
+    return client.open("/value", method=method)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"b": 1, "a": [None, True, 1.5, "ü"]},
+        [],
+        "text",
+        None,
+        2**63 - 1,
+        # What orjson does not write.
+        {"half": "\ud800"},
+        {"large": 2**70},
+        {"whole": {1: "one"}},
+    ],
+)
+def test_document_is_answered_as_it_is(value: Any, client: FlaskClient) -> None:
+    answer = answer_with(client, value)
+
+    assert answer.content_type == "application/json"
+    assert answer.content_length == len(answer.data)
+    assert answer.json == (value if value != {"whole": {1: "one"}} else {"whole": {"1": "one"}})
+
+
+def test_documents_keep_their_written_order(client: FlaskClient) -> None:
+    assert list(answer_with(client, {"b": 1, "a": 2}).json) == ["b", "a"]
+
+
+def test_time_is_answered_as_flask_writes_it(client: FlaskClient) -> None:
+    noon = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+    assert answer_with(client, {"at": noon}).json == {"at": "Mon, 04 May 2026 12:00:00 GMT"}
+
+
+def test_number_that_is_none_is_answered_as_json(client: FlaskClient) -> None:
+    assert orjson.loads(answer_with(client, [float("nan")]).data) == [None]
+
+
+def test_head_is_answered_with_the_length_of_the_document(client: FlaskClient) -> None:
+    answer = answer_with(client, {"a": 1}, method="HEAD")
+
+    assert answer.data == b""
+    assert answer.content_length == len(b'{"a":1}')
