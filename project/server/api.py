@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, send_file, url_for
+from flask import Blueprint, Response, jsonify, send_file
 
 from project.errors import InvalidInputError
 from project.jobs import KINDS
 from project.ledger import Job as LedgerJob
 from project.ledger.listing import JobFilter, Page
 from project.server.access_log import current_trace
+from project.server.addresses import job_address
 from project.server.bulk import present_answers, refuse_if_part_is_away, submit_all
 from project.server.depths import find_depths
 from project.server.documents import (
@@ -174,7 +175,7 @@ def list_queues() -> Response:
 
 
 def _accept(job: LedgerJob) -> Accepted:
-    return jsonify(_present(job)), 202, {"Location": url_for("api.get_job", job_id=job.id)}
+    return jsonify(_present(job)), 202, {"Location": job_address(job.id)}
 
 
 def _present(job: LedgerJob) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import url_for
-
 from project.errors import InvalidInputError, JobsError, UnavailableError
 from project.ledger import Job
 from project.observability.context import Trace
+from project.server.addresses import job_address
 from project.server.documents import BulkItem, Problem
 from project.server.documents import Submission as SubmissionDocument
 from project.server.parsing import check
@@ -50,8 +49,7 @@ def _read(item: Any, owner: str) -> Submission | InvalidInputError:
 
 def _present(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, Job):
-        location = url_for("api.get_job", job_id=answer.id)
-        item = BulkItem(status=202, id=answer.id, location=location)
+        item = BulkItem(status=202, id=answer.id, location=job_address(answer.id))
     else:
         problem = describe_problem(answer)
         item = BulkItem(status=problem["status"], problem=Problem(**problem))

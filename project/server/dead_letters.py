@@ -1,9 +1,10 @@
 """The dead letters under `/api/v1/dead-letters`: jobs that were given up."""
 
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Blueprint, Response, jsonify
 
 from project.ledger.dead_letters import DeadLetterFilter
 from project.server.access_log import current_trace
+from project.server.addresses import job_address
 from project.server.bulk import present_answers, refuse_if_part_is_away
 from project.server.documents import (
     REPLAYED_AT_ONCE,
@@ -72,7 +73,7 @@ def replay_dead_letter(letter_id: str) -> tuple[Response, int, dict[str, str]]:
     equipment.dead_letters.get(letter_id)
     job = equipment.submitter.retry(letter_id, current_trace(), repetition.parameters)
     document = present_job(job, equipment.settings.trace_link)
-    return jsonify(document), 202, {"Location": url_for("api.get_job", job_id=job.id)}
+    return jsonify(document), 202, {"Location": job_address(job.id)}
 
 
 @blueprint.post("/replay")
