@@ -11,7 +11,7 @@ process that says something about a job knows where it belongs, whatever was los
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -52,9 +52,15 @@ class Trace:
         tracestate: str | None = None,
     ) -> Self:
         """A new span: of the caller's trace where it sent a valid one, else of a new trace."""
-        caller = cls.read(traceparent, tracestate)
-        span = caller.child() if caller else cls(secrets.token_hex(16), secrets.token_hex(8))
-        return replace(span, request_id=_read_request_id(request_id) or secrets.token_hex(8))
+        caller = cls.read(traceparent, tracestate) if traceparent else None
+        return cls(
+            trace_id=caller.trace_id if caller else secrets.token_hex(16),
+            span_id=secrets.token_hex(8),
+            parent_id=caller.span_id if caller else "",
+            request_id=_read_request_id(request_id) or secrets.token_hex(8),
+            is_sampled=caller.is_sampled if caller else True,
+            state=caller.state if caller else "",
+        )
 
     @classmethod
     def read(cls, traceparent: Any, tracestate: Any = None) -> Self | None:

@@ -1,17 +1,24 @@
 """The ids of a request, in and out, and its one outcome line."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter_ns, time_ns
+from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, request
 
 from project.observability import binding
 from project.observability.context import Trace
-from project.observability.spans import Span, SpanKind
+from project.observability.spans import NO_SPANS, Span, SpanKind
 from project.server.services import services
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/static/")
+_TRACE, _STARTED_NS = "jobs.trace", "jobs.started_ns"
+"""Where this request's own are kept, in its WSGI environment."""
+
+Environ = dict[str, Any]
+
 _log = structlog.get_logger()
 
 
@@ -23,38 +30,37 @@ def install(app: Flask) -> None:
 
 def current_trace() -> Trace:
     """The trace of this request."""
-    trace: Trace = g.trace
+    trace: Trace = request.environ[_TRACE]
     return trace
 
 
 def _begin() -> None:
-    headers = request.headers
-    g.trace = Trace.start(
-        headers.get("traceparent"), headers.get("X-Request-ID"), headers.get("tracestate")
+    _start(request.environ)
+
+
+def _start(environ: Environ) -> None:
+    environ[_STARTED_NS] = perf_counter_ns()
+    environ[_TRACE] = Trace.start(
+        environ.get("HTTP_TRACEPARENT"),
+        environ.get("HTTP_X_REQUEST_ID"),
+        environ.get("HTTP_TRACESTATE"),
     )
-    g.started_ns = perf_counter_ns()
-    binding.enter(g.trace)
+    binding.enter(environ[_TRACE])
 
 
 def _end(response: Response) -> Response:
-    if "trace" not in g:  # it failed before the first of our functions was called
-        _begin()
-    response.headers["X-Request-ID"] = g.trace.request_id
-    response.headers["traceparent"] = g.trace.traceparent
-    is_quiet = request.path.startswith(_QUIET_PATHS)
-    write = _log.debug if is_quiet else _log.info
-    write(
-        "http_request",
-        http_method=request.method,
-        path=_loggable_path(),
-        http_status=response.status_code,
-        response_bytes=0 if request.method == "HEAD" else response.content_length,
-        client_ip=request.remote_addr or None,  # none behind a socket of the file system
-        duration_ns=_duration_ns(),
-        outcome="failure" if response.status_code >= 500 else "success",
-    )
-    if not is_quiet:
-        services().spans.add(_make_span(response))
+    asked = request._get_current_object()  # type: ignore[attr-defined]  # once, not at each use
+    if _TRACE not in asked.environ:  # it failed before the first of our functions was called
+        _start(asked.environ)
+    trace: Trace = asked.environ[_TRACE]
+    duration_ns = perf_counter_ns() - asked.environ[_STARTED_NS]
+    response.headers.add("X-Request-ID", trace.request_id)
+    response.headers.add("traceparent", trace.traceparent)
+    is_quiet = asked.path.startswith(_QUIET_PATHS)
+    _write_line(asked, response, duration_ns, _log.debug if is_quiet else _log.info)
+    spans = services().spans
+    if spans is not NO_SPANS and not is_quiet:
+        spans.add(_make_span(asked, response, trace, duration_ns))
     if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
         binding.leave()  # the socket is over, and nobody closes its response
     else:
@@ -63,33 +69,43 @@ def _end(response: Response) -> Response:
     return response
 
 
-def _make_span(response: Response) -> Span:
+def _write_line(
+    asked: Request, response: Response, duration_ns: int, write: Callable[..., None]
+) -> None:
+    write(
+        "http_request",
+        http_method=asked.method,
+        path=_loggable_path(asked),
+        http_status=response.status_code,
+        response_bytes=0 if asked.method == "HEAD" else response.content_length,
+        client_ip=asked.remote_addr or None,  # none behind a socket of the file system
+        duration_ns=duration_ns,
+        outcome="failure" if response.status_code >= 500 else "success",
+    )
+
+
+def _make_span(asked: Request, response: Response, trace: Trace, duration_ns: int) -> Span:
     ended_ns, status = time_ns(), response.status_code
     attributes: dict[str, str | int] = {
-        "http.request.method": request.method,
+        "http.request.method": asked.method,
         "http.response.status_code": status,
-        "url.path": _loggable_path(),
-        "url.scheme": request.scheme,
+        "url.path": _loggable_path(asked),
+        "url.scheme": asked.scheme,
     }
-    if request.url_rule:
-        attributes["http.route"] = request.url_rule.rule
+    if asked.url_rule:
+        attributes["http.route"] = asked.url_rule.rule
     return Span(
         # Without a route, whatever somebody has made up would be a name.
-        name=f"{request.method} {request.url_rule.rule}" if request.url_rule else "HTTP",
+        name=f"{asked.method} {asked.url_rule.rule}" if asked.url_rule else "HTTP",
         kind=SpanKind.SERVER,
-        trace=g.trace,
-        started_ns=ended_ns - _duration_ns(),
+        trace=trace,
+        started_ns=ended_ns - duration_ns,
         ended_ns=ended_ns,
         attributes=attributes,
         error=str(status) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "",
     )
 
 
-def _duration_ns() -> int:
-    duration_ns: int = perf_counter_ns() - g.started_ns
-    return duration_ns
-
-
-def _loggable_path() -> str:
+def _loggable_path(asked: Request) -> str:
     """The path; a confirmation's token is a secret and stays out of the log."""
-    return "/confirm/…" if request.path.startswith("/confirm/") else request.path
+    return "/confirm/…" if asked.path.startswith("/confirm/") else asked.path

@@ -10,6 +10,11 @@ _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
+_HEADERS = (
+    ("Content-Security-Policy", _POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+)
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -21,8 +26,13 @@ def protect(app: Flask) -> None:
 
 def _refuse_other_sites() -> None:
     """A browser says where a request comes from; another site must not act in a person's name."""
-    is_form = request.method not in _SAFE and request.headers.get("Sec-Fetch-Site") == "cross-site"
-    if is_form or (request.headers.get("Upgrade", "").lower() == "websocket" and _is_foreign()):
+    environ = request.environ
+    is_foreign_form = (
+        environ["REQUEST_METHOD"] not in _SAFE
+        and environ.get("HTTP_SEC_FETCH_SITE") == "cross-site"
+    )
+    is_socket = environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+    if is_foreign_form or (is_socket and _is_foreign()):
         abort(403, "Requests from other sites are not taken.")
 
 
@@ -35,7 +45,7 @@ def _is_foreign() -> bool:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", _POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    add = response.headers.add
+    for name, value in _HEADERS:
+        add(name, value)
     return response
