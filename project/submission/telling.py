@@ -7,7 +7,7 @@ import structlog
 
 from project.ledger import Job
 from project.observability.context import Trace
-from project.observability.spans import Span, SpanKind, Spans, message_attributes
+from project.observability.spans import NO_SPANS, Span, SpanKind, Spans, message_attributes
 
 _log = structlog.get_logger()
 
@@ -37,7 +37,8 @@ def tell(job: Job, trace: Trace, seconds: float, spans: Spans) -> None:
         transaction_id=trace.span_id,
         duration_ns=duration_ns,
     )
-    spans.add(_submit_span(job, submitted, duration_ns))
+    if spans is not NO_SPANS:
+        spans.add(_submit_span(job, submitted, duration_ns))
 
 
 def _submit_span(job: Job, submitted: Trace, duration_ns: int) -> Span:
