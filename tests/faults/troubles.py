@@ -53,9 +53,10 @@ def busy_child_frozen(scene: Scene) -> Iterator[None]:
 
 def _busy_child(scene: Scene, program: str) -> int:
     """A process of the pool that runs a job."""
-    pool = set(scene.stack.children(program))
 
     def busy() -> list[int]:
+        # Those there are now: a worker that has found its broker again makes new ones.
+        pool = set(scene.stack.children(program))
         return [run.pid for run in scene.journal.read() if not run.ended_ns and run.pid in pool]
 
     return wait_until(busy, BUSY_SECONDS, f"a job that runs in {program}")[-1]
