@@ -5,6 +5,7 @@ coroutine for it, and fills each process's pipe with jobs that nobody else can t
 one keeps what a worker needs of it: late acks, time limits, `revoke --terminate`, lost processes,
 `pool_grow` and the other remote controls, a soft stop.
 
-`lanes` is the pool as Celery sees it, `seat` one process as the pool sees it, `child` what happens
-in that process, `packets` what they send each other, `ticket` one job on its way.
+`lanes` is the pool as Celery sees it, `crew` decides which process gets which job, `seat` is one
+process as they see it, `child` what happens in that process, `packets` what they send each other,
+`ticket` one job on its way.
 """

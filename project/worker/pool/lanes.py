@@ -1,14 +1,8 @@
-"""The pool as Celery sees it (`worker_pool`). All of this happens in the worker's first process.
-
-A job goes to a child that is idle, or into the socket of one that is busy, so that this one need
-not wait for us; from there it is taken back when another child is idle and the first one is not
-done soon. So no job waits behind another while a child has nothing to do.
-"""
+"""The pool as Celery sees it (`worker_pool`). All of this happens in the worker's first process."""
 
 import os
 import select
 import signal as signals
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -25,13 +19,12 @@ from celery.signals import worker_before_create_process
 from kombu.asynchronous import get_event_loop
 
 from project.worker.pool.child import SOFT_LIMIT_SIGNAL, serve
+from project.worker.pool.crew import Crew, tell
 from project.worker.pool.seat import Seat
 from project.worker.pool.ticket import Ticket
 
 TICK_SECONDS = 0.25
 """Limits are looked at this often."""
-SOON_SECONDS = 0.02
-"""A child that has been busy for longer is not done soon: what waits in its socket may be taken."""
 YOUNG_SECONDS = 1.0
 """A child that ends so early is not replaced at once: it would only end again, and again."""
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -55,8 +48,8 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
     def on_start(self) -> None:
         """Start the children; Celery calls it once."""
         self._numbers = count(1)
-        self._waiting: deque[Ticket] = deque()
-        self._seats: list[Seat] = []
+        self._crew: Crew[Seat] = Crew()
+        self._seats = self._crew.seats
         self._hub: Any = None
         self._wanted: int = self.limit
         self._hire()
@@ -101,56 +94,17 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             soft_timeout or self.options.get("soft_timeout"),
             timeout or self.options.get("timeout"),
         )
-        self._waiting.append(ticket)
-        self._hand_out()
+        self._crew.take(ticket)
         return ticket
-
-    def _hand_out(self) -> None:
-        """Give each child that is idle a job, and those that are busy some ahead."""
-        for seat in self._seats:
-            if not seat.sent and not seat.is_leaving and (self._waiting or self._recall()):
-                self._give(seat)
-        while self._waiting:
-            least = min(self._seats, key=lambda seat: len(seat.sent), default=None)
-            if least is None or not least.has_room or not self._give(least):
-                return
-
-    def _give(self, seat: Seat) -> bool:
-        """Whether the child has got a job, or the next one was revoked meanwhile."""
-        ticket = self._waiting[0]
-        if ticket.is_revoked() or seat.give(ticket):
-            self._waiting.popleft()
-            return True
-        return False
-
-    def _recall(self) -> bool:
-        """Take back what waits behind jobs that are not done soon; whether there was something."""
-        late = monotonic() - SOON_SECONDS
-        for seat in self._seats:
-            if len(seat.sent) > 1 and seat.sent[0].started_at < late:
-                self._waiting.extendleft(reversed(seat.take_back()))
-        return bool(self._waiting)
-
-    def settle(self) -> None:
-        """Hear what has ended, and take back what has not begun: what remains is running now."""
-        for seat in self._seats:
-            self._waiting.extendleft(reversed(seat.take_back()))
-            self._hear(seat)
 
     def flush(self) -> None:
         """The connection is lost, or the worker stops: forget all jobs that have not begun."""
-        self.settle()
-        self._waiting.clear()
+        self._crew.settle()
+        self._crew.waiting.clear()
 
     def _on_answer(self, seat: Seat) -> None:
-        self._hear(seat)
-        self._hand_out()
-
-    def _hear(self, seat: Seat) -> None:
-        for ticket, is_ok, value in seat.results():
-            (ticket.on_success if is_ok else ticket.on_failure)(value)
-        if seat.is_leaving and not seat.sent:
-            seat.dismiss()
+        self._crew.hear(seat)
+        self._crew.hand_out()
 
     # ── Children ───────────────────────────────────────────────────────────────────────────────
 
@@ -172,52 +126,51 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self._hub.add_reader(seat.life, self._bury, seat)
 
     def _bury(self, seat: Seat) -> None:
-        """A child has ended: so have its jobs, but for those that it has not begun."""
+        """A child has ended, and the jobs in its hands with it."""
         if seat not in self._seats:
             return
-        self._seats.remove(seat)
         if self._hub:
             self._hub.remove(seat.line)
             self._hub.remove(seat.life)
         seat.process.join()
-        taken = seat.take_back()
-        self._hear(seat)
-        for ticket in seat.sent:
+        for ticket in self._crew.leave(seat):
             if not ticket.started_at:
-                ticket.on_accepted(seat.pid, monotonic())
-            ticket.on_failure(_loss(ticket, seat.process.exitcode))
-        self._waiting.extendleft(reversed(taken))
+                tell(ticket.on_accepted, seat.pid, monotonic())
+            tell(ticket.on_failure, _loss(ticket, seat.process.exitcode))
         seat.close()
         if self._state == self.RUN and monotonic() - seat.began_at > YOUNG_SECONDS:
             self._hire()
-        self._hand_out()
+        self._crew.hand_out()
 
     def maintain_pool(self, *_: Any, **__: Any) -> None:
         """Look after children and limits."""
         for seat in list(self._seats):
             if not seat.process.is_alive():
                 self._bury(seat)
-            elif seat.running:
+                continue
+            if seat.running:
                 self._check_limits(seat, seat.running)
             self._check_age(seat)
         if self._state == self.RUN:
             self._hire()
-        self._hand_out()
+        self._crew.recall()
+        self._crew.hand_out()
 
     def _check_limits(self, seat: Seat, ticket: Ticket) -> None:
         seconds = monotonic() - ticket.started_at
         hard, soft = ticket.hard_limit_seconds, ticket.soft_limit_seconds
         if hard and seconds >= hard:
-            self.settle()  # it may have ended, and the next one have begun
+            self._crew.settle()  # it may have ended, and the next one have begun
             if seat.running is ticket:
                 seat.sent.popleft()
-                ticket.on_timeout(False, hard)
+                seat.is_leaving = True
+                tell(ticket.on_timeout, False, hard)
                 self.terminate_job(seat.pid, signals.SIGKILL)
         elif soft and seconds >= soft and not ticket.is_interrupted:
-            self._hear(seat)
+            self._crew.hear(seat)
             if seat.running is ticket:
                 ticket.is_interrupted = True
-                ticket.on_timeout(True, soft)
+                tell(ticket.on_timeout, True, soft)
                 self.terminate_job(seat.pid, SOFT_LIMIT_SIGNAL)
 
     def _check_age(self, seat: Seat) -> None:
@@ -225,15 +178,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             self.options.get(name) for name in ("maxtasksperchild", "max_memory_per_child")
         )
         if (most and seat.done >= most) or (largest_kib and _size_kib(seat.pid) > largest_kib):
-            self._retire(seat)
-
-    def _retire(self, seat: Seat) -> None:
-        """It ends after the job that it runs."""
-        if not seat.is_leaving:
-            seat.is_leaving = True
-            self._waiting.extendleft(reversed(seat.take_back()))
-            if not seat.sent:
-                seat.dismiss()
+            self._crew.retire(seat)
 
     # ── Remote control ─────────────────────────────────────────────────────────────────────────
 
@@ -246,7 +191,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         """More children."""
         self._wanted += n
         self._hire()
-        self._hand_out()
+        self._crew.hand_out()
 
     def shrink(self, n: int) -> None:
         """Fewer; those who are busy end after their job."""
@@ -254,12 +199,12 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             raise ValueError("A pool has at least one process.")
         self._wanted -= n
         for seat in sorted(self._seats, key=lambda seat: len(seat.sent))[:n]:
-            self._retire(seat)
+            self._crew.retire(seat)
 
     def restart(self) -> None:
         """Replace all children, each after its job."""
         for seat in self._seats:
-            self._retire(seat)
+            self._crew.retire(seat)
 
     @property
     def num_processes(self) -> int:
@@ -274,7 +219,10 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             "max-tasks-per-child": self.options.get("maxtasksperchild") or "N/A",
             "put-guarded-by-semaphore": False,
             "timeouts": (self.options.get("soft_timeout") or 0, self.options.get("timeout") or 0),
-            "writes": {"waiting": len(self._waiting), "sent": [len(s.sent) for s in self._seats]},
+            "writes": {
+                "waiting": len(self._crew.waiting),
+                "sent": [len(seat.sent) for seat in self._seats],
+            },
         }
 
     # ── The end ────────────────────────────────────────────────────────────────────────────────
@@ -310,7 +258,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             poll.register(seat.life, select.POLLIN)
         poll.poll(seconds * 1000)
         for seat in list(self._seats):
-            self._hear(seat)
+            self._crew.hear(seat)
 
     def _dismiss_all(self) -> None:
         """End the children; who does not within a second is killed."""

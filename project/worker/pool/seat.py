@@ -9,13 +9,15 @@ from time import monotonic
 from typing import Any
 
 from billiard import Process
+from billiard.einfo import ExceptionInfo
 
 from project.worker.pool import packets
 from project.worker.pool.child import STOP
+from project.worker.pool.crew import tell
 from project.worker.pool.ticket import Ticket
 
-AHEAD = 4
-"""So many jobs may wait in a child's socket: it need not wait for the first process between two."""
+UNREADABLE = 0
+"""Stands for the number of an answer that could not be read; it is that of what runs."""
 
 
 class Seat:
@@ -42,11 +44,6 @@ class Seat:
         """What it runs."""
         return self.sent[0] if self.sent else None
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more job may wait in its socket."""
-        return not self.is_leaving and len(self.sent) <= AHEAD
-
     def give(self, ticket: Ticket) -> bool:
         """Send it a job; False: its socket is full."""
         try:
@@ -64,9 +61,9 @@ class Seat:
         """What it has finished by now: the job, whether its function returned, and with what."""
         while (answer := self._receive()) is not None:
             number, is_ok, value = answer
+            if not self.sent or number not in {self.sent[0].number, UNREADABLE}:
+                continue  # it had reached its limit, and all has been said about it
             ticket = self.sent.popleft()
-            if ticket.number != number:
-                raise RuntimeError(f"Process {self.pid} answers {number}, not {ticket.number}.")
             self.done += 1
             if self.sent:
                 self._begin(self.sent[0])
@@ -100,7 +97,9 @@ class Seat:
             return packets.receive(self.line, wait=False)
         except (OSError, EOFError):
             return None
+        except Exception:  # noqa: BLE001 - whatever reading a stranger's value raises
+            return UNREADABLE, False, ExceptionInfo()
 
     def _begin(self, ticket: Ticket) -> None:
         ticket.started_at = monotonic()
-        ticket.on_accepted(self.pid, ticket.started_at)
+        tell(ticket.on_accepted, self.pid, ticket.started_at)
