@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import RedisError
 
 from project.errors import CancelledError, LaneFullError, TransitionError
-from project.ledger.exchange import Call
-from project.ledger.job import WITHDRAWN, Job, Status
+from project.ledger.exchange import Call, exchange
+from project.ledger.job import WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
-from project.ledger.record import as_microseconds, as_milliseconds, at_step, encode_job
-from project.ledger.sharing import SharedTrips
+from project.ledger.record import as_microseconds, as_milliseconds, encode_job
 from project.ledger.steps import OWNER_LIMIT, decode_answer, refuse
 
 SETTLE_SECONDS = 4
@@ -47,15 +46,6 @@ class Recorded:
 class Admitting(Reading):
     """Takes jobs in."""
 
-    def __init__(
-        self,
-        redis: "Redis",
-        retention_seconds: int,
-        failed_retention_seconds: int | None = None,
-    ) -> None:
-        super().__init__(redis, retention_seconds, failed_retention_seconds)
-        self._trips = SharedTrips(self._exchange.call)
-
     def record(self, job: Job, admission: Admission | None = None) -> Recorded:
         """Write a new job, before it is published.
 
@@ -71,7 +61,7 @@ class Admitting(Reading):
     ) -> list[Recorded | LaneFullError | CancelledError]:
         """Write new jobs in one round trip; one answer a job, in their order."""
         rules = [admission] * len(jobs) if isinstance(admission, Admission) else admission
-        answers = self._share(
+        answers = self._call_all(
             self._record_call(job, rule) for job, rule in zip(jobs, rules, strict=True)
         )
         return [_read_recorded(job, answer) for job, answer in zip(jobs, answers, strict=True)]
@@ -113,7 +103,7 @@ class Admitting(Reading):
         `by` names the submit, so that no other one's doubts concern them.
         """
         within = str(round(within_seconds * 1000))
-        answers = self._share(
+        answers = self._call_all(
             (self._confirm, [job_key(job.id)], [job.id, _order(job), within, by]) for job in jobs
         )
         return [
@@ -122,14 +112,14 @@ class Admitting(Reading):
 
     def _read_confirmed(self, job: Job, answer: list[str]) -> Job | TransitionError:
         if answer[0] == "confirmed":
-            return at_step(job, Status.QUEUED, int(answer[1]))
+            return change(job, status=Status.QUEUED, version=int(answer[1]))
         if answer[1] in {Status.ACCEPTED, Status.CANCELLED, ""}:
             return refuse(job.id, Status.QUEUED, answer[1])
         return self.get(job.id)  # noted before: by a call whose answer was lost, or a repetition
 
-    def _share(self, calls: Iterable[Call]) -> list[Any]:
+    def _call_all(self, calls: Iterable[Call]) -> list[Any]:
         """The calls' answers; the first error among them is raised."""
-        answers = self._trips.exchange(list(calls))
+        answers = exchange(self._redis, list(calls))
         for answer in answers:
             if isinstance(answer, RedisError):
                 raise answer
@@ -179,4 +169,4 @@ def _read_recorded(job: Job, answer: list[Any]) -> Recorded | LaneFullError | Ca
         return CancelledError(f"Job {job.parent_id} was cancelled: it can submit no more jobs.")
     if answer[0] == "found":
         return Recorded(decode_answer(answer), is_new=False)
-    return Recorded(at_step(job, job.status, int(answer[1])), is_new=True)
+    return Recorded(change(job, version=int(answer[1])), is_new=True)

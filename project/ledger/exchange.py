@@ -10,38 +10,31 @@ Call = tuple[Any, list[str], list[str]]
 """A script's call that is ready to be sent: the script, its keys, its arguments."""
 
 
-class Exchange:
-    """Makes round trips over the client's connections."""
+def exchange(redis: "Redis", calls: Sequence[Call]) -> list[Any]:
+    """An answer for each call, or the error that it was answered with.
 
-    def __init__(self, redis: "Redis") -> None:
-        self._pool = redis.connection_pool
-
-    def call(self, calls: Sequence[Call]) -> list[Any]:
-        """An answer for each call, or the error that it was answered with.
-
-        What Redis refuses for the moment, or does not know yet, is called again by itself. A lost
-        connection is dealt with as the client deals with it: calls may be executed twice then.
-        """
-        connection = self._pool.get_connection()
-        try:
-            answers = _exchange(connection, calls)
-        finally:
-            self._pool.release(connection)
-        return [
-            _call_again(call) if isinstance(answer, ResponseError) else answer
-            for call, answer in zip(calls, answers, strict=True)
-        ]
+    What Redis refuses for the moment, or does not know yet, is called again by itself. A lost
+    connection is dealt with as the client deals with it: calls may be executed twice then.
+    """
+    pool = redis.connection_pool
+    connection = pool.get_connection()
+    try:
+        text = b"".join(map(_pack, calls))
+        answers = connection.retry.call_with_retry(
+            lambda: _send(connection, text, len(calls)), lambda _error: connection.disconnect()
+        )
+    finally:
+        pool.release(connection)
+    return [
+        _call_again(call) if isinstance(answer, ResponseError) else answer
+        for call, answer in zip(calls, answers, strict=True)
+    ]
 
 
-def _exchange(connection: Any, calls: Sequence[Call]) -> list[Any]:
-    text = b"".join(
-        hiredis.pack_command(("EVALSHA", script.sha, len(keys), *keys, *arguments))
-        for script, keys, arguments in calls
-    )
-    answers: list[Any] = connection.retry.call_with_retry(
-        lambda: _send(connection, text, len(calls)), lambda _error: connection.disconnect()
-    )
-    return answers
+def _pack(call: Call) -> bytes:
+    script, keys, arguments = call
+    command: bytes = hiredis.pack_command(("EVALSHA", script.sha, len(keys), *keys, *arguments))
+    return command
 
 
 def _send(connection: Any, text: bytes, count: int) -> list[Any]:

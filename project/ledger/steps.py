@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
-from project.ledger.exchange import Call, Exchange
+from project.ledger.exchange import Call, exchange
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
@@ -39,7 +39,6 @@ class Steps:
         failed_retention_seconds: int | None = None,
     ) -> None:
         self._redis = redis
-        self._exchange = Exchange(redis)
         self._deferred: list[Deferred] = []
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
@@ -137,7 +136,7 @@ class Steps:
         """Send what was deferred."""
         deferred = self._take_deferred()
         if deferred:
-            self._note(deferred, self._exchange.call([call for call, _ in deferred]))
+            self._note(deferred, exchange(self._redis, [call for call, _ in deferred]))
 
     @property
     def has_deferred(self) -> bool:
@@ -157,7 +156,7 @@ class Steps:
     def _run(self, call: Call) -> list[str]:
         """The call's answer. What was deferred goes first, in the same round trip."""
         deferred = self._take_deferred()
-        *earlier, answer = self._exchange.call([*(other for other, _ in deferred), call])
+        *earlier, answer = exchange(self._redis, [*(other for other, _ in deferred), call])
         if deferred:
             self._note(deferred, earlier)
         if isinstance(answer, RedisError):
