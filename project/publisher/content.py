@@ -7,8 +7,9 @@ and the thread that all callers share has less to do.
 import struct
 from collections.abc import Iterator
 
+from amqp.serialization import dumps  # type: ignore[import-untyped]  # py-amqp ships no types
+
 from project.message import Message
-from project.publisher.table import encode_short, encode_table
 
 CHANNEL = 1
 """The one that messages are published on."""
@@ -17,14 +18,13 @@ _METHOD, _HEADER, _BODY = 1, 2, 3
 _END = b"\xce"
 # What a frame has besides its payload: kind, channel, size, end.
 _FRAME_OVERHEAD = 8
-_PUBLISH = struct.pack(">HHH", 60, 40, 0)
-_MANDATORY = 0x01
+_PUBLISH = struct.pack(">HH", 60, 40)
 
 # The properties that follow: content type, content encoding, headers, delivery mode, correlation id
 # (AMQP 0-9-1, 4.2.6.1; the order is fixed).
 _FLAGS = struct.pack(">H", 0x8000 | 0x4000 | 0x2000 | 0x1000 | 0x0400)
-_JSON = _FLAGS + encode_short("application/json") + encode_short("utf-8")
-_PERSISTENT = b"\x02"
+_JSON = _FLAGS + bytes(dumps("ss", ("application/json", "utf-8")))
+_PERSISTENT = 2
 
 
 class Content:
@@ -49,21 +49,13 @@ class Content:
 
 
 def _encode_publish(message: Message, is_mandatory: bool) -> bytes:
-    flags = _MANDATORY if is_mandatory else 0
-    address = encode_short(message.exchange) + encode_short(message.routing_key)
-    return _PUBLISH + address + flags.to_bytes(1)
+    arguments = (0, message.exchange, message.routing_key, is_mandatory, False)
+    return _PUBLISH + bytes(dumps("Bssbb", arguments))
 
 
 def _encode_header(message: Message) -> bytes:
-    return b"".join(
-        (
-            struct.pack(">HHQ", 60, 0, len(message.body)),
-            _JSON,
-            encode_table(message.headers),
-            _PERSISTENT,
-            encode_short(message.job_id),
-        )
-    )
+    properties = bytes(dumps("Fos", (message.headers, _PERSISTENT, message.job_id)))
+    return struct.pack(">HHQ", 60, 0, len(message.body)) + _JSON + properties
 
 
 def _frame(kind: int, payload: bytes) -> bytes:

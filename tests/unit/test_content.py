@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from amqp import Message as TheirMessage  # type: ignore[import-untyped]  # py-amqp ships no types
 from amqp.exceptions import FrameSyntaxError  # type: ignore[import-untyped]
-from amqp.serialization import dumps, loads  # type: ignore[import-untyped]
+from amqp.serialization import loads  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from project.message import Message
 from project.publisher.content import CHANNEL, Content
 from project.publisher.line import WRITE_BYTES, gather
-from project.publisher.table import encode_short, encode_table
 from tests.builders import a_job
 
 FRAME_MAX = 131072
@@ -57,12 +56,6 @@ def read(data: bytes) -> tuple[list[Any], TheirMessage]:
         assert kind == 3
         message.inbound_body(body)
     return arguments, message
-
-
-@unhurried
-@given(HEADERS)
-def test_table_is_the_one_that_pyamqp_writes(headers: dict[str, Any]) -> None:
-    assert encode_table(headers) == dumps("F", (headers,))
 
 
 @unhurried
@@ -116,9 +109,9 @@ def test_large_messages_are_written_one_by_one() -> None:
 
 def test_header_that_is_no_value_is_refused_by_its_name() -> None:
     with pytest.raises(FrameSyntaxError, match="odd"):
-        encode_table({"odd": object()})
+        Content(a_message(headers={"odd": object()}), is_mandatory=True)
 
 
 def test_address_that_is_too_long_is_refused() -> None:
-    with pytest.raises(OverflowError):
-        encode_short("x" * 256)
+    with pytest.raises(struct.error):
+        Content(a_message(routing_key="x" * 256), is_mandatory=True)
