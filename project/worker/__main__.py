@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 SCHEDULER = "scheduler"
 
 PREFETCH = {Lane.SHORT: 8, Lane.LONG: 1}
-"""Messages that a worker takes per process: a short job should not wait for its message."""
+"""Messages that a worker takes per process: a short job should not wait for its message, nor for
+the acknowledgements of those before it, which are sent together."""
 
 _LEVEL = "WARNING"
 """Of what Celery prints at its start. Lines have the level of the settings."""

@@ -130,7 +130,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
-        # Flower shows jobs by these events.
+        # Events of jobs cost as much as the jobs: Flower asks for them as soon as it runs.
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "timezone": "UTC",
