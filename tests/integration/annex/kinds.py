@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import BaseModel, Field
 
 from project.errors import TemporaryError
@@ -79,4 +80,31 @@ def talk(parameters: TalkParameters, context: Context) -> int:
     return parameters.lines
 
 
-KINDS = [step, talk]
+class LingerParameters(BaseModel):
+    """What the job does about the end of its time."""
+
+    is_deaf: bool = False
+
+
+@job("annex.linger", title="Linger", lane=Lane.SHORT, time_limit_seconds=2)
+def linger(parameters: LingerParameters, context: Context) -> None:
+    """Go on for ever, or until somebody insists."""
+    while True:
+        try:
+            context.sleep(STEP_SECONDS)
+        except SoftTimeLimitExceeded:
+            if not parameters.is_deaf:
+                raise
+
+
+class LeaveParameters(BaseModel):
+    """Nothing is asked."""
+
+
+@job("annex.leave", title="Leave", lane=Lane.SHORT, time_limit_seconds=60, max_losses=2)
+def leave(parameters: LeaveParameters, context: Context) -> None:
+    """End the process, which no job should do."""
+    sys.exit(3)
+
+
+KINDS = [step, talk, linger, leave]

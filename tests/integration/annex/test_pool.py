@@ -97,6 +97,35 @@ def test_jobs_of_a_killed_process_run_elsewhere_those_that_waited_without_a_loss
     assert [system.ledger.get(job_id).losses for job_id in (first, second)] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("is_deaf", "error"), [(False, "SoftTimeLimitExceeded"), (True, "TimeLimitExceeded")]
+)
+def test_job_that_takes_too_long_fails_and_holds_up_no_other(
+    system: Annex, browser: Client, is_deaf: bool, error: str
+) -> None:
+    late = [browser.submit("annex.linger", {"is_deaf": is_deaf})["id"] for _ in range(2)]
+    others = [talk(browser) for _ in range(6)]
+
+    for job_id in late:
+        ended = browser.await_end(job_id, END_SECONDS)
+        assert (ended["status"], ended["error"]["type"], ended["attempt"]) == ("failed", error, 1)
+    for job_id in others:
+        assert browser.await_end(job_id, END_SECONDS)["status"] == "succeeded"
+        assert system.ledger.get(job_id).losses == 0
+    wait_until(lambda: not system.waiting("short"), END_SECONDS, "all messages to be acknowledged")
+
+
+def test_job_that_ends_its_process_is_dead_after_its_losses(system: Annex, browser: Client) -> None:
+    job_id = browser.submit("annex.leave", {})["id"]
+    other = talk(browser)
+
+    ended = browser.await_end(job_id, END_SECONDS)
+
+    assert (ended["status"], ended["error"]["type"], ended["attempt"]) == ("dead", "WorkerLost", 2)
+    assert browser.await_end(other, END_SECONDS)["status"] == "succeeded"
+    assert system.ledger.get(other).losses == 0
+
+
 @pytest.mark.parametrize("size", [40_000, 60_000, 400_000])
 def test_parameters_of_any_size_reach_the_job(browser: Client, size: int) -> None:
     job_id = talk(browser, word="x" * size)
