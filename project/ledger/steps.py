@@ -1,6 +1,6 @@
 """The ledger's scripts in Redis, and how they are called: what all of its parts stand on."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -134,34 +134,34 @@ class Steps:
 
     def flush(self) -> None:
         """Send what was deferred."""
-        deferred = self._take_deferred()
-        if deferred:
-            self._note(deferred, exchange(self._redis, [call for call, _ in deferred]))
+        if self._deferred:
+            self._exchange([])
 
     @property
     def has_deferred(self) -> bool:
         """Whether something waits to be sent."""
         return bool(self._deferred)
 
-    def _note(self, deferred: Sequence[Deferred], answers: Sequence[Any]) -> None:
-        for (_, note), answer in zip(deferred, answers, strict=True):
-            note(answer)
-        if self.on_flush is not None:
-            self.on_flush()
-
-    def _take_deferred(self) -> list[Deferred]:
-        taken, self._deferred = self._deferred, []
-        return taken
-
     def _run(self, call: Call) -> list[str]:
-        """The call's answer. What was deferred goes first, in the same round trip."""
-        deferred = self._take_deferred()
-        *earlier, answer = exchange(self._redis, [*(other for other, _ in deferred), call])
-        if deferred:
-            self._note(deferred, earlier)
+        """The call's answer."""
+        (answer,) = self._exchange([call])
         if isinstance(answer, RedisError):
             raise answer
         return list(answer)
+
+    def _exchange(self, calls: list[Call]) -> list[Any]:
+        """Answers, or errors. What was deferred goes first, in the same round trip."""
+        deferred, self._deferred = self._deferred, []
+        try:
+            answers = exchange(self._redis, [*(call for call, _ in deferred), *calls])
+        except BaseException:  # a time limit, say, while Redis is away
+            self._deferred = deferred
+            raise
+        for (_, note), answer in zip(deferred, answers, strict=False):
+            note(answer)
+        if deferred and self.on_flush is not None:
+            self.on_flush()
+        return answers[len(deferred) :]
 
 
 def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:

@@ -3,7 +3,7 @@
 Celery's own pool (billiard's) answers each job with two messages, keeps a timer, a semaphore and a
 coroutine for it, and fills each process's pipe with jobs that nobody else can take any more. This
 one keeps what a worker needs of it: late acks, time limits, `revoke --terminate`, lost processes,
-`pool_grow` and the other remote controls, a soft stop.
+`pool_grow` and the other remote controls, a soft stop. It needs Linux 5.3 (pidfd_open(2)).
 
 `lanes` is the pool as Celery sees it, `crew` decides which process gets which job, `seat` is one
 process as they see it, `child` what happens in that process, `packets` what they send each other,

@@ -96,9 +96,10 @@ class Crew(Generic[Seated]):
 
     def _give(self, seat: Seated) -> bool:
         """Whether the child has got a job, or the next one was revoked meanwhile."""
-        if self.waiting[0].is_revoked() or seat.give(self.waiting[0]):
-            self.waiting.popleft()
+        ticket = self.waiting.popleft()  # first: a signal's handler may empty what waits
+        if ticket.is_revoked() or seat.give(ticket):
             return True
+        self.waiting.appendleft(ticket)
         return False
 
     def _put_back(self, tickets: list[Ticket]) -> None:

@@ -23,18 +23,17 @@ def open_line() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send(line: socket.socket, value: Any, flags: int = 0) -> None:
-    """Send a value; BlockingIOError where there is no room and the flags or the line say not to
-    wait."""
+def send(line: socket.socket, value: Any) -> None:
+    """Send a value; BlockingIOError where there is no room, and the line does not wait."""
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     if len(data) <= LARGEST_BYTES:
-        line.send(data, flags)
+        line.send(data)
         return
     descriptor = os.memfd_create("job")
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
-        socket.send_fds(line, [_DESCRIPTOR], [descriptor], flags)
+        socket.send_fds(line, [_DESCRIPTOR], [descriptor])
     finally:
         os.close(descriptor)
 
@@ -42,9 +41,8 @@ def send(line: socket.socket, value: Any, flags: int = 0) -> None:
 def receive(line: socket.socket, *, wait: bool) -> Any:
     """The next value; None where there is none, and `wait` is false. EOFError at the end."""
     try:
-        data, ancillary, _, _ = line.recvmsg(
-            LARGEST_BYTES, _ANCILLARY_BYTES, 0 if wait else socket.MSG_DONTWAIT
-        )
+        flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
+        data, ancillary, _, _ = line.recvmsg(LARGEST_BYTES, _ANCILLARY_BYTES, flags)
     except BlockingIOError:
         return None
     if not data:

@@ -71,15 +71,17 @@ class Seat:
 
     def take_back(self) -> list[Ticket]:
         """The jobs that it has not begun with, oldest first; it will not see them."""
-        numbers = set()
-        while (order := packets.receive(self._far_end, wait=False)) is not None:
-            if order != STOP:
-                numbers.add(order[0])
+        numbers = {order[0] for order in self._unread_orders() if order != STOP}
         taken = [ticket for ticket in self.sent if ticket.number in numbers]
         for ticket in taken:
             self.sent.remove(ticket)
             ticket.started_at = 0.0
         return taken
+
+    def _unread_orders(self) -> Iterator[tuple[Any, ...]]:
+        with suppress(OSError):  # closed already
+            while (order := packets.receive(self._far_end, wait=False)) is not None:
+                yield order
 
     def dismiss(self) -> None:
         """Have it end when it has nothing to do."""

@@ -1,0 +1,141 @@
+"""An outcome that waits for the next step is neither lost nor told before it is written."""
+
+from collections import deque
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from project.errors import TransitionError
+from project.ledger import Job, Ledger, Status
+from tests.builders import a_job
+
+
+class Connection:
+    """Answers what it was given to answer; an exception among that is raised."""
+
+    def __init__(self) -> None:
+        self.retry = self
+        self.answers: deque[Any] = deque()
+        self.sent: list[int] = []
+
+    def call_with_retry(self, do: Any, _fail: Any) -> Any:
+        return do()
+
+    def send_packed_command(self, pieces: list[bytes]) -> None:
+        self.sent.append(b"".join(pieces).count(b"EVALSHA"))
+
+    def read_response(self) -> Any:
+        answer = self.answers.popleft()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def disconnect(self) -> None:
+        pass
+
+
+class FakeRedis:
+    """As much of a Redis client as a step needs."""
+
+    def __init__(self) -> None:
+        self.connection = Connection()
+        self.connection_pool = self
+        self.sha = "0" * 40
+
+    def register_script(self, _text: str) -> "FakeRedis":
+        return self
+
+    def get_connection(self) -> Connection:
+        return self.connection
+
+    def release(self, _connection: Connection) -> None:
+        pass
+
+
+@pytest.fixture
+def told() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def redis() -> FakeRedis:
+    return FakeRedis()
+
+
+@pytest.fixture
+def ledger(redis: FakeRedis, told: list[Any]) -> Ledger:
+    ledger = Ledger(redis, 60)  # type: ignore[arg-type]
+    ledger.on_flush = lambda: told.append("flushed")
+    return ledger
+
+
+def running(**changes: Any) -> Job:
+    return a_job(status=Status.RUNNING, attempt=1, **changes)
+
+
+def succeed(ledger: Ledger, job: Job, told: list[Any]) -> None:
+    ledger.succeed_later(job, '{"status": "SUCCESS"}', 1, told.append)
+
+
+def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:
+    job = running()
+    succeed(ledger, job, told)
+    assert ledger.has_deferred
+    assert not redis.connection.sent
+
+    redis.connection.answers.append(["moved", "7"])
+    ledger.flush()
+
+    ended, flushed = told
+    assert (ended.id, ended.status, ended.result) == (job.id, Status.SUCCEEDED, 1)
+    assert flushed == "flushed"
+    assert not ledger.has_deferred
+
+
+def test_outcome_and_next_claim_are_one_round_trip(
+    ledger: Ledger, redis: FakeRedis, told: list[Any]
+) -> None:
+    succeed(ledger, running(), told)
+    redis.connection.answers.extend([["moved", "7"], ["moved", "8"]])
+
+    claimed = ledger.claim(a_job(), "short@here", "here:1:1")
+
+    assert redis.connection.sent == [2]
+    assert (claimed.attempt, claimed.version) == (1, 8)
+    assert told[-1] == "flushed"
+
+
+def test_refused_outcome_is_told_as_such(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:
+    succeed(ledger, running(), told)
+    redis.connection.answers.append(["refused", "cancelled", 0])
+
+    ledger.flush()
+
+    assert isinstance(told[0], TransitionError)
+
+
+def test_claim_that_is_interrupted_loses_no_outcome(
+    ledger: Ledger, redis: FakeRedis, told: list[Any]
+) -> None:
+    succeed(ledger, running(), told)
+    redis.connection.answers.append(SoftTimeLimitExceeded())
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        ledger.claim(a_job(), "short@here", "here:1:1")
+
+    assert ledger.has_deferred
+    assert not told
+    redis.connection.answers.append(["moved", "7"])
+    ledger.flush()
+    assert told[0].status is Status.SUCCEEDED
+
+
+def test_nothing_waits_where_nobody_would_send_it(redis: FakeRedis, told: list[Any]) -> None:
+    ledger = Ledger(redis, 60)  # type: ignore[arg-type]
+    redis.connection.answers.append(["moved", "7"])
+
+    succeed(ledger, running(), told)
+
+    assert redis.connection.sent == [1]
+    assert told[0].status is Status.SUCCEEDED
