@@ -157,21 +157,33 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self._crew.hand_out()
 
     def _check_limits(self, seat: Seat, ticket: Ticket) -> None:
+        if seat.running is not ticket:
+            return
         seconds = monotonic() - ticket.started_at
         hard, soft = ticket.hard_limit_seconds, ticket.soft_limit_seconds
         if hard and seconds >= hard:
-            self._crew.settle()  # it may have ended, and the next one have begun
-            if seat.running is ticket:
-                seat.sent.popleft()
-                seat.is_leaving = True
-                tell(ticket.on_timeout, False, hard)
-                self.terminate_job(seat.pid, signals.SIGKILL)
+            self._enforce(seat, ticket, hard)
         elif soft and seconds >= soft and not ticket.is_interrupted:
-            self._crew.hear(seat)
-            if seat.running is ticket:
-                ticket.is_interrupted = True
-                tell(ticket.on_timeout, True, soft)
-                self.terminate_job(seat.pid, SOFT_LIMIT_SIGNAL)
+            self._interrupt(seat, ticket, soft)
+        for limit in (soft, hard):
+            if limit and seconds < limit < seconds + TICK_SECONDS and self._hub:
+                # Before the next look: else a limit might pass together with the one after it.
+                self._hub.call_later(limit - seconds, self._check_limits, seat, ticket)
+
+    def _interrupt(self, seat: Seat, ticket: Ticket, limit: float) -> None:
+        self._crew.hear(seat)  # it may have ended
+        if seat.running is ticket:
+            ticket.is_interrupted = True
+            tell(ticket.on_timeout, True, limit)
+            self.terminate_job(seat.pid, SOFT_LIMIT_SIGNAL)
+
+    def _enforce(self, seat: Seat, ticket: Ticket, limit: float) -> None:
+        self._crew.settle()  # it may have ended, and the next one have begun
+        if seat.running is ticket:
+            seat.sent.popleft()
+            seat.is_leaving = True
+            tell(ticket.on_timeout, False, limit)
+            self.terminate_job(seat.pid, signals.SIGKILL)
 
     def _check_age(self, seat: Seat) -> None:
         most, largest_kib = (
