@@ -9,7 +9,7 @@ from typing import Any
 from redis import RedisError
 
 from project.errors import CancelledError, LaneFullError, TransitionError
-from project.ledger.exchange import Call, exchange
+from project.ledger.exchange import Call
 from project.ledger.job import WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
@@ -119,7 +119,7 @@ class Admitting(Reading):
 
     def _call_all(self, calls: Iterable[Call]) -> list[Any]:
         """The calls' answers; the first error among them is raised."""
-        answers = exchange(self._redis, list(calls))
+        answers = self._exchange.call(list(calls))
         for answer in answers:
             if isinstance(answer, RedisError):
                 raise answer

@@ -1,5 +1,7 @@
 """Several calls of scripts in one round trip, without what redis-py's pipeline does besides."""
 
+import os
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,25 +12,52 @@ Call = tuple[Any, list[str], list[str]]
 """A script's call that is ready to be sent: the script, its keys, its arguments."""
 
 
-def exchange(redis: "Redis", calls: Sequence[Call]) -> list[Any]:
-    """An answer for each call, or the error that it was answered with.
+class Exchange:
+    """Calls scripts over connections that it keeps.
 
-    What Redis refuses for the moment, or does not know yet, is called again by itself. A lost
-    connection is dealt with as the client deals with it: calls may be executed twice then.
+    redis-py's pool looks at each connection before it hands it out, and counts it for its metrics,
+    which takes as long as the call itself. Here an idle one is used as it is: one that Redis has
+    closed meanwhile is found by the call, and the client's retry opens it anew.
     """
-    pool = redis.connection_pool
-    connection = pool.get_connection()
-    try:
+
+    def __init__(self, redis: "Redis") -> None:
+        self._pool = redis.connection_pool
+        self._idle: deque[Any] = deque()
+        self._pid = os.getpid()
+
+    def call(self, calls: Sequence[Call]) -> list[Any]:
+        """An answer for each call, or the error that it was answered with.
+
+        What Redis refuses for the moment, or does not know yet, is called again by itself. A lost
+        connection is dealt with as the client deals with it: calls may be executed twice then.
+        """
         text = b"".join(map(_pack, calls))
-        answers = connection.retry.call_with_retry(
-            lambda: _send(connection, text, len(calls)), lambda _error: connection.disconnect()
-        )
-    finally:
-        pool.release(connection)
-    return [
-        _call_again(call) if isinstance(answer, ResponseError) else answer
-        for call, answer in zip(calls, answers, strict=True)
-    ]
+        connection = self._take()
+        try:
+            answers = connection.retry.call_with_retry(
+                lambda: _send(connection, text, len(calls)), lambda _error: connection.disconnect()
+            )
+        finally:
+            self._give_back(connection)
+        return [
+            _call_again(call) if isinstance(answer, ResponseError) else answer
+            for call, answer in zip(calls, answers, strict=True)
+        ]
+
+    def _take(self) -> Any:
+        if self._pid != os.getpid():  # a fork: its parent's connections are not ours
+            self._idle, self._pid = deque(), os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._pool.get_connection()
+
+    def _give_back(self, connection: Any) -> None:
+        """What has failed goes back to the pool, which knows what to do about it."""
+        if connection.is_connected:
+            self._idle.append(connection)
+        else:
+            self._pool.release(connection)
 
 
 def _pack(call: Call) -> bytes:

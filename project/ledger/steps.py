@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
-from project.ledger.exchange import Call, exchange
+from project.ledger.exchange import Call, Exchange
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
@@ -39,6 +39,7 @@ class Steps:
         failed_retention_seconds: int | None = None,
     ) -> None:
         self._redis = redis
+        self._exchange = Exchange(redis)
         self._deferred: list[Deferred] = []
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
@@ -135,7 +136,7 @@ class Steps:
     def flush(self) -> None:
         """Send what was deferred."""
         if self._deferred:
-            self._exchange([])
+            self._call([])
 
     @property
     def has_deferred(self) -> bool:
@@ -144,16 +145,16 @@ class Steps:
 
     def _run(self, call: Call) -> list[str]:
         """The call's answer."""
-        (answer,) = self._exchange([call])
+        (answer,) = self._call([call])
         if isinstance(answer, RedisError):
             raise answer
         return list(answer)
 
-    def _exchange(self, calls: list[Call]) -> list[Any]:
+    def _call(self, calls: list[Call]) -> list[Any]:
         """Answers, or errors. What was deferred goes first, in the same round trip."""
         deferred, self._deferred = self._deferred, []
         try:
-            answers = exchange(self._redis, [*(call for call, _ in deferred), *calls])
+            answers = self._exchange.call([*(call for call, _ in deferred), *calls])
         except BaseException:  # a time limit, say, while Redis is away
             self._deferred = deferred
             raise
