@@ -28,7 +28,8 @@ from redis import Redis, RedisError
 
 from project.ledger import Job, Ledger, Status
 from project.ledger.listing import JobFilter
-from project.ledger.store import SETTLE_SECONDS, Admission, Recorded
+from project.ledger.steps import SETTLE_SECONDS
+from project.ledger.store import Admission, Recorded
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("image.thumbnail", "email.send", "create_task", "report.build", "web.crawl")

@@ -14,11 +14,7 @@ from project.ledger.job import WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
 from project.ledger.record import as_microseconds, as_milliseconds, encode_job
-from project.ledger.steps import OWNER_LIMIT, decode_answer, refuse
-
-SETTLE_SECONDS = 4
-"""So long after its start Redis lets no job begin, and none count as never confirmed: submitters
-put right what went wrong when it ended (`project.submission.aftermath`)."""
+from project.ledger.steps import OWNER_LIMIT, SETTLE_SECONDS, decode_answer, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

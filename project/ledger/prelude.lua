@@ -49,8 +49,40 @@ end
 
 local function partition(job, status) return 'jobs:' .. job.lane .. ':' .. job.kind .. ':' .. status end
 
+-- How long Redis lets nothing be judged after its start; 0: that is over.
+local function seconds_to_settle(seconds)
+  local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))
+  -- Negative where the clock was put back: then Redis has been there for a while.
+  return uptime >= 0 and math.max(0, seconds - uptime) or 0
+end
+
 -- Grows with every change, and beyond every version of a record that was lost and written anew.
 local function next_version(job, now) return whole(math.max((tonumber(job.version) or 0) + 1, now)) end
+
+-- Keep the attempt that is over as a field of its own; the next one writes over the job's fields.
+local function archive(key, job, outcome, finished_at, error)
+  local values = redis.call(
+    'HMGET', key, 'worker', 'started_at', 'available_at', 'run_at', 'submitted_at')
+  local attempt = {
+    number = job.attempt,
+    outcome = outcome,
+    worker = values[1] or nil,
+    started_at = values[2] or nil,
+    available_at = values[3] or values[4] or values[5],
+    finished_at = finished_at,
+    error = error,
+  }
+  redis.call('HSET', key, 'attempt:' .. job.attempt, cjson.encode(attempt))
+  redis.call('HDEL', key, 'progress')
+end
+
+-- Move a job to another place in the index.
+local function file(job, id, status, now)
+  local old = partition(job, job.status)
+  local order = redis.call('ZSCORE', old, id)
+  redis.call('ZREM', old, id)
+  redis.call('ZADD', partition(job, status), order or whole(now * 1000), id)
+end
 
 -- Enter a new record into the index.
 local function enter(id, fields, order, due)
@@ -65,6 +97,15 @@ local function own(id, owner, order, limit, seconds)
   redis.call('ZADD', key, order, id)
   redis.call('ZREMRANGEBYRANK', key, 0, -limit - 1)
   redis.call('EXPIRE', key, seconds)
+end
+
+-- Write a record anew that Redis has lost: {fields, order, due, owner_limit, owner_seconds}.
+local function restore(key, id, lost, now)
+  write(key, lost.fields)
+  enter(id, lost.fields, lost.order, lost.due or whole(now))
+  if lost.fields.owner then
+    own(id, lost.fields.owner, lost.order, lost.owner_limit, lost.owner_seconds)
+  end
 end
 
 -- Tell all listeners, where there are any: to make the event costs more than all the rest. What a

@@ -1,6 +1,6 @@
 """The ledger's scripts in Redis, and how they are called: what all of its parts stand on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +19,7 @@ from project.ledger.record import (
     encode_json,
 )
 from project.ledger.retention import Retention
+from project.ledger.settled import SettledScript
 
 Deferred = tuple[Call, Callable[[Any], None]]
 """A call that may wait, and who wants to know its answer."""
@@ -26,7 +27,9 @@ Deferred = tuple[Call, Callable[[Any], None]]
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
 
-_PRELUDE = files(__package__).joinpath("prelude.lua").read_text()
+SETTLE_SECONDS = 4
+"""So long after its start Redis lets no job begin, and none count as never confirmed: submitters
+put right what went wrong when it ended (`project.submission.aftermath`)."""
 
 
 class Steps:
@@ -44,10 +47,14 @@ class Steps:
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
         self._retention = Retention(retention_seconds, failed_retention_seconds)
-        self._record, self._confirm, self._move_script, self._renew, self._trim = (
-            redis.register_script(_PRELUDE + files(__package__).joinpath(name).read_text())
-            for name in ("record.lua", "confirm.lua", "move.lua", "renew.lua", "trim.lua")
+        self._record, self._confirm, self._succeed, self._move_script, self._renew, self._trim = (
+            redis.register_script(_read(name))
+            for name in (
+                *("record.lua", "confirm.lua", "succeed.lua"),
+                *("move.lua", "renew.lua", "trim.lua"),
+            )
         )
+        self._claim = SettledScript(redis, _read("claim.lua"), SETTLE_SECONDS)
 
     def _written(self, job: Job) -> dict[str, Any]:
         step: dict[str, Any] = {
@@ -77,52 +84,24 @@ class Steps:
         by: str | None = None,
         **changes: Any,
     ) -> Job:
-        answer = self._step(
-            job_id,
-            status,
-            sources=sources,
-            attempt=None if attempt is None else str(attempt),
-            result=celery_result or None,
-            fallback=fallback,
-            archive=archive,
-            due=due,
-            release=release,
-            overdue=overdue,
-            settle=settle,
-            by=by,
-            set=changes,
-        )
-        return read_moved(job_id, status, answer)
-
-    def _step(
-        self,
-        job_id: str,
-        status: Status,
-        *,
-        sources: Iterable[Status] | None = None,
-        set: Mapping[str, Any],  # noqa: A002 - the name that the script has for it
-        **options: Any,
-    ) -> list[str]:
-        return self._run(self._prepare(job_id, status, sources=sources, set=set, **options))
-
-    def _prepare(
-        self,
-        job_id: str,
-        status: Status,
-        *,
-        sources: Iterable[Status] | None = None,
-        set: Mapping[str, Any],  # noqa: A002 - as above
-        **options: Any,
-    ) -> Call:
         step = {
             "id": job_id,
             "sources": _as_set(SOURCES[status] if sources is None else sources),
-            "set": encode_fields({"status": status, **set}),
+            "set": encode_fields({"status": status, **changes}),
+            "attempt": None if attempt is None else str(attempt),
             "keep": self._retention.seconds_for(status) if status.is_final else None,
-            **options,
+            "result": celery_result or None,
+            "fallback": fallback,
+            "archive": archive,
+            "due": due,
+            "release": release,
+            "overdue": overdue,
+            "settle": settle,
+            "by": by,
         }
         present = {name: value for name, value in step.items() if value is not None}
-        return self._move_script, move_keys(job_id), [encode_json(present)]
+        call = self._move_script, move_keys(job_id), [encode_json(present)]
+        return read_moved(job_id, status, self._run(call))
 
     # ── Several calls in one round trip ────────────────────────────────────────────────────────
 
@@ -163,6 +142,12 @@ class Steps:
         if deferred and self.on_flush is not None:
             self.on_flush()
         return answers[len(deferred) :]
+
+
+def _read(name: str) -> str:
+    """A script, behind what all of them share."""
+    folder = files(__package__)
+    return folder.joinpath("prelude.lua").read_text() + folder.joinpath(name).read_text()
 
 
 def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:

@@ -19,15 +19,24 @@ from project.errors import (
     TransitionError,
     UndecidedError,
 )
-from project.ledger.admission import SETTLE_SECONDS, Admission, Admitting, Recorded
+from project.ledger.admission import Admission, Admitting, Recorded
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.documents import dead_document, revoked_document
-from project.ledger.job import SOURCES, AttemptOutcome, Job, JobError, Progress, Status, change
+from project.ledger.job import (
+    SOURCES,
+    AttemptOutcome,
+    Job,
+    JobError,
+    Progress,
+    Status,
+    change,
+    format_time,
+)
 from project.ledger.keys import job_key
-from project.ledger.record import as_milliseconds
-from project.ledger.steps import OWNER_LIMIT, read_moved, refuse
+from project.ledger.record import as_milliseconds, encode_json
+from project.ledger.steps import OWNER_LIMIT, move_keys, read_moved, refuse
 
-__all__ = ["OWNER_LIMIT", "SETTLE_SECONDS", "Admission", "Hold", "Ledger", "Recorded"]
+__all__ = ["OWNER_LIMIT", "Admission", "Hold", "Ledger", "Recorded"]
 
 LEASE_SECONDS = 45
 """How long a claim holds without being renewed; who cannot renew it stops the job before."""
@@ -37,6 +46,10 @@ LAST_CALL_SECONDS = 3
 
 RELEASE_SECONDS = 1
 """A job that was put back may be claimed after so long, for the sake of clocks."""
+
+
+_LEASE_MILLISECONDS = str(LEASE_SECONDS * 1000)
+_LAST_CALL_MILLISECONDS = str(LAST_CALL_SECONDS * 1000)
 
 
 class Hold(StrEnum):
@@ -79,24 +92,17 @@ class Ledger(Admitting):
         without an outcome, TransitionError where it may not run.
         """
         now = datetime.now(UTC)
-        options: dict[str, Any] = {
-            "claim": {
-                "holder": holder,
-                "lease": LEASE_SECONDS * 1000,
-                "last_call": LAST_CALL_SECONDS * 1000,
-                "gone": gone_holder,
-                "silent": silent_holder,
-                "most_losses": most_losses,
-            },
-            "settle": SETTLE_SECONDS,
-            "set": {"worker": worker, "started_at": now, "at": now},
-            "brief": True,
-        }
-        answer = self._step(job.id, Status.RUNNING, **options)
+        arguments = [
+            *(job.id, worker, holder, format_time(now)),
+            *(_LEASE_MILLISECONDS, _LAST_CALL_MILLISECONDS),
+            *(gone_holder, silent_holder, str(most_losses)),
+        ]
+        keys = [job_key(job.id)]
+        answer = self._run((self._claim, keys, [*arguments, ""]))
         if answer[:2] == ["refused", ""]:
             # Whose message is there was confirmed, or not even recorded: it may run.
-            fallback = self._written(change(job, status=Status.QUEUED))
-            answer = self._step(job.id, Status.RUNNING, fallback=fallback, **options)
+            lost = self._written(change(job, status=Status.QUEUED))
+            answer = self._run((self._claim, keys, [*arguments, encode_json(lost)]))
         if answer[0] == "leased":
             raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
         if answer[0] == "settling":
@@ -165,14 +171,12 @@ class Ledger(Admitting):
         `note` is told the job as it is then, or TransitionError or RedisError.
         """
         now = datetime.now(UTC)
-        call = self._prepare(
-            job.id,
-            Status.SUCCEEDED,
-            attempt=str(job.attempt),
-            result=celery_result,
-            set={"finished_at": now, "result": result},
-            brief=True,
-        )
+        arguments = [
+            *(job.id, str(job.attempt), format_time(now)),
+            "" if result is None else encode_json(result),
+            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED))),
+        ]
+        call = self._succeed, move_keys(job.id), arguments
         ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
         self.defer(call, lambda answer: note(_read_ended(ended, answer)))
 

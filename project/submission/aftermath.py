@@ -7,7 +7,7 @@ back,
 - a job whose confirm may have been noted, although its client was told 503, is withdrawn;
 - a job whose client was told 202, and that is merely accepted again, is confirmed again.
 
-Redis lets no job begin for some seconds after its start (`SETTLE_SECONDS` in the ledger's store).
+Redis lets no job begin for some seconds after its start (`SETTLE_SECONDS` in the ledger's steps).
 """
 
 import os

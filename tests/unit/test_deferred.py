@@ -16,6 +16,7 @@ class Connection:
 
     def __init__(self) -> None:
         self.retry = self
+        self.is_connected = True
         self.answers: deque[Any] = deque()
         self.sent: list[int] = []
 

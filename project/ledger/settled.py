@@ -1,0 +1,28 @@
+"""A script that asks how long Redis has been up, as long as that matters."""
+
+from typing import Any
+
+from redis import Redis
+
+
+class SettledScript:
+    """Runs a script that begins with `SETTLE`, the seconds in which nothing is judged.
+
+    To ask Redis for its uptime takes as long as a claim. So the script is there twice: one looks,
+    and once it has found the time over, it makes the other known to Redis, which does not look.
+    Redis knows scripts until it ends, so after its next start that one is not known (NOSCRIPT).
+    """
+
+    def __init__(self, redis: "Redis", text: str, settle_seconds: int) -> None:
+        self._redis = redis
+        self._looking = redis.register_script(f"local SETTLE = {settle_seconds}\n{text}")
+        self._settled_text = f"local SETTLE = 0\n{text}"
+        self.sha = redis.register_script(self._settled_text).sha
+        """Of the one that does not look: to be called first."""
+
+    def __call__(self, keys: list[str], args: list[str]) -> Any:
+        """Call the one that looks."""
+        answer = self._looking(keys=keys, args=args)
+        if answer[0] != "settling":
+            self._redis.script_load(self._settled_text)
+        return answer
