@@ -118,6 +118,49 @@ def test_job_goes_its_way_with_growing_versions(ledger: Ledger) -> None:
     assert ledger.get(job.id) == ended
 
 
+@pytest.mark.parametrize("result", [{"file": "x"}, None, 0, False, "", "naïve ☕"])
+def test_success_is_written_as_any_other_end(ledger: Ledger, redis: "Redis", result: Any) -> None:
+    one, other = (running(ledger, owner=uuid4().hex) for _ in range(2))
+    told: list[Any] = []
+
+    ledger.succeed_later(one, '{"status": "SUCCESS"}', result, told.append)
+    finish(ledger, other, result=result, celery_result='{"status": "SUCCESS"}')
+
+    (ended,) = told
+    written, expected = (_written(redis, job) for job in (one, other))
+    assert written == expected
+    found = ledger.get(one.id)
+    assert replace(found, expires_at=None, version=ended.version) == ended
+    for key in ("jobs:leases", f"jobs:waiting:{one.lane}"):
+        assert redis.zscore(key, one.id) is None
+    assert redis.zscore("jobs:expiring", one.id) is not None
+
+
+def _written(redis: "Redis", job: Job) -> list[Any]:
+    """What is kept of an ended job, without its ids and times."""
+    record = redis.hgetall(f"job:{job.id}")
+    own = {"id", "version", "owner", "submitted_at", "started_at", "finished_at", "expires_at"}
+    return [
+        {name: text for name, text in record.items() if name not in own},
+        own & record.keys(),
+        redis.get(f"celery-task-meta-{job.id}"),
+        redis.ttl(f"celery-task-meta-{job.id}") > 0,
+        redis.zscore(f"jobs:{job.lane}:{job.kind}:succeeded", job.id) is not None,
+        redis.zscore(f"jobs:{job.lane}:{job.kind}:running", job.id),
+    ]
+
+
+def test_success_of_an_attempt_that_is_over_is_refused(ledger: Ledger) -> None:
+    first = running(ledger)
+    claim_again(ledger, first)
+    told: list[Any] = []
+
+    ledger.succeed_later(first, '{"status": "SUCCESS"}', 1, told.append)
+
+    assert isinstance(told[0], TransitionError)
+    assert ledger.get(first.id).status is Status.RUNNING
+
+
 def test_record_that_was_lost_is_newer_than_all_that_was_told_of_it(
     ledger: Ledger, redis: "Redis"
 ) -> None:
