@@ -1,10 +1,12 @@
 """Acknowledges messages many at a time.
 
 RabbitMQ writes each acknowledgement of a quorum queue into its log, and one that says `multiple`
-only once. It may come a moment late: if this process ends before, the messages come back, and the
-ledger says that their jobs have ended.
+only once: it means all messages up to it. So one that waits behind a message whose job still runs
+is passed over at first. An acknowledgement may come a moment late: if this process ends before, the
+messages come back, and the ledger says that their jobs have ended.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +15,7 @@ import structlog
 MOST = 8
 """As many messages are acknowledged at once."""
 LONGEST_SECONDS = 0.01
-"""None waits longer than this."""
+"""None waits longer than this, and one that was passed over no longer than twice as long."""
 
 _log = structlog.get_logger()
 
@@ -31,12 +33,14 @@ class Acks:
         self._channel: Any = None
         self._open: dict[int, Any] = {}
         self._done: list[int] = []
+        self._passed_over: set[int] = set()
         self._is_due = False
 
     def note(self, message: Any) -> None:
         """A message has come."""
         if message.channel is not self._channel:  # a new connection: older tags mean nothing on it
             self._channel, self._open, self._done = message.channel, {}, []
+            self._passed_over = set()
         self._open[message.delivery_tag] = message
 
     def add(self, message: Any) -> None:
@@ -47,30 +51,46 @@ class Acks:
         if message.channel is not self._channel:
             return  # its connection is lost, and it comes again
         self._done.append(message.delivery_tag)
-        if len(self._done) >= MOST:
-            self.flush()
-        elif not self._is_due:
-            self._is_due = True
-            self._call_later(LONGEST_SECONDS, self._flush_due)
+        is_full = len(self._done) >= MOST + len(self._passed_over)
+        if is_full and not self._acknowledge_together():
+            self.flush()  # a job runs for long: those behind it would fill the prefetch
+        self._look_later()
 
     def flush(self) -> None:
         """Acknowledge what has ended."""
-        done, self._done = self._done, []
-        if not done:
-            return
+        self._acknowledge_together()
+        alone, self._done, self._passed_over = self._done, [], set()
+        self._send(alone)
+
+    def _acknowledge_together(self) -> bool:
+        """Acknowledge all before the first message that is still open; whether there were any."""
         self._open = {tag: other for tag, other in self._open.items() if not other.acknowledged}
-        first_open = min(self._open, default=max(done) + 1)
-        together = max((tag for tag in done if tag < first_open), default=0)
+        first_open = min(self._open, default=math.inf)
+        together = [tag for tag in self._done if tag < first_open]
+        self._done = [tag for tag in self._done if tag > first_open]
+        self._passed_over.intersection_update(self._done)
+        if together:
+            self._send([max(together)], multiple=True)
+        return bool(together)
+
+    def _send(self, tags: list[int], *, multiple: bool = False) -> None:
         try:
-            if together:
-                self._channel.basic_ack(together, multiple=True)
-            for tag in done:
-                if tag > together:
-                    self._channel.basic_ack(tag)
+            for tag in tags:
+                self._channel.basic_ack(tag, multiple=multiple)
         except self._connection_errors as error:
             # The connection is lost: the messages come again, and are dropped at the claim.
-            _log.info("acknowledgement_failed", jobs=len(done), reason=str(error))
+            _log.info("acknowledgement_failed", jobs=len(tags), reason=str(error))
 
-    def _flush_due(self) -> None:
+    def _look_later(self) -> None:
+        if self._done and not self._is_due:
+            self._is_due = True
+            self._call_later(LONGEST_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Acknowledge by itself what was passed over the last time."""
         self._is_due = False
-        self.flush()
+        self._acknowledge_together()
+        self._send([tag for tag in self._done if tag in self._passed_over])
+        self._done = [tag for tag in self._done if tag not in self._passed_over]
+        self._passed_over = set(self._done)
+        self._look_later()

@@ -78,11 +78,52 @@ def test_job_that_still_runs_is_not_acknowledged_with_later_ones() -> None:
     for message in (first, third, fourth):
         acks.add(message)
     timer.fire()
+    assert channel.said == [(1, True)]
 
+    timer.fire()
     assert channel.said == [(1, True), (3, False), (4, False)]
     acks.add(second)
     timer.fire()
     assert channel.said[-1] == (2, True)
+
+
+def test_one_that_was_passed_over_is_acknowledged_with_those_before_it() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    first, second = received(acks, channel, 2)
+
+    acks.add(second)
+    timer.fire()
+    assert channel.said == []
+    acks.add(first)
+    timer.fire()
+
+    assert channel.said == [(2, True)]
+    assert not timer.calls
+
+
+def test_many_behind_a_job_that_runs_for_long_are_not_passed_over() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    _, *others = received(acks, channel, 1 + MOST)
+
+    for message in others:
+        acks.add(message)
+
+    assert channel.said == [(message.delivery_tag, False) for message in others]
+
+
+def test_end_of_the_worker_passes_over_nothing() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,))
+    _, second = received(acks, channel, 2)
+
+    acks.add(second)
+    acks.flush()
+    timer.fire()
+
+    assert channel.said == [(2, False)]
+    assert not timer.calls
 
 
 def test_refused_message_holds_up_nobody() -> None:
