@@ -15,7 +15,7 @@ import structlog
 MOST = 8
 """As many messages are acknowledged at once."""
 LONGEST_SECONDS = 0.01
-"""None waits longer than this, and one that was passed over no longer than twice as long."""
+"""Who waits is looked at this often. At the second look it is acknowledged, alone if need be."""
 
 _log = structlog.get_logger()
 
@@ -33,14 +33,17 @@ class Acks:
         self._channel: Any = None
         self._open: dict[int, Any] = {}
         self._done: list[int] = []
-        self._passed_over: set[int] = set()
+        self._left = 0
+        """So many of them could not be acknowledged together with others."""
+        self._seen: set[int] = set()
+        """Those of them that were there at the last look."""
         self._is_due = False
 
     def note(self, message: Any) -> None:
         """A message has come."""
         if message.channel is not self._channel:  # a new connection: older tags mean nothing on it
             self._channel, self._open, self._done = message.channel, {}, []
-            self._passed_over = set()
+            self._left, self._seen = 0, set()
         self._open[message.delivery_tag] = message
 
     def add(self, message: Any) -> None:
@@ -51,7 +54,7 @@ class Acks:
         if message.channel is not self._channel:
             return  # its connection is lost, and it comes again
         self._done.append(message.delivery_tag)
-        is_full = len(self._done) >= MOST + len(self._passed_over)
+        is_full = len(self._done) >= MOST + self._left
         if is_full and not self._acknowledge_together():
             self.flush()  # a job runs for long: those behind it would fill the prefetch
         self._look_later()
@@ -59,7 +62,7 @@ class Acks:
     def flush(self) -> None:
         """Acknowledge what has ended."""
         self._acknowledge_together()
-        alone, self._done, self._passed_over = self._done, [], set()
+        alone, self._done, self._left = self._done, [], 0
         self._send(alone)
 
     def _acknowledge_together(self) -> bool:
@@ -68,7 +71,7 @@ class Acks:
         first_open = min(self._open, default=math.inf)
         together = [tag for tag in self._done if tag < first_open]
         self._done = [tag for tag in self._done if tag > first_open]
-        self._passed_over.intersection_update(self._done)
+        self._left = len(self._done)
         if together:
             self._send([max(together)], multiple=True)
         return bool(together)
@@ -87,10 +90,13 @@ class Acks:
             self._call_later(LONGEST_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Acknowledge by itself what was passed over the last time."""
+        """Acknowledge what was there the last time."""
         self._is_due = False
-        self._acknowledge_together()
-        self._send([tag for tag in self._done if tag in self._passed_over])
-        self._done = [tag for tag in self._done if tag not in self._passed_over]
-        self._passed_over = set(self._done)
+        if not self._seen.isdisjoint(self._done):
+            self._acknowledge_together()
+            alone = self._seen.intersection(self._done)
+            self._done = [tag for tag in self._done if tag not in alone]
+            self._left = len(self._done)
+            self._send(sorted(alone))
+        self._seen = set(self._done)
         self._look_later()

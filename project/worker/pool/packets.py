@@ -16,6 +16,9 @@ LARGEST_BYTES = 48 * 1024
 """Of a packet: some fit into a socket's buffer, which Linux limits to about 200 KiB."""
 _DESCRIPTOR = b"\x00"  # no pickle begins so
 _ANCILLARY_BYTES = socket.CMSG_SPACE(4)
+# As plain numbers: to combine them as Python's enumerations takes as long as to receive.
+_WAIT = int(socket.MSG_CMSG_CLOEXEC)
+_DO_NOT_WAIT = _WAIT | int(socket.MSG_DONTWAIT)
 
 
 def open_line() -> tuple[socket.socket, socket.socket]:
@@ -41,7 +44,7 @@ def send(line: socket.socket, value: Any) -> None:
 def receive(line: socket.socket, *, wait: bool) -> Any:
     """The next value; None where there is none, and `wait` is false. EOFError at the end."""
     try:
-        flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
+        flags = _WAIT if wait else _DO_NOT_WAIT
         data, ancillary, _, _ = line.recvmsg(LARGEST_BYTES, _ANCILLARY_BYTES, flags)
     except BlockingIOError:
         return None
