@@ -31,7 +31,7 @@ from project.worker.holder import describe_holder, is_gone, is_halted
 POSTPONE_SECONDS = 2
 """After so long a message is looked at again whose job another worker still runs."""
 
-UNDECIDED_SECONDS = 0.0005
+UNDECIDED_SECONDS = 0.0002
 """After so long a job is looked at again whose submit is still under way; doubled each time."""
 
 PUBLISH_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
