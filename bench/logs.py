@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +26,9 @@ import requests
 import structlog
 
 from project.config import Settings
+from project.ledger import Job, Status
+from project.observability.binding import enter_attempt, enter_job, read_bound
+from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
 
 ROOT = Path(__file__).parent.parent
@@ -32,15 +36,18 @@ ROUNDS = 40
 LINES = 500
 SUBMITS = 300
 
-BOUND = {
-    "trace_id": "4e5f45f2cd7d5899d164cb2045378fb3",
-    "transaction_id": "00f067aa0ba902b7",
-    "parent_id": "00f067aa0ba902b8",
-    "request_id": "0123456789abcdef",
-    "job_id": "2f0c1a52-5c0a-4d8c-9c1e-0a6a7a2f9d11",
-    "kind": "create_task",
-    "attempt": 1,
-}
+SUBMITTED = Trace(
+    "4e5f45f2cd7d5899d164cb2045378fb3", "00f067aa0ba902b8", request_id="0123456789abcdef"
+)
+JOB = Job(
+    id="2f0c1a52-5c0a-4d8c-9c1e-0a6a7a2f9d11",
+    kind="create_task",
+    lane="short",
+    status=Status.RUNNING,
+    parameters={"type": 0},
+    submitted_at=datetime.now(UTC),
+    attempt=1,
+)
 EVENT: dict[str, Any] = {
     "lane": "short",
     "status": "succeeded",
@@ -86,7 +93,8 @@ def measure(writers: list[Writer]) -> dict[str, float]:
 
 def _writers(folder: Path) -> list[Writer]:
     configure_logging(_production(folder / "ours"))
-    structlog.contextvars.bind_contextvars(**BOUND)
+    enter_job(JOB, SUBMITTED)
+    enter_attempt(JOB, SUBMITTED.attempt(JOB.id, JOB.attempt))
     ours = structlog.get_logger().bind()
     foreign = logging.getLogger("celery.beat")
     record = "Scheduler: Sending due task %s (%s)", "files.sweep", "files.sweep"
@@ -103,12 +111,11 @@ def _rivals(folder: Path) -> list[Writer]:
     rival = structlog.wrap_logger(
         structlog.WriteLogger((folder / "structlog.json").open("a")),
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             ecs_logging.StructlogFormatter(),  # type: ignore[list-item]  # as its own text has it
         ],
-    ).bind()
+    ).bind(**read_bound())
     handler = logging.FileHandler(folder / "stdlib.json")
     handler.setFormatter(ecs_logging.StdlibFormatter())
     logger = logging.getLogger("rival")

@@ -1,27 +1,29 @@
 """Puts the ids of the request, attempt or job at hand on every line that follows.
 
 They are bound once at an edge, cleared before that and when it is over. Each thread, and each of
-gevent's greenlets, has its own.
+gevent's greenlets, has its own. What a job's code binds with `structlog.contextvars` is added to
+them: ours are in one variable, because structlog has one a field, and looks at each for each line.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Protocol
 
-from structlog.contextvars import (
-    bind_contextvars,
-    bound_contextvars,
-    clear_contextvars,
-    get_contextvars,
-)
+from structlog.contextvars import clear_contextvars, get_contextvars
 
 from project.observability.context import Trace
 
 KIND_LIMIT = 200
 """Longest name of a kind that a message may put into a line, characters."""
 
+Fields = Mapping[str, Any]
+
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+_NONE: Fields = MappingProxyType({})
+# Replaced and never changed: a thread that runs in a copy of a context has the same mapping.
+_ids: ContextVar[Fields] = ContextVar("ids", default=_NONE)
 
 
 class TracedJob(Protocol):
@@ -45,35 +47,49 @@ def enter(trace: Trace) -> None:
     """From here on lines are of this request."""
     leave()
     _current.set(trace)
-    bind_contextvars(**_describe_span(trace))
+    _ids.set(_describe_span(trace))
 
 
 def enter_job(job: TracedJob, submitted: Trace) -> None:
     """From here on lines are about the job that was submitted in this span."""
     leave()
-    bind_contextvars(
-        job_id=job.id,
-        kind=job.kind,
-        **_known(parent_job_id=job.parent_id, root_job_id=job.root_id),
-        **describe_cause(submitted),
+    _ids.set(
+        {
+            "job_id": job.id,
+            "kind": job.kind,
+            **_known(parent_job_id=job.parent_id, root_job_id=job.root_id),
+            **describe_cause(submitted),
+        }
     )
 
 
 def enter_attempt(job: TracedJob, trace: Trace) -> None:
     """From here on they are of this attempt of it."""
     _current.set(trace)
-    bind_contextvars(attempt=job.attempt, **_describe_span(trace))
+    _ids.set({**_ids.get(), "attempt": job.attempt, **_describe_span(trace)})
 
 
 def leave() -> None:
     """From here on lines are of nothing in particular."""
     clear_contextvars()
     _current.set(None)
+    _ids.set(_NONE)
 
 
 def find_current() -> Trace | None:
     """The request or attempt that this is part of, if it is."""
     return _current.get()
+
+
+def read_bound() -> Fields:
+    """The fields of every line that is written here: our ids, and what a job's code has bound."""
+    by_jobs = get_contextvars()
+    return {**_ids.get(), **by_jobs} if by_jobs else _ids.get()
+
+
+def merge_bound(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """A processor that adds them to an event, whose own fields win."""
+    return {**read_bound(), **event}
 
 
 def about(job: TracedJob) -> AbstractContextManager[None]:
@@ -83,18 +99,20 @@ def about(job: TracedJob) -> AbstractContextManager[None]:
         fields = _describe_span(submitted.attempt(job.id, job.attempt))
     else:
         fields = describe_cause(submitted)
-    return bound_contextvars(job_id=job.id, **fields)
+    return _bound({"job_id": job.id, **fields})
 
 
 def about_message(headers: Mapping[str, Any], job_id: str) -> AbstractContextManager[None]:
     """Inside this, lines are about the job that a message belongs to, if they are not already."""
-    if get_contextvars().get("job_id") == job_id:
+    if _ids.get().get("job_id") == job_id:
         return nullcontext()
     kind = headers.get("task")
-    return bound_contextvars(
-        job_id=job_id,
-        **_known(kind=kind[:KIND_LIMIT] if isinstance(kind, str) else ""),
-        **describe_cause(Trace.of_message(headers, job_id)),
+    return _bound(
+        {
+            "job_id": job_id,
+            **_known(kind=kind[:KIND_LIMIT] if isinstance(kind, str) else ""),
+            **describe_cause(Trace.of_message(headers, job_id)),
+        }
     )
 
 
@@ -103,6 +121,15 @@ def describe_cause(submitted: Trace) -> dict[str, str]:
     return _known(
         trace_id=submitted.trace_id, parent_id=submitted.span_id, request_id=submitted.request_id
     )
+
+
+@contextmanager
+def _bound(fields: Fields) -> Iterator[None]:
+    token = _ids.set({**_ids.get(), **fields})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
 
 
 def _describe_span(trace: Trace) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from project.observability.binding import read_bound
 from project.observability.failures import describe_error, name_error
 from project.observability.job_log import ERROR, MESSAGE, is_capturing
 from project.observability.writer import Event, Writer, format_time_ns
@@ -76,7 +77,7 @@ class Bridge(logging.Handler):
 def _describe(record: logging.LogRecord) -> Event:
     message = _render(record)
     event: Event = {
-        **structlog.contextvars.get_contextvars(),
+        **read_bound(),
         "event": "log",
         "message": _keep_what_is_worth(record.name, message),
         "level": record.levelname.lower(),

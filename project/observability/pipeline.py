@@ -18,6 +18,7 @@ import structlog
 
 from project.config import Settings
 from project.observability import foreign
+from project.observability.binding import merge_bound
 from project.observability.failures import describe_error
 from project.observability.job_log import ERROR, is_capturing
 from project.observability.redaction import Redactor
@@ -53,7 +54,7 @@ def configure_logging(settings: Settings, *, is_watched: bool | None = None) -> 
     level = logging.getLevelNamesMapping()[settings.log_level]
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            merge_bound,
             structlog.stdlib.add_log_level,
             sample_debug(settings.log_debug_share),
             _add_error,

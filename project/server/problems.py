@@ -9,6 +9,7 @@ from redis import RedisError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from project import errors
+from project.observability.binding import read_bound
 
 RETRY_AFTER_SECONDS = {
     HTTPStatus.SERVICE_UNAVAILABLE: 2,
@@ -143,7 +144,7 @@ def _describe(status: HTTPStatus, detail: str, **more: Any) -> dict[str, Any]:
         "status": status.value,
         "detail": detail,
         **more,
-        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        "request_id": read_bound().get("request_id"),
     }
 
 

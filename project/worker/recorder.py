@@ -26,7 +26,7 @@ from project.ledger import Job
 from project.ledger.job import JobError, format_time
 from project.ledger.job_log import JobLog
 from project.ledger.log_line import LogLine, describe_value, encode_line
-from project.observability.binding import about
+from project.observability.binding import about, read_bound
 from project.observability.job_log import ERROR, MESSAGE, capturing
 from project.worker.printing import flush_prints
 
@@ -102,7 +102,7 @@ class Recorder:
             self._flush()
 
     def _appender(self, job: Job) -> Callable[[Mapping[str, Any]], None]:
-        bound = structlog.contextvars.get_contextvars()
+        bound = read_bound()
         pid, number = os.getpid(), 0
 
         def append(event: Mapping[str, Any]) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from flask.testing import FlaskClient
 
+from project.observability.binding import leave
 from project.server import create_app
 from tests.builders import settings_in
 
@@ -27,9 +27,9 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_log_context() -> Iterator[None]:
     """No ids are carried from test to test."""
-    structlog.contextvars.clear_contextvars()
+    leave()
     yield
-    structlog.contextvars.clear_contextvars()
+    leave()
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
+from project.observability.binding import read_bound
 from tests.unit.conftest import ClientMaker
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -101,7 +101,7 @@ def test_ids_do_not_outlive_the_request(make_client: ClientMaker) -> None:
     """A kept-alive connection's next line may be gunicorn's own, of no request."""
     make_client().get("/healthz", headers={"traceparent": TRACEPARENT}).close()
 
-    assert get_contextvars() == {}
+    assert read_bound() == {}
 
 
 def test_second_request_has_ids_of_its_own(make_client: ClientMaker) -> None:
@@ -178,9 +178,7 @@ def test_line_tells_how_long_the_body_is(
 
 def test_lines_of_a_request_name_the_span_that_caused_it(make_client: ClientMaker) -> None:
     client, bound = make_client(), []
-    client.application.add_url_rule(
-        "/look", view_func=lambda: bound.append(get_contextvars()) or "seen"
-    )
+    client.application.add_url_rule("/look", view_func=lambda: bound.append(read_bound()) or "seen")
 
     client.get("/look", headers={"traceparent": TRACEPARENT, "tracestate": "vendor=secret"})
     client.get("/look")

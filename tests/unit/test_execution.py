@@ -9,7 +9,7 @@ import pytest
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 from redis import ResponseError
-from structlog.contextvars import bind_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars
 
 from project.errors import (
     CancelledError,
@@ -23,6 +23,7 @@ from project.jobs.definition import Context
 from project.lane import Lane
 from project.ledger import Job, Progress, Status
 from project.ledger.store import Hold
+from project.observability.binding import read_bound
 from project.observability.context import Trace
 from project.submission.draft import Submission
 from project.worker.app import route
@@ -228,7 +229,7 @@ def test_ids_of_the_last_job_are_not_on_the_lines_of_this_one() -> None:
 
     run(Book(), a_delivery(id="second"))
 
-    bound = get_contextvars()
+    bound = read_bound()
     assert bound["job_id"] == "second"
     assert "left_over" not in bound
 
@@ -411,7 +412,7 @@ def test_all_attempts_have_the_submit_as_their_parent_and_their_children_them() 
 
     def work(_parameters: Parameters, context: Context) -> Any:
         context.submit("create_task", {"type": 1})
-        bound.append(get_contextvars())
+        bound.append(read_bound())
         return context.trace_headers
 
     told = run(Book(), a_delivery(**submitted.message_headers), work, Traces())
@@ -429,7 +430,7 @@ def test_delivery_that_becomes_no_attempt_is_no_transaction() -> None:
     with pytest.raises(Ignore):
         run(Book(refuses=True), a_delivery())
 
-    bound = get_contextvars()
+    bound = read_bound()
     assert bound["trace_id"]
     assert "transaction_id" not in bound
 

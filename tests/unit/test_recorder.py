@@ -13,6 +13,8 @@ from redis import ConnectionError as RedisConnectionError
 from redis import ResponseError
 
 from project.ledger.log_line import LogLine, decode_line
+from project.observability.binding import enter_job, read_bound
+from project.observability.context import Trace
 from project.observability.job_log import tell_job_log
 from project.worker.recorder import Recorder
 from tests.builders import a_job
@@ -53,7 +55,7 @@ def recorder_of(shelf: Shelf, kept_lines: int = 100, **seconds: float) -> Record
 def log(event: str, **fields: Any) -> None:
     """An event as the pipeline tells it."""
     told = {"event": event, "level": "info", "timestamp": "2026-05-04T12:00:00.000000Z"}
-    tell_job_log({**structlog.contextvars.get_contextvars(), **told, **fields})
+    tell_job_log({**read_bound(), **told, **fields})
 
 
 def test_lines_are_there_when_the_attempt_is_over() -> None:
@@ -92,7 +94,7 @@ def test_attempt_that_fails_is_recorded_to_its_end() -> None:
 
 def test_what_was_bound_before_the_run_is_left_out_and_what_the_job_binds_is_not() -> None:
     shelf = Shelf()
-    structlog.contextvars.bind_contextvars(job_id=JOB.id, trace_id="t" * 32)
+    enter_job(JOB, Trace.of_job(JOB.id))
 
     with recorder_of(shelf).recording(JOB):
         structlog.contextvars.bind_contextvars(order=5)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
-from project.observability.binding import enter, leave
+from project.observability.binding import enter, leave, read_bound
 from project.observability.context import Trace, submit_span_id
 from project.worker.tracing import add_trace, tell_due, tell_received
 from tests.builders import a_trace
@@ -81,4 +80,4 @@ def test_received_message_is_told_in_its_trace() -> None:
     assert (line["event"], line["log_level"]) == ("job_received", "debug")
     assert (line["job_id"], line["kind"]) == ("j1", "create_task")
     assert (line["trace_id"], line["parent_id"]) == (submitted.trace_id, submitted.span_id)
-    assert get_contextvars() == {}
+    assert read_bound() == {}
