@@ -101,17 +101,19 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"long": (int,), "double": (int,
 _CORE = frozenset({"event", "timestamp", "level", "message"})
 
 
-class _Place(NamedTuple):
-    """A field's path in parts, because a line is made of twenty of them."""
-
-    first: str
-    between: tuple[str, ...]
-    last: str
-    types: tuple[type, ...] | None
-
-
+# Looked up once, because a line is made of twenty fields: what an event of a name has in `event`;
+# of a field its object's path, as text and in parts, its name there, and its types.
+_KINDS_OF_EVENT: Mapping[str, Mapping[str, Any]] = {
+    name: {FIELDS[key].path[1]: value for key, value in kinds.items()}
+    for name, kinds in CATEGORIES.items()
+}
 _PLACES = {
-    name: _Place(field.path[0], field.path[1:-1], field.path[-1], _PYTHON_TYPES.get(field.type))
+    name: (
+        ".".join(field.path[:-1]),
+        field.path[:-1],
+        field.path[-1],
+        _PYTHON_TYPES.get(field.type),
+    )
     for name, field in FIELDS.items()
 }
 
@@ -126,8 +128,38 @@ def to_ecs(event: Mapping[str, Any], label: Callable[[str, Any], str] = _as_text
     The first three keys come first, in the order that Elastic's own loggers write them. `label`
     makes the text of a field that the schema does not know, from its name and value.
     """
-    name = event["event"]
-    message = event.get("message")
+    document = _begin(event)
+    objects: dict[str, dict[str, Any]] = {}
+    labels: dict[str, Any] = {}
+    for key, value in event.items():
+        if value is None:
+            continue
+        place = _PLACES.get(key)
+        if place is None:
+            if key not in _CORE:
+                labels[key] = value
+            continue
+        object_name, object_path, last, types = place
+        if types and type(value) not in types:
+            labels[key] = value
+            continue
+        inner = objects.get(object_name)
+        if inner is None:
+            inner = document
+            for part in object_path:
+                inner = inner.setdefault(part, {})
+            objects[object_name] = inner
+        inner[last] = value
+    if labels:
+        document["labels"] = {
+            key.replace(".", "_"): label(key, value) for key, value in labels.items()
+        }
+    return document
+
+
+def _begin(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What every document has, and what kind of event it is, where it has a name."""
+    name, message = event["event"], event.get("message")
     document: dict[str, Any] = {
         "@timestamp": event["timestamp"],
         "log.level": event["level"],
@@ -135,20 +167,5 @@ def to_ecs(event: Mapping[str, Any], label: Callable[[str, Any], str] = _as_text
         "ecs.version": ECS_VERSION,
     }
     if message is None:
-        document["event"] = {"action": str(name)}
-        for key, value in CATEGORIES.get(name, _NONE).items():
-            document["event"][FIELDS[key].path[1]] = value
-    for key, value in event.items():
-        if key in _CORE or value is None:
-            continue
-        place = _PLACES.get(key)
-        if place is None or (place.types and type(value) not in place.types):
-            document.setdefault("labels", {})[key.replace(".", "_")] = label(key, value)
-            continue
-        inner = document.get(place.first)
-        if inner is None:
-            inner = document[place.first] = {}
-        for part in place.between:
-            inner = inner.setdefault(part, {})
-        inner[place.last] = value
+        document["event"] = {"action": str(name), **_KINDS_OF_EVENT.get(name, _NONE)}
     return document
