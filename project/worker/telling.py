@@ -30,11 +30,12 @@ _log = structlog.get_logger()
 
 def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
     """An attempt begins. That the process of one before it was killed is told here, too."""
-    attempt = job.attempts[-1]
+    attempts = job.attempts
+    attempt = attempts[-1]
     _log.info("job_started", worker=job.worker, wait_seconds=attempt.wait_seconds)
     if spans is not NO_SPANS and attempt.available_at and attempt.started_at:
         spans.add(_wait_span(job, attempt, submitted))
-    for earlier in job.attempts[-2:-1]:
+    for earlier in attempts[-2:-1]:
         if earlier.outcome is AttemptOutcome.LOST:
             _tell_loss(job, earlier, submitted)
             spans.add(_run_span(job, earlier, submitted))
@@ -42,7 +43,8 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
 
 def tell_end(job: Job, submitted: Trace, spans: Spans) -> None:
     """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids."""
-    attempt = job.attempts[-1] if job.attempts else None
+    attempts = job.attempts
+    attempt = attempts[-1] if attempts else None
     _tell_outcome(job, attempt, submitted)
     if attempt and spans is not NO_SPANS:
         spans.add(_run_span(job, attempt, submitted))
