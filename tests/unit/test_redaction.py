@@ -1,10 +1,18 @@
 """What never enters a line, and what must stay readable."""
 
+import random
+from collections.abc import Callable
+
 import pytest
 
-from project.observability.redaction import HIDDEN, TEXT_LIMIT, Redactor
+from project.observability.redaction import _ASSIGNED, _SCHEME, HIDDEN, TEXT_LIMIT, Redactor
 
 SECRET = "s3cr3t-value"
+PIECES = [
+    *("passw", "PassWord", "secret", "ſecret", "token", "toKen", "api", "_", "key", "API_KEY"),
+    *("authorization", "authorİzation", "cookıe", "Cookie", "credential", "signature", "private"),
+    *("bearer", "Basic", "baſic", "=", ": ", " ", "'", '"', ";", "x", "ü", "abcdef123456"),
+]
 
 redactor = Redactor("the key of this test")
 
@@ -30,6 +38,35 @@ redactor = Redactor("the key of this test")
 )
 def test_secret_is_taken_out_of_a_text(text: str) -> None:
     assert SECRET not in redactor.text(text)
+
+
+@pytest.mark.parametrize("name", ["passw", "secret", "token", "apikey", "api_key", "cookie"])
+@pytest.mark.parametrize("spell", [str.lower, str.upper, str.title, lambda name: f"my_{name}"])
+@pytest.mark.parametrize("rest", ["", " — ü"])
+def test_secret_is_taken_out_however_its_name_is_spelt(
+    name: str, spell: Callable[[str], str], rest: str
+) -> None:
+    assert SECRET not in redactor.text(f"{spell(name)}={SECRET}{rest}")
+
+
+@pytest.mark.parametrize("name", ["ſecret", "toKen", "authorızation", "authorİzation", "cookİe"])
+def test_secret_is_taken_out_where_its_name_has_another_alphabets_letter(name: str) -> None:
+    """A pattern without case takes these for an s, a k and an i."""
+    assert SECRET not in redactor.text(f"{name}={SECRET}")
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BASIC", "Bearer", "baſic"])
+def test_secret_is_taken_out_after_its_scheme(scheme: str) -> None:
+    assert SECRET not in redactor.text(f"sent {scheme} {SECRET}")
+
+
+def test_words_by_which_a_text_is_searched_miss_nothing_that_the_patterns_would_find() -> None:
+    """Made up of pieces, as a text would be that nobody has thought of."""
+    pieces = random.Random(7)  # noqa: S311 - the same texts each time
+    for _ in range(5_000):
+        text = "".join(pieces.choices(PIECES, k=8))
+        searched = _ASSIGNED.sub(r"\1\2***", _SCHEME.sub(r"\1 ***", text))
+        assert redactor.text(text) == searched
 
 
 @pytest.mark.parametrize(
