@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -63,7 +64,7 @@ class Trace:
         )
 
     @classmethod
-    def read(cls, traceparent: Any, tracestate: Any = None) -> Self | None:
+    def read(cls, traceparent: Any, tracestate: Any = None, request_id: Any = None) -> Self | None:
         """The span that these headers name; None where `traceparent` is not valid."""
         match = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
         if match is None:
@@ -74,7 +75,8 @@ class Trace:
         if version == "ff" or is_empty or (version == "00" and more):
             return None
         is_sampled = bool(int(flags, 16) & _SAMPLED)
-        return cls(trace_id, span_id, is_sampled=is_sampled, state=_read_state(tracestate))
+        state = _read_state(tracestate) if tracestate else ""
+        return cls(trace_id, span_id, "", _read_request_id(request_id), is_sampled, state)
 
     @classmethod
     def of_job(cls, job_id: str, trace_id: str = "") -> Self:
@@ -88,15 +90,16 @@ class Trace:
 
         A program that knows only Celery sends none: then all attempts share what is made of the id.
         """
-        named = cls.read(headers.get("traceparent"), headers.get("tracestate"))
-        request_id = _read_request_id(headers.get("request_id"))
-        span = named or cls.of_job(job_id)
-        # Written out, here and below: `replace` takes as long as all the rest.
-        return cls(span.trace_id, span.span_id, "", request_id, span.is_sampled, span.state)
+        request_id = headers.get("request_id")
+        named = cls.read(headers.get("traceparent"), headers.get("tracestate"), request_id)
+        if named is not None:
+            return named
+        span = cls.of_job(job_id)
+        return cls(span.trace_id, span.span_id, request_id=_read_request_id(request_id))
 
     def child(self, span_id: str = "") -> Self:
         """A span that this one causes."""
-        return type(self)(
+        return type(self)(  # written out: `replace` takes twice as long
             self.trace_id,
             span_id or secrets.token_hex(8),
             self.span_id,
@@ -138,6 +141,7 @@ def submit_span_id(job_id: str) -> str:
     return _digest(8, "submit", job_id)
 
 
+@lru_cache(maxsize=32)  # an attempt's end has the same one as its start
 def attempt_span_id(job_id: str, number: int) -> str:
     """The span of one attempt."""
     return _digest(8, "attempt", job_id, str(number))

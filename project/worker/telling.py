@@ -12,7 +12,7 @@ import structlog
 from project.ledger import Job
 from project.ledger.job import Attempt, AttemptOutcome, Status
 from project.ledger.store import Hold
-from project.observability.context import Trace, wait_span_id
+from project.observability.context import Trace, attempt_span_id, wait_span_id
 from project.observability.failures import frames_of
 from project.observability.spans import (
     NO_SPANS,
@@ -37,7 +37,7 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
         spans.add(_wait_span(job, attempt, submitted))
     for earlier in attempts[-2:-1]:
         if earlier.outcome is AttemptOutcome.LOST:
-            _tell_loss(job, earlier, submitted)
+            _tell_loss(job, earlier)
             spans.add(_run_span(job, earlier, submitted))
 
 
@@ -60,11 +60,11 @@ def tell_stop(job: Job, hold: Hold, submitted: Trace, spans: Spans) -> None:
         spans.add(_run_span(job, job.attempts[-1], submitted, outcome=AttemptOutcome.CANCELLED))
 
 
-def _tell_loss(job: Job, lost: Attempt, submitted: Trace) -> None:
+def _tell_loss(job: Job, lost: Attempt) -> None:
     """The one line of an attempt whose process could not write it. Nobody saw when it ended."""
     _log.warning(
         "attempt_lost",
-        transaction_id=submitted.attempt(job.id, lost.number).span_id,
+        transaction_id=attempt_span_id(job.id, lost.number),
         attempt=lost.number,
         lane=job.lane,
         worker=lost.worker,
@@ -74,12 +74,11 @@ def _tell_loss(job: Job, lost: Attempt, submitted: Trace) -> None:
 
 def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace) -> None:
     seconds = last.run_seconds if last else None
-    ids = submitted.attempt(job.id, job.attempt) if job.attempt else submitted
     fields: dict[str, Any] = {
-        "trace_id": ids.trace_id,
-        "transaction_id": ids.span_id if job.attempt else None,
-        "parent_id": ids.parent_id if job.attempt else ids.span_id,
-        "request_id": ids.request_id or None,
+        "trace_id": submitted.trace_id,
+        "transaction_id": attempt_span_id(job.id, job.attempt) if job.attempt else None,
+        "parent_id": submitted.span_id,
+        "request_id": submitted.request_id or None,
         "job_id": job.id,
         "kind": job.kind,
         "lane": job.lane,
