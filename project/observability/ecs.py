@@ -99,6 +99,8 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
 _NONE: Mapping[str, Any] = {}
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"long": (int,), "double": (int, float)}
 _CORE = frozenset({"event", "timestamp", "level", "message"})
+_OF_PROCESS = ("process", "service", "host")
+"""Objects that are the same in all lines of a process; an event's own of such a name is a label."""
 
 
 # Looked up once, because a line is made of twenty fields: what an event of a name has in `event`;
@@ -115,6 +117,7 @@ _PLACES = {
         _PYTHON_TYPES.get(field.type),
     )
     for name, field in FIELDS.items()
+    if field.path[0] not in _OF_PROCESS
 }
 
 
@@ -168,4 +171,16 @@ def _begin(event: Mapping[str, Any]) -> dict[str, Any]:
     }
     if message is None:
         document["event"] = {"action": str(name), **_KINDS_OF_EVENT.get(name, _NONE)}
+    return document
+
+
+def describe_process(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The objects that are the same in all lines of a process, of fields that are."""
+    document: dict[str, Any] = {}
+    for name, value in facts.items():
+        *path, last = FIELDS[name].path
+        inner = document
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
     return document

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import structlog
 
-from project.observability.ecs import FIELDS, to_ecs
+from project.observability.ecs import FIELDS, describe_process, to_ecs
 from project.observability.failures import STACK_LIMIT
 from project.observability.job_log import tell_job_log
 from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor, as_text
@@ -35,7 +35,7 @@ _FREE_TEXTS = {
 """Fields that the schema knows, and into which anything may get, with their longest text."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
-_NOT_SHOWN |= {"event_id", "dataset", "process_id"}
+_NOT_SHOWN |= {"event_id", "dataset"}
 _SHOWN = (FIELDS.keys() | {"event", "timestamp", "level", "message"}) - _NOT_SHOWN
 
 
@@ -59,7 +59,7 @@ class Writer:
     ) -> None:
         self._file = file
         self._dataset = service["dataset"]
-        self._suffix = _encode_suffix({**service, "dataset": None})
+        self._service = {name: value for name, value in service.items() if name != "dataset"}
         self._redactor = redactor
         self._renderer = structlog.dev.ConsoleRenderer(colors=_has_colours())
         self._console = console
@@ -70,7 +70,7 @@ class Writer:
         """A line's id is unique over processes: random at each start and fork, then counted."""
         self._boot = secrets.token_hex(6)
         self._numbers = itertools.count()
-        self._process_id = os.getpid()
+        self._suffix = _encode_suffix({"process_id": os.getpid(), **self._service})
 
     def __call__(self, _logger: Any, _method: str, event: Event) -> str:
         self.write(event)
@@ -84,7 +84,6 @@ class Writer:
         self._clean(event)
         event["event_id"] = f"{self._boot}-{next(self._numbers)}"
         event["dataset"] = self._dataset
-        event["process_id"] = self._process_id
         document = to_ecs(event, self._redactor.field)
         self._file.write(_encode(document)[:-1] + self._suffix)
         if self._console is Console.EVERYTHING or (
@@ -133,11 +132,9 @@ def _encode(document: Mapping[str, Any]) -> bytes:
         return text.encode(errors="replace")
 
 
-def _encode_suffix(service: Mapping[str, Any]) -> bytes:
+def _encode_suffix(facts: Mapping[str, Any]) -> bytes:
     """What is the same in all lines of a process: the end of the line, from the comma on."""
-    document = to_ecs({"event": "", "message": "", "timestamp": "", "level": "", **service})
-    constant = {key: document[key] for key in ("service", "host")}
-    return b"," + orjson.dumps(constant)[1:] + b"\n"
+    return b"," + orjson.dumps(describe_process(facts))[1:] + b"\n"
 
 
 def _has_colours() -> bool:

@@ -87,6 +87,33 @@ def test_event_becomes_a_line_of_ecs(book: LogBook) -> None:
     assert line["event"]["dataset"] == "jobs.web"
 
 
+@pytest.mark.parametrize("name", ["host", "service_name", "node_name", "process_id", "thread_name"])
+def test_field_named_as_one_of_the_process_is_a_label_and_no_key_is_there_twice(
+    book: LogBook, name: str
+) -> None:
+    """Elasticsearch refuses a line that has a key twice."""
+    structlog.get_logger().info("connecting", **{name: "db1"})
+
+    json.loads(book.text(), object_pairs_hook=refuse_repeated_keys)
+    assert book.line()["labels"] == {name: "db1"}
+
+
+def refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    assert len(found) == len(pairs)
+    return found
+
+
+def test_line_of_a_forked_process_has_its_number(book: LogBook) -> None:
+    child = multiprocessing.get_context("fork").Process(target=_log_some, args=(1,))
+
+    child.start()
+    child.join()
+
+    ours = [line for line in book.lines() if line["event"].get("action") == "from_a_child"]
+    assert [line["process"]["pid"] for line in ours] == [child.pid]
+
+
 def test_bound_ids_are_on_every_line(book: LogBook) -> None:
     structlog.contextvars.bind_contextvars(trace_id="t" * 32, job_id="j1")
 
