@@ -1,7 +1,7 @@
 """Publishes messages and waits for RabbitMQ's confirms: all callers of a process under one wait.
 
-One thread owns one connection (`owner`, `line`). Callers hand in orders (`order`) and wait, each
-until its own deadline. Whatever the broker does, a message is confirmed or it is not: what was in
+They share one connection (`shared_line`, `line`): each brings an order (`order`) and waits until
+its own deadline. Whatever the broker does, a message is confirmed or it is not: what was in
 flight when a connection was lost is not, and is never sent again from here. Questions go over a
 connection of their own (`inquiry`).
 """
@@ -18,7 +18,7 @@ from project.message import Message
 from project.publisher.inquiry import Inquiry
 from project.publisher.line import TROUBLE, Dialler
 from project.publisher.order import Order
-from project.publisher.owner import Owner
+from project.publisher.shared_line import SharedLine
 
 __all__ = ["Publisher"]
 
@@ -30,7 +30,7 @@ _PROBE = Message("probe", JOBS_EXCHANGE.name, "probe", {}, b"")
 class _Parts:
     """What one process has of it."""
 
-    owner: Owner
+    line: SharedLine
     inquiry: Inquiry
 
 
@@ -79,15 +79,15 @@ class Publisher:
     ) -> list[UnavailableError | None]:
         order = Order(messages, monotonic() + timeout_seconds, is_mandatory=is_mandatory)
         if messages:
-            self._own().owner.hand_in(order)
-        return [None if cause is None else _unavailable(cause) for cause in order.wait()]
+            self._own().line.carry_out(order)
+        return [None if cause is None else _unavailable(cause) for cause in order.outcomes]
 
     def _own(self) -> _Parts:
         """This process's parts: threads and connections of the one that forked it are not ours."""
         pid = os.getpid()
         if pid not in self._parts:
             # Two threads may make parts; both use those that were stored first.
-            self._parts.setdefault(pid, _Parts(Owner(self._dialler), Inquiry(self._dialler)))
+            self._parts.setdefault(pid, _Parts(SharedLine(self._dialler), Inquiry(self._dialler)))
         return self._parts[pid]
 
 

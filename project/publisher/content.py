@@ -1,12 +1,13 @@
 """A message as it goes over the line: encoded once, by the caller who made it.
 
 So what cannot be encoded fails in the hands of its caller, and takes no other's messages with it;
-and the thread that all callers share has less to do.
+and nobody else waits for that.
 """
 
 import struct
 from collections.abc import Iterator
 
+from amqp.exceptions import UnexpectedFrame  # type: ignore[import-untyped]  # it has no types
 from amqp.serialization import dumps  # type: ignore[import-untyped]  # py-amqp ships no types
 
 from project.message import Message
@@ -17,7 +18,8 @@ CHANNEL = 1
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _END = b"\xce"
 # What a frame has besides its payload: kind, channel, size, end.
-_FRAME_OVERHEAD = 8
+_FRAME_START = struct.Struct(">BHI")
+_FRAME_OVERHEAD = _FRAME_START.size + len(_END)
 _PUBLISH = struct.pack(">HH", 60, 40)
 
 # The properties that follow: content type, content encoding, headers, delivery mode, correlation id
@@ -59,4 +61,20 @@ def _encode_header(message: Message) -> bytes:
 
 
 def _frame(kind: int, payload: bytes) -> bytes:
-    return struct.pack(">BHI", kind, CHANNEL, len(payload)) + payload + _END
+    return _FRAME_START.pack(kind, CHANNEL, len(payload)) + payload + _END
+
+
+def split_frames(data: bytes) -> tuple[list[tuple[int, int, bytes]], bytes]:
+    """Kind, channel and payload of each whole frame, and what is left: the begin of the next."""
+    frames = []
+    start = 0
+    while len(data) - start >= _FRAME_OVERHEAD:
+        kind, channel, size = _FRAME_START.unpack_from(data, start)
+        end = start + _FRAME_OVERHEAD + size
+        if len(data) < end:
+            break
+        if data[end - 1 : end] != _END:
+            raise UnexpectedFrame("A frame does not end as it should.")
+        frames.append((kind, channel, data[start + _FRAME_START.size : end - 1]))
+        start = end
+    return frames, data[start:]

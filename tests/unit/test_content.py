@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from amqp import Message as TheirMessage  # type: ignore[import-untyped]  # py-amqp ships no types
-from amqp.exceptions import FrameSyntaxError  # type: ignore[import-untyped]
+from amqp.exceptions import FrameSyntaxError, UnexpectedFrame  # type: ignore[import-untyped]
 from amqp.serialization import loads  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from project.message import Message
-from project.publisher.content import CHANNEL, Content
+from project.publisher.content import CHANNEL, Content, split_frames
 from project.publisher.line import WRITE_BYTES, gather
 from tests.builders import a_job
 
@@ -115,3 +115,20 @@ def test_header_that_is_no_value_is_refused_by_its_name() -> None:
 def test_address_that_is_too_long_is_refused() -> None:
     with pytest.raises(struct.error):
         Content(a_message(routing_key="x" * 256), is_mandatory=True)
+
+
+@unhurried
+@given(st.binary(max_size=30), st.integers(0, 70))
+def test_frames_are_read_as_far_as_they_have_come(payload: bytes, place: int) -> None:
+    data = b"".join(struct.pack(">BHI", 1, n, len(payload)) + payload + b"\xce" for n in (0, 1))
+
+    first, rest = split_frames(data[:place])
+    second, nothing = split_frames(rest + data[place:])
+
+    assert first + second == [(1, 0, payload), (1, 1, payload)]
+    assert nothing == b""
+
+
+def test_frame_without_its_end_is_nonsense() -> None:
+    with pytest.raises(UnexpectedFrame):
+        split_frames(struct.pack(">BHI", 1, 1, 2) + b"abc")

@@ -1,6 +1,7 @@
 """Publishing, beside a broker of the test's own that answers as the test decides."""
 
 import os
+import signal
 import socket
 import struct
 import threading
@@ -184,6 +185,26 @@ def answered_within(seconds: float) -> Iterator[None]:
     asked_at = monotonic()
     yield
     assert monotonic() - asked_at < seconds
+
+
+class InterruptionError(Exception):
+    """Like a time limit."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    def interrupt(_signal: int, _frame: Any) -> None:
+        raise InterruptionError
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def interrupt_the_main_thread() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
 def nowhere() -> str:
@@ -452,6 +473,62 @@ def test_message_that_cannot_be_encoded_is_its_callers_fault() -> None:
         assert publisher.publish([a_message()], LONG) == [None]
 
     assert len(broker.published) == 1
+
+
+def test_caller_who_is_interrupted_leaves_the_line_to_the_others() -> None:
+    """It is the one who listens for all."""
+    outcomes: list[UnavailableError | None] = []
+    with a_broker(ignore) as broker:
+        publisher = Publisher(broker.url, "test")
+
+        def publish() -> None:
+            wait_until(lambda: len(broker.published) == 1, LONG)
+            outcomes.extend(publisher.publish([a_message()], LONG))
+
+        def interrupt() -> None:
+            wait_until(lambda: len(broker.published) == 2, LONG)
+            interrupt_the_main_thread()
+
+        threads = [threading.Thread(target=run) for run in (publish, interrupt)]
+        with interruptible(), pytest.raises(InterruptionError):
+            for thread in threads:
+                thread.start()
+            publisher.publish([a_message()], LONG)
+        broker.talks[0].say(ack(1), ack(2))
+        for thread in threads:
+            thread.join()
+
+    assert outcomes == [None]
+    assert len(broker.talks) == 1
+
+
+def test_line_is_dropped_when_a_caller_is_interrupted_in_the_middle_of_a_message() -> None:
+    outcomes: list[UnavailableError | None] = []
+    goes_on = threading.Event()
+
+    def read_no_further(_talk: Talk, _tag: int) -> None:
+        goes_on.wait(LONG)
+
+    with a_broker(read_no_further) as broker:
+        publisher = Publisher(broker.url, "test")
+        other = threading.Thread(
+            target=lambda: outcomes.extend(publisher.publish([a_message()], LONG))
+        )
+        other.start()
+        wait_until(lambda: len(broker.published) == 1, LONG)
+        large = a_message(body=b"x" * 50_000_000)
+        with interruptible(), pytest.raises(InterruptionError):
+            threading.Timer(0.3, interrupt_the_main_thread).start()
+            publisher.publish([large], LONG)
+        with answered_within(SOON):
+            other.join()
+        broker.answer = take
+        goes_on.set()
+
+        assert publisher.publish([a_message()], LONG) == [None]
+
+    assert isinstance(cause(outcomes[0]), InterruptedError)
+    assert len(broker.talks) == 2
 
 
 def test_nonsense_from_the_broker_does_not_end_the_publisher() -> None:
