@@ -6,6 +6,7 @@ and nobody else waits for that.
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 from amqp.exceptions import UnexpectedFrame  # type: ignore[import-untyped]  # it has no types
 from amqp.serialization import dumps  # type: ignore[import-untyped]  # py-amqp ships no types
@@ -38,9 +39,8 @@ class Content:
         self.address = message.job_id, message.exchange, message.routing_key
         """By which a message that is given back is known."""
         self._body = message.body
-        self._start = _frame(_METHOD, _encode_publish(message, is_mandatory)) + _frame(
-            _HEADER, _encode_header(message)
-        )
+        call = _publish_frame(message.exchange, message.routing_key, is_mandatory)
+        self._start = call + _frame(_HEADER, _encode_header(message))
 
     def frames(self, frame_max: int) -> Iterator[bytes]:
         """What is to be written; none of the body is longer than `frame_max`."""
@@ -50,9 +50,10 @@ class Content:
             yield _frame(_BODY, self._body[place : place + size])
 
 
-def _encode_publish(message: Message, is_mandatory: bool) -> bytes:
-    arguments = (0, message.exchange, message.routing_key, is_mandatory, False)
-    return _PUBLISH + bytes(dumps("Bssbb", arguments))
+@lru_cache(maxsize=64)  # a few places take most of the messages
+def _publish_frame(exchange: str, routing_key: str, is_mandatory: bool) -> bytes:
+    arguments = (0, exchange, routing_key, is_mandatory, False)
+    return _frame(_METHOD, _PUBLISH + bytes(dumps("Bssbb", arguments)))
 
 
 def _encode_header(message: Message) -> bytes:
