@@ -100,7 +100,7 @@ class SharedLine:
         waiting = len(self._backlog)
         try:
             self._line = Line(self._dialler, ears)
-        except TROUBLE as error:
+        except (*TROUBLE, *_FAULTS) as error:
             _log.warning("broker_not_reached", reason=str(error))
             with self._lock:
                 self._fail_backlog(error, waiting)

@@ -593,6 +593,21 @@ def test_broker_that_hangs_before_it_has_said_a_word_is_unavailable_in_time() ->
     assert isinstance(cause(outcomes[0]), TimeoutError)
 
 
+def test_broker_that_greets_with_nonsense_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        publisher = Publisher(f"amqp://jobs:x@127.0.0.1:{listener.getsockname()[1]}/jobs", "test")
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            connection.sendall(method((10, 10), channel=0))
+
+        threading.Thread(target=greet, daemon=True).start()
+        with answered_within(SOON):
+            (outcome,) = publisher.publish([a_message()], LONG)
+
+    assert isinstance(cause(outcome), struct.error)
+
+
 def test_all_who_waited_for_a_connection_are_told_that_there_is_none() -> None:
     outcomes: list[UnavailableError | None] = []
     publisher = Publisher(nowhere(), "test")
