@@ -599,13 +599,16 @@ def test_broker_that_greets_with_nonsense_is_unavailable() -> None:
 
         def greet() -> None:
             connection, _ = listener.accept()
-            connection.sendall(method((10, 10), channel=0))
+            with connection, suppress(ConnectionError):
+                connection.sendall(method((10, 10), channel=0))
+                while connection.recv(4096):
+                    pass
 
         threading.Thread(target=greet, daemon=True).start()
         with answered_within(SOON):
             (outcome,) = publisher.publish([a_message()], LONG)
 
-    assert isinstance(cause(outcome), struct.error)
+    assert isinstance(outcome, UnavailableError)  # py-amqp stumbles over it here or there
 
 
 def test_all_who_waited_for_a_connection_are_told_that_there_is_none() -> None:
