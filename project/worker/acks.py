@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 MOST = 8
-"""As many messages are acknowledged at once."""
+"""As many messages are acknowledged at once, or half of those that the worker takes at a time, so
+that it does not run out of them."""
 LONGEST_SECONDS = 0.01
 """Who waits is looked at this often. At the second look it is acknowledged, alone if need be."""
 
@@ -27,9 +28,12 @@ class Acks:
         self,
         call_later: Callable[[float, Callable[[], None]], Any],
         connection_errors: tuple[type[BaseException], ...],
+        prefetch: int,
     ) -> None:
+        """`prefetch`: messages that the worker takes at a time; 0: any number."""
         self._call_later = call_later
         self._connection_errors = connection_errors
+        self._most = max(1, min(MOST, prefetch // 2)) if prefetch else MOST
         self._channel: Any = None
         self._open: dict[int, Any] = {}
         self._done: list[int] = []
@@ -54,7 +58,7 @@ class Acks:
         if message.channel is not self._channel:
             return  # its connection is lost, and it comes again
         self._done.append(message.delivery_tag)
-        is_full = len(self._done) >= MOST + self._left
+        is_full = len(self._done) >= self._most + self._left
         if is_full and not self._acknowledge_together():
             self.flush()  # a job runs for long: those behind it would fill the prefetch
         self._look_later()

@@ -51,7 +51,8 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         errors = (*self.connection_errors, *self.channel_errors)
-        self._acks = Acks(self.hub.call_later if self.hub else _call_now, errors)
+        call_later = self.hub.call_later if self.hub else _call_now
+        self._acks = Acks(call_later, errors, self.initial_prefetch_count)
         self.pool.on_settled = self._acks.flush
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:

@@ -65,7 +65,7 @@ def received(acks: Acks, channel: Channel, count: int) -> list[Message]:
 
 def test_jobs_that_ended_in_order_are_acknowledged_by_the_last_one() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     first, second, third = received(acks, channel, 3)
 
     acks.add(second)
@@ -78,7 +78,7 @@ def test_jobs_that_ended_in_order_are_acknowledged_by_the_last_one() -> None:
 
 def test_job_that_still_runs_is_not_acknowledged_with_later_ones() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     first, second, third, fourth = received(acks, channel, 4)
 
     for message in (first, third, fourth):
@@ -93,7 +93,7 @@ def test_job_that_still_runs_is_not_acknowledged_with_later_ones() -> None:
 
 def test_one_that_was_passed_over_is_acknowledged_with_those_before_it() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     first, second = received(acks, channel, 2)
 
     acks.add(second)
@@ -107,7 +107,7 @@ def test_one_that_was_passed_over_is_acknowledged_with_those_before_it() -> None
 
 def test_many_behind_a_job_that_runs_for_long_are_not_passed_over() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     _, *others = received(acks, channel, 1 + MOST)
 
     for message in others:
@@ -118,7 +118,7 @@ def test_many_behind_a_job_that_runs_for_long_are_not_passed_over() -> None:
 
 def test_end_of_the_worker_passes_over_nothing() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     _, second = received(acks, channel, 2)
 
     acks.add(second)
@@ -130,7 +130,7 @@ def test_end_of_the_worker_passes_over_nothing() -> None:
 
 def test_refused_message_holds_up_nobody() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     first, second = received(acks, channel, 2)
 
     first.reject()
@@ -142,7 +142,7 @@ def test_refused_message_holds_up_nobody() -> None:
 
 def test_many_are_acknowledged_at_once_without_a_wait() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
 
     for message in received(acks, channel, MOST):
         acks.add(message)
@@ -150,9 +150,20 @@ def test_many_are_acknowledged_at_once_without_a_wait() -> None:
     assert channel.said == [(MOST, True)]
 
 
+def test_worker_that_takes_few_messages_waits_for_none() -> None:
+    timer, channel = Timer(), Channel()
+    acks = Acks(timer, (ConnectionError,), prefetch=2)
+    first, second = received(acks, channel, 2)
+
+    acks.add(second)
+    acks.add(first)
+
+    assert channel.said == [(2, False), (1, True)]
+
+
 def test_no_message_is_acknowledged_twice() -> None:
     timer, channel = Timer(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     (message,) = received(acks, channel, 1)
 
     acks.add(message)
@@ -165,7 +176,7 @@ def test_no_message_is_acknowledged_twice() -> None:
 
 def test_tag_of_a_lost_connection_means_nothing_on_the_next_one() -> None:
     timer, lost, channel = Timer(), Channel(), Channel()
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     (old,) = received(acks, lost, 1)
     received(acks, channel, 2)
 
@@ -178,7 +189,7 @@ def test_tag_of_a_lost_connection_means_nothing_on_the_next_one() -> None:
 
 def test_lost_connection_is_no_reason_to_end_the_worker() -> None:
     timer, channel = Timer(), Channel(is_lost=True)
-    acks = Acks(timer, (ConnectionError,))
+    acks = Acks(timer, (ConnectionError,), 2 * MOST)
     (message,) = received(acks, channel, 1)
 
     acks.add(message)
