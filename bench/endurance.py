@@ -3,7 +3,7 @@
     python -m bench.endurance [--jobs 1000000] [--output bench/results/endurance.md]
 
 Starts a stack of its own that forgets jobs after a minute, keeps the short lane filled, and looks
-at the memory of the worker, of Redis and of RabbitMQ along the way. A million take about an hour.
+at the memory of the worker, of Redis and of RabbitMQ along the way. A million take ten minutes.
 """
 
 import argparse
