@@ -64,7 +64,7 @@ fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
 		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 1500 --continue-on-failure $(ARGS)'
 
 .PHONY: bench
-bench: ## Measure Jobs beside other systems, and write bench/results/systems.md; 40 minutes (ARGS="--quick")
+bench: ## Measure Jobs beside other systems, and write bench/results/systems.md; half an hour (ARGS="--quick")
 	@deploy/native/install --bench
 	@exec $(PYTHON) -m bench.systems $(ARGS)
 
