@@ -77,12 +77,13 @@ class Acks:
         self._done = [tag for tag in self._done if tag > first_open]
         self._left = len(self._done)
         if together:
-            self._send([max(together)], multiple=True)
+            self._send(sorted(together), multiple=True)
         return bool(together)
 
     def _send(self, tags: list[int], *, multiple: bool = False) -> None:
+        """With `multiple` the last one stands for all."""
         try:
-            for tag in tags:
+            for tag in tags[-1:] if multiple else tags:
                 self._channel.basic_ack(tag, multiple=multiple)
         except self._connection_errors as error:
             # The connection is lost: the messages come again, and are dropped at the claim.

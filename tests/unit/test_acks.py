@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from structlog.testing import capture_logs
+
 from project.worker.acks import MOST, Acks
 
 
@@ -190,9 +192,11 @@ def test_tag_of_a_lost_connection_means_nothing_on_the_next_one() -> None:
 def test_lost_connection_is_no_reason_to_end_the_worker() -> None:
     timer, channel = Timer(), Channel(is_lost=True)
     acks = Acks(timer, (ConnectionError,), 2 * MOST)
-    (message,) = received(acks, channel, 1)
 
-    acks.add(message)
-    timer.run_out()
+    with capture_logs() as lines:
+        for message in received(acks, channel, 2):
+            acks.add(message)
+        timer.run_out()
 
     assert channel.said == []
+    assert [(line["event"], line["jobs"]) for line in lines] == [("acknowledgement_failed", 2)]
