@@ -30,7 +30,7 @@ RUN groupadd --gid 10001 jobs \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    JOBS_FILES_DIR=/data/files \
+    JOBS_FILES_URL=/data/files \
     JOBS_FLOWER_DATABASE=/data/flower/flower.db \
     JOBS_LOG_DIR=/app/logs \
     JOBS_MAIL_DIR=/data/mail

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
@@ -104,7 +105,7 @@ class Stack:
 
     @cached_property
     def _daemon(self) -> Daemon:
-        data = self.settings.files_dir.parent
+        data = Path(self.settings.files_url).parent
         return Daemon(Places(data, self.settings.log_dir).socket)
 
     def _manage(self, method: str, path: str, body: object = None) -> requests.Response:

@@ -129,9 +129,16 @@ class Settings(BaseSettings):
     confirmation_seconds: int = Field(
         24 * 3600, ge=60, description="How long a confirmation link works, seconds"
     )
-    files_dir: Path = Field(Path("data/files"), description="Folder of uploads and thumbnails")
+    files_url: str = Field(
+        "data/files",
+        min_length=1,
+        description="Folder of uploads and results, or a bucket as in `s3://bucket/folder`",
+    )
     max_upload_bytes: int = Field(
-        10 * 1024 * 1024, ge=1024, description="Largest picture that is taken, bytes"
+        1024 * 1024 * 1024, ge=1024, description="Largest file that is taken, bytes"
+    )
+    max_picture_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, description="Largest picture that a sign-up may have, bytes"
     )
     max_picture_pixels: int = Field(
         50_000_000, ge=1, description="Largest picture that is taken, width × height"

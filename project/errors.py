@@ -33,6 +33,10 @@ class UnknownKindError(InvalidInputError):
     """No kind of that name is defined."""
 
 
+class MissingFileError(InvalidInputError):
+    """A job was to be given a file that the store does not have."""
+
+
 class NotFoundError(JobsError):
     """There is no such job, file or sign-up."""
 

@@ -51,7 +51,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     return Settings(
         **{
             "log_dir": folder / "logs",
-            "files_dir": folder / "files",
+            "files_url": str(folder / "files"),
             "mail_dir": folder / "mail",
             "flower_database": folder / "flower.db",
             **changes,

@@ -56,7 +56,7 @@ def _choose(known: list[str], value: Any) -> Any:
 
 def prepare(settings: Settings) -> None:
     """Leave a file, jobs that were given up, and one message that nobody could read."""
-    IDS["file_id"] = [FileStore(settings.files_dir.absolute()).write(a_picture("PNG"), ".png")]
+    IDS["file_id"] = [FileStore(settings.files_url).write(a_picture("PNG"), ".png")]
     IDS["letter_id"] = list(leave_dead_letters(settings))
 
 

@@ -74,7 +74,7 @@ PURE = {
 NOT_PURE = {"flask", "celery", "kombu", "redis", "socket", "os", "time", "pathlib", "structlog"}
 
 # Keys of jobs in Redis: a record, the index, a log, a dead letter, and Celery's result of a job.
-JOB_KEYS = ("job:", "jobs:", "log:", "dead:", "celery-task-meta-")
+JOB_KEYS = ("job:", "jobs:", "log:", "dead:", "file:", "memory:", "celery-task-meta-")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def throwaway_settings(settings: Settings, data: Path, ports: list[int]) -> dict
         "JOBS_RABBITMQ_METRICS_PORT": str(metrics),
         "JOBS_RABBITMQ_NODE_PORT": str(node),
         "JOBS_RABBITMQ_EPMD_PORT": str(epmd),
-        "JOBS_FILES_DIR": str(data / "files"),
+        "JOBS_FILES_URL": str(data / "files"),
         "JOBS_LOG_DIR": str(data / "logs"),
     }
 

@@ -11,15 +11,14 @@ The function stays a plain function: a unit test calls it with parameters and `C
 """
 
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from email.message import EmailMessage
-from inspect import signature
-from pathlib import Path
-from typing import Any, Protocol, cast, get_type_hints
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import cleandoc, signature
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 
 from project.errors import (
     DefinitionError,
@@ -28,69 +27,15 @@ from project.errors import (
     TemporaryError,
     UnavailableError,
 )
+from project.jobs.context import Context
 from project.lane import Lane
+
+__all__ = ["Context", "Kind", "job"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 SOFT_LIMIT_SHARE = 0.9
 """Share of the time limit after which the job's code is interrupted, so that it can clean up."""
-
-
-class Files(Protocol):
-    """Where a job's files come from and go to, by the ids that the store gave them."""
-
-    def path(self, file_id: str) -> Path: ...
-    def write(self, content: bytes, suffix: str) -> str: ...
-    def sweep(self, older_than_seconds: float) -> int: ...
-
-
-class NoFiles:
-    """Stands in where a job is called without a store."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise DefinitionError(f"This context has no files: {name} needs some.")
-
-
-def _ignore_progress(done: float, total: float, step: str = "") -> None:
-    """Without a worker nobody watches."""
-
-
-def _never_stopped() -> None:
-    """Without a worker nobody cancels."""
-
-
-def _no_children(kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
-    raise DefinitionError("This context submits no jobs.")
-
-
-def _no_mail(message: EmailMessage) -> None:
-    raise DefinitionError("This context has no mail server.")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a job may use besides its parameters."""
-
-    attempt: int = 1
-    report_progress: Callable[..., None] = _ignore_progress
-    """`report_progress(done, total, step="")`: shown live; cheap. Raises as `check` does."""
-    check: Callable[[], None] = _never_stopped
-    """Raises CancelledError where the job was cancelled, or runs elsewhere by now. Cheap."""
-    ends_at: float = float("inf")
-    """Reading of `time.monotonic` at which the job is interrupted for its time limit."""
-    submit: Callable[..., str] = _no_children
-    """`submit(kind, parameters, key="")`: a child job's id. The same call in another attempt is the
-    same child: its key, or else its place in the order of calls, says which. Children are cancelled
-    with their parent. Raises InvalidInputError, UnavailableError or LaneFullError."""
-    files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
-    send_mail: Callable[[EmailMessage], None] = _no_mail
-    """Raises TemporaryError or PermanentError."""
-    trace_headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers for HTTP calls that the job makes, so that the other side's traces and logs join."""
-    sleep: Callable[[float], None] = field(default=time.sleep)
-    retention_seconds: float = 7 * 24 * 3600
-
-    def remaining_seconds(self) -> float:
-        """How long the job may still run before it is interrupted."""
-        return self.ends_at - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +53,9 @@ class Kind:
     retry_on: tuple[type[Exception], ...]
     max_losses: int
     unique_for_seconds: int
+    retention_seconds: int | None
     is_internal: bool
+    description: str
 
     def parse(self, values: Any) -> BaseModel:
         """Parameters from a client or a message; InvalidInputError says what is wrong."""
@@ -158,13 +105,14 @@ def job(
     name: str,
     *,
     title: str,
-    lane: Lane | Callable[[Any], Lane],
-    time_limit_seconds: float,
+    lane: Lane | str | Callable[[Any], Lane] | None = None,
+    time_limit_seconds: float | None = None,
     max_attempts: int = 3,
     retry_delay_seconds: float = 2,
     retry_on: tuple[type[Exception], ...] = (),
     max_losses: int = 5,
     unique_for_seconds: int = 0,
+    retention_seconds: int | None = None,
     is_internal: bool = False,
 ) -> Callable[[Callable[[Any, Context], Any]], Kind]:
     """Define a kind.
@@ -172,8 +120,13 @@ def job(
     A TemporaryError, and what `retry_on` lists, is retried up to `max_attempts`; any other error is
     final. After `max_losses` attempts that ended without an outcome (the process was killed) the
     job is dead. With `unique_for_seconds`, a job with the parameters of one that was submitted so
-    recently, and has not failed, is that job. An internal kind is not offered to clients.
+    recently, and has not failed, is that job. A job that has succeeded, and its files, are kept for
+    `retention_seconds`; None: as long as the setting says. An internal kind is not offered to
+    clients. DefinitionError where something is missing or cannot work.
     """
+    if lane is None or time_limit_seconds is None:
+        missing = "lane" if lane is None else "time_limit_seconds"
+        raise DefinitionError(f"{name}: @job needs {missing}.")
 
     def define(function: Callable[[Any, Context], Any]) -> Kind:
         kind = Kind(
@@ -181,14 +134,16 @@ def job(
             title=title,
             function=function,
             parameters_model=_parameters_model(name, function),
-            lane=lane,
+            lane=_find_lane(name, lane),
             time_limit_seconds=time_limit_seconds,
             max_attempts=max_attempts,
             retry_delay_seconds=retry_delay_seconds,
             retry_on=retry_on,
             max_losses=max_losses,
             unique_for_seconds=unique_for_seconds,
+            retention_seconds=retention_seconds,
             is_internal=is_internal,
+            description=(cleandoc(function.__doc__ or "").partition("\n\n")[0]),
         )
         _check(kind)
         return kind
@@ -206,13 +161,38 @@ def _parameters_model(name: str, function: Callable[..., Any]) -> type[BaseModel
     return model
 
 
+def _find_lane(name: str, lane: Lane | str | Callable[[Any], Lane]) -> Lane | Callable[[Any], Lane]:
+    if callable(lane):
+        return lane
+    try:
+        return Lane(lane)
+    except ValueError:
+        offered = ", ".join(Lane)
+        raise DefinitionError(f"{name}: the lane must be one of {offered}.") from None
+
+
 def _check(kind: Kind) -> None:
-    if not isinstance(kind.lane, Lane) and not callable(kind.lane):
-        raise DefinitionError(f"{kind.name}: the lane must be one of {', '.join(Lane)}.")
-    if kind.time_limit_seconds <= 0:
-        raise DefinitionError(f"{kind.name}: the time limit must be above zero.")
-    if kind.max_attempts < 1:
-        raise DefinitionError(f"{kind.name}: there is at least one attempt.")
-    if kind.max_losses < 1:
-        raise DefinitionError(f"{kind.name}: at least one attempt may be lost.")
-    kind.parameters_model.model_json_schema()  # a parameter without a JSON form fails here
+    for is_right, what in (
+        (_NAME.fullmatch(kind.name), "a name is of small letters, digits, _ and dots"),
+        (kind.title.strip(), "the title must not be empty"),
+        (kind.time_limit_seconds > 0, "the time limit must be above zero"),
+        (kind.max_attempts >= 1, "there is at least one attempt"),
+        (kind.max_losses >= 1, "at least one attempt may be lost"),
+        (
+            kind.retention_seconds is None or kind.retention_seconds >= 60,
+            "retention_seconds must be 60 or more",
+        ),
+    ):
+        if not is_right:
+            raise DefinitionError(f"{kind.name}: {what}.")
+    _check_parameters(kind)
+
+
+def _check_parameters(kind: Kind) -> None:
+    """Each parameter has a JSON form; the sentence names the one that has none."""
+    for name, model_field in kind.parameters_model.model_fields.items():
+        try:
+            TypeAdapter(model_field.rebuild_annotation()).json_schema()
+        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError) as error:
+            raise DefinitionError(f"{kind.name}: parameter {name} has no JSON form.") from error
+    kind.parameters_model.model_json_schema()

@@ -1,4 +1,4 @@
-"""`files.sweep`: removes files whose jobs have expired. The scheduler runs it every hour."""
+"""`files.sweep`: removes files whose jobs have expired, and those that never had one."""
 
 from typing import Any
 
@@ -21,8 +21,7 @@ class SweepParameters(BaseModel):
     is_internal=True,
 )
 def sweep_files(parameters: SweepParameters, context: Context) -> dict[str, Any]:
-    """Remove files older than an ended job is kept: `{"removed"}`."""
-    # A file is older than the end of its job, so it gets an extra day for the job's own run.
-    removed = context.files.sweep(context.retention_seconds + 24 * 3600)
+    """Remove the files that no job holds any more: `{"removed"}`."""
+    removed = context.files.sweep()
     structlog.get_logger().info("files_swept", removed=removed)
     return {"removed": removed}

@@ -6,6 +6,7 @@ import structlog
 from pydantic import BaseModel, Field
 
 from project.jobs.definition import Context, job
+from project.jobs.file_fields import PictureFile
 from project.lane import Lane
 
 SIZES = (64, 256, 640)
@@ -17,9 +18,7 @@ _log = structlog.get_logger()
 class ThumbnailParameters(BaseModel):
     """Which picture."""
 
-    picture: str = Field(
-        pattern=r"^[0-9a-f]{32}\.[a-z]{3,4}$", description="Id of an uploaded file"
-    )
+    picture: PictureFile = Field(description="Id of an uploaded file")
 
 
 @job("image.thumbnail", title="Thumbnail", lane=Lane.SHORT, time_limit_seconds=60)

@@ -1,6 +1,6 @@
 """How a job comes into the ledger: recorded, then confirmed in time, or withdrawn."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -10,6 +10,7 @@ from redis import RedisError
 
 from project.errors import CancelledError, LaneFullError, TransitionError
 from project.ledger.exchange import Call
+from project.ledger.file_holders import FileHolders
 from project.ledger.job import WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
@@ -61,6 +62,10 @@ class Admitting(Reading):
             self._record_call(job, rule) for job, rule in zip(jobs, rules, strict=True)
         )
         return [_read_recorded(job, answer) for job, answer in zip(jobs, answers, strict=True)]
+
+    def hold_files(self, job_id: str, file_ids: Collection[str]) -> None:
+        """The job, which may not be recorded yet, reads these files: they are kept as long."""
+        FileHolders(self._redis).hold(job_id, file_ids)
 
     def _record_call(self, job: Job, rule: Admission) -> Call:
         """See `record.lua`."""

@@ -59,3 +59,13 @@ def gone_key(week: int) -> str:
 def dead_letter_key(job_id: str) -> str:
     """The message of a dead job."""
     return f"dead:{job_id}"
+
+
+def file_key(file_id: str) -> str:
+    """The jobs that hold a file."""
+    return f"file:{file_id}"
+
+
+def memory_key(job_id: str) -> str:
+    """What the code of a job has put into its memory."""
+    return f"memory:{job_id}"

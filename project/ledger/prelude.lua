@@ -9,6 +9,7 @@
 -- jobs:expiring                 sorted set of ended ids by the time they are forgotten, milliseconds
 -- jobs:owner:<owner>            sorted set of ids by time of submission
 -- jobs:children:<id>            set of ids that the job has submitted
+-- memory:<id>                   hash of what the job's code remembers, see memory.py
 -- jobs:unique:<key>             id of the job that holds a deduplication key
 -- jobs:gone:<week>              set of ids that were forgotten in that week since 1970
 --

@@ -1,7 +1,8 @@
 """How long an ended job is kept, and what is known of it afterwards: that it was there."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
@@ -22,9 +23,13 @@ class Retention:
     succeeded_seconds: int
     failed_seconds: int | None = None
     """None: as long as one that succeeded."""
+    kind_seconds: Mapping[str, int] = field(default_factory=dict)
+    """Of the kinds that say for themselves how long one that succeeded is kept."""
 
-    def seconds_for(self, status: Status) -> int:
+    def seconds_for(self, status: Status, kind: str = "") -> int:
         """How long a job that ended so is kept."""
+        if status is Status.SUCCEEDED and kind in self.kind_seconds:
+            return self.kind_seconds[kind]
         if status in {Status.FAILED, Status.DEAD} and self.failed_seconds is not None:
             return self.failed_seconds
         return self.succeeded_seconds

@@ -1,6 +1,6 @@
 """The ledger's scripts in Redis, and how they are called: what all of its parts stand on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -40,13 +40,14 @@ class Steps:
         redis: "Redis",
         retention_seconds: int,
         failed_retention_seconds: int | None = None,
+        kind_seconds: Mapping[str, int] | None = None,
     ) -> None:
         self._redis = redis
         self._exchange = Exchange(redis)
         self._deferred: list[Deferred] = []
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
-        self._retention = Retention(retention_seconds, failed_retention_seconds)
+        self._retention = Retention(retention_seconds, failed_retention_seconds, kind_seconds or {})
         self._record, self._confirm, self._succeed, self._move_script, self._renew, self._trim = (
             redis.register_script(_read(name))
             for name in (
@@ -76,6 +77,7 @@ class Steps:
         attempt: int | None = None,
         celery_result: str = "",
         fallback: dict[str, Any] | None = None,
+        kind: str = "",
         archive: AttemptOutcome | None = None,
         due: int | None = None,
         release: int | None = None,
@@ -89,7 +91,7 @@ class Steps:
             "sources": _as_set(SOURCES[status] if sources is None else sources),
             "set": encode_fields({"status": status, **changes}),
             "attempt": None if attempt is None else str(attempt),
-            "keep": self._retention.seconds_for(status) if status.is_final else None,
+            "keep": self._retention.seconds_for(status, kind) if status.is_final else None,
             "result": celery_result or None,
             "fallback": fallback,
             "archive": archive,

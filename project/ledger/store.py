@@ -149,13 +149,18 @@ class Ledger(Admitting):
         *,
         attempt: int | None,
         celery_result: str,
+        kind: str = "",
         result: Any = None,
         error: JobError | None = None,
     ) -> Job:
-        """An attempt has ended the job as `status`, together with Celery's own result document."""
+        """An attempt has ended the job as `status`, together with Celery's own result document.
+
+        `kind` says how long it is kept, where that kind has a time of its own.
+        """
         return self._move(
             job_id,
             status,
+            kind=kind,
             attempt=attempt,
             celery_result=celery_result,
             finished_at=datetime.now(UTC),
@@ -174,7 +179,7 @@ class Ledger(Admitting):
         arguments = [
             *(job.id, str(job.attempt), format_time(now)),
             "" if result is None else encode_json(result),
-            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED))),
+            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind))),
         ]
         call = self._succeed, move_keys(job.id), arguments
         ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)

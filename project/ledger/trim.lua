@@ -17,7 +17,7 @@ for _, id in ipairs(ids) do
     if job.owner then redis.call('ZREM', 'jobs:owner:' .. job.owner, id) end
   end
   redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'log:' .. id, 'jobs:children:' .. id,
-    'dead:' .. id)
+    'dead:' .. id, 'memory:' .. id)
   redis.call('ZREM', 'dead-letters', id)
   redis.call('ZREM', EXPIRING, id)
   redis.call('SADD', gone, id)

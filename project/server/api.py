@@ -1,8 +1,8 @@
-"""The product's API under `/api/v1`: kinds, jobs, queues, files."""
+"""The product's API under `/api/v1`: kinds, jobs, queues."""
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, send_file
+from flask import Blueprint, Response, jsonify
 
 from project.errors import InvalidInputError
 from project.jobs import KINDS
@@ -180,18 +180,3 @@ def _accept(job: LedgerJob) -> Accepted:
 
 def _present(job: LedgerJob) -> dict[str, Any]:
     return present_job(job, services().settings.trace_link)
-
-
-@blueprint.get("/files/<file_id>")
-@describe("Get a file", Answer(200, text="The file.", content_type="image/*"), tag="files")
-def get_file(file_id: str) -> Response:
-    """A file that a job has made. Its content never changes under its id."""
-    files = services().files
-    response = send_file(
-        files.path(file_id),
-        mimetype=files.content_type(file_id),
-        conditional=True,
-        max_age=24 * 3600,
-    )
-    response.headers["Cache-Control"] = "private, max-age=86400, immutable"
-    return response

@@ -9,6 +9,7 @@ from project.jobs import load_kinds
 from project.server.access_log import install as install_access_log
 from project.server.api import blueprint as api
 from project.server.dead_letters import blueprint as dead_letters
+from project.server.files import blueprint as files
 from project.server.framework import Application
 from project.server.health import blueprint as health
 from project.server.ids import IdConverter
@@ -16,6 +17,7 @@ from project.server.job_log import blueprint as job_log
 from project.server.live import blueprint as live
 from project.server.main.views import main_blueprint as main
 from project.server.pages import blueprint as pages
+from project.server.problems import FORM_OVERHEAD_BYTES
 from project.server.problems import install as install_problems
 from project.server.reference import blueprint as reference
 from project.server.security import protect
@@ -24,7 +26,6 @@ from project.server.signups import blueprint as signups
 from project.server.sockets import blueprint as sockets
 
 _CLIENT = Path(__file__).parent.parent / "client"
-_FORM_OVERHEAD_BYTES = 64 * 1024
 
 
 def build_app(settings: Settings | None = None) -> Flask:
@@ -36,7 +37,7 @@ def build_app(settings: Settings | None = None) -> Flask:
         template_folder=str(_CLIENT / "templates"),
         static_folder=str(_CLIENT / "static"),
     )
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_picture_bytes + FORM_OVERHEAD_BYTES
     app.extensions["services"] = build_services(settings)
     app.url_map.converters["id"] = IdConverter
     install_access_log(app)
@@ -46,6 +47,7 @@ def build_app(settings: Settings | None = None) -> Flask:
         main,
         pages,
         api,
+        files,
         dead_letters,
         signups,
         job_log,

@@ -19,7 +19,7 @@ def home() -> Response:
     """The page; a browser that comes for the first time gets its own id, to find its jobs by."""
     settings = services().settings
     page = render_template(
-        "home.html", max_upload_bytes=settings.max_upload_bytes, tools=_tools(settings)
+        "home.html", max_picture_bytes=settings.max_picture_bytes, tools=_tools(settings)
     )
     response = make_response(page)
     response.headers["Cache-Control"] = "no-store"

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from project.files import CONTENT_TYPES
+from project.files import StoredFile, is_file_id
 from project.jobs import KINDS, Kind
+from project.lane import Lane
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter
 from project.ledger.job import Attempt, JobError, format_time
@@ -18,12 +19,15 @@ from project.ledger.log_line import LogLine
 from project.server.documents import Attempt as AttemptDocument
 from project.server.documents import DeadLetter as DeadLetterDocument
 from project.server.documents import DeadMessage, Failure, LogError, Progress, Queue, TaskStatus
+from project.server.documents import File as FileDocument
 from project.server.documents import Job as JobDocument
 from project.server.documents import Kind as KindDocument
 from project.server.documents import LogLine as LogLineDocument
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import Task as TaskDocument
 from project.signups import SignUp
+
+_FILES = "/api/v1/files/"
 
 # The tutorial's Celery does not report STARTED: a job that has not ended reads PENDING.
 TASK_STATUSES: Mapping[Status, TaskStatus] = {
@@ -115,6 +119,17 @@ def present_log_line(line: LogLine) -> dict[str, Any]:
     ).model_dump()
 
 
+def present_file(stored: StoredFile) -> dict[str, Any]:
+    """A file that was taken."""
+    return FileDocument(
+        file=stored.id,
+        type=stored.type.name,
+        content_type=stored.type.content_type,
+        bytes=stored.size_bytes,
+        url=f"{_FILES}{stored.id}",
+    ).model_dump()
+
+
 def present_lane(lane: LaneState, ready: int | None, consumers: int | None) -> dict[str, Any]:
     """How full a lane is, as the ledger and RabbitMQ say; None where that does not answer."""
     return Queue(**asdict(lane), ready=ready, consumers=consumers).model_dump()
@@ -157,6 +172,8 @@ def present_kind(kind: Kind) -> dict[str, Any]:
     return KindDocument(
         name=kind.name,
         title=kind.title,
+        description=kind.description,
+        lane=kind.lane.value if isinstance(kind.lane, Lane) else None,
         parameters=kind.parameters_model.model_json_schema(),
         time_limit_seconds=kind.time_limit_seconds,
         max_attempts=kind.max_attempts,
@@ -192,6 +209,6 @@ def _with_links(result: Any) -> Any:
         return result
     linked = {key: _with_links(value) for key, value in result.items()}
     file_id = result.get("file")
-    if isinstance(file_id, str) and file_id.endswith(tuple(CONTENT_TYPES)):
-        linked["url"] = f"/api/v1/files/{file_id}"
+    if isinstance(file_id, str) and is_file_id(file_id):
+        linked["url"] = f"{_FILES}{file_id}"
     return linked

@@ -16,12 +16,15 @@ RETRY_AFTER_SECONDS = {
     # A full lane has many thousand jobs before it is less full.
     HTTPStatus.TOO_MANY_REQUESTS: 10,
 }
+FORM_OVERHEAD_BYTES = 64 * 1024
+"""What a form has around its files; a file may be smaller than a body by so much."""
 _KEPT_HEADERS = {"Allow", "Location", "Retry-After", "Upgrade", "Sec-WebSocket-Version"}
 
 STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.InvalidPictureError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownKindError: HTTPStatus.NOT_FOUND,
+    errors.MissingFileError: HTTPStatus.NOT_FOUND,
     errors.InvalidInputError: HTTPStatus.BAD_REQUEST,
     errors.GoneError: HTTPStatus.GONE,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
@@ -91,7 +94,7 @@ def _answer_redis(error: RedisError) -> Response:
 
 
 def _answer_too_large(_: RequestEntityTooLarge) -> Response:
-    limit = current_app.extensions["services"].settings.max_upload_bytes
+    limit = (request.max_content_length or 0) - FORM_OVERHEAD_BYTES
     return _problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"At most {limit / 1024 / 1024:g} MiB are taken: send a smaller file.",

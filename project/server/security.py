@@ -45,7 +45,7 @@ def _is_foreign() -> bool:
 
 
 def _add_headers(response: Response) -> Response:
-    add = response.headers.add
+    headers = response.headers
     for name, value in _HEADERS:
-        add(name, value)
+        headers.setdefault(name, value)
     return response

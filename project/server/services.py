@@ -11,6 +11,7 @@ from project.files import FileStore
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.events import Listener
+from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
 from project.observability.exporting import build_spans
 from project.observability.spans import Spans
@@ -32,6 +33,7 @@ class Services:
     dead_letters: DeadLetters
     job_log: JobLog
     files: FileStore
+    file_holders: FileHolders
     signups: SignUps
     listener: Listener
     spans: Spans
@@ -53,7 +55,8 @@ def build_services(settings: Settings) -> Services:
         ),
         dead_letters=DeadLetters(redis),
         job_log=JobLog(redis),
-        files=FileStore(settings.files_dir.absolute()),
+        files=FileStore(settings.files_url),
+        file_holders=FileHolders(redis),
         signups=SignUps(
             redis,
             settings.secret_key,

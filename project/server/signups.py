@@ -33,7 +33,7 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
     picture, email, equipment = read_picture(), read_email(), services()
     suffix = check_picture(picture.stream, picture.mimetype, equipment.settings.max_picture_pixels)
     signup = SignUp.begin(email, read_owner())
-    file_id = equipment.files.save(picture.stream, suffix)
+    file_id = equipment.files.take(picture.stream, suffix=suffix).id
     try:
         _start(equipment, signup, file_id)
     except BaseException:  # Redis's own errors too: no refused sign-up leaves a file

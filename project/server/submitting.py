@@ -1,8 +1,12 @@
 """A client's document as a submission."""
 
-from project.errors import UnknownKindError
+from typing import Any
+
+from project.errors import MissingFileError, NotFoundError, UnavailableError, UnknownKindError
 from project.jobs import get_kind
+from project.jobs.file_fields import list_files
 from project.server.documents import Submission as SubmissionDocument
+from project.server.services import services
 from project.submission.draft import Submission
 
 
@@ -12,6 +16,7 @@ def make_submission(
     """What is to be run; UnknownKindError where clients are not offered that."""
     if get_kind(document.kind).is_internal:
         raise UnknownKindError(f"Kind {document.kind} is run by the scheduler only.", field="kind")
+    _check_files(document.parameters)
     return Submission(
         kind=document.kind,
         parameters=document.parameters,
@@ -21,3 +26,15 @@ def make_submission(
         run_at=document.run_at,
         delay_seconds=document.delay_seconds,
     )
+
+
+def _check_files(parameters: Any) -> None:
+    """A job with a file that is not there would fail, and nobody would be told now."""
+    for file_id in list_files(parameters):
+        try:
+            services().files.size(file_id)
+        except NotFoundError:
+            sentence = f"There is no file {file_id}: send it first; it may have expired."
+            raise MissingFileError(sentence, field="parameters") from None
+        except OSError as error:
+            raise UnavailableError("The file store") from error

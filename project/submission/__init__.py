@@ -7,7 +7,7 @@ Where Redis ends in the middle of that, `aftermath` sees to it that both stay tr
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -23,6 +23,7 @@ from project.errors import (
     TransitionError,
     UnavailableError,
 )
+from project.jobs.file_fields import list_files
 from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
 from project.message import make_message
@@ -181,6 +182,7 @@ class Submitter:
         recorded: dict[int, Job] = {}
         while drafts:
             try:
+                self._hold_files(drafts.values())
                 found = self.ledger.record_many(
                     [draft.job for draft in drafts.values()],
                     [self._admission(draft) for draft in drafts.values()],
@@ -202,6 +204,12 @@ class Submitter:
                     answers[number] = settled
             drafts = again
         return recorded
+
+    def _hold_files(self, drafts: Iterable[Draft]) -> None:
+        """Before the jobs are recorded: no sweep comes between."""
+        for draft in drafts:
+            if file_ids := list(list_files(draft.job.parameters)):
+                self.ledger.hold_files(draft.job.id, file_ids)
 
     def _adopt(self, draft: Draft, job: Job, by: str) -> Draft | Answer:
         """A found job that waits, as this submit's own: its first one may be in doubt about it."""

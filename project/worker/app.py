@@ -17,6 +17,7 @@ from project.jobs import KINDS, Kind, load_kinds
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.lane import Lane
 from project.ledger import Ledger
+from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
 from project.mail import MailServer
 from project.observability.exporting import build_spans
@@ -57,9 +58,15 @@ def create_celery(settings: Settings) -> JobsCelery:
             connect(settings.redis_url),
             settings.retention_seconds,
             settings.failed_retention_seconds,
+            {
+                kind.name: kind.retention_seconds
+                for kind in KINDS.values()
+                if kind.retention_seconds
+            },
         )
         for connect in (connect_patient, connect_impatient)
     )
+    redis = connect_patient(settings.redis_url)
     publisher = Publisher(settings.broker_url, settings.role)
     spans = build_spans(settings)
     app.equipment = Equipment(
@@ -70,9 +77,10 @@ def create_celery(settings: Settings) -> JobsCelery:
         submitter=Submitter(
             ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
         ),
-        files=FileStore(settings.files_dir.absolute()),
+        redis=redis,
+        file_holders=FileHolders(redis),
+        files=FileStore(settings.files_url),
         mail=MailServer(settings.smtp_url, settings.mail_from),
-        retention_seconds=max(settings.retention_seconds, settings.failed_retention_seconds),
         spans=spans,
     )
     # The console lists consumers by their tag: Celery's would be `None2`.

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -16,13 +17,17 @@ from typing import Any, Never
 
 import structlog
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from redis import Redis
 
 from project.errors import CancelledError, TransitionError
 from project.files import FileStore
+from project.files.job_files import JobFiles, open_files
 from project.jobs import Context, Kind
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.ledger import Job, Ledger, Progress, Status
+from project.ledger.file_holders import FileHolders
 from project.ledger.job import read_lineage
+from project.ledger.memory import Memory
 from project.ledger.store import Hold
 from project.mail import MailServer
 from project.observability.binding import enter_attempt, enter_job
@@ -52,9 +57,11 @@ class Equipment:
     keeper: Keeper
     recorder: Recorder
     submitter: Submitter
+    redis: "Redis"
+    """Waits for Redis, as the ledger's does."""
+    file_holders: FileHolders
     files: FileStore
     mail: MailServer
-    retention_seconds: int
     spans: Spans = NO_SPANS
 
 
@@ -64,7 +71,7 @@ def execute(
     """Run one job. In this process (`create_task.run(1)`, `.apply()`) it is the plain function."""
     request = task.request
     if request.called_directly or request.is_eager:
-        return kind.run(kind.bind(args, kwargs), _plain_context(equipment))
+        return _run_here(kind, equipment, args, kwargs)
     submitted = Trace.of_message(vars(request), request.id)
     request.submitted = submitted
     described = _job_of(request, kind, kind.name_arguments(args, kwargs), submitted)
@@ -80,8 +87,8 @@ def execute(
                 held.ask_to_stop(Hold.CANCEL)
                 held.check()
             parameters = kind.bind(args, kwargs)
-            with equipment.recorder.recording(job):
-                return kind.run(parameters, _context(kind, equipment, held, trace))
+            with equipment.recorder.recording(job), _open_files(equipment, job.id) as files:
+                return kind.run(parameters, _context(kind, equipment, held, trace, files))
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
                 raise
@@ -125,25 +132,39 @@ def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
     raise Ignore("the job was asked to stop")
 
 
-def _plain_context(equipment: Equipment) -> Context:
-    return Context(
-        files=equipment.files,
-        send_mail=equipment.mail.send,
-        retention_seconds=equipment.retention_seconds,
+def _run_here(
+    kind: Kind, equipment: Equipment, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The plain function; what it makes is kept as a file that no job holds."""
+    with open_files(equipment.files) as files:
+        context = Context(files=files, send_mail=equipment.mail.send)
+        return kind.run(kind.bind(args, kwargs), context)
+
+
+def _open_files(equipment: Equipment, job_id: str) -> AbstractContextManager[JobFiles]:
+    holders = equipment.file_holders
+    return open_files(
+        equipment.files,
+        job_id,
+        hold=lambda file_id: holders.hold(job_id, [file_id]),
+        find_held=holders.find_held,
     )
 
 
-def _context(kind: Kind, equipment: Equipment, held: Held, trace: Trace) -> Context:
+def _context(
+    kind: Kind, equipment: Equipment, held: Held, trace: Trace, files: JobFiles
+) -> Context:
     return Context(
+        job_id=held.job.id,
         attempt=held.job.attempt,
         report_progress=_progress_reporter(equipment.ledger, held),
         check=held.check,
         ends_at=monotonic() + kind.time_limit_seconds * SOFT_LIMIT_SHARE,
         submit=_child_submitter(equipment.submitter, held, trace),
         trace_headers=trace.http_headers,
-        files=equipment.files,
+        memory=Memory(equipment.redis, held.job.id),
+        files=files,
         send_mail=equipment.mail.send,
-        retention_seconds=equipment.retention_seconds,
     )
 
 

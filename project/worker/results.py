@@ -120,6 +120,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             task_id,
             STATUSES[state],
             attempt=claimed.attempt if claimed else None,
+            kind=claimed.kind if claimed else "",
             celery_result=self.encode(meta),
             result=self._plain(meta) if state == states.SUCCESS else None,
             error=error,

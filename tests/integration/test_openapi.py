@@ -50,7 +50,7 @@ def test_answers_to_made_up_calls_are_as_described(alone: Annex, tmp_path: Path)
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "JOBS_REDIS_URL": alone.direct.redis_url,
-            "JOBS_FILES_DIR": str(alone.direct.files_dir),
+            "JOBS_FILES_URL": alone.direct.files_url,
         },
         check=False,
     )

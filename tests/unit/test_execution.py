@@ -22,6 +22,7 @@ from project.errors import (
 from project.jobs.definition import Context
 from project.lane import Lane
 from project.ledger import Job, Progress, Status
+from project.ledger.file_holders import FileHolders
 from project.ledger.store import Hold
 from project.observability.binding import read_bound
 from project.observability.context import Trace
@@ -99,9 +100,10 @@ def equipment_with(book: Book, submitter: Any = None) -> Equipment:
         keeper=Keeper(book),  # type: ignore[arg-type]
         recorder=Recorder(NoLog(), 10),  # type: ignore[arg-type]
         submitter=submitter,  # type: ignore[arg-type]
+        redis=None,  # type: ignore[arg-type]
+        file_holders=FileHolders(None),  # type: ignore[arg-type]
         files=None,  # type: ignore[arg-type]
         mail=SimpleNamespace(send=None),  # type: ignore[arg-type]
-        retention_seconds=60,
     )
 
 

@@ -93,7 +93,7 @@ def test_function_must_take_a_model_and_a_context(function: Callable[..., Any]) 
 
 
 def test_parameters_must_have_a_json_form() -> None:
-    with pytest.raises(Exception, match="JsonSchema"):
+    with pytest.raises(DefinitionError, match=r"picture\.resize: parameter \w+ has no JSON form"):
         define(_without_json_form)
 
 

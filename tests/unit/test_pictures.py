@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from project.errors import InvalidPictureError
-from project.files import CONTENT_TYPES
+from project.files import TYPES
 from project.pictures import SUFFIXES, check_picture
 from tests.builders import a_picture, encoded, png, png_chunk
 
@@ -41,7 +41,7 @@ def test_picture_is_taken_under_the_suffix_of_its_format(
 
 
 def test_every_suffix_is_one_that_the_store_knows() -> None:
-    assert set(SUFFIXES.values()) <= CONTENT_TYPES.keys()
+    assert set(SUFFIXES.values()) <= TYPES.keys()
 
 
 @pytest.mark.parametrize("declared_type", ["image/jpeg", ""])
@@ -129,6 +129,6 @@ def test_damaged_header_is_refused_or_taken_but_never_an_unforeseen_error(kind: 
             damaged[chance.randrange(min(len(damaged), 200))] = chance.randrange(256)
         length = chance.choice([len(damaged), chance.randrange(len(damaged))])
         try:
-            assert check(bytes(damaged[:length])) in CONTENT_TYPES
+            assert check(bytes(damaged[:length])) in TYPES
         except InvalidPictureError:
             continue

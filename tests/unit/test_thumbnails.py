@@ -21,7 +21,7 @@ SECRET = "51.5007 N, 0.1246 W"
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:
-    return FileStore(tmp_path)
+    return FileStore(str(tmp_path))
 
 
 def thumbnails_of(store: FileStore, content: bytes, suffix: str = ".jpg") -> list[Image.Image]:
@@ -177,7 +177,7 @@ def test_failed_job_leaves_no_thumbnail(store: FileStore) -> None:
     with pytest.raises(PermanentError):
         run(store, portrait(300, 400)[:2000])
 
-    assert list(store.root.rglob("*.webp")) == []
+    assert list(Path(store.url).rglob("*.webp")) == []
 
 
 def test_picture_that_has_expired_is_not_found(store: FileStore) -> None:

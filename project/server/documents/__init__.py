@@ -4,6 +4,7 @@ A request's document takes no field that it does not know, so that a misspelt on
 name, and no text in place of a number. Answers may get further fields in time.
 """
 
+from project.server.documents.files import File, FileForm
 from project.server.documents.jobs import (
     Attempt,
     Failure,
@@ -78,6 +79,8 @@ __all__ = [
     "DeadLetterQuery",
     "DeadMessage",
     "Failure",
+    "File",
+    "FileForm",
     "Health",
     "Job",
     "JobList",

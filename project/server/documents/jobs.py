@@ -110,6 +110,8 @@ class Kind(AnswerDocument):
 
     name: str
     title: str
+    description: str
+    lane: str | None = Field(description="None: it depends on the parameters")
     parameters: dict[str, Any] = Field(description="JSON Schema of its parameters")
     time_limit_seconds: float
     max_attempts: int

@@ -85,7 +85,7 @@ class Annex:
         return Settings(
             broker_url=_replaced(self.main.broker_url, path=f"/{self.name}"),
             redis_url=_replaced(self.main.redis_url, path=f"/{self.database}"),
-            files_dir=self.folder / "files",
+            files_url=str(self.folder / "files"),
             log_dir=self.folder / "logs",
             web_port=self.web_port,
             public_url=f"http://localhost:{self.web_port}",
@@ -137,7 +137,7 @@ class Annex:
 
     def files(self) -> set[Path]:
         """All files in its store, half-written ones too."""
-        return {path for path in self.direct.files_dir.rglob("*") if path.is_file()}
+        return {path for path in Path(self.direct.files_url).rglob("*") if path.is_file()}
 
     def job_ids(self) -> set[str]:
         """All jobs in its ledger."""

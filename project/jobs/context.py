@@ -1,0 +1,125 @@
+"""What a job may use besides its parameters: progress, files, children, mail, a log of its own.
+
+A unit test calls a kind's function with `Context()`, or gives it what it needs:
+`Context(files=JobFiles(FileStore(str(tmp_path))))`.
+"""
+
+import time
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import structlog
+
+from project.errors import DefinitionError
+
+
+class Files(Protocol):
+    """Where a job's files come from and go to, by the ids that the store gave them.
+
+    What an attempt makes is removed again where it does not succeed.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """An empty folder of the attempt's own; removed when it ends."""
+
+    def path(self, file_id: str) -> Path:
+        """The file, to be read only; NotFoundError where there is none."""
+
+    def size(self, file_id: str) -> int:
+        """How many bytes it has; NotFoundError where there is none."""
+
+    def write(self, content: bytes, suffix: str) -> str:
+        """Keep the bytes, as in `write(content, ".webp")`; the new file's id."""
+
+    def add(self, path: Path, suffix: str = "") -> str:
+        """Keep a file of `folder`, which is moved; the new file's id."""
+
+    def sweep(self) -> int:
+        """Remove the files that no job holds (any more); how many they were."""
+
+
+class NoFiles:
+    """Stands in where a job is called without a store."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise DefinitionError(f"This context has no files: {name} needs some.")
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A job that this one has submitted, once it has ended."""
+
+    id: str
+    kind: str
+    status: str
+    """`succeeded`, `failed`, `cancelled` or `dead`."""
+    result: Any = None
+    error: str = ""
+    """Why it did not succeed."""
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether there is a result."""
+        return self.status == "succeeded"
+
+
+def _ignore_progress(done: float, total: float, step: str = "") -> None:
+    """Without a worker nobody watches."""
+
+
+def _never_stopped() -> None:
+    """Without a worker nobody cancels."""
+
+
+def _no_children(kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
+    raise DefinitionError("This context submits no jobs.")
+
+
+def _no_gathering(job_ids: Sequence[str], wake_on: str = "all") -> list[Child]:
+    raise DefinitionError("This context has submitted no jobs.")
+
+
+def _no_mail(message: EmailMessage) -> None:
+    raise DefinitionError("This context has no mail server.")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a job may use besides its parameters."""
+
+    job_id: str = ""
+    """Empty where the function is called without a worker."""
+    attempt: int = 1
+    report_progress: Callable[..., None] = _ignore_progress
+    """`report_progress(done, total, step="")`: shown live; cheap. Raises as `check` does."""
+    check: Callable[[], None] = _never_stopped
+    """Raises CancelledError where the job was cancelled, or runs elsewhere by now. Cheap."""
+    ends_at: float = float("inf")
+    """Reading of `time.monotonic` at which the job is interrupted for its time limit."""
+    submit: Callable[..., str] = _no_children
+    """`submit(kind, parameters, key="")`: a child job's id. The same call in another attempt is the
+    same child: its key, or else its place in the order of calls, says which. Children are cancelled
+    with their parent. Raises InvalidInputError, UnavailableError or LaneFullError."""
+    gather: Callable[..., list[Child]] = _no_gathering
+    """`gather(job_ids, wake_on="all")`: these children, in their order, once all have ended (or,
+    with "any", those that have, once at least one of them has). Until then the attempt ends here
+    and takes no worker: the function is run again from its start, and comes to the same call."""
+    memory: MutableMapping[str, Any] = field(default_factory=dict)
+    """Small JSON values by name that outlive the attempt: another one finds what was put here, even
+    where this one's process is killed in the next moment."""
+    files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
+    send_mail: Callable[[EmailMessage], None] = _no_mail
+    """Raises TemporaryError or PermanentError."""
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers for HTTP calls that the job makes, so that the other side's traces and logs join."""
+    sleep: Callable[[float], None] = field(default=time.sleep)
+    log: Any = field(default_factory=structlog.get_logger)
+    """The job's own log, a structlog logger: `log.info("page_read", links=7)`."""
+
+    def remaining_seconds(self) -> float:
+        """How long the job may still run before it is interrupted."""
+        return self.ends_at - time.monotonic()

@@ -1,0 +1,88 @@
+"""Types of parameters that are files: each an id that the file store gave, of what is taken.
+
+    class ResizeParameters(BaseModel):
+        picture: PictureFile
+        attachments: list[AnyFile] = []
+
+Their JSON Schema has `"format": "file"` and the content types in `accept`, from which the page
+makes a field to choose a file.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+ID_PATTERN = r"^[0-9a-f]{32}\.[a-z]{3,7}$"
+
+PICTURES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+}
+TABLES = {
+    ".csv": "text/csv",
+    ".txt": "text/plain",
+    ".parquet": "application/vnd.apache.parquet",
+}
+"""A CSV file whose first lines do not look like one is text."""
+MODELS = {".skops": "application/octet-stream"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileOf:
+    """An annotation: the text is the id of a file. `what` says in words what is taken."""
+
+    what: str
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    """Suffixes with their content types; empty: any file."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        document = {**handler(schema), "format": "file", "pattern": self._pattern}
+        if self.accepted:
+            document["accept"] = sorted(set(self.accepted.values()))
+        return document
+
+    @property
+    def _pattern(self) -> str:
+        endings = "|".join(suffix[1:] for suffix in sorted(self.accepted))
+        return rf"^[0-9a-f]{{32}}\.({endings})$" if endings else ID_PATTERN
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(ID_PATTERN[1:-1], value):
+            raise PydanticCustomError("file_id", "must be the id of a file that was sent before")
+        if self.accepted and not value.endswith(tuple(self.accepted)):
+            raise PydanticCustomError("file_type", "must be {what}", {"what": self.what})
+        return value
+
+
+PictureFile = Annotated[str, FileOf("a picture: JPEG, PNG, GIF, WebP or AVIF", PICTURES)]
+TableFile = Annotated[str, FileOf("a table: CSV or Parquet", TABLES)]
+ModelFile = Annotated[str, FileOf("a model that ml.train has made", MODELS)]
+AnyFile = Annotated[str, FileOf("a file")]
+
+
+def list_files(values: Any) -> Iterator[str]:
+    """The ids of files anywhere in plain JSON values: what a job with these parameters reads."""
+    if isinstance(values, str):
+        # Most texts are no id, which is seen at one place of them.
+        if values[32:33] == "." and re.fullmatch(ID_PATTERN[1:-1], values):
+            yield values
+    elif isinstance(values, Mapping):
+        for value in values.values():
+            yield from list_files(value)
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from list_files(value)
