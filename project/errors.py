@@ -1,5 +1,6 @@
 """The exception tree: one root, one sentence each. `server.problems` decides the HTTP statuses."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -116,6 +117,18 @@ class ExhaustedError(JobsError):
 
 class CancelledError(JobsError):
     """The job was asked to stop; raised inside its own code."""
+
+
+class Suspension(BaseException):
+    """Ends an attempt whose job waits for its children; raised inside its code, by `gather`.
+
+    No Exception: a job's own `except Exception` must not hold it up.
+    """
+
+    def __init__(self, job_ids: Sequence[str], wake_on: str) -> None:
+        super().__init__(f"It waits for {len(job_ids)} jobs.")
+        self.job_ids = job_ids
+        self.wake_on = wake_on
 
 
 class DefinitionError(JobsError):

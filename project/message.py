@@ -101,6 +101,8 @@ def _add_occasional_headers(headers: dict[str, Any], job: Job) -> None:
         headers["owner"] = job.owner
     if job.parent_id:
         headers["parent_id"] = job.parent_id
+    if job.key:
+        headers["key"] = job.key
     if job.replay_of:
         headers["replay_of"] = job.replay_of
     if job.run_at:

@@ -59,6 +59,10 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     )
 
 
+CUT_OFF = b"\xff\xd8\xff\xe0 and no more"
+"""A picture whose file ends after its first bytes."""
+
+
 def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     """The picture as a file of that kind."""
     file = io.BytesIO()

@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
         *("observability", "config", "errors"),
     },
     "submission": {"publisher", "message", "ledger", "jobs", "observability", "errors"},
-    "publisher": {"broker", "message", "observability", "errors", "lane"},
+    "publisher": {"broker", "message", "ledger", "observability", "errors", "lane"},
     "message": {"broker", "ledger", "observability"},
     # A job may submit others, and the scheduler has the reconciler beside it.
     "worker": {

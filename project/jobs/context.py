@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from project.errors import DefinitionError
+from project.errors import DefinitionError, PermanentError
 
 
 class Files(Protocol):
@@ -51,20 +51,43 @@ class NoFiles:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A job that this one has submitted, once it has ended."""
+    """A job that this one has submitted."""
 
     id: str
     kind: str
+    key: str
     status: str
-    """`succeeded`, `failed`, `cancelled` or `dead`."""
+    """As the API tells it; `succeeded`, `failed`, `cancelled` or `dead` once it has ended."""
     result: Any = None
     error: str = ""
     """Why it did not succeed."""
 
     @property
+    def has_ended(self) -> bool:
+        """Whether there is nothing more to come."""
+        return self.status in {"succeeded", "failed", "cancelled", "dead"}
+
+    @property
     def has_succeeded(self) -> bool:
         """Whether there is a result."""
         return self.status == "succeeded"
+
+
+def require_all(children: Sequence[Child]) -> None:
+    """PermanentError where not all of them have succeeded: it names the first ones that have not.
+
+    Where the job is run again, only those are.
+    """
+    failed = [child for child in children if not child.has_succeeded]
+    if failed:
+        named = "; ".join(
+            f"{child.key or child.id}: {child.error or child.status}" for child in failed[:3]
+        )
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        raise PermanentError(
+            f"{len(failed)} of {len(children)} parts did not succeed ({named}{more}). "
+            "Run it again: only these are."
+        )
 
 
 def _ignore_progress(done: float, total: float, step: str = "") -> None:
@@ -79,7 +102,11 @@ def _no_children(kind: str, parameters: Mapping[str, Any], key: str = "") -> str
     raise DefinitionError("This context submits no jobs.")
 
 
-def _no_gathering(job_ids: Sequence[str], wake_on: str = "all") -> list[Child]:
+def _no_many(calls: Sequence[tuple[str, Mapping[str, Any], str]]) -> list[str]:
+    raise DefinitionError("This context submits no jobs.")
+
+
+def _nothing_submitted(job_ids: Sequence[str], wake_on: str = "all") -> list[Child]:
     raise DefinitionError("This context has submitted no jobs.")
 
 
@@ -104,10 +131,14 @@ class Context:
     """`submit(kind, parameters, key="")`: a child job's id. The same call in another attempt is the
     same child: its key, or else its place in the order of calls, says which. Children are cancelled
     with their parent. Raises InvalidInputError, UnavailableError or LaneFullError."""
-    gather: Callable[..., list[Child]] = _no_gathering
-    """`gather(job_ids, wake_on="all")`: these children, in their order, once all have ended (or,
-    with "any", those that have, once at least one of them has). Until then the attempt ends here
-    and takes no worker: the function is run again from its start, and comes to the same call."""
+    submit_many: Callable[[Sequence[tuple[str, Mapping[str, Any], str]]], list[str]] = _no_many
+    """The same for many, each as (kind, parameters, key), in few round trips."""
+    look: Callable[[Sequence[str]], list[Child]] = _nothing_submitted
+    """`look(job_ids)`: these children as they are now."""
+    gather: Callable[..., list[Child]] = _nothing_submitted
+    """`gather(job_ids, wake_on="all")`: these children, in their order, once all have ended (with
+    "any": once at least one has). Until then the attempt ends here and takes no worker: the
+    function is run again from its start, and comes to the same call."""
     memory: MutableMapping[str, Any] = field(default_factory=dict)
     """Small JSON values by name that outlive the attempt: another one finds what was put here, even
     where this one's process is killed in the next moment."""

@@ -2,9 +2,10 @@
 
 accepted ─► queued ─► running ─► succeeded
     │        │ ▲       │  ▲ ├──► failed
-    │        │ └───────┤  │ ├──► cancelled
-    │        │         ▼  │ └──► dead
-    │        │      retrying
+    │        │ ├───────┤  │ ├──► cancelled
+    │        │ │       ▼  │ └──► dead
+    │        │ │    retrying
+    │        │ └─ waiting ◄─ running
     └────────┴─► cancelled, dead
 """
 
@@ -27,6 +28,8 @@ class Status(StrEnum):
     """A worker has claimed it."""
     RETRYING = "retrying"
     """An attempt failed for a reason that may pass; another one is scheduled."""
+    WAITING = "waiting"
+    """It waits for jobs that it has submitted, and takes no worker meanwhile."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -44,12 +47,13 @@ FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEA
 UNFINISHED = frozenset(Status) - FINAL
 
 # RUNNING → RUNNING is the claim of a redelivered message, as a new attempt. RUNNING → QUEUED is an
-# attempt that a stopping worker has put back.
+# attempt that a stopping worker has put back, WAITING → QUEUED the end of what was waited for.
 SOURCES: Mapping[Status, frozenset[Status]] = {
     Status.ACCEPTED: frozenset(),
-    Status.QUEUED: frozenset({Status.ACCEPTED, Status.RUNNING}),
+    Status.QUEUED: frozenset({Status.ACCEPTED, Status.RUNNING, Status.WAITING}),
     Status.RUNNING: frozenset({Status.QUEUED, Status.RUNNING, Status.RETRYING}),
     Status.RETRYING: frozenset({Status.RUNNING}),
+    Status.WAITING: frozenset({Status.RUNNING}),
     Status.SUCCEEDED: frozenset({Status.RUNNING}),
     Status.FAILED: frozenset({Status.RUNNING}),
     Status.CANCELLED: UNFINISHED,
@@ -69,6 +73,8 @@ class AttemptOutcome(StrEnum):
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
     """Its worker was told to stop and put the job back."""
+    SUSPENDED = "suspended"
+    """It waits for its children, and another attempt goes on."""
     LOST = "lost"
     """Its process ended without a word."""
 
@@ -137,6 +143,8 @@ class Job:
     """The job that submitted it."""
     root_id: str = ""
     """The first of its line of parents; its own id where it has none."""
+    key: str = ""
+    """Its name among the children of its parent."""
     replay_of: str = ""
     """The ended job that it repeats."""
     replayed_as: str = ""

@@ -31,6 +31,11 @@ def children_key(job_id: str) -> str:
     return f"jobs:children:{job_id}"
 
 
+def needs_key(job_id: str) -> str:
+    """The jobs that a waiting job waits for."""
+    return f"jobs:needs:{job_id}"
+
+
 def partition_key(lane: str, kind: str, status: str) -> str:
     """One part of the index: the jobs of that lane, kind and status."""
     return f"jobs:{lane}:{kind}:{status}"

@@ -17,7 +17,7 @@
 --   keep          seconds that an ended job is kept
 --   result        Celery's result document
 --
--- Answers {"moved", record…}; {"settling", seconds left}; or {"refused", status}, the status being
+-- Answers {"moved", record…}, with "released" and the id of the parent that goes on now, if any; {"settling", seconds left}; or {"refused", status}, the status being
 -- "" where there is no record. The steps of every job have scripts of their own.
 
 local step = cjson.decode(ARGV[1])
@@ -72,6 +72,7 @@ if status ~= job.status then
       redis.call('ZREM', LEASES, id)
     end
   end
+  if job.status == 'waiting' then redis.call('DEL', 'jobs:needs:' .. id) end
   if FINAL[status] then
     redis.call('ZADD', EXPIRING, set.expires_at, id)
     if job.unique and status ~= 'succeeded' and redis.call('GET', job.unique) == id then
@@ -89,4 +90,12 @@ if step.result then
   redis.call('PUBLISH', KEYS[2], step.result)
 end
 tell(key, id, job.owner)
-return answer('moved', key)
+local moved = answer('moved', key)
+if FINAL[status] and status ~= job.status and job.parent_id then
+  local released = release(job.parent_id, id, set.finished_at, now)
+  if released ~= '' then
+    moved[#moved + 1] = 'released'
+    moved[#moved + 1] = released
+  end
+end
+return moved

@@ -9,6 +9,7 @@
 -- jobs:expiring                 sorted set of ended ids by the time they are forgotten, milliseconds
 -- jobs:owner:<owner>            sorted set of ids by time of submission
 -- jobs:children:<id>            set of ids that the job has submitted
+-- jobs:needs:<id>               set of ids that a waiting job waits for
 -- memory:<id>                   hash of what the job's code remembers, see memory.py
 -- jobs:unique:<key>             id of the job that holds a deduplication key
 -- jobs:gone:<week>              set of ids that were forgotten in that week since 1970
@@ -29,7 +30,7 @@ end
 
 local FIELDS = {
   'status', 'lane', 'kind', 'attempt', 'version', 'holder', 'contested', 'losses', 'confirm_by',
-  'recorded_at', 'confirmed_by', 'unique', 'owner',
+  'recorded_at', 'confirmed_by', 'unique', 'owner', 'parent_id',
 }
 
 -- The fields of the record that the scripts decide by; `status` is false where there is none.
@@ -122,6 +123,36 @@ local function tell(key, id, owner)
   event.parameters = '{}'
   local text = cjson.encode(event)
   for _, channel in ipairs(channels) do redis.call('PUBLISH', channel, text) end
+end
+
+-- A waiting job goes on: it is queued again, and whoever hears of it publishes its message.
+local function resume(key, id, job, at, now)
+  redis.call('HSET', key, 'status', 'queued', 'available_at', at, 'version', next_version(job, now))
+  redis.call('HDEL', key, 'wake_on', 'parts')
+  redis.call('DEL', 'jobs:needs:' .. id)
+  file(job, id, 'queued', now)
+  redis.call('ZADD', 'jobs:waiting:' .. job.lane, whole(now), id)
+  tell(key, id, job.owner)
+end
+
+-- A job has ended at that time: its parent may have waited for it. The parent's id where it goes on.
+local function release(parent_id, id, at, now)
+  if redis.call('SREM', 'jobs:needs:' .. parent_id, id) == 0 then return '' end
+  local key = 'job:' .. parent_id
+  local parent = read(key)
+  if parent.status ~= 'waiting' then return '' end
+  local left = redis.call('SCARD', 'jobs:needs:' .. parent_id)
+  local values = redis.call('HMGET', key, 'wake_on', 'parts')
+  local total = tonumber(values[2])
+  local progress = cjson.encode({ done = total - left, total = total, step = 'Waiting for parts' })
+  redis.call('HSET', key, 'progress', progress)
+  if left == 0 or values[1] == 'any' then
+    resume(key, parent_id, parent, at, now)
+    return parent_id
+  end
+  redis.call('HSET', key, 'version', next_version(parent, now))
+  tell(key, parent_id, parent.owner)
+  return ''
 end
 
 -- A word and the record.

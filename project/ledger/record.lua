@@ -35,10 +35,11 @@ for _, known in ipairs({ key, holder and 'job:' .. holder or nil }) do
   end
 end
 
-local parent_id = fields.parent_id
+local parent_id, is_awaited = fields.parent_id, false
 if parent_id then
   local parent = redis.call('HMGET', 'job:' .. parent_id, 'status', 'cancel_requested_at')
   if parent[1] == 'cancelled' or parent[2] then return { 'refused', 'cancelled' } end
+  is_awaited = parent[1] == 'waiting' -- this one takes the place of one that has failed
 end
 
 if limit ~= '' then
@@ -55,6 +56,7 @@ if unique ~= '' then
 end
 enter(id, fields, order, due ~= '' and due or recorded_at)
 if parent_id then redis.call('SADD', 'jobs:children:' .. parent_id, id) end
-if fields.owner then own(id, fields.owner, order, owner_limit, owner_seconds) end
+if is_awaited then redis.call('SADD', 'jobs:needs:' .. parent_id, id) end
+if fields.owner and not parent_id then own(id, fields.owner, order, owner_limit, owner_seconds) end
 tell(key, id, fields.owner)
 return { 'recorded', recorded_at }

@@ -48,12 +48,18 @@ class Steps:
         self.on_flush: Callable[[], None] | None = None
         """Called when what was deferred has been answered; None: nothing is deferred."""
         self._retention = Retention(retention_seconds, failed_retention_seconds, kind_seconds or {})
+        self.on_release: Callable[[str], None] | None = None
+        """Told the id of a job that has waited for its children and goes on: it needs a message.
+        None: the reconciler finds it after a while."""
         self._record, self._confirm, self._succeed, self._move_script, self._renew, self._trim = (
             redis.register_script(_read(name))
             for name in (
                 *("record.lua", "confirm.lua", "succeed.lua"),
                 *("move.lua", "renew.lua", "trim.lua"),
             )
+        )
+        self._wait, self._recheck = (
+            redis.register_script(_read(name)) for name in ("wait.lua", "recheck.lua")
         )
         self._claim = SettledScript(redis, _read("claim.lua"), SETTLE_SECONDS)
 
@@ -103,7 +109,15 @@ class Steps:
         }
         present = {name: value for name, value in step.items() if value is not None}
         call = self._move_script, move_keys(job_id), [encode_json(present)]
-        return read_moved(job_id, status, self._run(call))
+        answer = self._run(call)
+        moved = read_moved(job_id, status, answer)
+        if "released" in answer[-2:-1]:
+            self._release(answer[-1])
+        return moved
+
+    def _release(self, job_id: str) -> None:
+        if self.on_release is not None:
+            self.on_release(job_id)
 
     # ── Several calls in one round trip ────────────────────────────────────────────────────────
 

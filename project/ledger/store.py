@@ -19,7 +19,7 @@ from project.errors import (
     TransitionError,
     UndecidedError,
 )
-from project.ledger.admission import Admission, Admitting, Recorded
+from project.ledger.admission import Admission, Recorded
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.documents import dead_document, revoked_document
 from project.ledger.job import (
@@ -33,6 +33,7 @@ from project.ledger.job import (
     format_time,
 )
 from project.ledger.keys import job_key
+from project.ledger.parts import Parting
 from project.ledger.record import as_milliseconds, encode_json
 from project.ledger.steps import OWNER_LIMIT, move_keys, read_moved, refuse
 
@@ -62,7 +63,7 @@ class Hold(StrEnum):
     """The attempt is over, or another one has begun."""
 
 
-class Ledger(Admitting):
+class Ledger(Parting):
     """Records jobs and moves them from status to status; every change is one Redis call.
 
     `redis` must decode responses. Redis's own errors pass through: callers decide what an outage
@@ -183,7 +184,13 @@ class Ledger(Admitting):
         ]
         call = self._succeed, move_keys(job.id), arguments
         ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
-        self.defer(call, lambda answer: note(_read_ended(ended, answer)))
+
+        def hear(answer: Any) -> None:
+            note(_read_ended(ended, answer))
+            if not isinstance(answer, RedisError) and answer[0] == "moved" and answer[2]:
+                self._release(answer[2])
+
+        self.defer(call, hear)
 
     def retry(
         self,

@@ -9,7 +9,7 @@
 --          Celery's result document
 --          seconds that the job is kept
 --
--- Answers {"moved", version}, or {"refused", status} where another attempt runs, or none; the status
+-- Answers {"moved", version, id of the parent that goes on now or ''}, or {"refused", status} where another attempt runs, or none; the status
 -- is "" where there is no record.
 
 local id, attempt, finished_at, result, document, keep = unpack(ARGV)
@@ -31,4 +31,4 @@ redis.call('ZADD', EXPIRING, expires_at, id)
 redis.call('SET', KEYS[2], document, 'EX', keep)
 redis.call('PUBLISH', KEYS[2], document)
 tell(key, id, job.owner)
-return { 'moved', version }
+return { 'moved', version, job.parent_id and release(job.parent_id, id, finished_at, now) or '' }

@@ -16,7 +16,7 @@ for _, id in ipairs(ids) do
     redis.call('ZREM', partition(job, job.status), id)
     if job.owner then redis.call('ZREM', 'jobs:owner:' .. job.owner, id) end
   end
-  redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'log:' .. id, 'jobs:children:' .. id,
+  redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'log:' .. id, 'jobs:children:' .. id, 'jobs:needs:' .. id,
     'dead:' .. id, 'memory:' .. id)
   redis.call('ZREM', 'dead-letters', id)
   redis.call('ZREM', EXPIRING, id)

@@ -91,6 +91,7 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
     "job_retrying": {"category": ["process"], "event_type": ["end"]},
     "job_put_back": {"category": ["process"], "event_type": ["end"]},
     "job_stopped": {"category": ["process"], "event_type": ["end"]},
+    "job_suspended": {"category": ["process"], "event_type": ["end"]},
     "job_died": {"category": ["process"], "event_type": ["end"]},
     "lane_measured": {"event_kind": "metric"},
 }

@@ -4,6 +4,7 @@
 |---|---|
 | accepted, and the time to note the broker's confirm is over | withdrawn: it never runs |
 | running, and its lease ran out long ago | its message is published again |
+| waits for children, and none of them is under way | it goes on |
 | waits since long, and its lane's queue is empty, or later jobs of the lane run | the same |
 | a result of Celery's without a record | removed |
 | ended, and its time is over | forgotten |
@@ -12,7 +13,7 @@ A message that is published again may be a second copy: of two, the claim drops 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,6 +27,7 @@ from project.message import make_message
 from project.observability.binding import about
 from project.observability.context import Trace, derive_trace_id
 from project.publisher import Publisher
+from project.publisher.releasing import Releasing
 
 GRACE_SECONDS = 60
 """So long a job waits, or runs without a lease, before its message counts as lost. A second copy
@@ -49,6 +51,11 @@ class Repairs:
 
     ledger: Ledger
     publisher: Publisher
+    release: Releasing = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "release", Releasing(self.ledger.find, self.publisher))
+        self.ledger.on_release = self.release
 
     def withdraw_undecided(self) -> int:
         """Accepted jobs whose submit has ended without a confirm become cancelled."""
@@ -78,6 +85,23 @@ class Repairs:
             with about(job):
                 self._revive(job, reason)
         return len(lost)
+
+    def resume_waiting(self) -> int:
+        """Jobs that wait for children which have ended, or which Redis has lost, go on."""
+        resumed = 0
+        for job in self._all(Status.WAITING):
+            if self.ledger.recheck(job.id):
+                resumed += 1
+                with about(job):
+                    _log.warning(
+                        "job_revived",
+                        job_id=job.id,
+                        kind=job.kind,
+                        lane=job.lane,
+                        reason="what it waited for has ended",
+                    )
+                self.release(job.id)
+        return resumed
 
     def remove_orphans(self, cursor: int) -> int:
         """Results without a record are removed, a part of them a call; the next call's cursor."""

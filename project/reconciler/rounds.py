@@ -92,6 +92,7 @@ class Reconciler:
             ("dead_letters", 1, self._take_dead_letters),
             ("undecided", 5, self.repairs.withdraw_undecided),
             ("lost", 15, self.repairs.revive_lost),
+            ("waiting", 15, self.repairs.resume_waiting),
             ("expired", 5, self.repairs.trim),
             ("orphans", 5, self._remove_orphans),
             ("lanes", 30, self.measuring.measure_lanes),

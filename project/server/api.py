@@ -1,5 +1,6 @@
 """The product's API under `/api/v1`: kinds, jobs, queues."""
 
+from collections import Counter
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -8,6 +9,7 @@ from project.errors import InvalidInputError
 from project.jobs import KINDS
 from project.ledger import Job as LedgerJob
 from project.ledger.listing import JobFilter, Page
+from project.ledger.parts import TREE_LIMIT
 from project.server.access_log import current_trace
 from project.server.addresses import job_address
 from project.server.bulk import present_answers, refuse_if_part_is_away, submit_all
@@ -19,6 +21,7 @@ from project.server.documents import (
     Job,
     JobList,
     JobQuery,
+    JobTree,
     KindList,
     QueueList,
     Repetition,
@@ -132,6 +135,19 @@ def _make_filter(query: JobQuery) -> JobFilter:
 def get_job(job_id: str) -> Response:
     """One job, as it is now, with all its attempts; 410 where its record has expired."""
     return jsonify(_present(services().ledger.get(job_id)))
+
+
+@blueprint.get("/jobs/<id:job_id>/tree")
+@describe("Get a job with its parts", Answer(200, JobTree), tag="jobs", problems=(410, 503))
+def get_tree(job_id: str) -> Response:
+    """A job and all jobs that it has submitted, they and theirs; 2,000 at the most."""
+    jobs = services().ledger.read_tree(job_id, TREE_LIMIT)
+    return jsonify(
+        root_id=jobs[0].root_id or job_id,
+        jobs=[_present(job) for job in jobs],
+        counts=Counter(job.status.value for job in jobs[1:]),
+        is_complete=len(jobs) < TREE_LIMIT,
+    )
 
 
 @blueprint.post("/jobs/<id:job_id>/cancel")

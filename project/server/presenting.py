@@ -76,6 +76,7 @@ def _job(job: Job, trace_link: str) -> JobDocument:
         result=_with_links(job.result),
         error=_failure(job.error),
         attempts=[_attempt(attempt) for attempt in job.attempts],
+        key=job.key or None,
         parent_id=job.parent_id or None,
         root_id=job.root_id or job.id,
         replay_of=job.replay_of or None,

@@ -30,6 +30,7 @@ from project.message import make_message
 from project.observability.context import Trace
 from project.observability.spans import NO_SPANS, Spans
 from project.publisher import Publisher
+from project.publisher.releasing import Releasing
 from project.submission.aftermath import Aftermath
 from project.submission.draft import Draft, Submission, delay_seconds, prepare
 from project.submission.telling import find_submit, tell
@@ -60,6 +61,8 @@ class Submitter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "aftermath", Aftermath(self.ledger))
+        # A job that ends, or is cancelled, by this process may be what another one has waited for.
+        self.ledger.on_release = Releasing(self.ledger.find, self.publisher)
 
     def submit(self, submission: Submission, trace: Trace) -> Job:
         """Submit one job.
@@ -112,7 +115,9 @@ class Submitter:
         for number, job_id in enumerate(job_ids):
             try:
                 job = self.ledger.get(job_id)
-                again[number] = _repeat(job, parameters, _due_in(len(again), rate_per_second))
+                again[number] = _repeat(
+                    job, self._find_parent(job), parameters, _due_in(len(again), rate_per_second)
+                )
             except JobsError as error:
                 answers[number] = error
         for number, answer in zip(
@@ -122,6 +127,10 @@ class Submitter:
             if isinstance(answer, Job):
                 self._note_replay(job_ids[number], answer)
         return [answers[number] for number in range(len(job_ids))]
+
+    def _find_parent(self, job: Job) -> Job | None:
+        """A part that is run again takes the place of the one that has failed."""
+        return self.ledger.find(job.parent_id) if job.parent_id else None
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job and the jobs that it has submitted.
@@ -302,7 +311,9 @@ class _Submit:
     recorded_at: float
 
 
-def _repeat(job: Job, parameters: Any, delay_seconds: float | None) -> Submission:
+def _repeat(
+    job: Job, parent: Job | None, parameters: Any, delay_seconds: float | None
+) -> Submission:
     if not job.status.is_final:
         raise TransitionError(f"Job {job.id} is {job.status}: only an ended job can be retried.")
     return Submission(
@@ -312,6 +323,8 @@ def _repeat(job: Job, parameters: Any, delay_seconds: float | None) -> Submissio
         # A dead letter is replayed once, however often and from wherever that is asked for.
         idempotency_key=f"replay of {job.id}" if job.status is Status.DEAD else "",
         delay_seconds=delay_seconds,
+        parent=parent,
+        key=job.key,
         replay_of=job.id,
     )
 

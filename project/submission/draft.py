@@ -37,6 +37,8 @@ class Submission:
     run_at: datetime | None = None
     delay_seconds: float | None = None
     parent: Job | None = None
+    key: str = ""
+    """Its name among its parent's children."""
     replay_of: str = ""
 
 
@@ -83,6 +85,7 @@ def prepare(submission: Submission, trace_id: str) -> Draft:
         trace_id=trace_id,
         parent_id=parent.id if parent else "",
         root_id=(parent.root_id or parent.id) if parent else "",
+        key=submission.key,
         replay_of=submission.replay_of,
         run_at=_find_run_at(submission, now),
     )

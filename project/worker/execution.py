@@ -7,19 +7,19 @@
 5. outcome  a value, a retry or an error, which Celery hands to `results`, and that to the ledger
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from time import monotonic
 from typing import Any, Never
 
 import structlog
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from pydantic import BaseModel
 from redis import Redis
 
-from project.errors import CancelledError, TransitionError
+from project.errors import CancelledError, Suspension, TransitionError
 from project.files import FileStore
 from project.files.job_files import JobFiles, open_files
 from project.jobs import Context, Kind
@@ -34,7 +34,7 @@ from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
 from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
-from project.submission.draft import Submission
+from project.worker.children import Children
 from project.worker.claiming import claim
 from project.worker.keeper import Held, Keeper, finish_cancelled
 from project.worker.recorder import Recorder
@@ -87,8 +87,8 @@ def execute(
                 held.ask_to_stop(Hold.CANCEL)
                 held.check()
             parameters = kind.bind(args, kwargs)
-            with equipment.recorder.recording(job), _open_files(equipment, job.id) as files:
-                return kind.run(parameters, _context(kind, equipment, held, trace, files))
+            with equipment.recorder.recording(job):
+                return _run(kind, parameters, equipment, held, trace)
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
                 raise
@@ -99,6 +99,19 @@ def execute(
             if held.is_to_stop:
                 _stop(equipment, held, submitted)
             _retry(kind, task, equipment.ledger, job, error)
+
+
+def _run(kind: Kind, parameters: BaseModel, equipment: Equipment, held: Held, trace: Trace) -> Any:
+    """Run its code; again from its start where what it waits for has ended meanwhile."""
+    while True:
+        with _open_files(equipment, held.job.id) as files:
+            children = Children(equipment.submitter, held, trace)
+            try:
+                return kind.run(parameters, _context(kind, equipment, held, trace, files, children))
+            except Suspension as suspension:  # what it has made so far stays
+                wish = suspension
+        if children.wait(wish):
+            raise Ignore(str(wish))
 
 
 def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Trace) -> Job:
@@ -118,6 +131,7 @@ def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Tra
         trace_id=submitted.trace_id,
         parent_id=parent_id,
         root_id=root_id,
+        key=getattr(request, "key", None) or "",
         replay_of=getattr(request, "replay_of", None) or "",
         worker=request.hostname,
     )
@@ -151,8 +165,13 @@ def _open_files(equipment: Equipment, job_id: str) -> AbstractContextManager[Job
     )
 
 
-def _context(
-    kind: Kind, equipment: Equipment, held: Held, trace: Trace, files: JobFiles
+def _context(  # noqa: PLR0917 - what an attempt has
+    kind: Kind,
+    equipment: Equipment,
+    held: Held,
+    trace: Trace,
+    files: JobFiles,
+    children: Children,
 ) -> Context:
     return Context(
         job_id=held.job.id,
@@ -160,7 +179,10 @@ def _context(
         report_progress=_progress_reporter(equipment.ledger, held),
         check=held.check,
         ends_at=monotonic() + kind.time_limit_seconds * SOFT_LIMIT_SHARE,
-        submit=_child_submitter(equipment.submitter, held, trace),
+        submit=children.submit,
+        submit_many=children.submit_many,
+        look=children.look,
+        gather=children.gather,
         trace_headers=trace.http_headers,
         memory=Memory(equipment.redis, held.job.id),
         files=files,
@@ -183,32 +205,6 @@ def _progress_reporter(ledger: Ledger, held: Held) -> Callable[..., None]:
         held.check()
 
     return report
-
-
-def _child_submitter(submitter: Submitter, held: Held, trace: Trace) -> Callable[..., str]:
-    """Submits jobs of this job; the same call of another attempt finds the same one."""
-    job, numbers = held.job, count()
-
-    def submit(kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
-        held.check()
-        name = key or f"number {next(numbers)}"
-        try:
-            child = submitter.submit(
-                Submission(
-                    kind=kind,
-                    parameters=dict(parameters),
-                    owner=job.owner,
-                    idempotency_key=f"child of {job.id}: {name}",
-                    parent=job,
-                ),
-                trace,
-            )
-        except CancelledError:
-            held.ask_to_stop(Hold.CANCEL)
-            raise
-        return child.id
-
-    return submit
 
 
 def _retry(kind: Kind, task: Any, ledger: Ledger, job: Job, error: Exception) -> Never:

@@ -10,9 +10,10 @@ from kombu import Exchange, Queue
 from redis import Redis
 
 from project.config import Settings
-from project.errors import InvalidInputError, NotFoundError
+from project.errors import InvalidInputError, NotFoundError, PermanentError
 from project.ledger import Ledger, Status
 from project.server.tasks import celery, create_task
+from tests.builders import CUT_OFF
 from tests.integration.client import Client
 from tests.waiting import wait_until
 
@@ -33,11 +34,11 @@ def test_result_of_our_job_can_be_awaited(browser: Client) -> None:
 
 
 def test_failure_of_our_job_is_raised_again(browser: Client) -> None:
-    job = browser.submit("image.thumbnail", {"picture": "a" * 32 + ".jpg"})
+    job = browser.submit("image.thumbnail", {"picture": browser.send_file(CUT_OFF)})
 
     result = AsyncResult(job["id"], app=celery)
 
-    with pytest.raises(NotFoundError, match="no such file"):
+    with pytest.raises(PermanentError, match="picture"):
         result.get(timeout=RESULT_SECONDS)
     assert result.status == "FAILURE"
     assert "Traceback" in str(result.traceback)

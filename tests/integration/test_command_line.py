@@ -129,4 +129,4 @@ def test_repairs_can_be_made_by_hand(run: Any) -> None:
     code, found, _ = run("reconcile")
 
     assert code == 0
-    assert set(found) == {"dead_letters", "undecided", "lost", "expired"}
+    assert set(found) == {"dead_letters", "undecided", "lost", "waiting", "expired"}

@@ -7,7 +7,7 @@ import pytest
 
 from project.config import Settings
 from project.server.tasks import create_task
-from tests.builders import a_picture
+from tests.builders import CUT_OFF, a_picture
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook, action_of
 from tests.integration.test_sign_up import caught_mail, link_in
@@ -69,14 +69,14 @@ def test_job_has_one_outcome_line_with_its_duration(browser: Client, log: LogBoo
 
 
 def test_failed_job_tells_the_error_in_its_outcome_line(browser: Client, log: LogBook) -> None:
-    job = browser.submit("image.thumbnail", {"picture": "a" * 32 + ".jpg"})
+    job = browser.submit("image.thumbnail", {"picture": browser.send_file(CUT_OFF)})
 
     lines = lines_of(log, job["id"])
 
     (outcome,) = [line for line in lines if action_of(line) == "job_finished"]
     assert outcome["log.level"] == "error"
     assert outcome["event"]["outcome"] == "failure"
-    assert outcome["error"]["type"] == "NotFoundError"
+    assert outcome["error"]["type"] == "PermanentError"
     assert "Traceback" in outcome["error"]["stack_trace"]
 
 

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from project.config import Settings
 from project.server import create_app
 from project.server.tasks import create_task
+from tests.builders import CUT_OFF
 from tests.integration.client import Client
 from tests.waiting import wait_until
 
@@ -81,8 +82,8 @@ def test_unknown_task_is_a_404(browser: Client, task_id: str) -> None:
 
 
 def test_failed_task_is_told_with_text_and_200(browser: Client) -> None:
-    job = browser.submit("image.thumbnail", {"picture": "a" * 32 + ".jpg"})
-    browser.await_status(job["id"], "failed")
+    job = browser.submit("image.thumbnail", {"picture": browser.send_file(CUT_OFF)})
+    failed = browser.await_status(job["id"], "failed")
 
     answer = browser.get(f"/tasks/{job['id']}")
 
@@ -90,5 +91,5 @@ def test_failed_task_is_told_with_text_and_200(browser: Client) -> None:
     assert answer.json() == {
         "task_id": job["id"],
         "task_status": "FAILURE",
-        "task_result": "There is no such file; it may have expired.",
+        "task_result": failed["error"]["message"],
     }

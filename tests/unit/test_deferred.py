@@ -85,7 +85,7 @@ def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: 
     assert ledger.has_deferred
     assert not redis.connection.sent
 
-    redis.connection.answers.append(["moved", "7"])
+    redis.connection.answers.append(["moved", "7", ""])
     ledger.flush()
 
     ended, flushed = told
@@ -98,7 +98,7 @@ def test_outcome_and_next_claim_are_one_round_trip(
     ledger: Ledger, redis: FakeRedis, told: list[Any]
 ) -> None:
     succeed(ledger, running(), told)
-    redis.connection.answers.extend([["moved", "7"], ["moved", "8"]])
+    redis.connection.answers.extend([["moved", "7", ""], ["moved", "8"]])
 
     claimed = ledger.claim(a_job(), "short@here", "here:1:1")
 
@@ -127,14 +127,14 @@ def test_claim_that_is_interrupted_loses_no_outcome(
 
     assert ledger.has_deferred
     assert not told
-    redis.connection.answers.append(["moved", "7"])
+    redis.connection.answers.append(["moved", "7", ""])
     ledger.flush()
     assert told[0].status is Status.SUCCEEDED
 
 
 def test_nothing_waits_where_nobody_would_send_it(redis: FakeRedis, told: list[Any]) -> None:
     ledger = Ledger(redis, 60)  # type: ignore[arg-type]
-    redis.connection.answers.append(["moved", "7"])
+    redis.connection.answers.append(["moved", "7", ""])
 
     succeed(ledger, running(), told)
 

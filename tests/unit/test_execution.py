@@ -363,9 +363,13 @@ class Counter:
 
     asked: list[Submission] = field(default_factory=list)
 
-    def submit(self, submission: Submission, _trace: Any) -> Job:
-        self.asked.append(submission)
-        return a_job()
+    @property
+    def ledger(self) -> Any:
+        return SimpleNamespace(find_latest=lambda job: job)
+
+    def submit_many(self, submissions: list[Submission], _trace: Any) -> list[Job]:
+        self.asked += submissions
+        return [a_job() for _ in submissions]
 
 
 def test_child_of_another_attempt_is_the_same_child() -> None:
@@ -408,9 +412,9 @@ def test_all_attempts_have_the_submit_as_their_parent_and_their_children_them() 
     traces: list[Trace] = []
 
     class Traces(Counter):
-        def submit(self, submission: Submission, trace: Any) -> Job:
+        def submit_many(self, submissions: list[Submission], trace: Any) -> list[Job]:
             traces.append(trace)
-            return super().submit(submission, trace)
+            return super().submit_many(submissions, trace)
 
     def work(_parameters: Parameters, context: Context) -> Any:
         context.submit("create_task", {"type": 1})

@@ -11,7 +11,7 @@ from project.ledger.job import FINAL, SOURCES, AttemptOutcome, JobError, format_
 from project.ledger.record import decode_job, encode_fields, encode_job
 from tests.builders import NOON, a_job
 
-LIVE = {Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING}
+LIVE = {Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING, Status.WAITING}
 
 # Written out on purpose: a change of the table in the code must be a change here too.
 ALLOWED = {
@@ -21,6 +21,8 @@ ALLOWED = {
     (Status.RUNNING, Status.QUEUED),
     (Status.RETRYING, Status.RUNNING),
     (Status.RUNNING, Status.RETRYING),
+    (Status.RUNNING, Status.WAITING),
+    (Status.WAITING, Status.QUEUED),
     (Status.RUNNING, Status.SUCCEEDED),
     (Status.RUNNING, Status.FAILED),
     *product(LIVE, {Status.CANCELLED, Status.DEAD}),

@@ -83,6 +83,7 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
         "result": None,
         "error": None,
         "attempts": [],
+        "key": None,
         "parent_id": None,
         "root_id": job.id,
         "replay_of": None,

@@ -74,6 +74,7 @@ class Job(AnswerDocument):
     result: Any = Field(description="What it returned; each `file` in it has a `url`")
     error: Failure | None
     attempts: list[Attempt] = Field(description="All of them, the present one too; oldest first")
+    key: str | None = Field(description="Its name among its parent's children")
     parent_id: str | None = Field(description="The job that submitted it")
     root_id: str = Field(description="The first of its line of parents, or itself")
     replay_of: str | None = Field(description="The ended job that it repeats")
@@ -88,6 +89,15 @@ class JobList(AnswerDocument):
 
     jobs: list[Job]
     next: str | None = Field(description="The next page's cursor; null: there is none")
+
+
+class JobTree(AnswerDocument):
+    """A job and the jobs that it has submitted, they and theirs."""
+
+    root_id: str = Field(description="The job at the top of all of them")
+    jobs: list[Job] = Field(description="This job first, parents before their children")
+    counts: dict[str, int] = Field(description="How many of its descendants have which status")
+    is_complete: bool = Field(description="False: there are more than are listed")
 
 
 class JobQuery(QueryDocument):

@@ -7,13 +7,14 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import BaseModel, Field
 
-from project.errors import TemporaryError
+from project.errors import PermanentError, TemporaryError
+from project.jobs.context import require_all
 from project.jobs.definition import Context, job
 from project.lane import Lane
 
@@ -107,4 +108,63 @@ def leave(parameters: LeaveParameters, context: Context) -> None:
     sys.exit(3)
 
 
-KINDS = [step, talk, linger, leave]
+class PartsParameters(BaseModel):
+    """How many parts there are, and what becomes of them."""
+
+    parts: int = Field(3, ge=0, le=200)
+    failing: list[int] = []
+    """Numbers of the parts that fail while `hold` is there."""
+    hold: str = ""
+    wake_on: Literal["all", "any"] = "all"
+    journal: str = ""
+    """File to which each run of a part adds a line."""
+    seconds: float = 0
+
+
+@job("annex.parts", title="Parts", lane=Lane.SHORT, time_limit_seconds=60)
+def parts(parameters: PartsParameters, context: Context) -> dict[str, Any]:
+    """Its parts' numbers, once all have succeeded; and how often it was run."""
+    runs = context.memory["runs"] = context.memory.get("runs", 0) + 1
+    ids = context.submit_many(
+        [
+            (
+                "annex.part",
+                {
+                    "number": number,
+                    "hold": parameters.hold if number in parameters.failing else "",
+                    "journal": parameters.journal,
+                    "seconds": parameters.seconds,
+                },
+                f"part {number}",
+            )
+            for number in range(parameters.parts)
+        ]
+    )
+    children = context.gather(ids, parameters.wake_on)
+    if parameters.wake_on == "all":
+        require_all(children)
+    return {"numbers": [child.result for child in children], "runs": runs}
+
+
+class PartParameters(BaseModel):
+    """Which part it is."""
+
+    number: int
+    hold: str = ""
+    journal: str = ""
+    seconds: float = 0
+
+
+@job("annex.part", title="Part", lane=Lane.SHORT, time_limit_seconds=60)
+def part(parameters: PartParameters, context: Context) -> int:
+    """Its number; it fails while there is the file that it was told of."""
+    context.sleep(parameters.seconds)
+    if parameters.hold and Path(parameters.hold).exists():
+        raise PermanentError("It was told to fail.")
+    if parameters.journal:
+        with Path(parameters.journal).open("a") as journal:
+            journal.write(f"{parameters.number}\n")
+    return parameters.number
+
+
+KINDS = [step, talk, linger, leave, parts, part]

@@ -1,0 +1,73 @@
+"""Jobs that wait for their children, and the tree that a job and its descendants are."""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from project.ledger.admission import Admitting
+from project.ledger.job import Job, Status, format_time
+from project.ledger.keys import children_key, job_key
+from project.ledger.steps import refuse
+
+TREE_LIMIT = 2000
+"""So many jobs of a tree are read at the most."""
+
+
+class Wait(StrEnum):
+    """What came of the wish to wait for children."""
+
+    WAITING = "waiting"
+    """The attempt is over; the end of the children makes the job go on."""
+    READY = "ready"
+    """There is nothing to wait for."""
+    CANCELLED = "cancelled"
+    """The job was asked to stop."""
+
+
+class Parting(Admitting):
+    """Jobs that consist of others."""
+
+    def wait_for(self, job: Job, child_ids: Sequence[str], wake_on: str) -> Wait:
+        """The attempt that `job` is ends, until all of its children have ended (or "any" of them).
+
+        TransitionError where that attempt is over already.
+        """
+        now = format_time(datetime.now(UTC))
+        arguments = [job.id, str(job.attempt), now, wake_on, *child_ids]
+        answer = self._run((self._wait, [job_key(job.id)], arguments))
+        if answer[0] == "refused":
+            raise refuse(job.id, Status.WAITING, answer[1])
+        return Wait(answer[0])
+
+    def recheck(self, job_id: str) -> bool:
+        """Whether a waiting job has nothing left to wait for, and goes on from now."""
+        now = format_time(datetime.now(UTC))
+        return self._run((self._recheck, [job_key(job_id)], [job_id, now])) == ["1"]
+
+    def adopt_child(self, parent: Job, child_id: str) -> None:
+        """A job of an earlier run counts as a child of this one, too."""
+        self._redis.sadd(children_key(parent.id), child_id)
+
+    def read_tree(self, job_id: str, limit: int = TREE_LIMIT) -> list[Job]:
+        """The job and its descendants, parents first, each line of children as it was submitted.
+
+        NotFoundError or GoneError where there is no such job. No more than `limit` of them.
+        """
+        found, parents = [self.get(job_id)], deque([job_id])
+        while parents and len(found) < limit:
+            ids = self.list_children(parents.popleft())[: limit - len(found)]
+            children = [job for job in self.read(ids) if job is not None]
+            children.sort(key=lambda job: (job.submitted_at, job.id))
+            found += children
+            parents += [job.id for job in children]
+        return found
+
+    def find_latest(self, job: Job) -> Job:
+        """The job itself, or the one that repeats it at last."""
+        while job.replayed_as:
+            again = self.find(job.replayed_as)
+            if again is None:
+                return job
+            job = again
+        return job

@@ -1,0 +1,25 @@
+-- A waiting job whose children have ended without a word to it goes on: Redis may have lost one.
+--
+-- KEYS[1]  the job's hash
+-- ARGV     id
+--          now, as text
+--
+-- Answers {"1"} where it goes on now, else {"0"}.
+
+local id, at = unpack(ARGV)
+local key, now = KEYS[1], now_ms()
+local job = read(key)
+if job.status ~= 'waiting' then return { '0' } end
+
+local needs, has_ended = 'jobs:needs:' .. id, false
+for _, child in ipairs(redis.call('SMEMBERS', needs)) do
+  local status = redis.call('HGET', 'job:' .. child, 'status')
+  if not status or FINAL[status] then
+    redis.call('SREM', needs, child)
+    has_ended = true
+  end
+end
+local is_any = redis.call('HGET', key, 'wake_on') == 'any'
+if redis.call('SCARD', needs) > 0 and not (is_any and has_ended) then return { '0' } end
+resume(key, id, job, at, now)
+return { '1' }

@@ -1,0 +1,146 @@
+"""The jobs that a running job submits, and how it waits for them.
+
+The code of a job that waits is run again from its start when they have ended. So the same call is
+the same child, in every attempt: its key, or else its place in the order of calls, says which.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import structlog
+
+from project.errors import CancelledError, JobsError, Suspension
+from project.jobs import get_kind
+from project.jobs.context import Child
+from project.ledger import Job, Ledger, Status
+from project.ledger.parts import Wait
+from project.ledger.store import Hold
+from project.observability.context import Trace
+from project.submission import Submitter
+from project.submission.draft import Submission
+from project.worker.keeper import Held
+
+Call = tuple[str, Mapping[str, Any], str]
+"""Kind, parameters and key of a child."""
+
+_log = structlog.get_logger()
+
+
+class Children:
+    """The children of one running job, as its context offers them."""
+
+    def __init__(self, submitter: Submitter, held: Held, trace: Trace) -> None:
+        self._submitter = submitter
+        self._held = held
+        self._trace = trace
+        self._numbers = count()
+
+    def submit(self, kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
+        """See `Context.submit`."""
+        return self.submit_many([(kind, parameters, key)])[0]
+
+    def submit_many(self, calls: Sequence[Call]) -> list[str]:
+        """See `Context.submit_many`."""
+        self._held.check()
+        named = [(kind, dict(values), key or self._next_key()) for kind, values, key in calls]
+        found = [self._find_earlier(*call) for call in named]
+        new = [call for call, earlier in zip(named, found, strict=True) if earlier is None]
+        answers = iter(self._submitter.submit_many(list(map(self._describe, new)), self._trace))
+        return [earlier.id if earlier else self._accept(next(answers)) for earlier in found]
+
+    def look(self, job_ids: Sequence[str]) -> list[Child]:
+        """See `Context.look`."""
+        self._held.check()
+        found = self._ledger.read(job_ids)
+        return [_describe_child(job_id, job) for job_id, job in zip(job_ids, found, strict=True)]
+
+    def gather(self, job_ids: Sequence[str], wake_on: str = "all") -> list[Child]:
+        """See `Context.gather`."""
+        if wake_on not in {"all", "any"}:
+            raise ValueError(f'wake_on must be "all" or "any", not {wake_on!r}.')
+        children = self.look(job_ids)
+        ended = sum(child.has_ended for child in children)
+        if ended < len(children) and (wake_on == "all" or not ended):
+            raise Suspension(tuple(job_ids), wake_on)
+        return children
+
+    def wait(self, wish: Suspension) -> bool:
+        """End the attempt, unless there is nothing left to wait for: False."""
+        job = self._held.job
+        answer = self._ledger.wait_for(job, wish.job_ids, wish.wake_on)
+        if answer is Wait.CANCELLED:
+            self._held.ask_to_stop(Hold.CANCEL)
+            self._held.check()
+        if answer is Wait.WAITING:
+            _log.info("job_suspended", status=Status.WAITING.value, children=len(wish.job_ids))
+        return answer is Wait.WAITING
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self._submitter.ledger
+
+    def _next_key(self) -> str:
+        return f"number {next(self._numbers)}"
+
+    def _describe(self, call: Call) -> Submission:
+        kind, parameters, key = call
+        job = self._held.job
+        return Submission(
+            kind=kind,
+            parameters=parameters,
+            owner=job.owner,
+            idempotency_key=f"child of {job.id}: {key}",
+            key=key,
+            parent=job,
+        )
+
+    def _accept(self, answer: Job | JobsError) -> str:
+        """The id of the job as it is now: one that was run again has another one."""
+        if isinstance(answer, CancelledError):
+            self._held.ask_to_stop(Hold.CANCEL)
+        if isinstance(answer, JobsError):
+            raise answer
+        return self._ledger.find_latest(answer).id
+
+    # ── What an earlier run has done ───────────────────────────────────────────────────────────
+
+    def _find_earlier(self, kind: str, parameters: Mapping[str, Any], key: str) -> Job | None:
+        """The same part of the run that this one repeats, where that part has succeeded."""
+        earlier = self._earlier.get(key)
+        if earlier is None or earlier.status is not Status.SUCCEEDED or earlier.kind != kind:
+            return None
+        if dict(earlier.parameters) != _normalize(kind, parameters):
+            return None
+        self._ledger.adopt_child(self._held.job, earlier.id)
+        return earlier
+
+    @cached_property
+    def _earlier(self) -> dict[str, Job]:
+        """By key, the children of the run that this one repeats; none where that has succeeded:
+        then all of it is wanted once more."""
+        original = self._ledger.find(self._held.job.replay_of) if self._held.job.replay_of else None
+        if original is None or original.status is Status.SUCCEEDED:
+            return {}
+        children = self._ledger.read(self._ledger.list_children(original.id))
+        found = [self._ledger.find_latest(job) for job in children if job is not None]
+        return {job.key: job for job in found if job.key}
+
+
+def _normalize(kind: str, parameters: Mapping[str, Any]) -> Any:
+    """As a job of that kind would have them in its record."""
+    return get_kind(kind).parse(parameters).model_dump(mode="json")
+
+
+def _describe_child(job_id: str, job: Job | None) -> Child:
+    if job is None:
+        return Child(id=job_id, kind="", key="", status="dead", error="Its record is gone.")
+    return Child(
+        id=job.id,
+        kind=job.kind,
+        key=job.key,
+        status=job.status.value,
+        result=job.result,
+        error=job.error.message if job.error else "",
+    )
