@@ -125,10 +125,15 @@ class Suspension(BaseException):
     No Exception: a job's own `except Exception` must not hold it up.
     """
 
-    def __init__(self, job_ids: Sequence[str], wake_on: str) -> None:
+    def __init__(
+        self, job_ids: Sequence[str], wake_on: str, ended: int, total: int | None, step: str
+    ) -> None:
         super().__init__(f"It waits for {len(job_ids)} jobs.")
         self.job_ids = job_ids
         self.wake_on = wake_on
+        self.ended = ended
+        self.total = total
+        self.step = step
 
 
 class DefinitionError(JobsError):

@@ -13,11 +13,13 @@ from project.jobs.definition import Context, Kind
 from project.jobs.email_send import send_email
 from project.jobs.files_sweep import sweep_files
 from project.jobs.image_thumbnail import make_thumbnails
+from project.jobs.workflow import run_workflow
 
 __all__ = ["KINDS", "Context", "Kind", "get_kind", "load_kinds"]
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (create_task, make_thumbnails, send_email, sweep_files)
+    kind.name: kind
+    for kind in (create_task, make_thumbnails, send_email, run_workflow, sweep_files)
 }
 
 

@@ -136,9 +136,10 @@ class Context:
     look: Callable[[Sequence[str]], list[Child]] = _nothing_submitted
     """`look(job_ids)`: these children as they are now."""
     gather: Callable[..., list[Child]] = _nothing_submitted
-    """`gather(job_ids, wake_on="all")`: these children, in their order, once all have ended (with
-    "any": once at least one has). Until then the attempt ends here and takes no worker: the
-    function is run again from its start, and comes to the same call."""
+    """`gather(job_ids, wake_on="all", ended=0, total=None, step="…")`: these children, in their
+    order, once all have ended (with "any": once at least one has). Until then the attempt ends here
+    and takes no worker: the function is run again from its start, and comes to the same call. Where
+    they are not all parts, `ended` of `total` others say so in the job's progress."""
     memory: MutableMapping[str, Any] = field(default_factory=dict)
     """Small JSON values by name that outlive the attempt: another one finds what was put here, even
     where this one's process is killed in the next moment."""

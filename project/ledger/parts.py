@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from project.errors import Suspension
 from project.ledger.admission import Admitting
 from project.ledger.job import Job, Status, format_time
 from project.ledger.keys import children_key, job_key
@@ -28,13 +29,18 @@ class Wait(StrEnum):
 class Parting(Admitting):
     """Jobs that consist of others."""
 
-    def wait_for(self, job: Job, child_ids: Sequence[str], wake_on: str) -> Wait:
-        """The attempt that `job` is ends, until all of its children have ended (or "any" of them).
+    def wait_for(self, job: Job, wish: Suspension) -> Wait:
+        """The attempt that `job` is ends, until those children have ended (or any of them).
 
         TransitionError where that attempt is over already.
         """
         now = format_time(datetime.now(UTC))
-        arguments = [job.id, str(job.attempt), now, wake_on, *child_ids]
+        total = "" if wish.total is None else str(wish.total)
+        arguments = [
+            *(job.id, str(job.attempt), now),
+            *(wish.wake_on, str(wish.ended), total, wish.step),
+            *wish.job_ids,
+        ]
         answer = self._run((self._wait, [job_key(job.id)], arguments))
         if answer[0] == "refused":
             raise refuse(job.id, Status.WAITING, answer[1])
@@ -44,6 +50,14 @@ class Parting(Admitting):
         """Whether a waiting job has nothing left to wait for, and goes on from now."""
         now = format_time(datetime.now(UTC))
         return self._run((self._recheck, [job_key(job_id)], [job_id, now])) == ["1"]
+
+    def read_children(self, job_ids: Sequence[str]) -> list[list[Job]]:
+        """The children of each of these jobs."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.smembers(children_key(job_id))
+        ids: list[set[str]] = pipeline.execute()
+        return [[job for job in self.read(children) if job is not None] for children in ids]
 
     def adopt_child(self, parent: Job, child_id: str) -> None:
         """A job of an earlier run counts as a child of this one, too."""

@@ -125,10 +125,15 @@ local function tell(key, id, owner)
   for _, channel in ipairs(channels) do redis.call('PUBLISH', channel, text) end
 end
 
+-- How far a waiting job is; `wait` is {ended before, waited for, of how many, what}.
+local function waiting_progress(wait, left)
+  return cjson.encode({ done = wait[1] + wait[2] - left, total = wait[3], step = wait[4] })
+end
+
 -- A waiting job goes on: it is queued again, and whoever hears of it publishes its message.
 local function resume(key, id, job, at, now)
   redis.call('HSET', key, 'status', 'queued', 'available_at', at, 'version', next_version(job, now))
-  redis.call('HDEL', key, 'wake_on', 'parts')
+  redis.call('HDEL', key, 'wake_on', 'wait')
   redis.call('DEL', 'jobs:needs:' .. id)
   file(job, id, 'queued', now)
   redis.call('ZADD', 'jobs:waiting:' .. job.lane, whole(now), id)
@@ -142,10 +147,8 @@ local function release(parent_id, id, at, now)
   local parent = read(key)
   if parent.status ~= 'waiting' then return '' end
   local left = redis.call('SCARD', 'jobs:needs:' .. parent_id)
-  local values = redis.call('HMGET', key, 'wake_on', 'parts')
-  local total = tonumber(values[2])
-  local progress = cjson.encode({ done = total - left, total = total, step = 'Waiting for parts' })
-  redis.call('HSET', key, 'progress', progress)
+  local values = redis.call('HMGET', key, 'wake_on', 'wait')
+  redis.call('HSET', key, 'progress', waiting_progress(cjson.decode(values[2]), left))
   if left == 0 or values[1] == 'any' then
     resume(key, parent_id, parent, at, now)
     return parent_id

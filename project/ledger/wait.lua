@@ -5,36 +5,41 @@
 --          the attempt
 --          when it ended
 --          "all": the job goes on when all of them have ended; "any": as soon as one has
+--          how many others have ended before
+--          of how many in all; '': of these and those before
+--          what its progress says
 --          the jobs' ids …
 --
 -- Answers {"waiting", record…}; {"ready"} where there is nothing to wait for; {"cancelled"} where the
 -- job was asked to stop; or {"refused", status} where another attempt runs, or none. A job without a
 -- record has ended for this purpose.
 
-local id, attempt, at, wake_on = unpack(ARGV)
+local id, attempt, at, wake_on, ended, total, step = unpack(ARGV)
+local FIRST = 8
 local key, now = KEYS[1], now_ms()
 local job = read(key)
 if job.status ~= 'running' or job.attempt ~= attempt then return { 'refused', job.status or '' } end
 if redis.call('HEXISTS', key, 'cancel_requested_at') == 1 then return { 'cancelled' } end
 
-local needs, total, left = 'jobs:needs:' .. id, #ARGV - 4, 0
+local needs, waited, left = 'jobs:needs:' .. id, #ARGV - FIRST + 1, 0
 redis.call('DEL', needs)
-for i = 5, #ARGV do
+for i = FIRST, #ARGV do
   local status = redis.call('HGET', 'job:' .. ARGV[i], 'status')
   if status and not FINAL[status] then
     redis.call('SADD', needs, ARGV[i])
     left = left + 1
   end
 end
-if left == 0 or (wake_on == 'any' and left < total) then
+if left == 0 or (wake_on == 'any' and left < waited) then
   redis.call('DEL', needs)
   return { 'ready' }
 end
 
 archive(key, job, 'suspended', at)
-redis.call('HSET', key, 'status', 'waiting', 'wake_on', wake_on, 'parts', total,
-  'progress', cjson.encode({ done = total - left, total = total, step = 'Waiting for parts' }),
-  'version', next_version(job, now))
+ended = tonumber(ended)
+local wait = { ended, waited, tonumber(total) or ended + waited, step }
+redis.call('HSET', key, 'status', 'waiting', 'wake_on', wake_on, 'wait', cjson.encode(wait),
+  'progress', waiting_progress(wait, left), 'version', next_version(job, now))
 redis.call('ZREM', LEASES, id)
 file(job, id, 'waiting', now)
 if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end

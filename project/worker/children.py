@@ -53,23 +53,31 @@ class Children:
     def look(self, job_ids: Sequence[str]) -> list[Child]:
         """See `Context.look`."""
         self._held.check()
-        found = self._ledger.read(job_ids)
+        found = [job and self._ledger.find_latest(job) for job in self._ledger.read(job_ids)]
         return [_describe_child(job_id, job) for job_id, job in zip(job_ids, found, strict=True)]
 
-    def gather(self, job_ids: Sequence[str], wake_on: str = "all") -> list[Child]:
+    def gather(
+        self,
+        job_ids: Sequence[str],
+        wake_on: str = "all",
+        *,
+        ended: int = 0,
+        total: int | None = None,
+        step: str = "Waiting for parts",
+    ) -> list[Child]:
         """See `Context.gather`."""
         if wake_on not in {"all", "any"}:
             raise ValueError(f'wake_on must be "all" or "any", not {wake_on!r}.')
         children = self.look(job_ids)
-        ended = sum(child.has_ended for child in children)
-        if ended < len(children) and (wake_on == "all" or not ended):
-            raise Suspension(tuple(job_ids), wake_on)
-        return children
+        if is_over([child.has_ended for child in children], wake_on):
+            return children
+        ids = tuple(child.id for child in children)
+        raise Suspension(ids, wake_on, ended, total, step)
 
     def wait(self, wish: Suspension) -> bool:
         """End the attempt, unless there is nothing left to wait for: False."""
         job = self._held.job
-        answer = self._ledger.wait_for(job, wish.job_ids, wish.wake_on)
+        answer = self._ledger.wait_for(job, wish)
         if answer is Wait.CANCELLED:
             self._held.ask_to_stop(Hold.CANCEL)
             self._held.check()
@@ -131,6 +139,11 @@ class Children:
 def _normalize(kind: str, parameters: Mapping[str, Any]) -> Any:
     """As a job of that kind would have them in its record."""
     return get_kind(kind).parse(parameters).model_dump(mode="json")
+
+
+def is_over(ended: Sequence[bool], wake_on: str) -> bool:
+    """Whether there is nothing (more) to wait for."""
+    return all(ended) or (wake_on == "any" and any(ended))
 
 
 def _describe_child(job_id: str, job: Job | None) -> Child:

@@ -1,0 +1,200 @@
+"""Workflows: what is refused, which steps begin when, and what a failure does."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from project.errors import InvalidInputError, PermanentError
+from project.jobs import KINDS, get_kind
+from project.jobs.context import Child, Context
+from project.jobs.definition import Kind, job
+from project.jobs.inline import Inline
+from project.jobs.planning import Plan
+from project.jobs.references import fill
+from project.jobs.workflow import Step, WorkflowParameters
+from project.lane import Lane
+
+KIND = get_kind("workflow")
+SLEEP = {"kind": "create_task", "parameters": {"type": 0}}
+
+
+class SayParameters(BaseModel):
+    word: Any = ""
+    fails: bool = False
+
+
+@job("test.say", title="Say", lane=Lane.SHORT, time_limit_seconds=1)
+def say(parameters: SayParameters, context: Context) -> dict[str, Any]:
+    if parameters.fails:
+        raise PermanentError("It was told to fail.")
+    return {"word": parameters.word, "words": [{"word": each} for each in parameters.word or []]}
+
+
+KINDS_HERE: Mapping[str, Kind] = {**KINDS, "test.say": say}
+
+
+def run(steps: dict[str, Any], **more: Any) -> Any:
+    """Run the workflow with its steps in place, unchecked, so that kinds of tests will do."""
+    parameters = WorkflowParameters.model_construct(
+        title="", steps={}, on_failure=more.get("on_failure", "stop")
+    )
+    parameters.steps.update({name: Step(**step) for name, step in steps.items()})
+    return KIND.run(parameters, Inline(KINDS_HERE).context())
+
+
+def say_step(word: Any = "", **more: Any) -> dict[str, Any]:
+    fails = more.pop("fails", False)
+    return {"kind": "test.say", "parameters": {"word": word, "fails": fails}, **more}
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        ({}, "at least 1"),
+        ({"a": {"kind": "no.kind"}}, "step a: There is no kind 'no.kind'"),
+        ({"a": {"kind": "files.sweep"}}, "run by the scheduler only"),
+        ({"a": {"kind": "create_task", "parameters": {"type": -1}}}, "step a: type"),
+        ({"a": {**SLEEP, "after": ["b"]}}, "step a needs b, and there is no such step"),
+        (
+            {"a": {**SLEEP, "after": ["b"]}, "b": {**SLEEP, "after": ["a"]}},
+            "these steps wait for each other: a, b",
+        ),
+        (
+            {"a": {"kind": "create_task", "parameters": {"type": {"$result": "a"}}}},
+            "wait for each other: a",
+        ),
+        ({"a b": SLEEP}, "pattern"),
+        ({"a": {**SLEEP, "retries": 3}}, "Extra inputs"),
+    ],
+)
+def test_workflow_that_cannot_work_is_refused(steps: Any, reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
+        KIND.parse({"steps": steps})
+
+
+def test_step_gets_what_another_one_has_returned() -> None:
+    result = run({"first": say_step("hi"), "then": say_step({"$result": "first", "path": "word"})})
+
+    assert set(result["steps"]) == {"first", "then"}
+    assert result["tables"][0]["rows"][1] == ["then", "test.say", "succeeded"]
+
+
+def test_for_each_runs_a_job_an_item_and_join_gets_all_results() -> None:
+    steps = {
+        "list": say_step(["x", "y", "z"]),
+        "each": {
+            **say_step({"$item": "word"}),
+            "for_each": {"$result": "list", "path": "words"},
+        },
+        "join": say_step({"$result": "each", "path": "*.word"}),
+    }
+
+    result = run(steps)
+
+    assert len(result["steps"]["each"]) == 3
+    assert len(result["steps"]["join"]) == 1
+
+
+def test_failed_step_stops_what_has_not_begun() -> None:
+    steps = {"a": say_step(fails=True), "b": say_step(after=["a"]), "c": say_step(after=["b"])}
+
+    with pytest.raises(PermanentError, match=r"3 of 3 steps .*a: It was told to fail"):
+        run(steps)
+
+
+def test_step_that_may_fail_holds_nothing_up() -> None:
+    steps = {"a": say_step(fails=True, may_fail=True), "b": say_step(after=["a"])}
+
+    result = run(steps)
+
+    assert [row[2] for row in result["tables"][0]["rows"]] == ["failed", "succeeded"]
+
+
+def test_missing_part_of_a_result_is_named() -> None:
+    steps = {"a": say_step("x"), "b": say_step({"$result": "a", "path": "file"})}
+
+    with pytest.raises(PermanentError, match="no 'file' in what a has returned"):
+        run(steps)
+
+
+@pytest.mark.parametrize(
+    ("value", "filled"),
+    [
+        ({"$result": "a"}, {"files": [{"id": 1}, {"id": 2}]}),
+        ({"$result": "a", "path": "files.1.id"}, 2),
+        ({"$result": "a", "path": "files.*.id"}, [1, 2]),
+        ([{"x": {"$item": "id"}}], [{"x": 7}]),
+        ({"x": "$result"}, {"x": "$result"}),
+    ],
+)
+def test_references_are_replaced_wherever_they_stand(value: Any, filled: Any) -> None:
+    assert fill(value, {"a": {"files": [{"id": 1}, {"id": 2}]}}, {"id": 7}) == filled
+
+
+# ── What to begin, and what to wait for ────────────────────────────────────────────────────────
+
+
+def a_plan(steps: dict[str, Sequence[str]], *, stops: bool = True, **children: str) -> Plan:
+    """A plan of these steps (name to what it needs), whose jobs have these statuses."""
+    model = KIND.parse({"steps": {n: {**SLEEP, "after": list(a)} for n, a in steps.items()}})
+    plan = Plan(model.steps, stops=stops)  # type: ignore[attr-defined]
+    plan.note({k: Child(k, "create_task", k, status) for k, status in children.items()})
+    return plan
+
+
+def ready(plan: Plan) -> list[str]:
+    return [key for _, _, key in plan.list_ready()]
+
+
+def test_chain_begins_one_after_the_other() -> None:
+    chain = {"a": [], "b": ["a"], "c": ["b"]}
+
+    assert ready(a_plan(chain)) == ["a"]
+    assert ready(a_plan(chain, a="running")) == []
+    assert ready(a_plan(chain, a="succeeded")) == ["b"]
+
+
+def test_join_waits_for_all_of_a_fan_out() -> None:
+    fan = {"a": [], "b": [], "join": ["a", "b"]}
+    plan = a_plan(fan, a="succeeded", b="running")
+
+    assert ready(plan) == []
+    assert plan.choose_wait() == (["b"], "all")
+    assert ready(a_plan(fan, a="succeeded", b="succeeded")) == ["join"]
+
+
+def test_branches_do_not_wait_for_each_other() -> None:
+    branches = {"a": [], "b": [], "after_a": ["a"], "after_b": ["b"]}
+    plan = a_plan(branches, a="running", b="running")
+    ready(plan)
+
+    assert plan.choose_wait() == (["a", "b"], "any")
+
+
+def test_failure_stops_or_lets_others_go_on_as_stated() -> None:
+    branches = {"a": [], "b": [], "after_a": ["a"], "after_b": ["b"]}
+    stopping = a_plan(branches, a="failed", b="succeeded")
+    going_on = a_plan(branches, stops=False, a="failed", b="succeeded")
+
+    assert ready(stopping) == []
+    assert stopping.is_over
+    assert ready(going_on) == ["after_b"]
+    assert [name for name, _ in going_on.list_failed()] == ["a", "after_a"]
+
+
+def test_stopped_workflow_waits_for_what_still_runs() -> None:
+    plan = a_plan({"a": [], "b": [], "c": ["b"]}, a="failed", b="running")
+    ready(plan)
+
+    assert not plan.is_over
+    assert plan.choose_wait() == (["b"], "all")
+
+
+def test_plan_counts_what_is_known() -> None:
+    plan = a_plan({"a": [], "b": ["a"], "c": ["b"]}, a="succeeded", b="running")
+    ready(plan)
+
+    assert (plan.count, plan.count_ended()) == (3, 1)
+    assert plan.describe() == "Running b"
