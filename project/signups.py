@@ -38,20 +38,21 @@ class SignUp:
     id: str
     email: str
     owner: str
-    picture_job: str
-    mail_job: str
+    job: str
+    """The root of its jobs."""
+    picture_job: str = ""
+    mail_job: str = ""
     created_at: str
     confirmed_at: str = ""
 
     @classmethod
     def begin(cls, email: str, owner: str) -> "SignUp":
-        """A new sign-up, with ids for its two jobs."""
+        """A new sign-up, with an id for its job."""
         return cls(
             id=uuid4().hex,
             email=email,
             owner=owner,
-            picture_job=str(uuid4()),
-            mail_job=str(uuid4()),
+            job=str(uuid4()),
             created_at=format_time(datetime.now(UTC)),
         )
 
@@ -104,7 +105,7 @@ class SignUps:
         record: Any = self._redis.hgetall(_key(signup_id))
         if not record:
             raise NotFoundError("There is no such sign-up; it may have expired.")
-        return SignUp(**{"owner": "", **record})
+        return SignUp(**{"owner": "", "job": "", **record})
 
     def list_owned(self, owner: str) -> list[SignUp]:
         """The owner's sign-ups, newest first."""
@@ -112,7 +113,7 @@ class SignUps:
         pipeline = self._redis.pipeline(transaction=False)
         for signup_id in ids:
             pipeline.hgetall(_key(signup_id))
-        return [SignUp(**record) for record in pipeline.execute() if record]
+        return [SignUp(**{"job": "", **record}) for record in pipeline.execute() if record]
 
     def make_token(self, signup: SignUp) -> str:
         """The signed, expiring part of the confirmation link."""

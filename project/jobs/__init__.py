@@ -7,29 +7,24 @@ list `KINDS`, and names them in the setting `extra_kinds`.
 from importlib import import_module
 from typing import Any
 
-from project.errors import DefinitionError, UnknownKindError
+from project.errors import DefinitionError
 from project.jobs.create_task import create_task
 from project.jobs.definition import Context, Kind
 from project.jobs.email_send import send_email
 from project.jobs.files_sweep import sweep_files
 from project.jobs.image_thumbnail import make_thumbnails
+from project.jobs.registry import KINDS, get_kind
+from project.jobs.sign_up import sign_up
 from project.jobs.workflow import run_workflow
 
 __all__ = ["KINDS", "Context", "Kind", "get_kind", "load_kinds"]
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (create_task, make_thumbnails, send_email, run_workflow, sweep_files)
-}
-
-
-def get_kind(name: str) -> Kind:
-    """The kind of that name; UnknownKindError where there is none."""
-    try:
-        return KINDS[name]
-    except KeyError:
-        offered = ", ".join(kind.name for kind in KINDS.values() if not kind.is_internal)
-        raise UnknownKindError(f"There is no kind {name!r}; there are {offered}.") from None
+KINDS.update(
+    {
+        kind.name: kind
+        for kind in (create_task, make_thumbnails, send_email, run_workflow, sign_up, sweep_files)
+    }
+)
 
 
 def load_kinds(modules: str, kinds: dict[str, Kind] = KINDS) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from project.errors import InvalidInputError, PermanentError, UnknownKindError
 from project.jobs.context import Child
 from project.jobs.references import fill, list_references, refers
+from project.jobs.registry import get_kind
 
 Call = tuple[str, Mapping[str, Any], str]
 """Kind, parameters and key of a job to be submitted."""
@@ -227,8 +228,6 @@ def find_fault(steps: Mapping[str, Step]) -> str:
 
 
 def _find_fault_of(step: Step) -> str:
-    from project.jobs import get_kind  # noqa: PLC0415 - the list of kinds has this one
-
     try:
         kind = get_kind(step.kind)
         if kind.is_internal:

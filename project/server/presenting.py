@@ -186,6 +186,7 @@ def present_signup(signup: SignUp) -> dict[str, Any]:
     return SignUpDocument(
         id=signup.id,
         email=signup.email,
+        job=signup.job,
         picture_job=signup.picture_job,
         mail_job=signup.mail_job,
         created_at=signup.created_at,

@@ -1,8 +1,13 @@
 """The sign-up: a picture becomes thumbnails, an address is confirmed by mail."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from flask import Blueprint, Response, jsonify, render_template, url_for
 
-from project.errors import LinkExpiredError, LinkInvalidError, NotFoundError
+from project.errors import JobsError, LinkExpiredError, LinkInvalidError, NotFoundError
+from project.jobs.sign_up import MAIL, PICTURE, SignUpParameters, list_parts
+from project.ledger import Job
 from project.server.access_log import current_trace
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import SignUpForm, SignUpList
@@ -11,7 +16,8 @@ from project.server.parsing import read_email, read_owner, read_picture
 from project.server.presenting import present_signup
 from project.server.services import Services, services
 from project.signups import SignUp
-from project.submission.draft import Submission
+from project.submission.draft import Submission, prepare
+from project.submission.family import make_child
 
 blueprint = Blueprint("signups", __name__)
 SUBJECT = "Confirm your e-mail address"
@@ -27,7 +33,10 @@ SUBJECT = "Confirm your e-mail address"
     problems=(422, 503),
 )
 def sign_up() -> tuple[Response, int, dict[str, str]]:
-    """A form with `picture` and `email` → 202 and the sign-up with the ids of its two jobs."""
+    """A form with `picture` and `email` → 202 and the sign-up with the ids of its jobs.
+
+    They are one tree: `job` is its root, and ends when both parts have.
+    """
     from project.pictures import check_picture  # noqa: PLC0415 - Pillow: not before it is needed
 
     picture, email, equipment = read_picture(), read_email(), services()
@@ -35,7 +44,16 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
     signup = SignUp.begin(email, read_owner())
     file_id = equipment.files.take(picture.stream, suffix=suffix).id
     try:
-        _start(equipment, signup, file_id)
+        submissions, ids = _make_jobs(
+            Submission(
+                kind="sign_up",
+                parameters={"picture": file_id, "mail": _compose(equipment, signup)},
+                owner=signup.owner,
+                job_id=signup.job,
+            )
+        )
+        signup = replace(signup, picture_job=ids[PICTURE], mail_job=ids[MAIL])
+        _start(equipment, signup, submissions)
     except BaseException:  # Redis's own errors too: no refused sign-up leaves a file
         equipment.files.delete(file_id)
         raise
@@ -78,36 +96,33 @@ def confirm(token: str) -> tuple[str, int]:
     return render_template("message.html", title=title, text=text, status=status), status
 
 
-def _start(equipment: Services, signup: SignUp, file_id: str) -> None:
-    """Record the sign-up, then submit both jobs; all of it or nothing."""
-    submitter, trace = equipment.submitter, current_trace()
+def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission]) -> None:
+    """Record the sign-up, then submit its jobs; all of it or nothing."""
+    submitter = equipment.submitter
     equipment.signups.add(signup)
     try:
-        picture_job = submitter.submit(
-            Submission(
-                kind="image.thumbnail",
-                parameters={"picture": file_id},
-                owner=signup.owner,
-                job_id=signup.picture_job,
-            ),
-            trace,
-        )
-        try:
-            submitter.submit(
-                Submission(
-                    kind="email.send",
-                    parameters=_compose(equipment, signup),
-                    owner=signup.owner,
-                    job_id=signup.mail_job,
-                ),
-                trace,
-            )
-        except BaseException:
-            submitter.withdraw(picture_job)
-            raise
+        answers = submitter.submit_many(submissions, current_trace())
+        refusals = [answer for answer in answers if isinstance(answer, JobsError)]
+        if refusals:
+            for answer in answers:
+                if isinstance(answer, Job):
+                    submitter.withdraw(answer)
+            raise refusals[0]
     except BaseException:
         equipment.signups.remove(signup)
         raise
+
+
+def _make_jobs(signup_job: Submission) -> tuple[list[Submission], dict[str, str]]:
+    """The sign-up's own job and its parts, and the ids of these by key.
+
+    The parts are submitted here, and not by that job first: so their ids can be told at once.
+    """
+    own = prepare(signup_job, current_trace().trace_id).job
+    parameters = SignUpParameters.model_validate(own.parameters)
+    parts = [make_child(own, *part) for part in list_parts(parameters)]
+    ids = {part.key: prepare(part, own.trace_id).job.id for part in parts}
+    return [signup_job, *parts], ids
 
 
 def _compose(equipment: Services, signup: SignUp) -> dict[str, str]:

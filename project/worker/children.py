@@ -19,7 +19,7 @@ from project.ledger.parts import Wait
 from project.ledger.store import Hold
 from project.observability.context import Trace
 from project.submission import Submitter
-from project.submission.draft import Submission
+from project.submission.family import make_child
 from project.worker.keeper import Held
 
 Call = tuple[str, Mapping[str, Any], str]
@@ -47,7 +47,8 @@ class Children:
         named = [(kind, dict(values), key or self._next_key()) for kind, values, key in calls]
         found = [self._find_earlier(*call) for call in named]
         new = [call for call, earlier in zip(named, found, strict=True) if earlier is None]
-        answers = iter(self._submitter.submit_many(list(map(self._describe, new)), self._trace))
+        wanted = [make_child(self._held.job, *call) for call in new]
+        answers = iter(self._submitter.submit_many(wanted, self._trace))
         return [earlier.id if earlier else self._accept(next(answers)) for earlier in found]
 
     def look(self, job_ids: Sequence[str]) -> list[Child]:
@@ -91,18 +92,6 @@ class Children:
 
     def _next_key(self) -> str:
         return f"number {next(self._numbers)}"
-
-    def _describe(self, call: Call) -> Submission:
-        kind, parameters, key = call
-        job = self._held.job
-        return Submission(
-            kind=kind,
-            parameters=parameters,
-            owner=job.owner,
-            idempotency_key=f"child of {job.id}: {key}",
-            key=key,
-            parent=job,
-        )
 
     def _accept(self, answer: Job | JobsError) -> str:
         """The id of the job as it is now: one that was run again has another one."""

@@ -70,6 +70,8 @@ def test_signup_ends_with_thumbnails_and_a_confirmed_address(
     picture_job = browser.await_status(signup["picture_job"], "succeeded")
     mail_job = browser.await_status(signup["mail_job"], "succeeded")
     assert {picture_job["lane"], mail_job["lane"]} == {"short"}
+    assert {picture_job["root_id"], mail_job["root_id"]} == {signup["job"]}
+    browser.await_status(signup["job"], "succeeded")
     for thumbnail in picture_job["result"]["thumbnails"]:
         answer = browser.get(thumbnail["url"])
         assert answer.headers["Content-Type"] == "image/webp"
@@ -205,9 +207,7 @@ def test_browser_finds_its_own_signups_and_jobs_and_no_others(
     jobs = browser.get("/api/v1/jobs?owner=me").json()["jobs"]
 
     assert [signup["id"] for signup in own] == [second["id"], first["id"]]
-    assert {job["id"] for job in jobs} == {
-        made[which] for made in (first, second) for which in ("picture_job", "mail_job")
-    }
+    assert {job["id"] for job in jobs} == {first["job"], second["job"]}
     assert other.get("/api/v1/signups").json() == {"signups": []}
     assert other.get("/api/v1/jobs?owner=me").json() == {"jobs": [], "next": None}
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from redis import ConnectionError as RedisConnectionError
 
-from project.errors import UnavailableError
+from project.errors import JobsError, UnavailableError
 from project.ledger import Job
 from project.signups import SignUp
-from project.submission.draft import Submission
-from tests.builders import a_job, a_picture
+from project.submission.draft import Submission, prepare
+from tests.builders import a_picture
 from tests.unit.conftest import ClientMaker
 
 REDIS_DOWN = RedisConnectionError("no")
@@ -45,11 +45,17 @@ class Backstage:
     def make_token(self, signup: SignUp) -> str:
         return f"token-of-{signup.id}"
 
-    def submit(self, submission: Submission, _trace: Any) -> Job:
+    def submit_many(self, submissions: list[Submission], _trace: Any) -> list[Job | JobsError]:
+        return [self._submit(submission) for submission in submissions]
+
+    def _submit(self, submission: Submission) -> Job | JobsError:
         kind = submission.kind
-        self._take(kind)
+        try:
+            self._take(kind)
+        except JobsError as error:
+            return error
         self.submitted[kind] = submission.parameters
-        return a_job(id=submission.job_id)
+        return prepare(submission, "").job
 
     def withdraw(self, _job: Job) -> None:
         self._take("withdraw")
@@ -87,7 +93,7 @@ def test_signup_is_recorded_then_its_jobs_are_submitted_then_it_is_told(
 
     assert answer.status_code == 202
     assert answer.headers["Location"] == f"/api/v1/signups/{answer.json['id']}"
-    assert stage.steps == ["add", "image.thumbnail", "email.send", "announce"]
+    assert stage.steps == ["add", "sign_up", "image.thumbnail", "email.send", "announce"]
     (kept,) = files_in(tmp_path)
     assert stage.submitted["image.thumbnail"] == {"picture": kept.name}
 
@@ -110,6 +116,7 @@ def test_mail_holds_the_link_in_text_and_html(sign_up: SignUpMaker) -> None:
     "failures",
     [
         {"add": REDIS_DOWN},
+        {"sign_up": BROKER_DOWN},
         {"image.thumbnail": BROKER_DOWN},
         {"image.thumbnail": UnavailableError("Redis")},
         {"email.send": BROKER_DOWN},
@@ -132,7 +139,10 @@ def test_signup_without_its_mail_is_taken_back_whole(sign_up: SignUpMaker) -> No
 
     sign_up(stage)
 
-    assert stage.steps == ["add", "image.thumbnail", "email.send", "withdraw", "remove"]
+    assert stage.steps == [
+        *("add", "sign_up", "image.thumbnail", "email.send"),
+        *("withdraw", "withdraw", "remove"),
+    ]
 
 
 def test_unforeseen_error_leaves_no_file_either(sign_up: SignUpMaker, tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ class SignUpForm(RequestDocument):
 
 
 class SignUp(AnswerDocument):
-    """A sign-up and the ids of its two jobs."""
+    """A sign-up and the ids of its jobs: the whole, and its two parts."""
 
     id: str
     email: str
+    job: str
     picture_job: str
     mail_job: str
     created_at: Moment

@@ -1,0 +1,15 @@
+"""Which kinds there are. `project.jobs` lists them; extra ones come by `load_kinds`."""
+
+from project.errors import UnknownKindError
+from project.jobs.definition import Kind
+
+KINDS: dict[str, Kind] = {}
+
+
+def get_kind(name: str) -> Kind:
+    """The kind of that name; UnknownKindError where there is none."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        offered = ", ".join(kind.name for kind in KINDS.values() if not kind.is_internal)
+        raise UnknownKindError(f"There is no kind {name!r}; there are {offered}.") from None
