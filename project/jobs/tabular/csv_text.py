@@ -1,0 +1,231 @@
+"""A CSV file, read once from its start to its end before polars sees it.
+
+Polars guesses where it cannot go on, and does not say in which line that was. So this pass finds
+what is wrong and names the line. A file that is right but unusual (UTF-16, blank lines, a lone
+quote within a cell) is written anew, in the one form that all readers understand alike.
+"""
+
+import codecs
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from project.errors import PermanentError
+from project.jobs.tabular.limits import (
+    MAX_CELLS,
+    MAX_COLUMNS,
+    MAX_LINE_BYTES,
+    MAX_ROWS,
+    MAX_TABLE_BYTES,
+)
+from project.jobs.tabular.parameters import DELIMITERS, CsvFormat
+
+Check = Callable[[int], None]
+"""Called with the number of rows read so far; may raise, as when the job was cancelled."""
+
+ROWS_PER_CHECK = 20_000
+_SNIFFED_LINES = 50
+_CHUNK_CHARACTERS = 1_000_000
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+@dataclass(frozen=True, slots=True)
+class CsvText:
+    """A CSV file that can be read by its format; in UTF-8."""
+
+    path: Path
+    delimiter: str
+    has_header: bool
+    header: tuple[str, ...]
+    """The first row's cells."""
+    row_count: int
+    """Without the header."""
+    is_regular: bool = True
+    """Whether all readers take it alike: no blank lines, no lone quotes."""
+
+
+def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> CsvText:
+    """The file, judged; PermanentError names what is wrong and its line."""
+    if path.stat().st_size > MAX_TABLE_BYTES:
+        raise PermanentError(f"The file is larger than {MAX_TABLE_BYTES:,} bytes: split it.")
+    path = _as_utf8(path, folder)
+    text = _judge(path, form, form.delimiter or _find_delimiter(path, form), check)
+    return text if text.is_regular else write_regular(text, folder, check)
+
+
+def write_regular(text: CsvText, folder: Path, check: Check) -> CsvText:
+    """The same rows in a file of that folder, written in the plainest form."""
+    target = folder / "regular.csv"
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=text.delimiter, lineterminator="\n")
+        with text.path.open("rb") as source:
+            for number, row in enumerate(_rows(_Lines(source), text.delimiter)):
+                if row:
+                    writer.writerow(row)
+                if number % ROWS_PER_CHECK == 0:
+                    check(number)
+    return replace(text, path=target, is_regular=True)
+
+
+def _as_utf8(path: Path, folder: Path) -> Path:
+    """A file in UTF-16, which begins with a mark, is written anew in UTF-8."""
+    with path.open("rb") as file:
+        encoding = _UTF_16.get(file.read(2))
+    if encoding is None:
+        return path
+    target, line = folder / "utf-8.csv", 1
+    try:
+        with (
+            path.open(encoding=encoding, newline="") as source,
+            target.open("w", encoding="utf-8", newline="") as copy,
+        ):
+            source.read(1)  # the mark
+            while chunk := source.read(_CHUNK_CHARACTERS):
+                line += chunk.count("\n")
+                copy.write(chunk)
+    except UnicodeError:
+        raise PermanentError(
+            f"The file begins as UTF-16, but somewhere after line {line:,} it is not: "
+            "save it as UTF-8."
+        ) from None
+    return target
+
+
+class _Lines:
+    """The lines of a file as text, each with its number; one that cannot be read is an error."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.number = 0
+        """Of the line that came last, from 1."""
+        self.quotes = 0
+        """How many quotation marks there were so far."""
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(MAX_LINE_BYTES + 1):
+            self.number += 1
+            text = self._decode(line)
+            self.quotes += text.count('"')
+            yield text
+
+    def _decode(self, line: bytes) -> str:
+        if len(line) > MAX_LINE_BYTES:
+            raise PermanentError(
+                f"Line {self.number:,} is longer than {MAX_LINE_BYTES:,} bytes: "
+                "is this a table with a row a line?"
+            )
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            place = f"byte {error.start + 1} of it is 0x{line[error.start]:02X}"
+            raise PermanentError(
+                f"Line {self.number:,} is not UTF-8: {place}. Save the file as UTF-8."
+            ) from None
+        if "\0" in text:
+            raise PermanentError(f"Line {self.number:,} holds a zero byte: this is no text.")
+        return text.removeprefix("\ufeff") if self.number == 1 else text
+
+
+def _rows(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
+    """The rows; a quote that is not closed, or wrongly, is an error that names its line."""
+    csv.field_size_limit(MAX_LINE_BYTES)
+    reader, begun = csv.reader(lines, delimiter=delimiter, strict=True), 1
+    try:
+        for row in reader:
+            yield row
+            begun = lines.number + 1
+    except csv.Error as error:
+        raise PermanentError(_explain(error, begun, lines.number)) from None
+
+
+def _explain(error: csv.Error, begun: int, line: int) -> str:
+    if "new-line character" in str(error):
+        return f"Line {begun:,} has a carriage return within it: save the file with LF line ends."
+    where = f"to the end of the file, line {line:,}"
+    if "unexpected end" not in str(error):
+        where = f"in line {line:,}" if line > begun else "in the same line"
+    if "expected after" in str(error):
+        return (
+            f"Line {begun:,}: a quote opens that is not closed properly: what should be its end, "
+            f"{where}, has text behind it. Close it, or write a quote within a cell twice."
+        )
+    return f"Line {begun:,}: a quote opens that is not closed, {where}. Close it."
+
+
+def _find_delimiter(path: Path, form: CsvFormat) -> str:
+    """The one that gives the first rows the same number of cells, and the most."""
+    candidates = [each for each in DELIMITERS.values() if not (form.decimal_comma and each == ",")]
+    return max(candidates, key=lambda each: _score(_read_widths(path, each)))
+
+
+def _score(widths: list[int]) -> tuple[bool, int]:
+    """Where no delimiter fits, as where a row is broken, the first row decides."""
+    return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
+
+
+def _read_widths(path: Path, delimiter: str) -> list[int]:
+    """How many cells each of the first rows has."""
+    widths: list[int] = []
+    with path.open("rb") as file, suppress(PermanentError):
+        for row in _rows(_Lines(file), delimiter):
+            widths += [len(row)] if row else []
+            if len(widths) == _SNIFFED_LINES:
+                break
+    return widths
+
+
+def _judge(path: Path, form: CsvFormat, delimiter: str, check: Check) -> CsvText:
+    header: list[str] = []
+    count, is_regular = 0, True
+    with path.open("rb") as file:
+        lines = _Lines(file)
+        for row in _rows(lines, delimiter):
+            if not row or lines.quotes % 2:
+                is_regular = False
+            if not row:
+                continue
+            if not header:
+                header = row
+                _check_width(len(header), lines.number)
+            elif len(row) != len(header):
+                raise PermanentError(_ragged(row, header, lines.number, form.has_header))
+            count += 1
+            if count % ROWS_PER_CHECK == 0:
+                _check_size(count, len(header))
+                check(count)
+    row_count = count - form.has_header
+    if row_count < 1:
+        raise PermanentError("The table has no rows: send a file with data in it.")
+    _check_size(row_count, len(header))
+    return CsvText(path, delimiter, form.has_header, tuple(header), row_count, is_regular)
+
+
+def _ragged(row: list[str], header: list[str], line: int, has_header: bool) -> str:
+    first = "the header" if has_header else "the first row"
+    return (
+        f"Line {line:,} has {_cells(len(row))} where {first} has {len(header)}: is a delimiter "
+        "missing, or a cell with one in it not quoted?"
+    )
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell" if count == 1 else f"{count} cells"
+
+
+def _check_width(columns: int, line: int) -> None:
+    if columns > MAX_COLUMNS:
+        raise PermanentError(
+            f"Line {line:,} has {columns:,} columns; at most {MAX_COLUMNS} are taken."
+        )
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows > MAX_ROWS + 1:
+        raise PermanentError(f"The table has more than {MAX_ROWS:,} rows: send a part of it.")
+    if rows * columns > MAX_CELLS:
+        raise PermanentError(
+            f"The table has more than {MAX_CELLS:,} cells in {columns} columns: send a part of it."
+        )

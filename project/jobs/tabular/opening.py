@@ -1,0 +1,217 @@
+"""Opens a table: judges the file, finds out what its columns hold, and gives it as polars frames.
+
+Nothing but the file is believed, and no error of polars gets through as such: it says neither where
+nor what to do, and a panic of its is no Exception, so that it would end the worker's process.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from project.errors import PermanentError
+from project.jobs.tabular import csv_text
+from project.jobs.tabular.column_types import Stray, clean, find_readings
+from project.jobs.tabular.limits import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TABLE_BYTES
+from project.jobs.tabular.parameters import CsvFormat
+from project.jobs.tabular.parquet_footer import MAGIC, check_parquet
+
+ROWS_AT_ONCE = 50_000
+
+_TEXTS = (pl.String, pl.Categorical, pl.Enum)
+
+Check = Callable[..., None]
+
+
+def _never_stopped(*_: object) -> None:
+    """Nobody cancels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be read; its columns are whole numbers, numbers, truth values, dates,
+    times, or text, and nothing else."""
+
+    frame: pl.LazyFrame
+    columns: tuple[str, ...]
+    row_count: int
+    notes: tuple[str, ...] = ()
+    """Sentences on what was left out or looks wrong."""
+    format: str = "CSV"
+    strays: tuple[Stray, ...] = field(default=())
+    """Columns of text that are numbers but for a few values."""
+
+    def rows(self, start: int, count: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """So many rows from that one on (0 is the first), or those that there are."""
+        with reading(self.format):
+            return self.frame.select(columns or self.columns).slice(start, count).collect()
+
+    def batches(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pl.DataFrame]:
+        """All rows in their order, so many at a time at the most."""
+        with reading(self.format):
+            batches = self.frame.collect_batches(chunk_size=rows_at_once, maintain_order=True)
+            for batch in batches:
+                yield from batch.iter_slices(rows_at_once)
+
+    def load(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """All rows, in memory."""
+        with reading(self.format):
+            return self.frame.select(columns or self.columns).collect()
+
+
+def open_table(
+    path: Path, folder: Path, form: CsvFormat | None = None, check: Check = _never_stopped
+) -> Table:
+    """The table in that file; a file that must be written anew goes into the folder.
+
+    `check` is called now and then, with the number of rows that were read. PermanentError says what
+    is wrong with the file, where, and what to do.
+    """
+    with path.open("rb") as file:
+        is_parquet = file.read(len(MAGIC)) == MAGIC
+    if is_parquet:
+        return _open_parquet(path, form or CsvFormat(), check)
+    return _open_csv(path, folder, form or CsvFormat(), check)
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Whatever polars says about the file becomes a PermanentError."""
+    try:
+        yield
+    except PanicException as error:
+        raise PermanentError(f"The {what} file is damaged: its content makes no sense.") from error
+    except (PolarsError, OSError, ValueError, MemoryError) as error:
+        reason = next(iter(str(error).splitlines()), "")[:200].rstrip(".") or type(error).__name__
+        raise PermanentError(f"The {what} file is damaged: {reason}.") from error
+
+
+def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
+    text = csv_text.read_csv_text(path, folder, form, check)
+    names = _name_columns(text.header if form.has_header else [""] * len(text.header))
+    with reading("CSV"):
+        texts = _scan(text, names, form)
+        if _count(texts) != text.row_count:  # polars sees other rows: leave it nothing to guess
+            texts = _scan(csv_text.write_regular(text, folder, check), names, form)
+        readings, strays = find_readings(texts, form, lambda: check(text.row_count))
+        frame = texts.select(
+            readings[name].parse(clean(pl.col(name))).alias(name) for name in names
+        )
+    return Table(frame, names, text.row_count, strays=tuple(strays))
+
+
+def _scan(text: csv_text.CsvText, names: Sequence[str], form: CsvFormat) -> pl.LazyFrame:
+    """All columns as text."""
+    return pl.scan_csv(
+        text.path,
+        separator=text.delimiter,
+        has_header=text.has_header,
+        new_columns=list(names),
+        infer_schema=False,
+        null_values=list(form.missing_values),
+        glob=False,
+    )
+
+
+def _count(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect(engine="streaming").item())
+
+
+def _name_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """A name for each column: its own, made unique, or one by its number."""
+    names: dict[str, None] = {}
+    for number, cell in enumerate(header, start=1):
+        wanted = " ".join(cell.split()) or f"column {number}"
+        if len(wanted) > MAX_NAME_LENGTH:
+            raise PermanentError(
+                f"The name of column {number} has {len(wanted):,} characters; at most "
+                f"{MAX_NAME_LENGTH} are taken. Has the file a header, and is a quote closed?"
+            )
+        name, copies = wanted, 1
+        while name in names:
+            copies += 1
+            name = f"{wanted} ({copies})"
+        names[name] = None
+    return tuple(names)
+
+
+def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
+    claimed = check_parquet(path, check)
+    with reading("Parquet"):
+        scanned = pl.scan_parquet(path, glob=False, use_statistics=False)
+        schema = scanned.collect_schema()
+        converted = {name: _convert(name, kind, form) for name, kind in schema.items()}
+        kept = {name: each for name, each in converted.items() if each is not None}
+        if not kept or not claimed:
+            raise PermanentError(
+                "The table has no rows, or no columns with plain values: send one that has."
+            )
+        names = _name_columns(list(kept))
+        frame = scanned.select(
+            expression.alias(name) for name, expression in zip(names, kept.values(), strict=True)
+        )
+        _check_texts(scanned, [name for name in kept if schema[name] in _TEXTS], check)
+        if _count(frame.select(names[0])) != claimed:
+            raise PermanentError("The Parquet file is damaged: it has other rows than it says.")
+    left_out = [name for name in schema.names() if name not in kept]
+    return Table(frame, names, claimed, _note_left_out(left_out), "Parquet")
+
+
+def _note_left_out(names: list[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    quoted = ", ".join(json.dumps(name[:40], ensure_ascii=False) for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (f"Columns with lists, structures or bytes were left out: {quoted}{more}.",)
+
+
+def _convert(name: str, kind: pl.DataType, form: CsvFormat) -> pl.Expr | None:
+    """The column as one of our types; None where it holds no plain values."""
+    column = pl.col(name)
+    if kind.is_numeric():
+        return _convert_number(column, kind)
+    if kind.is_temporal() and kind != pl.Time:
+        return _convert_time(column, kind)
+    if kind in (*_TEXTS, pl.Time):
+        text = clean(column.cast(pl.String))
+        return pl.when(~text.is_in(list(form.missing_values))).then(text)
+    if kind == pl.Null:
+        return pl.lit(None, pl.String)
+    return column if kind == pl.Boolean else None
+
+
+def _convert_number(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    if kind.is_integer():
+        return column.cast(pl.Int64, strict=False)
+    number = column.cast(pl.Float64)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _convert_time(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """A date, or a time in UTC; of a duration its seconds."""
+    if isinstance(kind, pl.Duration):
+        return column.dt.total_seconds().cast(pl.Float64)
+    if not isinstance(kind, pl.Datetime):
+        return column
+    moment = column.dt.convert_time_zone("UTC") if kind.time_zone else column
+    return moment.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+
+
+def _check_texts(scanned: pl.LazyFrame, names: list[str], check: Check) -> None:
+    """A dictionary may stand for far more text than the file's pages hold."""
+    total = 0
+    for name in names:
+        check(0)
+        length = pl.col(name).cast(pl.String).str.len_bytes()
+        row = scanned.select(length.max(), length.sum().alias("all"))
+        longest, size = row.collect(engine="streaming").row(0)
+        total += size or 0
+        if (longest or 0) > MAX_LINE_BYTES or total > MAX_TABLE_BYTES:
+            raise PermanentError(
+                f"The texts of column {json.dumps(name[:40], ensure_ascii=False)} are too long: at "
+                f"most {MAX_LINE_BYTES:,} bytes a cell and {MAX_TABLE_BYTES:,} a table are taken."
+            )

@@ -1,0 +1,56 @@
+"""What a kind that reads a table asks for."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from project.jobs.file_fields import TableFile
+
+Delimiter = Literal["auto", "comma", "semicolon", "tab", "bar"]
+DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+MISSING_VALUES = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "?")
+"""What people write where there is no value; an empty cell is always one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """How the cells of a CSV file are written. A Parquet file needs no such thing."""
+
+    delimiter: str = ""
+    """One character; empty: found from the first lines."""
+    has_header: bool = True
+    decimal_comma: bool = False
+    missing_values: tuple[str, ...] = MISSING_VALUES
+
+
+class TableParameters(BaseModel):
+    """Which table, and how it is written."""
+
+    table: TableFile = Field(title="Table", description="A CSV or Parquet file")
+    delimiter: Delimiter = Field(
+        "auto", title="Delimiter", description="What stands between the cells of a CSV file"
+    )
+    has_header: bool = Field(
+        True, title="Header", description="The first line of a CSV file has the columns' names"
+    )
+    decimal_comma: bool = Field(
+        False, title="Decimal comma", description="Numbers are written as in 1.234,56"
+    )
+    missing_values: list[Annotated[str, Field(max_length=100)]] = Field(
+        list(MISSING_VALUES),
+        title="Missing values",
+        description="Texts that stand for no value, beside the empty cell",
+        max_length=50,
+        examples=[["NA", "-"]],
+    )
+
+    @property
+    def format(self) -> CsvFormat:
+        """How the cells are written."""
+        return CsvFormat(
+            delimiter=DELIMITERS.get(self.delimiter, ""),
+            has_header=self.has_header,
+            decimal_comma=self.decimal_comma,
+            missing_values=tuple(self.missing_values),
+        )

@@ -1,0 +1,319 @@
+"""Tables that people send: good ones are read as what they are, bad ones name the place."""
+
+import random
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from project.errors import CancelledError, PermanentError
+from project.jobs.tabular import limits
+from project.jobs.tabular.opening import Table, open_table
+from project.jobs.tabular.parameters import CsvFormat, TableParameters
+from project.jobs.tabular.parquet_footer import check_parquet
+from project.jobs.tabular.thrift import ThriftError, ThriftReader
+from tests.tables import DICTIONARY_BOMB, csv_bytes, orders, parquet_bytes
+
+
+@pytest.fixture
+def open_bytes(tmp_path: Path) -> Any:
+    """Opens a table of these bytes."""
+
+    def open_(content: bytes, check: Any = None, **form: Any) -> Table:
+        folder = tmp_path / "scratch"
+        folder.mkdir(exist_ok=True)
+        (tmp_path / "sent").write_bytes(content)
+        more = {"check": check} if check else {}
+        return open_table(tmp_path / "sent", folder, CsvFormat(**form), **more)
+
+    return open_
+
+
+def values(table: Table, column: str) -> list[Any]:
+    return table.load()[column].to_list()
+
+
+# ── Good tables ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_columns_are_read_as_what_they_hold(open_bytes: Any) -> None:
+    table = open_bytes(
+        csv_bytes(
+            "whole,number,truth,day,moment,code,text",
+            "1,1.5,yes,2026-05-04,2026-05-04T12:30:00Z,007,x",
+            "-2,2,No,2026-05-05,2026-05-04 12:30:00,123,1",
+        )
+    )
+
+    assert table.columns == ("whole", "number", "truth", "day", "moment", "code", "text")
+    assert table.row_count == 2
+    assert values(table, "whole") == [1, -2]
+    assert values(table, "number") == [1.5, 2.0]
+    assert values(table, "truth") == [True, False]
+    assert values(table, "day") == [date(2026, 5, 4), date(2026, 5, 5)]
+    assert values(table, "code") == ["007", "123"]
+    assert values(table, "text") == ["x", "1"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-05-04T12:30:00", "2026-05-04 12:30", "04.05.2026 12:30:00", "2026-05-04T14:30:00+02:00"],
+)
+def test_moment_is_read_in_utc(open_bytes: Any, written: str) -> None:
+    assert values(open_bytes(csv_bytes("at,x", f"{written},1")), "at") == [
+        datetime(2026, 5, 4, 12, 30)
+    ]
+
+
+@pytest.mark.parametrize("written", ["04.05.2026", "2026/05/04", "04/05/2026", "2026-5-4"])
+def test_day_is_read_in_the_common_forms(open_bytes: Any, written: str) -> None:
+    assert values(open_bytes(csv_bytes("on,x", f"{written},1")), "on") == [date(2026, 5, 4)]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiter_is_found(open_bytes: Any, delimiter: str) -> None:
+    lines = (delimiter.join(cells) for cells in (("a", "b"), ("1", '"x,;|"'), ("2", "y")))
+
+    assert values(open_bytes(csv_bytes(*lines)), "b") == ["x,;|", "y"]
+
+
+def test_decimal_comma_is_taken_when_told(open_bytes: Any) -> None:
+    table = open_bytes(csv_bytes("a;b", "1.234,5;1", "2,25;2"), decimal_comma=True)
+
+    assert values(table, "a") == [1234.5, 2.25]
+
+
+def test_table_without_header_gets_names(open_bytes: Any) -> None:
+    table = open_bytes(csv_bytes("1,2", "3,4"), has_header=False)
+
+    assert table.columns == ("column 1", "column 2")
+    assert values(table, "column 2") == [2, 4]
+
+
+def test_names_are_made_unique_and_none_is_empty(open_bytes: Any) -> None:
+    assert open_bytes(csv_bytes("a,a,,a b ", "1,2,3,4")).columns == (
+        *("a", "a (2)"),
+        *("column 3", "a b"),
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        csv_bytes("Köln,b", "1,x"),
+        csv_bytes("Köln,b", "1,x", encoding="utf-8-sig"),
+        csv_bytes("Köln,b", "1,x", encoding="utf-16"),
+        csv_bytes("Köln,b", "1,x", end="\r\n"),
+        csv_bytes("Köln,b", "", "1,x", "", ""),
+        b'\xef\xbb\xbf"K\xc3\xb6ln",b\n1,x',
+    ],
+)
+def test_table_is_the_same_in_each_encoding_and_with_blank_lines(
+    open_bytes: Any, content: bytes
+) -> None:
+    table = open_bytes(content)
+
+    assert table.columns == ("Köln", "b")
+    assert table.load().rows() == [(1, "x")]
+
+
+def test_quotes_and_line_ends_within_cells_are_kept(open_bytes: Any) -> None:
+    table = open_bytes(csv_bytes("a,b", '1,"x\ny ""z"", w"', '2,5" pipe', "3,last"))
+
+    assert values(table, "b") == ['x\ny "z", w', '5" pipe', "last"]
+
+
+def test_missing_values_are_missing(open_bytes: Any) -> None:
+    table = open_bytes(csv_bytes("a,b", "1,", 'NA,""', "3, "), missing_values=("NA",))
+
+    assert values(table, "a") == [1, None, 3]
+    assert values(table, "b") == [None, None, None]
+
+
+def test_column_that_is_a_number_but_for_few_is_told_with_an_example(open_bytes: Any) -> None:
+    lines = [f"{number},{number * 5}" for number in range(1, 40)]
+
+    table = open_bytes(csv_bytes("a,b", *lines, "sold out,3"))
+
+    assert [(each.column, each.count, each.example) for each in table.strays] == [
+        ("a", 1, "sold out")
+    ]
+
+
+def test_type_is_judged_by_all_rows(open_bytes: Any) -> None:
+    lines = [f"{number}" for number in range(1, 20_000)]
+
+    assert values(open_bytes(csv_bytes("a,b", *(f"{n},1" for n in lines), "x,1")), "a")[-1] == "x"
+
+
+def test_parquet_columns_become_plain_types_and_others_are_left_out(open_bytes: Any) -> None:
+    frame = orders(500).with_columns(
+        pl.lit([1, 2]).alias("list"),
+        pl.col("city").cast(pl.Categorical),
+        pl.col("price").cast(pl.Decimal(10, 2)).alias("exact"),
+        pl.lit(float("nan")).alias("nothing"),
+    )
+
+    table = open_bytes(parquet_bytes(frame))
+
+    assert table.row_count == 500
+    assert "list" not in table.columns
+    assert "list" in table.notes[0]
+    assert values(table, "city") == frame["city"].cast(pl.String).to_list()
+    assert values(table, "exact") == frame["price"].to_list()
+    assert values(table, "nothing") == [None] * 500
+
+
+@pytest.mark.parametrize("as_parquet", [True, False])
+def test_range_and_batches_give_the_rows_in_their_order(open_bytes: Any, as_parquet: bool) -> None:
+    frame = orders(3000)
+    table = open_bytes(parquet_bytes(frame) if as_parquet else frame.write_csv().encode())
+
+    assert table.rows(2990, 50)["order_id"].to_list() == list(range(2991, 3001))
+    batches = list(table.batches(700))
+    assert max(batch.height for batch in batches) <= 700
+    assert pl.concat(batches)["order_id"].to_list() == list(range(1, 3001))
+
+
+# ── Bad tables ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (csv_bytes("a,b", "1,2", "3"), r"Line 3 has 1 cell where the header has 2"),
+        (csv_bytes("a,b", "1,2", "3,4,5"), r"Line 3 has 3 cells where the header has 2"),
+        (csv_bytes("a,b", "1,2", '3,"x', "4,y"), r"Line 3: a quote opens that is not closed, to"),
+        (csv_bytes("a,b", "1,2", '3,"x', '4,"y"'), r"Line 3: a quote opens .* in line 4"),
+        (csv_bytes("a,b", "1,2", '3,"x"y'), r"Line 3: a quote opens .* in the same line"),
+        (csv_bytes("a,b") + b"1,\xe9\n", r"Line 2 is not UTF-8: byte 3 of it is 0xE9"),
+        (csv_bytes("a,b") + b"1,\0\n", r"Line 2 holds a zero byte"),
+        (csv_bytes("a,b", "1,2", end="\r"), r"carriage return"),
+        (csv_bytes("a,b"), r"no rows"),
+        (b"\n\n", r"no rows"),
+        (csv_bytes(",".join("a" * 501), ",".join("1" * 501)), r"501 columns; at most 500"),
+        (csv_bytes("x" * 300 + ",b", "1,2"), r"name of column 1 has 300 characters"),
+        (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8\x00\xd8", r"begins as UTF-16, but somewhere"),
+        (b"a,b\n1," + b"x" * (limits.MAX_LINE_BYTES + 5), r"Line 2 is longer than 10,000,000"),
+    ],
+)
+def test_bad_csv_is_an_error_that_names_the_line(
+    open_bytes: Any, content: bytes, sentence: str
+) -> None:
+    with pytest.raises(PermanentError, match=sentence):
+        open_bytes(content)
+
+
+def test_quote_that_swallows_the_rest_is_found_before_all_is_in_memory(open_bytes: Any) -> None:
+    content = csv_bytes("a,b", '1,"x') + csv_bytes("2," + "y" * 97) * 110_000
+
+    with pytest.raises(PermanentError, match=r"Line 2: a quote opens that is not closed"):
+        open_bytes(content)
+
+
+def test_too_many_rows_are_refused(open_bytes: Any) -> None:
+    with pytest.raises(PermanentError, match="more than 2,000,000 rows"):
+        open_bytes(csv_bytes("a,b") + csv_bytes("1,2") * (limits.MAX_ROWS + 20_001))
+
+
+def test_reading_stops_when_the_job_is_cancelled(open_bytes: Any) -> None:
+    def cancelled(*_: Any) -> None:
+        raise CancelledError("stop")
+
+    with pytest.raises(CancelledError):
+        open_bytes(csv_bytes("a,b") + csv_bytes("1,2") * 50_000, check=cancelled)
+
+
+def _with_footer_length(content: bytes, length: int) -> bytes:
+    return content[:-8] + length.to_bytes(4, "little") + content[-4:]
+
+
+GOOD = parquet_bytes(orders(1000))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (GOOD[: len(GOOD) // 2], r"cut off: its end, byte [\d,]+"),
+        (b"PAR1PAR1", r"cut off"),
+        (_with_footer_length(GOOD, 2**31), r"footer claims 2,147,483,648 bytes"),
+        (_with_footer_length(GOOD, 20), r"metadata cannot be read"),
+        (GOOD[:8] + b"\xff" * 40 + GOOD[48:], r"damaged"),
+        (parquet_bytes(pl.DataFrame({"a": [[1]]})), r"no columns with plain values"),
+        (parquet_bytes(orders(10).head(0)), r"no rows"),
+    ],
+)
+def test_bad_parquet_is_an_error_that_says_what_is_wrong(
+    open_bytes: Any, content: bytes, sentence: str
+) -> None:
+    with pytest.raises(PermanentError, match=sentence):
+        open_bytes(content).load()
+
+
+def test_parquet_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """5 MB of digits that take a tenth of that in the file, under a limit of 1 MB."""
+    texts = pl.DataFrame({"a": [f"{number:01000}" for number in range(5000)]})
+    (tmp_path / "bomb").write_bytes(parquet_bytes(texts, compression="zstd"))
+    assert (tmp_path / "bomb").stat().st_size < 500_000
+
+    with pytest.raises(PermanentError, match=r"Decompressed, the table claims [\d,]+ bytes"):
+        check_parquet(tmp_path / "bomb", lambda _: None, max_bytes=1_000_000)
+
+
+def test_page_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    """The footer's sizes are small; the head of a page claims two gigabytes."""
+    plain = parquet_bytes(pl.DataFrame({"a": range(1000)}), compression="uncompressed")
+    head = ThriftReader(plain[4:])
+    page = head.read_struct()
+    claim = b"\x15\x00\x15\xfe\xff\xff\xff\x0f\x15\x00"  # type 0, 2³¹ - 1 bytes, packed in 0
+    forged = plain[:4] + claim + plain[4 + len(claim) :]
+    (tmp_path / "forged").write_bytes(forged)
+
+    assert page[2] < 10_000
+    with pytest.raises(PermanentError):
+        check_parquet(tmp_path / "forged", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "content", [DICTIONARY_BOMB, parquet_bytes(pl.DataFrame({"a": ["x" * 10_000_001]}))]
+)
+def test_texts_that_are_too_long_are_refused(open_bytes: Any, content: bytes) -> None:
+    with pytest.raises(PermanentError, match=r'texts of column "a" are too long'):
+        open_bytes(content)
+
+
+def test_parquet_with_random_damage_is_an_error_or_a_table(open_bytes: Any) -> None:
+    chance = random.Random(1)  # noqa: S311 - the same each time
+    outcomes = {"table": 0, "error": 0}
+    for _ in range(60):
+        content = bytearray(GOOD)
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(4, len(content))] = chance.randrange(256)
+        try:
+            open_bytes(bytes(content)).load()
+            outcomes["table"] += 1
+        except PermanentError:
+            outcomes["error"] += 1
+
+    assert min(outcomes.values()) > 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x15", b"\x1f", b"\x19\xfc\xff\xff\xff\xff\x0f", b"\x18\xff\x7f"]
+)
+def test_metadata_that_ends_or_claims_too_much_is_no_message(content: bytes) -> None:
+    with pytest.raises(ThriftError):
+        ThriftReader(content).read_struct()
+
+
+def test_metadata_nested_without_end_is_no_message() -> None:
+    with pytest.raises(ThriftError, match="deep"):
+        ThriftReader(b"\x1c" * 5000).read_struct()
+
+
+def test_parameters_become_a_format() -> None:
+    parameters = TableParameters(table="a" * 32 + ".csv", delimiter="tab", missing_values=["x"])
+
+    assert parameters.format == CsvFormat("\t", True, False, ("x",))
