@@ -14,6 +14,7 @@ from project.jobs.email_send import send_email
 from project.jobs.files_sweep import sweep_files
 from project.jobs.image_thumbnail import make_thumbnails
 from project.jobs.registry import KINDS, get_kind
+from project.jobs.report_build import build_report, read_source, sum_rows
 from project.jobs.sign_up import sign_up
 from project.jobs.workflow import run_workflow
 
@@ -22,7 +23,17 @@ __all__ = ["KINDS", "Context", "Kind", "get_kind", "load_kinds"]
 KINDS.update(
     {
         kind.name: kind
-        for kind in (create_task, make_thumbnails, send_email, run_workflow, sign_up, sweep_files)
+        for kind in (
+            create_task,
+            make_thumbnails,
+            send_email,
+            build_report,
+            read_source,
+            sum_rows,
+            run_workflow,
+            sign_up,
+            sweep_files,
+        )
     }
 )
 

@@ -1,0 +1,207 @@
+"""`report.build`: a table split over many workers, and one PDF of what they have found.
+
+It has children: one that reads the table and makes it fast to read in parts, then one a part. The
+report is drawn when all have ended; run again, it runs only those that had failed.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from project.jobs.context import Child, Context, require_all
+from project.jobs.definition import job
+from project.jobs.file_fields import AnyFile
+from project.jobs.showing import Table, show
+from project.jobs.tabular.parameters import TableParameters
+from project.lane import Lane
+
+MOST_PARTS = 256
+LISTED_GROUPS = 20
+"""So many groups are in the result; the PDF has more, the CSV file all."""
+
+ColumnName = Annotated[str, Field(max_length=200)]
+
+
+class ReportParameters(TableParameters):
+    """Which table, what is summed, and into how many parts it is split."""
+
+    title: str = Field("Report", min_length=1, max_length=120, description="Heading of the PDF")
+    value: ColumnName = Field("", description="Column of numbers to sum; empty: chosen")
+    group_by: ColumnName = Field("", description="Column to sum by; empty: chosen")
+    date: ColumnName = Field("", description="Column of dates; empty: the first one")
+    parts: int = Field(8, ge=1, le=MOST_PARTS, description="Jobs that the table is split into")
+    on_part_failure: Literal["fail", "leave_out"] = Field(
+        "fail",
+        description="`fail`: no report without all parts; `leave_out`: it says what is missing",
+    )
+
+
+class SourceParameters(TableParameters):
+    """The table, and which columns are wanted."""
+
+    value: ColumnName = ""
+    group_by: ColumnName = ""
+    date: ColumnName = ""
+    parts: int = 1
+
+
+class PartParameters(BaseModel):
+    """Which rows of the prepared table."""
+
+    source: AnyFile
+    start: int = Field(ge=0)
+    count: int = Field(ge=0)
+    value: str
+    group: str
+    date: str
+    least: float
+    greatest: float
+
+
+@job("report.build", title="Report", lane=Lane.LONG, time_limit_seconds=900)
+def build_report(parameters: ReportParameters, context: Context) -> dict[str, Any]:
+    """A PDF with charts and tables of a big table, made by many workers at once."""
+    source = _gather_source(parameters, context)
+    calls = [
+        ("report.part", {**source["part"], "start": start, "count": count}, f"part {number}")
+        for number, (start, count) in enumerate(split(source["rows"], parameters.parts), start=1)
+    ]
+    parts = context.gather(
+        context.submit_many(calls), ended=1, total=len(calls) + 1, step="Adding up the parts"
+    )
+    if parameters.on_part_failure == "fail":
+        require_all(parts)
+    good = [part for part in parts if part.has_succeeded]
+    if not good:
+        require_all(parts)
+    return _draw(parameters, context, source, parts)
+
+
+@job(
+    "report.source", title="Report: table", lane=Lane.LONG, time_limit_seconds=900, is_internal=True
+)
+def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any]:
+    """The table as Parquet, in as many row groups as there will be parts; and its columns."""
+    import polars as pl  # noqa: PLC0415 - large: only where such a job runs
+
+    from project.jobs.reporting.columns import choose_columns  # noqa: PLC0415
+    from project.jobs.tabular.opening import open_table, reading  # noqa: PLC0415
+
+    context.report_progress(0, 3, "Reading the table")
+    path, folder = context.files.path(parameters.table), context.files.folder
+    table = open_table(path, folder, parameters.format, lambda *_: context.check())
+    columns = choose_columns(table, parameters.value, parameters.group_by, parameters.date)
+    wanted = list(dict.fromkeys(filter(None, (columns.value, columns.group, columns.date))))
+    context.report_progress(1, 3, "Writing it for the parts")
+    prepared = folder / "source.parquet"
+    rows_in_part = max(1, -(-table.row_count // parameters.parts))
+    least = greatest = 0.0
+    with reading(table.format):
+        frame = table.frame.select(wanted or table.columns[:1])
+        frame.sink_parquet(prepared, row_group_size=rows_in_part)
+        if columns.value:
+            value = pl.col(columns.value).cast(pl.Float64)
+            row = frame.select(value.min(), value.max().alias("max")).collect().row(0)
+            least, greatest = (float(bound or 0) for bound in row)
+    part = {
+        "source": context.files.add(prepared),
+        "value": columns.value,
+        "group": columns.group,
+        "date": columns.date,
+        "least": least,
+        "greatest": greatest,
+    }
+    return {"rows": table.row_count, "columns": len(table.columns), "part": part}
+
+
+@job("report.part", title="Report: part", lane=Lane.LONG, time_limit_seconds=600, is_internal=True)
+def sum_rows(parameters: PartParameters, context: Context) -> dict[str, Any]:
+    """The sums of some rows, as a small Parquet file."""
+    import polars as pl  # noqa: PLC0415 - large: only where such a job runs
+
+    from project.jobs.reporting.columns import Columns  # noqa: PLC0415
+    from project.jobs.reporting.sums import count_bins, sum_part  # noqa: PLC0415
+
+    context.report_progress(0, 1, f"Rows from {parameters.start + 1:,}")
+    columns = Columns(parameters.value, parameters.group, parameters.date)
+    path = context.files.path(parameters.source)
+    frame = pl.scan_parquet(path, glob=False).slice(parameters.start, parameters.count).collect()
+    target = context.files.folder / "sums.parquet"
+    sum_part(frame, columns).write_parquet(target)
+    bins = count_bins(frame, columns, parameters.least, parameters.greatest)
+    return {"rows": frame.height, "sums": context.files.add(target), "bins": bins}
+
+
+def split(rows: int, parts: int) -> list[tuple[int, int]]:
+    """Start and count of each part: as equal as they can be, and none empty."""
+    size = max(1, -(-rows // parts))
+    return [(start, min(size, rows - start)) for start in range(0, rows, size)]
+
+
+def _gather_source(parameters: ReportParameters, context: Context) -> dict[str, Any]:
+    wanted = parameters.model_dump(include=set(SourceParameters.model_fields))
+    (source,) = context.gather(
+        [context.submit("report.source", wanted, key="table")], step="Reading the table"
+    )
+    if not source.has_succeeded:
+        require_all([source])
+    result: dict[str, Any] = source.result
+    return result
+
+
+def _draw(
+    parameters: ReportParameters, context: Context, source: dict[str, Any], parts: list[Child]
+) -> dict[str, Any]:
+    """Merge the sums and lay them out."""
+    from project.jobs.reporting.document import Facts, draw_report, write_groups  # noqa: PLC0415
+    from project.jobs.reporting.sums import merge  # noqa: PLC0415
+
+    good = [part.result for part in parts if part.has_succeeded]
+    context.report_progress(len(parts), len(parts) + 2, "Adding up")
+    totals = merge(
+        [context.files.path(part["sums"]) for part in good],
+        [part["bins"] for part in good],
+        sum(part["rows"] for part in good),
+    )
+    facts = Facts(
+        title=parameters.title,
+        value=source["part"]["value"],
+        group=source["part"]["group"],
+        date=source["part"]["date"],
+        rows=source["rows"],
+        parts=len(parts),
+        missing_parts=len(parts) - len(good),
+        least=source["part"]["least"],
+        greatest=source["part"]["greatest"],
+        job_id=context.job_id,
+    )
+    context.report_progress(len(parts) + 1, len(parts) + 2, "Drawing the report")
+    pdf, groups = context.files.folder / "report.pdf", context.files.folder / "groups.csv"
+    pages = draw_report(pdf, facts, totals)
+    write_groups(groups, totals)
+    sizes = {path: path.stat().st_size for path in (pdf, groups)}
+    table: Table = {
+        "title": f"By {facts.group}" if facts.group else "All rows",
+        "columns": [facts.group or "", "Rows", "Sum", "Mean"],
+        "rows": [
+            [one.name, one.rows, round(one.sum, 2), one.mean and round(one.mean, 4)]
+            for one in (totals.groups or [totals.all])[:LISTED_GROUPS]
+        ],
+    }
+    left_out = f", {facts.missing_parts} parts left out" if facts.missing_parts else ""
+    return show(
+        f"{totals.all.rows:,} rows in {len(parts)} parts, {pages} pages{left_out}",
+        facts={
+            "Rows": totals.all.rows,
+            "Parts": f"{len(good)} of {len(parts)}",
+            "Summed": facts.value or "nothing: the table has no numbers",
+            "By": facts.group or "nothing",
+            "Groups": len(totals.groups),
+            "Sum": round(totals.all.sum, 4),
+        },
+        report={"file": context.files.add(pdf), "name": "report.pdf", "bytes": sizes[pdf]},
+        tables=[table],
+        files=[{"file": context.files.add(groups), "name": "groups.csv", "bytes": sizes[groups]}],
+        rows=totals.all.rows,
+        pages=pages,
+    )

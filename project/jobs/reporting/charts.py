@@ -1,0 +1,183 @@
+"""Charts of a PDF: bars, a line over months, a histogram. Vectors, in points (1/72 inch)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reportlab.lib.colors import HexColor
+from reportlab.platypus import Flowable
+
+INK, QUIET, HAIR = HexColor("#1c2430"), HexColor("#5b6675"), HexColor("#dfe4ea")
+MAIN, SOFT = HexColor("#2f6db5"), HexColor("#cfe0f3")
+FONT, BOLD = "Sans", "Sans-Bold"
+LABEL_POINTS = 7.5
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bar, or one month."""
+
+    name: str
+    value: float
+
+
+class Chart(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """A chart of that width and height."""
+
+    def __init__(self, width: float, height: float) -> None:
+        super().__init__()
+        self.width, self.height = width, height
+
+    def wrap(self, *_: float) -> tuple[float, float]:
+        """Its size."""
+        return self.width, self.height
+
+    def _text(self, x: float, y: float, text: str, *, at: str = "left", font: str = FONT) -> None:
+        draw = {
+            "left": self.canv.drawString,
+            "right": self.canv.drawRightString,
+            "middle": self.canv.drawCentredString,
+        }[at]
+        self.canv.setFont(font, LABEL_POINTS)
+        draw(x, y, text)
+
+    def _hair(self, x1: float, y1: float, x2: float, y2: float) -> None:
+        self.canv.setStrokeColor(HAIR)
+        self.canv.setLineWidth(0.6)
+        self.canv.line(x1, y1, x2, y2)
+
+
+class Bars(Chart):
+    """Horizontal bars, each with its name and value; negative ones go to the left."""
+
+    ROW = 16.0
+
+    def __init__(self, width: float, points: Sequence[Point]) -> None:
+        super().__init__(width, self.ROW * len(points) + 2)
+        self._points = points
+
+    def draw(self) -> None:
+        """Names on the left, values at the ends of the bars."""
+        left, right = 118.0, self.width - 62
+        low = min(0.0, *(point.value for point in self._points))
+        high = max(0.0, *(point.value for point in self._points))
+        scale = (right - left) / ((high - low) or 1)
+        zero = left - low * scale
+        for number, point in enumerate(self._points):
+            y = self.height - self.ROW * (number + 1) + 4
+            end = zero + point.value * scale
+            self.canv.setFillColor(MAIN)
+            self.canv.roundRect(min(zero, end), y - 1.5, max(0.6, abs(end - zero)), 9, 1.5, 0, 1)
+            self.canv.setFillColor(INK)
+            self._text(left - 6, y, shorten(point.name, 24), at="right")
+            self.canv.setFillColor(QUIET)
+            self._text(max(zero, end) + 5, y, format_number(point.value))
+        self._hair(zero, 0, zero, self.height)
+
+
+class Months(Chart):
+    """A line over the months, with the area under it."""
+
+    def __init__(self, width: float, height: float, points: Sequence[Point]) -> None:
+        super().__init__(width, height)
+        self._points = points
+
+    def draw(self) -> None:
+        """Grid lines first, then the area and the line."""
+        left, right, bottom, top = 48.0, self.width - 8, 18.0, self.height - 8
+        low = min(0.0, *(point.value for point in self._points))
+        high = round_up(max(0.0, *(point.value for point in self._points)))
+        draw_grid(self, (left, right, bottom, top), low, high)
+        step = (right - left) / max(1, len(self._points) - 1)
+        places = [
+            (left + step * number, bottom + (point.value - low) / (high - low) * (top - bottom))
+            for number, point in enumerate(self._points)
+        ]
+        self._draw_line(places, bottom + (0 - low) / (high - low) * (top - bottom))
+        self._name_months(places)
+
+    def _draw_line(self, places: Sequence[tuple[float, float]], zero: float) -> None:
+        area, line = self.canv.beginPath(), self.canv.beginPath()
+        area.moveTo(places[0][0], zero)
+        line.moveTo(*places[0])
+        for x, y in places:
+            area.lineTo(x, y)
+            line.lineTo(x, y)
+        area.lineTo(places[-1][0], zero)
+        area.close()
+        self.canv.setFillColor(SOFT)
+        self.canv.drawPath(area, stroke=0, fill=1)
+        self.canv.setStrokeColor(MAIN)
+        self.canv.setLineWidth(1.4)
+        self.canv.setLineJoin(1)
+        self.canv.drawPath(line, stroke=1, fill=0)
+
+    def _name_months(self, places: Sequence[tuple[float, float]]) -> None:
+        every = -(-len(places) // 9)
+        self.canv.setFillColor(QUIET)
+        for number in range(0, len(places), every):
+            self._text(places[number][0], 5, self._points[number].name, at="middle")
+
+
+class Histogram(Chart):
+    """How many values lie in each of the bins, which are of one width."""
+
+    def __init__(
+        self, width: float, height: float, counts: Sequence[int], bounds: tuple[float, float]
+    ) -> None:
+        super().__init__(width, height)
+        self._counts = counts
+        self._bounds = bounds
+
+    def draw(self) -> None:
+        """Grid lines, bars that touch each other nearly, bounds below."""
+        left, right, bottom, top = 48.0, self.width - 8, 18.0, self.height - 8
+        highest = round_up(max(self._counts))
+        draw_grid(self, (left, right, bottom, top), 0, highest)
+        width = (right - left) / len(self._counts)
+        self.canv.setFillColor(MAIN)
+        for number, count in enumerate(self._counts):
+            height = count / highest * (top - bottom)
+            self.canv.rect(left + width * number + 0.5, bottom, width - 1, height, 0, 1)
+        self.canv.setFillColor(QUIET)
+        low, high = self._bounds
+        for share, at in ((0, "left"), (0.5, "middle"), (1, "right")):
+            place = left + (right - left) * share
+            self._text(place, 5, format_number(low + (high - low) * share), at=at)
+
+
+def draw_grid(
+    chart: Any, frame: tuple[float, float, float, float], low: float, high: float
+) -> None:
+    """Four lines across, with their values on the left."""
+    left, right, bottom, top = frame
+    chart.canv.setFillColor(QUIET)
+    for number in range(5):
+        y = bottom + (top - bottom) * number / 4
+        chart._hair(left, y, right, y)
+        chart._text(left - 5, y - 2.5, format_number(low + (high - low) * number / 4), at="right")
+
+
+def round_up(value: float) -> float:
+    """The least number that is not below it, and four times a 1, 2, 2.5 or 5 with zeros."""
+    if value <= 0:
+        return 1.0
+    size: float = 10.0 ** math.floor(math.log10(value / 4))
+    return 4 * next(size * step for step in (1, 2, 2.5, 5, 10) if size * step * 4 >= value * 0.9999)
+
+
+def format_number(value: float) -> str:
+    """Short: 1,234,567 is 1.23 M, 0.12345 is 0.123."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            divisor = 1e3 if unit == "k" else size
+            return f"{value / divisor:.3g} {unit}"
+    if value == round(value) and abs(value) < 1e4:
+        return f"{value:,.0f}"
+    return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def shorten(text: str, most: int) -> str:
+    """The text, or its beginning."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,300 @@
+"""The PDF of a report, and its groups as CSV."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Flowable,
+    Frame,
+    KeepTogether,
+    PageTemplate,
+    Paragraph,
+    Spacer,
+    Table,
+    TableStyle,
+)
+
+from project.jobs.reporting.charts import (
+    BOLD,
+    FONT,
+    HAIR,
+    INK,
+    QUIET,
+    SOFT,
+    Bars,
+    Histogram,
+    Months,
+    Point,
+    format_number,
+    shorten,
+)
+from project.jobs.reporting.sums import Figures, Totals
+
+MARGIN = 20 * mm
+WIDTH = A4[0] - 2 * MARGIN
+DRAWN_GROUPS = 15
+LISTED_GROUPS = 200
+LISTED_MONTHS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the report is about; an empty name: there is no such column."""
+
+    title: str
+    value: str
+    group: str
+    date: str
+    rows: int
+    parts: int
+    missing_parts: int
+    least: float
+    greatest: float
+    job_id: str
+
+
+def draw_report(path: Path, facts: Facts, totals: Totals) -> int:
+    """Write the PDF; how many pages it has."""
+    _register_fonts()
+    document = BaseDocTemplate(
+        str(path),
+        pagesize=A4,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=18 * mm,
+        bottomMargin=18 * mm,
+        title=facts.title,
+        author="Jobs",
+        subject=_describe(facts),
+    )
+    frame = Frame(MARGIN, 18 * mm, WIDTH, A4[1] - 36 * mm, 0, 0, 0, 0)
+    document.addPageTemplates(
+        PageTemplate(frames=[frame], onPage=lambda canvas, _: _draw_foot(canvas, facts))
+    )
+    document.build(_lay_out(facts, totals))
+    return int(document.page)
+
+
+def write_groups(path: Path, totals: Totals) -> None:
+    """All groups, or the one line of all rows; for a spreadsheet, which must not run a cell."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["name", "rows", "missing", "sum", "mean", "deviation", "least", "greatest"]
+        )
+        for one in totals.groups or [totals.all]:
+            name = f"'{one.name}" if one.name[:1] in {"=", "+", "-", "@", "\t", "\r"} else one.name
+            writer.writerow(
+                [
+                    *(name, one.rows, one.missing, one.sum, one.mean),
+                    *(one.deviation, one.least, one.greatest),
+                ]
+            )
+
+
+def _lay_out(facts: Facts, totals: Totals) -> list[Flowable]:
+    story: list[Flowable] = [
+        Paragraph(escape(facts.title), _TITLE),
+        Paragraph(escape(_describe(facts)), _LEAD),
+        Spacer(0, 5 * mm),
+        _draw_tiles(facts, totals.all),
+        Spacer(0, 3 * mm),
+    ]
+    if facts.missing_parts:
+        text = f"{facts.missing_parts} of {facts.parts} parts failed: their rows are not in here."
+        story += [Paragraph(text, _WARNING), Spacer(0, 2 * mm)]
+    story += _draw_charts(facts, totals)
+    story += _list_tables(facts, totals)
+    return [*story, *_tell_origin(facts, totals)]
+
+
+def _describe(facts: Facts) -> str:
+    what = f"Sum of {facts.value}" if facts.value else "Number of rows"
+    by = f" by {facts.group}" if facts.group else ""
+    return f"{what}{by} · {facts.rows:,} rows · {datetime.now(UTC):%d %B %Y}"
+
+
+def _draw_tiles(facts: Facts, all_rows: Figures) -> Table:
+    tiles = [("Rows", f"{all_rows.rows:,}")]
+    if facts.value:
+        mean, deviation = all_rows.mean, all_rows.deviation
+        tiles += [
+            ("Sum", format_number(all_rows.sum)),
+            ("Mean", "–" if mean is None else format_number(mean)),
+            ("Standard deviation", "–" if deviation is None else format_number(deviation)),
+            ("Without a value", f"{all_rows.missing / max(1, all_rows.rows):.1%}"),
+        ]
+    cells = [
+        [Paragraph(text, _FIGURE) for _, text in tiles],
+        [Paragraph(n, _SMALL) for n, _ in tiles],
+    ]
+    table = Table(cells, colWidths=[WIDTH / len(tiles)] * len(tiles))
+    table.setStyle(
+        TableStyle(
+            [
+                ("LINEABOVE", (0, 0), (-1, 0), 1.2, INK),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("TOPPADDING", (0, 0), (-1, 0), 6),
+                ("BOTTOMPADDING", (0, 0), (-1, 0), 0),
+                ("TOPPADDING", (0, 1), (-1, 1), 1),
+            ]
+        )
+    )
+    return table
+
+
+def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
+    what = f"Sum of {facts.value}" if facts.value else "Rows"
+    story: list[Flowable] = []
+    if len(totals.groups) > 1:
+        story += _section(f"{what} by {facts.group}", Bars(WIDTH, _list_bars(facts, totals.groups)))
+    dated = [one for one in totals.months if one.name[:1].isdigit()]
+    if len(dated) > 1:
+        points = [Point(one.name, _measure(facts, one)) for one in dated]
+        story += _section(f"{what} by month", Months(WIDTH, 130, points))
+    if totals.bins and any(totals.bins):
+        chart = Histogram(WIDTH, 120, totals.bins, (facts.least, facts.greatest))
+        story += _section(f"Distribution of {facts.value}", chart)
+    return story
+
+
+def _list_bars(facts: Facts, groups: Sequence[Figures]) -> list[Point]:
+    """The largest groups, and the rest as one."""
+    bars = [Point(one.name, _measure(facts, one)) for one in groups[:DRAWN_GROUPS]]
+    if rest := groups[DRAWN_GROUPS:]:
+        bars.append(Point(f"{len(rest):,} others", sum(_measure(facts, one) for one in rest)))
+    return bars
+
+
+def _measure(facts: Facts, figures: Figures) -> float:
+    return figures.sum if facts.value else figures.rows
+
+
+def _list_tables(facts: Facts, totals: Totals) -> list[Flowable]:
+    story: list[Flowable] = []
+    for heading, name, figures, most in (
+        (f"All by {facts.group}", facts.group, totals.groups, LISTED_GROUPS),
+        ("All by month", "Month", totals.months, LISTED_MONTHS),
+    ):
+        if figures:
+            story += [Spacer(0, 4 * mm), Paragraph(escape(heading), _HEADING)]
+            story.append(_list_figures(name, figures[:most], is_valued=bool(facts.value)))
+        if len(figures) > most:
+            text = f"{len(figures) - most:,} more are in groups.csv."
+            story.append(Paragraph(text, _SMALL))
+    return story
+
+
+def _list_figures(name: str, figures: Sequence[Figures], *, is_valued: bool) -> Table:
+    head = [name, "Rows", "Sum", "Mean", "Deviation", "Least", "Greatest"]
+    rows = [
+        [
+            shorten(one.name, 34),
+            f"{one.rows:,}",
+            *(
+                "–" if number is None else f"{number:,.2f}"
+                for number in (one.sum, one.mean, one.deviation, one.least, one.greatest)
+            ),
+        ]
+        for one in figures
+    ]
+    columns = 7 if is_valued else 2
+    widths = [WIDTH - 60 * mm, 60 * mm]
+    if is_valued:
+        widths = [WIDTH - 132 * mm, 17 * mm, 31 * mm, *[21 * mm] * 4]
+    table = Table([row[:columns] for row in [head, *rows]], colWidths=widths, repeatRows=1)
+    table.setStyle(
+        TableStyle(
+            [
+                ("FONT", (0, 0), (-1, -1), FONT, 7.5),
+                ("FONT", (0, 0), (-1, 0), BOLD, 7.5),
+                ("TEXTCOLOR", (0, 0), (-1, 0), QUIET),
+                ("TEXTCOLOR", (0, 1), (-1, -1), INK),
+                ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+                ("LINEBELOW", (0, 0), (-1, 0), 0.8, INK),
+                ("LINEBELOW", (0, 1), (-1, -1), 0.4, HAIR),
+                ("LEFTPADDING", (0, 0), (0, -1), 0),
+                ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
+                ("TOPPADDING", (0, 0), (-1, -1), 2.6),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2.6),
+            ]
+        )
+    )
+    return table
+
+
+def _tell_origin(facts: Facts, totals: Totals) -> list[Flowable]:
+    good = facts.parts - facts.missing_parts
+    text = (
+        f"{totals.all.rows:,} of {facts.rows:,} rows, in {good} of {facts.parts} parts, each "
+        "counted once: the parts' rows add up to the table's. Sums are of 64-bit floating-point "
+        "numbers. Standard deviations are of the population."
+    )
+    return [
+        KeepTogether(
+            [
+                Spacer(0, 6 * mm),
+                Paragraph("How this report was made", _HEADING),
+                Paragraph(text, _BODY),
+            ]
+        )
+    ]
+
+
+def _section(heading: str, chart: Flowable) -> list[Flowable]:
+    return [
+        KeepTogether([Spacer(0, 4 * mm), Paragraph(escape(heading), _HEADING), Spacer(0, 4), chart])
+    ]
+
+
+def _draw_foot(canvas: Canvas, facts: Facts) -> None:
+    canvas.saveState()
+    canvas.setStrokeColor(HAIR)
+    canvas.setLineWidth(0.6)
+    canvas.line(MARGIN, 13 * mm, MARGIN + WIDTH, 13 * mm)
+    canvas.setFont(FONT, 7)
+    canvas.setFillColor(QUIET)
+    canvas.drawString(
+        MARGIN, 9 * mm, shorten(f"{facts.title} · job {facts.job_id}".removesuffix(" · job "), 90)
+    )
+    canvas.drawRightString(MARGIN + WIDTH, 9 * mm, f"Page {canvas.getPageNumber()}")
+    canvas.restoreState()
+
+
+def _register_fonts() -> None:
+    """DejaVu, which matplotlib brings: PDF's own fonts have Western letters only."""
+    if FONT in pdfmetrics.getRegisteredFontNames():
+        return
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("matplotlib, which brings the fonts, is not installed")
+    folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
+    pdfmetrics.registerFont(TTFont(FONT, str(folder / "DejaVuSans.ttf")))
+    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "DejaVuSans-Bold.ttf")))
+
+
+def _style(size: float, leading: float, **more: Any) -> ParagraphStyle:
+    values = {"fontName": FONT, "textColor": INK, **more}
+    return ParagraphStyle("", fontSize=size, leading=leading, **values)
+
+
+_TITLE = _style(21, 26, fontName=BOLD)
+_LEAD = _style(9, 13, textColor=QUIET)
+_HEADING = _style(10.5, 15, fontName=BOLD)
+_BODY = _style(8, 12)
+_SMALL = _style(7.5, 10, textColor=QUIET)
+_FIGURE = _style(14, 18, fontName=BOLD)
+_WARNING = _style(8.5, 13, backColor=SOFT, borderPadding=(4, 6, 4, 6))

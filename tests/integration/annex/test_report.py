@@ -1,0 +1,132 @@
+"""`report.build` over many workers: killed on the way, a part run again, all of it cancelled."""
+
+import io
+from collections import Counter
+from typing import Any
+
+import polars as pl
+import pytest
+from pypdf import PdfReader
+
+from tests.integration.annex.system import Annex
+from tests.integration.client import Client
+from tests.tables import orders
+from tests.waiting import wait_until
+
+END_SECONDS = 100
+ROWS, PARTS = 64_000, 64
+
+
+@pytest.fixture(scope="module")
+def system(annex: Annex) -> Annex:
+    annex.start_web()
+    annex.start_worker("worker-long")
+    return annex
+
+
+@pytest.fixture(scope="module")
+def table() -> pl.DataFrame:
+    return orders(ROWS)
+
+
+def start(browser: Client, table: pl.DataFrame, **parameters: Any) -> str:
+    file_id = browser.send_file(table.write_csv().encode())
+    values = {"table": file_id, "parts": PARTS, "group_by": "city", "value": "price", **parameters}
+    return str(browser.submit("report.build", values)["id"])
+
+
+def parts_of(browser: Client, job_id: str) -> dict[str, dict[str, Any]]:
+    jobs = browser.get(f"/api/v1/jobs/{job_id}/tree").json()["jobs"][1:]
+    return {job["key"]: job for job in jobs if job["kind"] == "report.part"}
+
+
+def await_ended_parts(browser: Client, job_id: str, least: int) -> None:
+    def count() -> int:
+        return sum(part["status"] == "succeeded" for part in parts_of(browser, job_id).values())
+
+    wait_until(lambda: count() >= least, END_SECONDS)
+
+
+def test_report_over_killed_workers_is_one_pdf_with_each_part_once(
+    system: Annex, browser: Client, table: pl.DataFrame
+) -> None:
+    job_id = start(browser, table, title="Sixty-four parts")
+
+    for ended in (5, 20, 40):
+        await_ended_parts(browser, job_id, ended)
+        system.kill_process("worker-long")
+        system.start_worker("worker-long")
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+
+    parts = parts_of(browser, job_id)
+    assert set(parts) == {f"part {number}" for number in range(1, PARTS + 1)}
+    assert Counter(part["status"] for part in parts.values()) == {"succeeded": PARTS}
+    assert sum(part["result"]["rows"] for part in parts.values()) == ROWS
+    assert job["result"]["rows"] == ROWS
+    expected = table.group_by("city").agg(pl.len().alias("rows"), pl.col("price").sum())
+    told = {row[0]: row[1:3] for row in job["result"]["tables"][0]["rows"]}
+    for city, rows, total in expected.rows():
+        assert told[city] == [rows, pytest.approx(total, abs=0.01)]
+    pdf = PdfReader(io.BytesIO(browser.get(job["result"]["report"]["url"]).content))
+    text = " ".join(" ".join(page.extract_text() for page in pdf.pages).split())
+    assert "64,000 of 64,000 rows, in 64 of 64 parts" in text
+    assert len(pdf.pages) == job["result"]["pages"]
+
+
+def test_part_that_failed_is_run_again_alone_and_no_other_one_is(
+    system: Annex, browser: Client, table: pl.DataFrame
+) -> None:
+    with system.paused("worker-long"):
+        job_id = start(browser, table, parts=12)
+    wait_until(lambda: len(parts_of(browser, job_id)) == 12, END_SECONDS)
+    with system.paused("worker-long"):
+        last = parts_of(browser, job_id)["part 12"]
+        assert last["status"] == "queued"
+        browser.post(f"/api/v1/jobs/{last['id']}/cancel")
+    failed = browser.await_status(job_id, "failed", seconds=END_SECONDS)
+    before = parts_of(browser, job_id)
+
+    alone = browser.post(f"/api/v1/jobs/{last['id']}/retry").json()["id"]
+    browser.await_status(alone, "succeeded", seconds=END_SECONDS)
+    again = browser.post(f"/api/v1/jobs/{job_id}/retry").json()["id"]
+    job = browser.await_status(again, "succeeded", seconds=END_SECONDS)
+
+    assert "1 of 12 parts did not succeed (part 12: cancelled)" in failed["error"]["message"]
+    after = parts_of(browser, again)
+    assert {key for key in after if after[key]["id"] != before[key]["id"]} == {"part 12"}
+    assert after["part 12"]["id"] == alone
+    assert job["result"]["rows"] == ROWS
+
+
+def test_report_may_leave_a_failed_part_out_and_says_so(
+    system: Annex, browser: Client, table: pl.DataFrame
+) -> None:
+    with system.paused("worker-long"):
+        job_id = start(browser, table, parts=12, on_part_failure="leave_out")
+    wait_until(lambda: len(parts_of(browser, job_id)) == 12, END_SECONDS)
+    with system.paused("worker-long"):
+        last = parts_of(browser, job_id)["part 12"]
+        browser.post(f"/api/v1/jobs/{last['id']}/cancel")
+
+    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+
+    assert "1 parts left out" in job["result"]["summary"]
+    assert job["result"]["rows"] < ROWS
+
+
+def test_cancel_of_a_report_stops_all_of_its_parts(
+    system: Annex, browser: Client, table: pl.DataFrame
+) -> None:
+    job_id = start(browser, table)
+    await_ended_parts(browser, job_id, 2)
+
+    browser.post(f"/api/v1/jobs/{job_id}/cancel")
+
+    def are_over() -> bool:
+        statuses = {part["status"] for part in parts_of(browser, job_id).values()}
+        return statuses <= {"succeeded", "cancelled"}
+
+    wait_until(are_over, END_SECONDS)
+    statuses = Counter(part["status"] for part in parts_of(browser, job_id).values())
+    assert browser.job(job_id)["status"] == "cancelled"
+    assert statuses["cancelled"] > 10

@@ -1,0 +1,164 @@
+"""`report.build`: whatever the number of parts, the report says the same."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from pypdf import PdfReader
+
+from project.errors import InvalidInputError, PermanentError
+from project.files import FileStore
+from project.files.job_files import JobFiles
+from project.jobs import KINDS, get_kind
+from project.jobs.inline import Inline
+from project.jobs.report_build import split
+from project.jobs.reporting.charts import format_number, round_up
+from tests.tables import csv_bytes, orders, orders_csv
+
+KIND = get_kind("report.build")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(str(tmp_path))
+
+
+def build(store: FileStore, content: bytes, **parameters: Any) -> dict[str, Any]:
+    files = JobFiles(store)
+    values = {"table": store.write(content, ".csv"), **parameters}
+    result: dict[str, Any] = KIND.run(KIND.parse(values), Inline(KINDS).context(files=files))
+    return result
+
+
+def text_of(store: FileStore, result: dict[str, Any]) -> str:
+    reader = PdfReader(store.path(result["report"]["file"]))
+    assert len(reader.pages) == result["pages"]
+    return "\n".join(page.extract_text() for page in reader.pages)
+
+
+def groups_of(store: FileStore, result: dict[str, Any]) -> pl.DataFrame:
+    return pl.read_csv(store.path(result["files"][0]["file"])).sort("name")
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(10, 3), (64, 64), (5, 8), (1, 1), (1_000_003, 64)])
+def test_parts_make_up_all_rows_without_overlap(rows: int, parts: int) -> None:
+    found = split(rows, parts)
+
+    assert found[0][0] == 0
+    assert [start + count for start, count in found] == [*(start for start, _ in found[1:]), rows]
+    assert len(found) <= parts
+    assert all(count > 0 for _, count in found)
+
+
+def test_report_of_many_parts_says_what_the_table_says(store: FileStore) -> None:
+    table = orders(5_000)
+
+    result = build(store, orders_csv(5_000), parts=16, group_by="city", value="price")
+
+    found = groups_of(store, result)
+    expected = table.group_by("city").agg(
+        pl.len().alias("rows"), pl.col("price").sum(), pl.col("price").std(ddof=0).alias("std")
+    )
+    expected = expected.sort("city")
+    assert found["rows"].to_list() == expected["rows"].to_list()
+    assert found["sum"].to_list() == pytest.approx(expected["price"].to_list())
+    assert found["deviation"].to_list() == pytest.approx(expected["std"].to_list())
+    assert result["facts"]["Sum"] == pytest.approx(table["price"].sum())
+    assert result["rows"] == 5_000
+
+
+def test_number_of_parts_changes_nothing(store: FileStore) -> None:
+    one = build(store, orders_csv(999), parts=1)
+    many = build(store, orders_csv(999), parts=50)
+
+    assert one["tables"] == many["tables"]
+    sums = [groups_of(store, result)["sum"].to_list() for result in (one, many)]
+    assert sums[0] == pytest.approx(sums[1])
+
+
+def test_pdf_has_title_figures_tables_and_origin(store: FileStore) -> None:
+    result = build(store, orders_csv(2_000), parts=4, title="Orders <b>& more</b>", group_by="city")
+
+    text = text_of(store, result)
+    for expected in ("Orders <b>& more</b>", "Sum of price by city", "2,000", "Köln", "2024-01"):
+        assert expected in text
+    assert "2,000 of 2,000 rows, in 4 of 4 parts, each counted once" in " ".join(text.split())
+
+
+def test_columns_are_chosen_where_none_is_named(store: FileStore) -> None:
+    facts = build(store, orders_csv(500))["facts"]
+
+    assert (facts["Summed"], facts["By"]) == ("price", "city")
+
+
+def test_missing_values_and_groups_are_counted(store: FileStore) -> None:
+    content = csv_bytes("who,much", "ada,1.5", "ada,", ",2.5", "bob,-4")
+
+    found = groups_of(store, build(store, content, parts=2, group_by="who", value="much"))
+
+    assert found.select("name", "rows", "missing", "sum").rows() == [
+        ("(none)", 1, 0, 2.5),
+        ("ada", 2, 1, 1.5),
+        ("bob", 1, 0, -4.0),
+    ]
+
+
+def test_table_without_numbers_counts_rows(store: FileStore) -> None:
+    content = csv_bytes("who,where", "ada,x", "bob,x", "cleo,y")
+
+    result = build(store, content, group_by="where")
+
+    assert result["tables"][0]["rows"][0][:2] == ["x", 2]
+    assert "Number of rows by where" in text_of(store, result)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"value": "prize"}, "no column 'prize'"),
+        ({"value": "city"}, "'city' does not hold numbers"),
+        ({"date": "price"}, "'price' does not hold dates"),
+        ({"group_by": "x"}, "no column 'x'"),
+    ],
+)
+def test_wrong_column_is_named(store: FileStore, parameters: Any, reason: str) -> None:
+    with pytest.raises(PermanentError, match=reason):
+        build(store, orders_csv(20), **parameters)
+
+
+@pytest.mark.parametrize("parameters", [{"parts": 0}, {"parts": 257}, {"title": ""}])
+def test_parameters_out_of_range_are_refused(parameters: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        KIND.parse({"table": "0" * 32 + ".csv", **parameters})
+
+
+def test_cell_that_a_spreadsheet_would_run_is_text(store: FileStore) -> None:
+    content = csv_bytes("who,much", "=cmd|' /C calc'!A0,1.5", "ada,2.5", "ada,1.0")
+
+    result = build(store, content, group_by="who")
+
+    names = groups_of(store, result)["name"].to_list()
+    assert "'=cmd|' /C calc'!A0" in names
+
+
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 1), (1, 1), (3.9, 4), (179_000, 200_000), (38_000, 40_000), (9, 10)]
+)
+def test_axis_ends_at_a_round_number(value: float, top: float) -> None:
+    assert round_up(value) == pytest.approx(top)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (12, "12"),
+        (1234, "1,234"),
+        (0.12345, "0.123"),
+        (1_995_398, "2 M"),
+        (-5e4, "-50 k"),
+    ],
+)
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert format_number(value) == text
