@@ -10,3 +10,11 @@ class Lane(StrEnum):
     """Jobs of seconds: somebody is waiting."""
     LONG = "long"
     """Jobs of minutes to hours."""
+
+    @property
+    def promise_seconds(self) -> float | None:
+        """So long a job of the lane runs at the most, but for one in twenty; None: as it likes.
+
+        Who waits for a short job waits for the ones before it, too.
+        """
+        return 30.0 if self is Lane.SHORT else None

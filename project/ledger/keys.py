@@ -4,6 +4,7 @@ PARTITIONS = "jobs:partitions"
 LEASES = "jobs:leases"
 EXPIRING = "jobs:expiring"
 DEAD_LETTERS = "dead-letters"
+RUN_TIMES = "jobs:run-times"
 
 
 def job_key(job_id: str) -> str:

@@ -1,10 +1,15 @@
-"""How the lanes are, as log lines: enough for an alert on one that nobody serves, or is behind."""
+"""How the lanes are, as log lines: enough for an alert on one that nobody serves, or is behind.
+
+A kind that runs longer than its lane promises is told, too.
+"""
 
 from dataclasses import dataclass
 
 import structlog
 
+from project.lane import Lane
 from project.ledger import Ledger
+from project.ledger.run_times import RunTimes
 from project.publisher import Publisher
 
 INQUIRY_SECONDS = 5
@@ -18,6 +23,22 @@ class Measuring:
 
     ledger: Ledger
     publisher: Publisher
+    run_times: RunTimes
+
+    def measure_kinds(self) -> int:
+        """A warning for each kind that blocks its lane; how many were measured."""
+        found = self.run_times.measure()
+        for one in found:
+            if one.blocks_lane:
+                _log.warning(
+                    "lane_blocked",
+                    kind=one.kind,
+                    lane=one.lane,
+                    jobs=one.runs,
+                    p95_seconds=one.p95_seconds,
+                    promise_seconds=Lane(one.lane).promise_seconds,
+                )
+        return len(found)
 
     def measure_lanes(self) -> int:
         """A line for each lane; how many. UnavailableError: the broker is away."""

@@ -21,6 +21,7 @@ from project.config import Settings
 from project.errors import UnavailableError
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
+from project.ledger.run_times import RunTimes
 from project.publisher import Publisher
 from project.reconciler.intake import Intake
 from project.reconciler.measuring import Measuring
@@ -66,7 +67,11 @@ class Reconciler:
 
     def run_once(self) -> dict[str, int]:
         """Do everything now, whoever's turn it is; what was found, by the name of the work."""
-        works = {name: work for name, _, work in self._works() if name not in {"orphans", "lanes"}}
+        works = {
+            name: work
+            for name, _, work in self._works()
+            if name not in {"orphans", "lanes", "kinds"}
+        }
         found = {name: work() for name, work in works.items()}
         cursor = self.repairs.remove_orphans(0)
         while cursor:
@@ -96,6 +101,7 @@ class Reconciler:
             ("expired", 5, self.repairs.trim),
             ("orphans", 5, self._remove_orphans),
             ("lanes", 30, self.measuring.measure_lanes),
+            ("kinds", 60, self.measuring.measure_kinds),
         )
 
     def _take_dead_letters(self) -> int:
@@ -138,7 +144,7 @@ def build_reconciler(settings: Settings) -> Reconciler:
         redis=redis,
         intake=Intake(ledger, DeadLetters(redis), publisher),
         repairs=Repairs(ledger, publisher),
-        measuring=Measuring(ledger, publisher),
+        measuring=Measuring(ledger, publisher, RunTimes(redis)),
         connect=lambda: _connect(settings),
     )
 

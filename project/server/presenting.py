@@ -1,7 +1,7 @@
 """Values as the API's JSON. Pure, but for the links."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from project.ledger.dead_letters import DeadLetter
 from project.ledger.job import Attempt, JobError, format_time
 from project.ledger.listing import LaneState
 from project.ledger.log_line import LogLine
+from project.ledger.run_times import RunTime
 from project.server.documents import Attempt as AttemptDocument
 from project.server.documents import DeadLetter as DeadLetterDocument
 from project.server.documents import DeadMessage, Failure, LogError, Progress, Queue, TaskStatus
@@ -23,6 +24,7 @@ from project.server.documents import File as FileDocument
 from project.server.documents import Job as JobDocument
 from project.server.documents import Kind as KindDocument
 from project.server.documents import LogLine as LogLineDocument
+from project.server.documents import RunTime as RunTimeDocument
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import Task as TaskDocument
 from project.signups import SignUp
@@ -168,7 +170,7 @@ def _read_body(body: bytes) -> Any:
         return base64.b64encode(body).decode()
 
 
-def present_kind(kind: Kind) -> dict[str, Any]:
+def present_kind(kind: Kind, run_times: Sequence[RunTime] = ()) -> dict[str, Any]:
     """A kind, with the JSON Schema of its parameters."""
     return KindDocument(
         name=kind.name,
@@ -178,6 +180,17 @@ def present_kind(kind: Kind) -> dict[str, Any]:
         parameters=kind.parameters_model.model_json_schema(),
         time_limit_seconds=kind.time_limit_seconds,
         max_attempts=kind.max_attempts,
+        run_times=[
+            RunTimeDocument(
+                lane=one.lane,
+                runs=one.runs,
+                p50_seconds=one.p50_seconds,
+                p95_seconds=one.p95_seconds,
+                blocks_lane=one.blocks_lane,
+            )
+            for one in run_times
+            if one.kind == kind.name
+        ],
     ).model_dump()
 
 

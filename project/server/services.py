@@ -13,6 +13,7 @@ from project.ledger.dead_letters import DeadLetters
 from project.ledger.events import Listener
 from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
+from project.ledger.run_times import RunTimes
 from project.observability.exporting import build_spans
 from project.observability.spans import Spans
 from project.publisher import Publisher
@@ -34,6 +35,7 @@ class Services:
     job_log: JobLog
     files: FileStore
     file_holders: FileHolders
+    run_times: RunTimes
     signups: SignUps
     listener: Listener
     spans: Spans
@@ -57,6 +59,7 @@ def build_services(settings: Settings) -> Services:
         job_log=JobLog(redis),
         files=FileStore(settings.files_url),
         file_holders=FileHolders(redis),
+        run_times=RunTimes(redis),
         signups=SignUps(
             redis,
             settings.secret_key,

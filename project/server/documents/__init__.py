@@ -15,6 +15,7 @@ from project.server.documents.jobs import (
     Kind,
     KindList,
     Progress,
+    RunTime,
 )
 from project.server.documents.logs import (
     Log,
@@ -103,6 +104,7 @@ __all__ = [
     "Repetition",
     "Replay",
     "ReplayAnswer",
+    "RunTime",
     "SignUp",
     "SignUpForm",
     "SignUpList",

@@ -115,6 +115,16 @@ class JobQuery(QueryDocument):
     limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="How many at most")
 
 
+class RunTime(AnswerDocument):
+    """How long jobs of a kind run in a lane."""
+
+    lane: str
+    runs: int = Field(description="So many were looked at")
+    p50_seconds: float
+    p95_seconds: float = Field(description="19 of 20 take no longer")
+    blocks_lane: bool = Field(description="Whether that is longer than the lane promises")
+
+
 class Kind(AnswerDocument):
     """What can be run."""
 
@@ -125,6 +135,7 @@ class Kind(AnswerDocument):
     parameters: dict[str, Any] = Field(description="JSON Schema of its parameters")
     time_limit_seconds: float
     max_attempts: int
+    run_times: list[RunTime] = Field(description="Measured from the newest jobs; by lane")
 
 
 class KindList(AnswerDocument):

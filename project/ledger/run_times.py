@@ -1,0 +1,95 @@
+"""How long jobs of each kind run, measured from their records: whether a kind blocks its lane.
+
+Keys: `jobs:run-times`, hash of "<lane>:<kind>" to a JSON object, as `RunTime` has it. It is
+measured now and then (by the reconciler), so that no job pays for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+import orjson
+from redis import Redis
+
+from project.lane import Lane
+from project.ledger.job import Status
+from project.ledger.keys import PARTITIONS, RUN_TIMES, job_key, partition_key
+
+SAMPLE = 200
+"""So many of the newest jobs of a kind that have succeeded are looked at."""
+
+ENOUGH = 5
+"""Of fewer runs nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTime:
+    """How long the newest jobs of a kind ran, in one lane."""
+
+    lane: str
+    kind: str
+    runs: int
+    p50_seconds: float
+    p95_seconds: float
+
+    @property
+    def blocks_lane(self) -> bool:
+        """Whether one in twenty runs longer than the lane promises."""
+        promise = Lane(self.lane).promise_seconds
+        return promise is not None and self.p95_seconds > promise
+
+
+class RunTimes:
+    """Measures, and tells what was measured. Redis's own errors pass through."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+
+    def measure(self) -> list[RunTime]:
+        """Look at the newest jobs of all kinds, and remember what was found."""
+        found = [run_time for lane, kind in self._pairs() for run_time in self._measure(lane, kind)]
+        texts: dict[Any, Any] = {
+            f"{one.lane}:{one.kind}": orjson.dumps(asdict(one)).decode() for one in found
+        }
+        if texts:
+            self._redis.hset(RUN_TIMES, mapping=texts)
+        return found
+
+    def read(self) -> list[RunTime]:
+        """What was measured last, of all kinds."""
+        texts: Any = self._redis.hvals(RUN_TIMES)
+        return [RunTime(**orjson.loads(text)) for text in texts]
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        names: Any = self._redis.smembers(PARTITIONS)
+        for name in sorted(names):
+            lane, _, kind = name.partition(":")
+            if lane in set(Lane):
+                yield lane, kind
+
+    def _measure(self, lane: str, kind: str) -> Iterator[RunTime]:
+        key = partition_key(lane, kind, Status.SUCCEEDED)
+        ids: Any = self._redis.zrevrange(key, 0, SAMPLE - 1)
+        pipeline = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipeline.hmget(job_key(job_id), "started_at", "finished_at")
+        seconds = sorted(_list_seconds(pipeline.execute()))
+        if len(seconds) >= ENOUGH:
+            yield RunTime(
+                lane, kind, len(seconds), find_quantile(seconds, 0.5), find_quantile(seconds, 0.95)
+            )
+
+
+def find_quantile(ordered: Sequence[float], share: float) -> float:
+    """The least value that so large a share of them does not exceed."""
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def _list_seconds(rows: Sequence[tuple[str | None, str | None]]) -> Iterator[float]:
+    """Of the last attempt: that is what held a process of the lane."""
+    for started, finished in rows:
+        if started and finished:
+            elapsed = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+            yield elapsed.total_seconds()
