@@ -5,25 +5,20 @@ web server does not. Answers are JSON on standard output (a job's log is text); 
 sentence and exit code 1.
 """
 
-import json
 import sys
-from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from redis import RedisError
 
+from project.commands.schedules import schedules
+from project.commands.verbs import begin, print_document, read_json, verb
 from project.config import Settings
-from project.errors import InvalidInputError, JobsError
 from project.jobs import KINDS, load_kinds
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.events import Signal, job_channel
 from project.ledger.listing import JobFilter
-from project.observability.binding import enter
-from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
 from project.reconciler.rounds import build_reconciler
 from project.server.log_news import write_log
@@ -35,8 +30,6 @@ from project.server.presenting import (
 )
 from project.server.services import Services, build_services
 from project.submission.draft import Submission
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,55 +43,20 @@ def main(context: click.Context) -> None:
     context.obj = build_services(settings)
 
 
-def _verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
-    """A command that gets the services and prints what it returns, or why it cannot."""
-
-    def define(function: Command) -> click.Command:
-        @wraps(function)
-        def run(*args: Any, **options: Any) -> None:
-            try:
-                answer = function(click.get_current_context().obj, *args, **options)
-            except JobsError as error:
-                raise click.ClickException(str(error)) from error
-            except RedisError as error:
-                raise click.ClickException(f"Redis does not answer: {error}") from error
-            if answer is not None:
-                _print(answer)
-
-        return group.command(name)(run)
-
-    return define
+main.add_command(schedules)
 
 
 def _present(equipment: Services, job: Job) -> dict[str, Any]:
     return present_job(job, equipment.settings.trace_link)
 
 
-def _begin() -> Trace:
-    """The trace of this command, which its lines carry, and the jobs that it hands in."""
-    trace = Trace.start()
-    enter(trace)
-    return trace
-
-
-def _print(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _read_json(text: str) -> Any:
-    try:
-        return json.loads(sys.stdin.read() if text == "-" else text)
-    except ValueError as error:
-        raise InvalidInputError(f"That is no JSON: {error}.") from error
-
-
-@_verb(main, "kinds")
+@verb(main, "kinds")
 def kinds(_: Services) -> Any:
     """What can be run."""
     return [present_kind(kind) for kind in KINDS.values() if not kind.is_internal]
 
 
-@_verb(main, "submit")
+@verb(main, "submit")
 @click.argument("kind")
 @click.argument("parameters", default="{}")
 @click.option("--delay", type=float, help="Seconds to wait before it runs.")
@@ -117,23 +75,23 @@ def submit(
     """Hand in a job of KIND; PARAMETERS are a JSON object, or - to read it."""
     submission = Submission(
         kind=kind,
-        parameters=_read_json(parameters),
+        parameters=read_json(parameters),
         run_at=at,
         delay_seconds=delay,
         deduplication_key=key,
     )
-    job = equipment.submitter.submit(submission, _begin())
+    job = equipment.submitter.submit(submission, begin())
     return _follow(equipment, job) if wait else _present(equipment, job)
 
 
-@_verb(main, "show")
+@verb(main, "show")
 @click.argument("job_id")
 def show(equipment: Services, job_id: str) -> Any:
     """One job."""
     return _present(equipment, equipment.ledger.get(job_id))
 
 
-@_verb(main, "watch")
+@verb(main, "watch")
 @click.argument("job_id")
 def watch(equipment: Services, job_id: str) -> Any:
     """Follow a job to its end, a line a change; exit code 2 where it did not succeed."""
@@ -153,7 +111,7 @@ def _follow(equipment: Services, job: Job) -> Any:
             message = inbox.get(1.0)
             if message is None or isinstance(message, tuple | Signal):
                 job = equipment.ledger.get(job.id)
-    _print(_present(equipment, job))
+    print_document(_present(equipment, job))
     if job.status is not Status.SUCCEEDED:
         sys.exit(2)
 
@@ -164,7 +122,7 @@ def _line(job: Job) -> str:
     return f"{job.id} {job.status.value}{progress}{step}"
 
 
-@_verb(main, "log")
+@verb(main, "log")
 @click.argument("job_id")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
 def log(equipment: Services, job_id: str, follow: bool) -> None:
@@ -173,7 +131,7 @@ def log(equipment: Services, job_id: str, follow: bool) -> None:
         click.echo(text, nl=False)
 
 
-@_verb(main, "list")
+@verb(main, "list")
 @click.option("--status", multiple=True, type=click.Choice([status.value for status in Status]))
 @click.option("--kind", multiple=True)
 @click.option("--lane", multiple=True)
@@ -196,23 +154,23 @@ def list_(
     }
 
 
-@_verb(main, "cancel")
+@verb(main, "cancel")
 @click.argument("job_id")
 def cancel(equipment: Services, job_id: str) -> Any:
     """A waiting job will not start, a running one is asked to stop."""
     return _present(equipment, equipment.submitter.cancel(job_id))
 
 
-@_verb(main, "retry")
+@verb(main, "retry")
 @click.argument("job_id")
 @click.argument("parameters", required=False)
 def retry(equipment: Services, job_id: str, parameters: str | None) -> Any:
     """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
-    changed = None if parameters is None else _read_json(parameters)
-    return _present(equipment, equipment.submitter.retry(job_id, _begin(), changed))
+    changed = None if parameters is None else read_json(parameters)
+    return _present(equipment, equipment.submitter.retry(job_id, begin(), changed))
 
 
-@_verb(main, "queues")
+@verb(main, "queues")
 def queues(equipment: Services) -> Any:
     """How full each lane is."""
     lanes = equipment.ledger.list_lanes()
@@ -225,7 +183,7 @@ def dead() -> None:
     """Jobs that were given up."""
 
 
-@_verb(dead, "list")
+@verb(dead, "list")
 @click.option("--reason", multiple=True, type=click.Choice([one.value for one in DeathReason]))
 @click.option("--kind", multiple=True)
 @click.option("--cursor", default="", help="`next` of the answer before.")
@@ -246,7 +204,7 @@ def list_dead(
     }
 
 
-@_verb(dead, "show")
+@verb(dead, "show")
 @click.argument("letter_id")
 def show_dead(equipment: Services, letter_id: str) -> Any:
     """One dead letter, with its message."""
@@ -256,7 +214,7 @@ def show_dead(equipment: Services, letter_id: str) -> Any:
     )
 
 
-@_verb(dead, "replay")
+@verb(dead, "replay")
 @click.argument("letter_ids", nargs=-1, required=True)
 @click.option("--rate", default=0.0, help="So many become due a second; 0: all at once.")
 @click.option("--parameters", help="Other parameters, a JSON object.")
@@ -264,9 +222,9 @@ def replay(
     equipment: Services, letter_ids: tuple[str, ...], rate: float, parameters: str | None
 ) -> Any:
     """Run dead jobs again."""
-    changed = None if parameters is None else _read_json(parameters)
+    changed = None if parameters is None else read_json(parameters)
     answers = equipment.submitter.retry_many(
-        letter_ids, _begin(), rate_per_second=rate, parameters=changed
+        letter_ids, begin(), rate_per_second=rate, parameters=changed
     )
     return [
         _present(equipment, answer) if isinstance(answer, Job) else {"error": str(answer)}
@@ -274,7 +232,7 @@ def replay(
     ]
 
 
-@_verb(dead, "discard")
+@verb(dead, "discard")
 @click.argument("letter_ids", nargs=-1, required=True)
 def discard(equipment: Services, letter_ids: tuple[str, ...]) -> None:
     """Forget dead letters; the jobs' records stay."""
@@ -283,7 +241,7 @@ def discard(equipment: Services, letter_ids: tuple[str, ...]) -> None:
         equipment.dead_letters.remove(letter_id)
 
 
-@_verb(main, "reconcile")
+@verb(main, "reconcile")
 def reconcile(equipment: Services) -> Any:
     """Repair what an outage has left behind, now; what was found."""
     return build_reconciler(equipment.settings).run_once()

@@ -39,13 +39,17 @@ class MissingFileError(InvalidInputError):
 
 
 class NotFoundError(JobsError):
-    """There is no such job, file or sign-up."""
+    """There is no such job, file, schedule or sign-up."""
 
     is_about_us = False
 
 
 class GoneError(NotFoundError):
     """There was such a job; it ended long ago and is forgotten."""
+
+
+class OccupiedError(JobsError):
+    """The id is taken, or there is no room for one more."""
 
 
 class LinkInvalidError(JobsError):

@@ -16,23 +16,28 @@ PROJECT = Path(__file__).parent.parent / "project"
 ROOMS: dict[str, set[str]] = {
     "server": {
         *("submission", "publisher", "ledger", "jobs", "signups", "files", "pictures"),
-        *("observability", "redis_client", "config", "errors", "lane", "message"),
+        *("observability", "redis_client", "config", "errors", "lane", "message", "schedules"),
     },
     # The command line: the same verbs as the server's, without it.
     "__main__": {
-        *("server", "submission", "reconciler", "ledger", "jobs"),
+        *("server", "submission", "reconciler", "ledger", "jobs", "commands"),
         *("observability", "config", "errors"),
+    },
+    "commands": {"server", "schedules", "observability", "errors"},
+    "schedules": {
+        *("submission", "publisher", "ledger", "jobs", "turn"),
+        *("observability", "redis_client", "config", "errors"),
     },
     "submission": {"publisher", "message", "ledger", "jobs", "observability", "errors"},
     "publisher": {"broker", "message", "ledger", "observability", "errors", "lane"},
     "message": {"broker", "ledger", "observability"},
-    # A job may submit others, and the scheduler has the reconciler beside it.
+    # A job may submit others, and the scheduler has schedules and the reconciler.
     "worker": {
         *("jobs", "ledger", "files", "mail", "broker", "submission", "publisher", "reconciler"),
-        *("observability", "redis_client", "omission", "config", "errors", "lane"),
+        *("observability", "redis_client", "omission", "config", "errors", "lane", "schedules"),
     },
     "reconciler": {
-        *("jobs", "ledger", "publisher", "message", "broker"),
+        *("jobs", "ledger", "publisher", "message", "broker", "turn"),
         *("observability", "redis_client", "config", "errors", "lane"),
     },
     "jobs": {"errors", "lane"},
@@ -44,6 +49,7 @@ ROOMS: dict[str, set[str]] = {
     "broker": {"lane"},
     "observability": {"config"},
     "redis_client": set(),
+    "turn": set(),
     "omission": set(),
     "config": set(),
     "errors": set(),
@@ -62,6 +68,9 @@ PURE = {
     "project.ledger.log_line",
     "project.ledger.keys",
     "project.reconciler.verdict",
+    "project.schedules.timing",
+    "project.schedules.schedule",
+    "project.schedules.agenda",
     "project.observability.ecs",
     "project.observability.context",
     "project.observability.failures",

@@ -1,9 +1,9 @@
-"""Health check of the scheduler: exits 0 if it has gone round its loop lately, else says why not.
+"""Health check of the scheduler: exits 0 if one has gone round its loop lately, else says why not.
 
     python -m deploy.compose.scheduler_health
 
-RedBeat holds a lock in Redis while it schedules and renews it each time; `project.worker.app`
-says how long the lock outlives a scheduler that has stopped.
+The scheduler that has the turn renews a key in Redis each time it goes round; `project.schedules`
+says how long the key outlives it.
 """
 
 import sys
@@ -12,18 +12,16 @@ from redis import RedisError
 
 from project.config import Settings
 from project.redis_client import connect_impatient
-
-LOCK_KEY = "redbeat::lock"
-"""RedBeat's key prefix and lock name; a test compares it with RedBeat's own."""
+from project.schedules.store import ALIVE_KEY
 
 
 def main() -> None:
     try:
-        is_held = connect_impatient(Settings().redis_url).exists(LOCK_KEY)
+        is_alive = connect_impatient(Settings().redis_url).exists(ALIVE_KEY)
     except RedisError as error:
         sys.exit(f"Redis does not answer: {error}")
-    if not is_held:
-        sys.exit("no scheduler holds the lock")
+    if not is_alive:
+        sys.exit("no scheduler goes round")
 
 
 if __name__ == "__main__":

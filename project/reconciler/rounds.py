@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from uuid import uuid4
 
 import structlog
 from amqp.exceptions import AMQPError  # type: ignore[import-untyped]  # py-amqp ships no types
 from kombu import Connection
 from kombu.exceptions import KombuError
-from redis import Redis, RedisError
+from redis import RedisError
 
 from project.broker import transport_options
 from project.config import Settings
@@ -27,6 +26,7 @@ from project.reconciler.intake import Intake
 from project.reconciler.measuring import Measuring
 from project.reconciler.repairs import Repairs
 from project.redis_client import connect_impatient
+from project.turn import Turn
 
 TURN_KEY = "reconciler"
 TURN_SECONDS = 10
@@ -43,17 +43,14 @@ _log = structlog.get_logger()
 class Reconciler:
     """All of the work, each part with its own interval in seconds."""
 
-    redis: "Redis"
+    turn: Turn
     intake: Intake
     repairs: Repairs
     measuring: Measuring
     connect: Callable[[], Connection]
-    name: str = field(default_factory=lambda: uuid4().hex)
     _connection: Connection | None = None
     _cursor: int = 0
     _last: dict[str, float] = field(default_factory=dict)
-    _turn: str = ""
-    _turn_at: float = 0.0
 
     def run_forever(self) -> None:
         """Work for ever; whatever is away is tried again a second later."""
@@ -84,7 +81,7 @@ class Reconciler:
             if monotonic() - self._last.get(name, float("-inf")) < interval_seconds:
                 continue
             try:
-                if not self.has_turn():
+                if not self.turn.take():
                     return
                 work()
                 self._last[name] = monotonic()
@@ -113,21 +110,6 @@ class Reconciler:
         self._cursor = self.repairs.remove_orphans(self._cursor)
         return self._cursor
 
-    def has_turn(self) -> bool:
-        """Take or keep the turn.
-
-        Who has it writes another number each time; it is taken from who has not for a while. Not by
-        a key that expires: after a jump of Redis's clock nobody would work for an hour.
-        """
-        found = str(self.redis.get(TURN_KEY) or "")
-        if found != self._turn:
-            self._turn, self._turn_at = found, monotonic()
-        is_mine = found.startswith(self.name)
-        if found and not is_mine and monotonic() - self._turn_at < TURN_SECONDS:
-            return False
-        self.redis.set(TURN_KEY, f"{self.name} {time.monotonic_ns()}")
-        return True
-
     def _drop_connection(self) -> None:
         """As it is: a proper close would wait for a broker that may be silent."""
         if self._connection is not None:
@@ -141,7 +123,7 @@ def build_reconciler(settings: Settings) -> Reconciler:
     ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
     publisher = Publisher(settings.broker_url, settings.role)
     return Reconciler(
-        redis=redis,
+        turn=Turn(redis, TURN_KEY, TURN_SECONDS),
         intake=Intake(ledger, DeadLetters(redis), publisher),
         repairs=Repairs(ledger, publisher),
         measuring=Measuring(ledger, publisher, RunTimes(redis)),

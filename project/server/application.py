@@ -20,6 +20,7 @@ from project.server.pages import blueprint as pages
 from project.server.problems import FORM_OVERHEAD_BYTES
 from project.server.problems import install as install_problems
 from project.server.reference import blueprint as reference
+from project.server.schedules import blueprint as schedules
 from project.server.security import protect
 from project.server.services import build_services
 from project.server.signups import blueprint as signups
@@ -49,6 +50,7 @@ def build_app(settings: Settings | None = None) -> Flask:
         api,
         files,
         dead_letters,
+        schedules,
         signups,
         job_log,
         live,

@@ -29,6 +29,7 @@ TAGS = {
     "jobs": "Hand work over, and see what becomes of it.",
     "live": "Changes as they happen.",
     "queues": "How much there is to do.",
+    "schedules": "Jobs at set times.",
     "dead letters": "Jobs that were given up: look at them, run them again, discard them.",
     "kinds": "What can be run.",
     "files": "What jobs have made.",
@@ -41,6 +42,7 @@ PATH_PARAMETERS = {
     "file_id": "A file's id, from a job's result",
     "signup_id": "A sign-up's id",
     "task_id": "A job's id",
+    "schedule_id": "A schedule's id",
     "letter_id": "A dead letter's id: the job's",
 }
 IDEMPOTENCY_KEY = {
@@ -56,7 +58,7 @@ LAST_EVENT_ID = {
     }
 }
 HEADERS = {
-    "Location": "Where the new job or sign-up is",
+    "Location": "Where the new job, schedule or sign-up is",
     "Retry-After": "Seconds after which another try makes sense",
     "Link": 'The next page, as `<…>; rel="next"`',
     "Allow": "The methods that this address knows",
@@ -64,9 +66,11 @@ HEADERS = {
 _ID = "$response.body#/id"
 JOB_LINKS = dict.fromkeys(("get_job", "cancel_job", "retry_job"), _ID)
 SIGNUP_LINKS = {"get_signup": _ID}
+SCHEDULE_LINKS = dict.fromkeys(("get_schedule", "pause_schedule", "delete_schedule"), _ID)
 _ID_OF = {
     **dict.fromkeys(JOB_LINKS, "job_id"),
     **dict.fromkeys(SIGNUP_LINKS, "signup_id"),
+    **dict.fromkeys(SCHEDULE_LINKS, "schedule_id"),
 }
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})

@@ -17,6 +17,7 @@ from project.ledger.job import Attempt, JobError, format_time
 from project.ledger.listing import LaneState
 from project.ledger.log_line import LogLine
 from project.ledger.run_times import RunTime
+from project.schedules.schedule import Schedule
 from project.server.documents import Attempt as AttemptDocument
 from project.server.documents import DeadLetter as DeadLetterDocument
 from project.server.documents import DeadMessage, Failure, LogError, Progress, Queue, TaskStatus
@@ -25,6 +26,7 @@ from project.server.documents import Job as JobDocument
 from project.server.documents import Kind as KindDocument
 from project.server.documents import LogLine as LogLineDocument
 from project.server.documents import RunTime as RunTimeDocument
+from project.server.documents import Schedule as ScheduleDocument
 from project.server.documents import SignUp as SignUpDocument
 from project.server.documents import Task as TaskDocument
 from project.signups import SignUp
@@ -38,6 +40,10 @@ TASK_STATUSES: Mapping[Status, TaskStatus] = {
     Status.DEAD: "FAILURE",
     Status.CANCELLED: "REVOKED",
 }
+
+
+NEXT_RUNS = 5
+"""So many of a schedule's next times are told."""
 
 
 def present_task(job: Job) -> dict[str, Any]:
@@ -191,6 +197,33 @@ def present_kind(kind: Kind, run_times: Sequence[RunTime] = ()) -> dict[str, Any
             for one in run_times
             if one.kind == kind.name
         ],
+    ).model_dump()
+
+
+def present_schedule(schedule: Schedule) -> dict[str, Any]:
+    """A schedule with its next times. Who may change it may see what its jobs are given."""
+    plan, kind = schedule.plan, KINDS.get(schedule.plan.kind)
+    return ScheduleDocument(
+        id=schedule.id,
+        title=plan.title or (kind.title if kind else plan.kind),
+        kind=plan.kind,
+        parameters=dict(plan.parameters),
+        cron=plan.cron or None,
+        every_seconds=plan.every_seconds or None,
+        time_zone=plan.time_zone,
+        starts_at=_time(plan.starts_at),
+        overlap=plan.overlap,
+        catch_up=plan.catch_up,
+        is_paused=schedule.is_paused,
+        created_at=format_time(schedule.created_at),
+        next_at=None if schedule.is_paused else format_time(schedule.next_at),
+        next_runs=[format_time(moment) for moment in schedule.list_next(NEXT_RUNS)],
+        last_at=_time(schedule.last_at),
+        last_job_id=schedule.last_job_id or None,
+        skips=schedule.skips,
+        last_skip_at=_time(schedule.last_skip_at),
+        last_skip_reason=schedule.last_skip_reason or None,
+        version=schedule.version,
     ).model_dump()
 
 

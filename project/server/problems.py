@@ -29,6 +29,7 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.GoneError: HTTPStatus.GONE,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.KeyReusedError: HTTPStatus.CONFLICT,
+    errors.OccupiedError: HTTPStatus.CONFLICT,
     errors.LaneFullError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TransitionError: HTTPStatus.CONFLICT,
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,

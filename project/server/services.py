@@ -18,6 +18,8 @@ from project.observability.exporting import build_spans
 from project.observability.spans import Spans
 from project.publisher import Publisher
 from project.redis_client import connect_impatient, connect_listening
+from project.schedules.register import Register
+from project.schedules.store import ScheduleStore
 from project.signups import SignUps
 from project.submission import Submitter
 
@@ -32,6 +34,7 @@ class Services:
     publisher: Publisher
     submitter: Submitter
     dead_letters: DeadLetters
+    schedules: Register
     job_log: JobLog
     files: FileStore
     file_holders: FileHolders
@@ -47,15 +50,17 @@ def build_services(settings: Settings) -> Services:
     ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
     publisher = Publisher(settings.broker_url, settings.role)
     spans = build_spans(settings)
+    submitter = Submitter(
+        ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
+    )
     return Services(
         settings=settings,
         redis=redis,
         ledger=ledger,
         publisher=publisher,
-        submitter=Submitter(
-            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
-        ),
+        submitter=submitter,
         dead_letters=DeadLetters(redis),
+        schedules=Register(ScheduleStore(redis), submitter),
         job_log=JobLog(redis),
         files=FileStore(settings.files_url),
         file_holders=FileHolders(redis),

@@ -1,9 +1,10 @@
 """What somebody wants to be run, checked and turned into a job. Pure, but for the clock."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -91,6 +92,11 @@ def prepare(submission: Submission, trace_id: str) -> Draft:
     )
     key, seconds = _find_unique_key(kind, submission, values)
     return Draft(job, submission, key, seconds)
+
+
+def list_ids(submission: Submission) -> Iterator[str]:
+    """The ids of an idempotency key: each is used only if the jobs before it were withdrawn."""
+    return (_make_id(submission, number) for number in count())
 
 
 def delay_seconds(job: Job) -> int:

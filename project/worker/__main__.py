@@ -1,8 +1,8 @@
-"""Starts one of Celery's processes: `python -m project.worker short`, `long` or `scheduler`.
+"""Starts a lane's worker or the scheduler: `python -m project.worker short`, `long`, `scheduler`.
 
-`celery --app project.server.tasks.celery worker` (or `beat`) does the same, with any of Celery's
+`celery --app project.server.tasks.celery worker` starts a worker, too, with any of Celery's
 options. Before that it imports every command that Celery and its plugins have, a shell and Flower
-among them: 12 MiB and a tenth of a second for each process.
+among them: 12 MiB and a tenth of a second for each process. The scheduler does without Celery.
 """
 
 import argparse
@@ -34,24 +34,25 @@ def main() -> int:
         "what", choices=[*Lane, SCHEDULER], help="a lane's worker, or the scheduler"
     )
     what = parser.parse_args().what
+    settings = Settings()
+    if what == SCHEDULER:
+        return _schedule(settings)
     # With these a worker starts itself again on a SIGHUP.
     sys.argv[0:1] = ["-m", "project.worker"]
-    settings = Settings()
-    app = _create_app(settings)
-    return _schedule(app) if what == SCHEDULER else _work(app, Lane(what), settings)
+    return _work(_create_app(settings), Lane(what), settings)
+
+
+def _schedule(settings: Settings) -> int:
+    with omit("opentelemetry"):  # by redis-py
+        from project.worker.scheduling import run_scheduler  # noqa: PLC0415
+    run_scheduler(settings)
+    return 0
 
 
 def _create_app(settings: Settings) -> "JobsCelery":
     with omit("opentelemetry"):  # by redis-py
         from project.worker.app import create_celery  # noqa: PLC0415
     return create_celery(settings)
-
-
-def _schedule(app: "JobsCelery") -> int:
-    with omit("tornado"):  # by RedBeat's tenacity
-        import redbeat  # noqa: F401, PLC0415
-    app.Beat(scheduler="redbeat.RedBeatScheduler", loglevel=_LEVEL).run()
-    return 0
 
 
 def _work(app: "JobsCelery", lane: Lane, settings: Settings) -> int:

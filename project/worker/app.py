@@ -6,7 +6,6 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
-from celery.schedules import crontab
 from kombu import Consumer
 
 from project.broker import JOBS_EXCHANGE, LANE_QUEUES, transport_options
@@ -23,7 +22,6 @@ from project.mail import MailServer
 from project.observability.exporting import build_spans
 from project.observability.pipeline import configure_logging
 from project.publisher import Publisher
-from project.reconciler.rounds import start_reconciler
 from project.redis_client import connect_impatient, connect_patient
 from project.submission import Submitter
 from project.worker.execution import Equipment, execute
@@ -38,8 +36,6 @@ LONG_WORKER_ROLE = "worker-long"
 
 CONFIRM_SECONDS = 10
 """As long a worker waits for the confirm of a message that it publishes itself."""
-
-SCHEDULE = {"files.sweep": {"task": "files.sweep", "schedule": crontab(minute="17")}}
 
 
 class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
@@ -142,14 +138,6 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "timezone": "UTC",
-        "beat_schedule": SCHEDULE,
-        "redbeat_redis_url": settings.redis_url,
-        "redbeat_key_prefix": "redbeat:",
-        # Without this, the broker's options are taken for Redis's, with a warning.
-        "redbeat_redis_options": {"socket_keepalive": True, "socket_connect_timeout": 2},
-        # A scheduler that dies is replaced within this many seconds.
-        "redbeat_lock_timeout": 30,
-        "beat_max_loop_interval": 10,
     }
 
 
@@ -210,8 +198,3 @@ def _connect_signals(settings: Settings) -> None:
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
     def stopping(sig: str, how: str, **_: Any) -> None:
         structlog.get_logger().info("worker_stopping", signal=sig, how=how)
-
-    @signals.beat_init.connect(weak=False)  # type: ignore[untyped-decorator]
-    def scheduling(**_: Any) -> None:
-        structlog.get_logger().info("scheduler_started")
-        start_reconciler(settings)

@@ -1,7 +1,7 @@
 """The trace of jobs that Celery itself hands in, and of those that a worker receives.
 
-A message of ours carries its trace already. One of Celery's own (a schedule's, `delay`, a canvas)
-is given one here: that of the request or attempt that it is published in, or a new one.
+A message of ours carries its trace already. One of Celery's own (`delay`, a canvas) is given one
+here: that of the request or attempt that it is published in, or a new one.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,6 @@ from project.observability.binding import describe_cause, find_current, leave
 from project.observability.context import Trace, submit_span_id
 from project.observability.spans import Span, SpanKind, Spans, message_attributes
 
-SCHEDULER_ROLE = "scheduler"
-"""The role in which whatever Celery publishes is a schedule's."""
-
 _log = structlog.get_logger()
 
 
@@ -31,8 +28,6 @@ def connect_tracing(settings: Settings, spans: Spans) -> None:
         submitted = add_trace(headers)
         if submitted:
             spans.add(_submit_span(headers, submitted, routing_key))
-        if settings.role == SCHEDULER_ROLE:
-            tell_due(headers)
 
     @signals.task_postrun.connect(weak=False)  # type: ignore[untyped-decorator]
     def ended(task: Any, **_: Any) -> None:
@@ -74,19 +69,6 @@ def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str)
         ended_ns=now_ns,
         # A delayed message's routing key is the lane behind the delay.
         attributes=message_attributes(headers["id"], kind, routing_key.rpartition(".")[2]),
-    )
-
-
-def tell_due(headers: Mapping[str, Any]) -> None:
-    """A schedule hands in a job: its story begins here."""
-    submitted = Trace.of_message(headers, headers["id"])
-    _log.info(
-        "schedule_due",
-        job_id=headers["id"],
-        kind=headers["task"],
-        trace_id=submitted.trace_id,
-        span_id=submitted.span_id,
-        request_id=submitted.request_id,
     )
 
 

@@ -1,13 +1,10 @@
 """A storm over a native stack."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from celery import Celery
-from celery.schedules import schedule as celery_schedule
-from redbeat import RedBeatSchedulerEntry
+import requests
 
 from tests.faults.journal import Journal
 from tests.faults.load import Load, Traffic
@@ -17,6 +14,7 @@ from tests.faults.storm import Storm, read_lines
 from tests.faults.troubles import WEB_TROUBLES, Scene, Trouble
 
 SCHEDULE_SECONDS = 3
+ANSWER_SECONDS = 10
 
 
 def make_storm(
@@ -47,15 +45,14 @@ def make_storm(
     )
 
 
-def schedule(stack: Stack, seconds: float) -> None:
+def schedule(stack: Stack, seconds: int) -> None:
     """Have the stack's scheduler hand in a job every so many seconds."""
-    with Celery(set_as_current=False) as program:  # ours would load the storm's kinds in here
-        program.conf.redbeat_redis_url = stack.settings.redis_url
-        program.conf.redbeat_key_prefix = "redbeat:"
-        RedBeatSchedulerEntry(
-            "storm",
-            "faults.leaf",
-            celery_schedule(timedelta(seconds=seconds)),
-            kwargs={"secret": f"{SECRET_MARK}s"},
-            app=program,
-        ).save()
+    form = {
+        "kind": "faults.leaf",
+        "parameters": {"secret": f"{SECRET_MARK}s"},
+        "every_seconds": seconds,
+        "overlap": "allow",
+    }
+    url = f"http://127.0.0.1:{stack.settings.web_port}/api/v1/schedules"
+    answer = requests.post(url, json=form, timeout=ANSWER_SECONDS)
+    assert answer.status_code == 201, answer.text

@@ -1,5 +1,9 @@
 """Probes, and the parts that nobody sees until they are missing."""
 
+import os
+import subprocess
+import sys
+
 from redis import Redis
 
 from project.config import Settings
@@ -20,8 +24,28 @@ def test_living_web_says_so(browser: Client) -> None:
     assert browser.get("/healthz").json() == {"status": "ok"}
 
 
-def test_scheduler_has_written_its_schedule(redis: "Redis") -> None:
-    assert redis.exists("redbeat:files.sweep")
+def test_scheduler_is_found_healthy_while_it_goes_round(settings: Settings) -> None:
+    assert check_health(settings.redis_url) == (0, "")
+
+
+def test_scheduler_that_is_away_is_not_healthy(settings: Settings, redis: "Redis") -> None:
+    """In another database of the same Redis nobody goes round."""
+    alone = settings.redis_url.rpartition("/")[0] + "/15"
+
+    assert check_health(alone) == (1, "no scheduler goes round\n")
+
+
+def check_health(redis_url: str) -> tuple[int, str]:
+    """The exit code of the container's health check, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.compose.scheduler_health"],
+        env={**os.environ, "JOBS_REDIS_URL": redis_url},
+        capture_output=True,
+        text=True,
+        timeout=ANSWER_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stderr
 
 
 def test_scheduled_sweep_can_be_run(settings: Settings) -> None:

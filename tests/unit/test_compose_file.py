@@ -3,13 +3,8 @@
 import re
 from pathlib import Path
 
-from celery import Celery
-from redbeat.schedulers import RedBeatConfig
-
-from deploy.compose.scheduler_health import LOCK_KEY
 from project.config import DEVELOPMENT_MARK, Settings
 from project.lane import Lane
-from project.worker.app import celery_settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -66,13 +61,6 @@ def test_each_lane_has_its_own_worker() -> None:
         lane.value for lane in Lane
     ]
     assert re.findall(r"JOBS_ROLE: worker-(\w+)", COMPOSE) == [lane.value for lane in Lane]
-
-
-def test_scheduler_is_known_by_redbeats_lock() -> None:
-    app = Celery()
-    app.config_from_object(celery_settings(Settings()))
-
-    assert RedBeatConfig(app).lock_key == LOCK_KEY
 
 
 def names(pattern: str, text: str) -> set[str]:

@@ -12,14 +12,14 @@ from tests.builders import an_unused_port
 ROOT = Path(__file__).parents[2]
 
 FOR_THE_WEB = {"flask", "werkzeug", "jinja2", "gunicorn", "gevent", "websockets", "project.server"}
-FOR_WORKERS = {"celery", "redbeat", "project.worker", "project.reconciler", "project.mail"}
+FOR_WORKERS = {"celery", "project.worker", "project.reconciler", "project.mail"}
 # What the `celery` command loads with itself and its plugins.
 FOR_THE_COMMAND_LINE = {"celery.bin.celery", "click_repl", "prompt_toolkit", "flower", "tornado"}
 # Spans are a matter of a setting. Pillow comes with the first picture.
 FOR_FEW = {"opentelemetry", "PIL"}
 
-# A worker is asked when it is about to make its pool; the scheduler, where it finds no Redis.
-CELERYS = """
+# It is asked when it is about to make its pool.
+WORKER = """
 import atexit, runpy, sys
 from celery import signals
 
@@ -27,6 +27,24 @@ atexit.register(lambda: print("loaded", *sys.modules))
 signals.worker_before_create_process.connect(lambda **_: sys.exit(), weak=False)
 sys.argv[1:] = ["{what}"]
 runpy.run_module("project.worker", run_name="__main__")
+"""
+# It is told to stop when it has gone round, and found no Redis.
+SCHEDULER = """
+import os, runpy, signal, sys, threading
+from pathlib import Path
+
+def stop():
+    while not any("scheduler_hindered" in file.read_text() for file in logs.glob("*.jsonl")):
+        pause.wait(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+logs, pause = Path(os.environ["JOBS_LOG_DIR"]), threading.Event()
+threading.Thread(target=stop, daemon=True).start()
+sys.argv[1:] = ["scheduler"]
+try:
+    runpy.run_module("project.worker", run_name="__main__")
+finally:
+    print("loaded", *sys.modules)
 """
 # gunicorn loads the application into its first process, as `preload_app` has it do.
 WEB = """
@@ -43,13 +61,18 @@ print("files", *(os.readlink(entry.path) for entry in os.scandir("/proc/self/fd"
 """
 
 
-@pytest.mark.parametrize("what", ["short", "long", "scheduler"])
-def test_worker_and_scheduler_load_nothing_of_the_web_or_the_command_line(
-    what: str, tmp_path: Path
-) -> None:
-    loaded = told_by(CELERYS.format(what=what), "loaded", tmp_path)
+@pytest.mark.parametrize("what", ["short", "long"])
+def test_worker_loads_nothing_of_the_web_or_the_command_line(what: str, tmp_path: Path) -> None:
+    loaded = told_by(WORKER.format(what=what), "loaded", tmp_path)
 
     assert_none_of(FOR_THE_WEB | FOR_THE_COMMAND_LINE | FOR_FEW, loaded)
+
+
+def test_scheduler_loads_no_celery_either(tmp_path: Path) -> None:
+    loaded = told_by(SCHEDULER, "loaded", tmp_path)
+
+    assert_none_of(FOR_THE_WEB | FOR_THE_COMMAND_LINE | FOR_FEW | {"celery"}, loaded)
+    assert "project.reconciler.rounds" in loaded
 
 
 def test_tutorials_door_to_celery_loads_no_web_application(tmp_path: Path) -> None:

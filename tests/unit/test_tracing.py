@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from project.observability.binding import enter, leave, read_bound
 from project.observability.context import Trace, submit_span_id
-from project.worker.tracing import add_trace, tell_due, tell_received
+from project.worker.tracing import add_trace, tell_received
 from tests.builders import a_trace
 
 
@@ -54,20 +54,6 @@ def test_message_that_is_published_in_nothing_begins_a_trace() -> None:
     assert submitted.span_id == submit_span_id("j1")
     assert submitted.request_id
     assert submitted.trace_id != Trace.of_message(other, "j1").trace_id
-
-
-def test_story_of_a_scheduled_job_begins_when_it_is_due() -> None:
-    headers = headers_of()
-    add_trace(headers)
-
-    with capture_logs() as lines:
-        tell_due(headers)
-
-    (line,) = lines
-    submitted = Trace.of_message(headers, "j1")
-    assert (line["event"], line["log_level"]) == ("schedule_due", "info")
-    assert (line["job_id"], line["kind"]) == ("j1", "create_task")
-    assert (line["trace_id"], line["span_id"]) == (submitted.trace_id, submitted.span_id)
 
 
 def test_received_message_is_told_in_its_trace() -> None:

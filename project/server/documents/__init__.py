@@ -46,6 +46,12 @@ from project.server.documents.probes import (
 from project.server.documents.problems import (
     Problem,
 )
+from project.server.documents.schedules import (
+    NewSchedule,
+    Schedule,
+    ScheduleForm,
+    ScheduleList,
+)
 from project.server.documents.signups import (
     SignUp,
     SignUpForm,
@@ -95,6 +101,7 @@ __all__ = [
     "LogLine",
     "LogNewsQuery",
     "LogQuery",
+    "NewSchedule",
     "NewsQuery",
     "Problem",
     "Progress",
@@ -105,6 +112,9 @@ __all__ = [
     "Replay",
     "ReplayAnswer",
     "RunTime",
+    "Schedule",
+    "ScheduleForm",
+    "ScheduleList",
     "SignUp",
     "SignUpForm",
     "SignUpList",

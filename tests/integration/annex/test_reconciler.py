@@ -318,18 +318,3 @@ def test_letters_are_listed_newest_first_page_by_page(letters: DeadLetters) -> N
     odd, _ = letters.list_letters(DeadLetterFilter(kinds=frozenset({"odd"})))
     assert {letter.kind for letter in odd} == {"odd"}
     assert len(odd) == 4
-
-
-def test_turn_of_a_reconciler_that_has_died_is_taken_over_whatever_the_clock_says(
-    system: Annex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A key that expires would last an hour longer, once Redis's clock has gone back by one."""
-    first, second = build_reconciler(system.direct), build_reconciler(system.direct)
-    wait_until(first.has_turn, SECONDS)
-    assert not second.has_turn()
-    assert first.has_turn()
-
-    monkeypatch.setattr("project.reconciler.rounds.TURN_SECONDS", 0.5)
-
-    wait_until(second.has_turn, SECONDS)
-    assert second.has_turn()

@@ -9,8 +9,6 @@ from uuid import uuid4
 import orjson
 import pytest
 from celery import Celery
-from celery.schedules import schedule
-from redbeat import RedBeatSchedulerEntry
 
 from project.message import Message
 from project.observability.context import submit_span_id
@@ -34,8 +32,6 @@ Line = dict[str, Any]
 def celery_program(system: Annex) -> Iterator[Celery]:
     """A program that knows Celery, and has no code of ours."""
     with Celery(broker=system.direct.broker_url, set_as_current=False) as program:
-        program.conf.redbeat_redis_url = system.direct.redis_url
-        program.conf.redbeat_key_prefix = "redbeat:"
         program.conf.timezone = "UTC"
         yield program
 
@@ -73,7 +69,7 @@ def traces_of(log: LogBook, job_id: str) -> set[str]:
 
 def assert_attempts_hang_below_the_submit(lines: list[Line], job_id: str, attempts: int) -> None:
     """Each attempt is a transaction of its own, and all have the submit's span as their parent."""
-    (submitted,) = of_job(lines, job_id, "job_submitted", "schedule_due")
+    (submitted,) = of_job(lines, job_id, "job_submitted")
     started = of_job(lines, job_id, *ATTEMPT_BEGINS)
     ended = of_job(lines, job_id, *ATTEMPT_ENDS)
     assert {line["parent"]["id"] for line in started + ended} == {submitted["span"]["id"]}
@@ -232,23 +228,20 @@ def test_job_of_a_program_that_knows_only_celery_has_one_trace(
     assert system.ledger.get(job_id).trace_id == trace_id
 
 
-def test_story_of_a_scheduled_job_begins_with_its_schedule(
-    system: Annex, celery_program: Celery
-) -> None:
+def test_story_of_a_scheduled_job_begins_with_its_schedule(system: Annex, browser: Client) -> None:
     system.start_scheduler()
-    entry = RedBeatSchedulerEntry(
-        "traced", "annex.step", schedule(1, app=celery_program), kwargs={"failures": 1},
-        app=celery_program,
-    )  # fmt: skip
-    entry.save()
+    form = {"kind": "annex.step", "parameters": {"failures": 1}, "every_seconds": 1}
+    made = browser.post("/api/v1/schedules", json={"id": "traced", **form})
+    assert made.status_code == 201, made.text
     try:
         due = system.log.await_event("schedule_due", "annex.step")
     finally:
-        entry.delete()
+        browser.session.delete(f"{browser.url}/api/v1/schedules/traced")
 
     lines = story(system.log, due["trace"]["id"], ends=1)
     job_id = due["celery"]["task"]["id"]
     assert due["service"]["node"]["roles"] == ["scheduler"]
+    assert of_job(lines, job_id, "schedule_due")
     assert_attempts_hang_below_the_submit(lines, job_id, attempts=2)
     assert traces_of(system.log, job_id) == {due["trace"]["id"]}
 

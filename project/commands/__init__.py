@@ -1,0 +1,1 @@
+"""Parts of the command line: `verbs` makes commands of functions, `schedules` is a group."""

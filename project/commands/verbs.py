@@ -1,0 +1,56 @@
+"""What all commands have in common: they get the services, and print a document or an error."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+from redis import RedisError
+
+from project.errors import InvalidInputError, JobsError
+from project.observability.binding import enter
+from project.observability.context import Trace
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
+    """A command that gets the services and prints what it returns, or why it cannot."""
+
+    def define(function: Command) -> click.Command:
+        @wraps(function)
+        def run(*args: Any, **options: Any) -> None:
+            try:
+                answer = function(click.get_current_context().obj, *args, **options)
+            except JobsError as error:
+                raise click.ClickException(str(error)) from error
+            except RedisError as error:
+                raise click.ClickException(f"Redis does not answer: {error}") from error
+            if answer is not None:
+                print_document(answer)
+
+        return group.command(name)(run)
+
+    return define
+
+
+def begin() -> Trace:
+    """The trace of this command, which its lines carry, and the jobs that it hands in."""
+    trace = Trace.start()
+    enter(trace)
+    return trace
+
+
+def print_document(document: Any) -> None:
+    """As JSON, on standard output."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def read_json(text: str) -> Any:
+    """The value of a JSON text; `-` reads it from standard input."""
+    try:
+        return json.loads(sys.stdin.read() if text == "-" else text)
+    except ValueError as error:
+        raise InvalidInputError(f"That is no JSON: {error}.") from error

@@ -1,0 +1,35 @@
+"""The schedules that are there from the first start. One that is deleted does not come back."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from project.errors import OccupiedError
+from project.schedules.register import read_clock
+from project.schedules.schedule import CatchUp, Plan, make_schedule
+from project.schedules.store import ScheduleStore
+
+EXAMPLES: Mapping[str, Plan] = {
+    "clean-up": Plan(
+        kind="files.sweep",
+        title="Remove the files of forgotten jobs",
+        cron="17 3 * * *",
+        catch_up=CatchUp.LATEST,
+    ),
+}
+"""By their ids."""
+
+_log = structlog.get_logger()
+
+
+def make_examples(store: ScheduleStore, examples: Mapping[str, Plan] = EXAMPLES) -> None:
+    """Make those that have never been made."""
+    for schedule_id, plan in examples.items():
+        if store.was_made(schedule_id):
+            continue
+        try:
+            store.add(make_schedule(schedule_id, plan, read_clock()))
+            _log.info("schedule_made", schedule_id=schedule_id, kind=plan.kind)
+        except OccupiedError as error:
+            _log.warning("schedule_not_made", schedule_id=schedule_id, reason=str(error))
+        store.note_made(schedule_id)

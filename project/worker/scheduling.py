@@ -1,0 +1,33 @@
+"""The scheduler's process: the schedules' loop, and the reconciler in a thread beside it."""
+
+import signal
+import threading
+from typing import Any
+
+import structlog
+
+from project.config import Settings
+from project.jobs import load_kinds
+from project.observability.exporting import build_spans
+from project.observability.pipeline import configure_logging
+from project.reconciler.rounds import start_reconciler
+from project.schedules.scheduler import build_scheduler
+
+
+def run_scheduler(settings: Settings) -> None:
+    """Run it until the process is told to stop."""
+    stop = threading.Event()
+
+    def request_stop(*_: Any) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, request_stop)
+    configure_logging(settings)
+    load_kinds(settings.extra_kinds)
+    spans = build_spans(settings)
+    structlog.get_logger().info("scheduler_started")
+    start_reconciler(settings)
+    build_scheduler(settings, spans).run(stop)
+    spans.close()
+    structlog.get_logger().info("scheduler_stopped")
