@@ -35,6 +35,10 @@ schemathesis.openapi.format(
     ).map(format_time),
 )
 
+# What a schedule says of its times.
+schemathesis.openapi.format("cron", strategies.sampled_from(["0 3 * * *", "*/5 1-3 * * MON-FRI"]))
+schemathesis.openapi.format("time-zone", strategies.sampled_from(["UTC", "Europe/Berlin"]))
+
 # Only we know which texts are cursors; none at all is the first page.
 schemathesis.openapi.format("cursor", strategies.just(""))
 

@@ -17,7 +17,7 @@ if version == 0 then
   if redis.call('ZCARD', KEYS[2]) >= tonumber(most) then return -1 end
   -- By the clock, so that one made anew is not taken for the one that had its id before.
   local time = redis.call('TIME')
-  version = time[1] * 1000 + math.floor(time[2] / 1000)
+  version = time[1] * 1000000 + time[2]
 end
 version = version + 1
 redis.call('HSET', KEYS[1], 'version', string.format('%.0f', version), 'document', document)

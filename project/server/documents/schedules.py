@@ -59,7 +59,9 @@ class NewSchedule(ScheduleForm):
     """A schedule to make."""
 
     id: str = Field(
-        "", description="Of your choice; empty: one is made", pattern=f"^({ID_PATTERN})?$"
+        "",
+        description="Of your choice; empty: one is made",
+        json_schema_extra={"pattern": f"^({ID_PATTERN})?$"},  # `register` says it in words
     )
 
 

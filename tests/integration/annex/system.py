@@ -217,7 +217,7 @@ class Annex:
                 cwd=ROOT,
                 env={
                     **os.environ,
-                    **_environment(self.settings),
+                    **environment_of(self.settings),
                     **extra,
                     **self.variables,
                     "PATH": path,
@@ -263,7 +263,7 @@ def _replaced(url: str, *, path: str | None = None, port: int | None = None) -> 
     return parts._replace(path=parts.path if path is None else quote(path)).geturl()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment_of(settings: Settings) -> dict[str, str]:
     """Environment variables that mean these settings."""
     return {
         f"JOBS_{name.upper()}": str(value)
