@@ -1,4 +1,4 @@
-"""`files.sweep`: removes files whose jobs have expired, and those that never had one."""
+"""`files.sweep`: removes files that no job holds (any more). A schedule runs it every night."""
 
 from typing import Any
 
