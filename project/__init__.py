@@ -12,8 +12,8 @@ The way of a job, one step a room, data going one way:
       → server/live    pushes it to the browser                 (SSE)
 
 Beside the way: `message` describes a job for RabbitMQ, `publisher` sends it; `reconciler` takes in
-dead letters and repairs what outages leave; `schedules` hands in jobs at set times; `turn` says which
-of several processes does so. `__main__` is the command line, `commands` has parts of it. `config`
-reads the environment, `broker` names the queues, `files` keeps uploads and results, `mail` speaks
-SMTP, `signups` holds the sign-ups, `observability` writes the log lines.
+dead letters and repairs what outages leave; `schedules` hands in jobs at set times, `turn` says
+which of several processes does so. `__main__` is the command line, `commands` has parts of it.
+`config` reads the environment, `broker` names the queues, `files` keeps uploads and results, `mail`
+speaks SMTP, `signups` holds the sign-ups, `observability` writes the log lines.
 """

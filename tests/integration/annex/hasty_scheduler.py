@@ -36,6 +36,8 @@ class Fate:
 
     begins_at: str
     """The simulated time, at the reading `origin` of the monotonic clock."""
+    ends_at: str
+    """Here it stands still: however slow the machine is, nothing later becomes due."""
     origin: float
     speed: float
     fatal_runs: tuple[str, ...] = ()
@@ -44,7 +46,8 @@ class Fate:
     def read_clock(self) -> datetime:
         """What time it is there."""
         passed = timedelta(seconds=(monotonic() - self.origin) * self.speed)
-        return datetime.fromisoformat(self.begins_at) + passed
+        begins_at, ends_at = map(datetime.fromisoformat, (self.begins_at, self.ends_at))
+        return min(begins_at + passed, ends_at)
 
     def write(self) -> str:
         """As the command line has it."""
