@@ -4,6 +4,7 @@ Every setting has one name, type, default and reader. Its environment variable i
 name in capitals; the README's table is checked against this class.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -144,6 +145,12 @@ class Settings(BaseSettings):
         50_000_000, ge=1, description="Largest picture that is taken, width × height"
     )
 
+    crawl_allowed_networks: str = Field(
+        "",
+        description="Networks that a crawl may reach although they are not public, "
+        "comma-separated, as in `10.1.0.0/16`; empty: none",
+    )
+
     job_log_lines: int = Field(
         1000,
         ge=0,
@@ -194,6 +201,24 @@ class Settings(BaseSettings):
                     f"JOBS_ENVIRONMENT is production, but {', '.join(unset)} still "
                     "holds a development default: set it to a secret of your own"
                 )
+        return self
+
+    @property
+    def crawl_networks(self) -> tuple[str, ...]:
+        """The networks that a crawl may reach although they are not public."""
+        return tuple(filter(None, map(str.strip, self.crawl_allowed_networks.split(","))))
+
+    @model_validator(mode="after")
+    def _check_networks(self) -> Self:
+        """A network that is none would be found by the first crawl only."""
+        for network in self.crawl_networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(
+                    "JOBS_CRAWL_ALLOWED_NETWORKS must be networks as in 10.1.0.0/16, "
+                    f"comma-separated: {error}"
+                ) from None
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from project.jobs.image_thumbnail import make_thumbnails
 from project.jobs.registry import KINDS, get_kind
 from project.jobs.report_build import build_report, read_source, sum_rows
 from project.jobs.sign_up import sign_up
+from project.jobs.web_crawl import crawl_site
 from project.jobs.workflow import run_workflow
 
 __all__ = ["KINDS", "Context", "Kind", "get_kind", "load_kinds"]
@@ -30,6 +31,7 @@ KINDS.update(
             build_report,
             read_source,
             sum_rows,
+            crawl_site,
             run_workflow,
             sign_up,
             sweep_files,

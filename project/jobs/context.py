@@ -148,6 +148,8 @@ class Context:
     """Raises TemporaryError or PermanentError."""
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Headers for HTTP calls that the job makes, so that the other side's traces and logs join."""
+    allowed_networks: tuple[str, ...] = ()
+    """Networks that are not public, as in `10.1.0.0/16`, and that jobs may nevertheless call."""
     sleep: Callable[[float], None] = field(default=time.sleep)
     log: Any = field(default_factory=structlog.get_logger)
     """The job's own log, a structlog logger: `log.info("page_read", links=7)`."""

@@ -23,6 +23,7 @@ QUIET = {
     "celery.app.trace": logging.CRITICAL,
     "amqp": logging.WARNING,
     "PIL": logging.WARNING,
+    "httpcore": logging.WARNING,  # at debug it writes every URL and header
     "mail.log": logging.WARNING,  # aiosmtpd writes the whole conversation, addresses included
     "werkzeug": logging.WARNING,
 }

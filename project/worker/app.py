@@ -78,6 +78,7 @@ def create_celery(settings: Settings) -> JobsCelery:
         files=FileStore(settings.files_url),
         mail=MailServer(settings.smtp_url, settings.mail_from),
         spans=spans,
+        allowed_networks=settings.crawl_networks,
     )
     # The console lists consumers by their tag: Celery's would be `None2`.
     app.amqp.Consumer = partial(Consumer, tag_prefix=f"{settings.role} ")

@@ -63,6 +63,8 @@ class Equipment:
     files: FileStore
     mail: MailServer
     spans: Spans = NO_SPANS
+    allowed_networks: tuple[str, ...] = ()
+    """As jobs see them: `Context.allowed_networks`."""
 
 
 def execute(
@@ -151,7 +153,11 @@ def _run_here(
 ) -> Any:
     """The plain function; what it makes is kept as a file that no job holds."""
     with open_files(equipment.files) as files:
-        context = Context(files=files, send_mail=equipment.mail.send)
+        context = Context(
+            files=files,
+            send_mail=equipment.mail.send,
+            allowed_networks=equipment.allowed_networks,
+        )
         return kind.run(kind.bind(args, kwargs), context)
 
 
@@ -187,6 +193,7 @@ def _context(  # noqa: PLR0917 - what an attempt has
         memory=Memory(equipment.redis, held.job.id),
         files=files,
         send_mail=equipment.mail.send,
+        allowed_networks=equipment.allowed_networks,
     )
 
 

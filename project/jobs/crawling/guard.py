@@ -1,0 +1,123 @@
+"""Which addresses a crawl may connect to. Pure.
+
+A crawler runs inside a network that its users do not see: without a guard it would read that
+network's machines, and the cloud's metadata service with its keys, to anybody. So only addresses of
+the public internet are taken, and those that the operator has named.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+from project.errors import PermanentError
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+METADATA = tuple(
+    ip_network(text)
+    for text in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fd00:ec2::/32",  # Amazon, IPv6
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure: looks public
+        "192.0.0.192/32",  # Oracle
+    )
+)
+"""Where clouds tell their machines secrets. Named exactly, or refused."""
+
+# What `is_global` of some Python version lets pass. Source: IANA's special-purpose registries.
+_NEVER = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "192.0.0.0/24",  # protocol assignments
+        "192.88.99.0/24",  # relays of 6to4
+        "64:ff9b:1::/48",  # NAT64 inside a network
+        "2001::/23",  # protocol assignments, Teredo among them
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+    )
+)
+_NAT64 = IPv6Network("64:ff9b::/96")
+_COMPATIBLE = IPv6Network("::/96")
+
+
+class RefusedError(PermanentError):
+    """The crawl does not connect there."""
+
+
+class Guard:
+    """Judges addresses; `allowed_networks` are taken although they are not public."""
+
+    def __init__(self, allowed_networks: Iterable[str] = ()) -> None:
+        self._allowed = tuple(ip_network(text.strip()) for text in allowed_networks)
+
+    def check(self, host: str, addresses: Iterable[str]) -> None:
+        """RefusedError where any of the host's addresses is refused."""
+        for text in addresses:
+            reason = self.find_reason(text)
+            if reason:
+                shown = text if host == text else f"{host} ({text})"
+                raise RefusedError(f"{shown} {reason}: it is never connected to.")
+
+    def find_reason(self, text: str) -> str:
+        """Why the address is refused; empty where it may be connected to."""
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return "is no address"
+        reasons = (self._judge(one) for one in _unfold(address))
+        return next(filter(None, reasons), "")
+
+    def _judge(self, address: Address) -> str:
+        if self._is_allowed(address):
+            return ""
+        if any(address in network for network in METADATA):
+            return "is a link-local or metadata address"
+        if address.is_loopback:
+            return "is this machine"
+        if address.is_multicast or address.is_unspecified or address.is_reserved:
+            return "is no machine's address"
+        if not address.is_global or any(address in network for network in _NEVER):
+            return "is not a public address"
+        return ""
+
+    def _is_allowed(self, address: Address) -> bool:
+        naming = [network for network in self._allowed if address in network]
+        secrets = [network for network in METADATA if address in network]
+        return any(all(_is_within(one, secret) for secret in secrets) for one in naming)
+
+
+def _is_within(network: Network, other: Network) -> bool:
+    if isinstance(network, IPv4Network) and isinstance(other, IPv4Network):
+        return network.subnet_of(other)
+    if isinstance(network, IPv6Network) and isinstance(other, IPv6Network):
+        return network.subnet_of(other)
+    return False
+
+
+def _unfold(address: Address) -> Iterator[Address]:
+    """The addresses that a packet to this one may reach: IPv6 has several ways to hold an IPv4."""
+    if isinstance(address, IPv4Address):
+        yield address
+        return
+    bare = IPv6Address(int(address))  # without a zone, as in fe80::1%eth0
+    if bare.ipv4_mapped:
+        yield bare.ipv4_mapped
+        return
+    yield bare
+    if bare in _NAT64 or (bare in _COMPATIBLE and int(bare) > 1):
+        yield IPv4Address(int(bare) & 0xFFFFFFFF)
+    if bare.sixtofour:
+        yield bare.sixtofour
+    if bare.teredo:
+        yield from bare.teredo

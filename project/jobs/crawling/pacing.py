@@ -1,0 +1,39 @@
+"""How fast a host is asked: a steady rate for each of them, and a pause where it asks for one."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+
+class Pacer:
+    """Lets one request to a host begin every so many seconds, in the order of asking."""
+
+    def __init__(
+        self,
+        interval_seconds: float,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._interval_seconds = interval_seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._slower: dict[str, float] = {}
+        self._next: defaultdict[str, float] = defaultdict(float)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def slow_down(self, host: str, interval_seconds: float) -> None:
+        """From now on no faster than that, as `Crawl-delay` says."""
+        self._slower[host] = interval_seconds
+
+    def pause(self, host: str, seconds: float) -> None:
+        """No request to the host begins for that long, as `Retry-After` says."""
+        self._next[host] = max(self._next[host], self._clock() + seconds)
+
+    async def wait(self, host: str) -> None:
+        """Until a request to the host may begin."""
+        async with self._turns[host]:
+            while (seconds := self._next[host] - self._clock()) > 0:
+                await self._sleep(seconds)
+            interval = max(self._interval_seconds, self._slower.get(host, 0))
+            self._next[host] = self._clock() + interval

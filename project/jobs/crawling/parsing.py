@@ -1,0 +1,102 @@
+"""Hands pages to the page parser, a process beside the job, and starts another one when it dies."""
+
+import asyncio
+import json
+import re
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from project.jobs.crawling.page_parser import PARSE_SECONDS, REPLY, REQUEST
+
+PROGRAM = (sys.executable, "-I", str(Path(__file__).with_name("page_parser.py")))
+SAFETY_SECONDS = 10.0
+"""Beyond the parser's own limit: it must start first, on a busy machine."""
+
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLink:
+    """A link as it stands in a page."""
+
+    href: str
+    text: str
+    is_nofollow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What a page holds, its addresses not resolved yet."""
+
+    title: str
+    base: str
+    canonical: str
+    robots: str
+    links: tuple[ReadLink, ...]
+    links_left_out: int
+
+
+class PageParser:
+    """One page at a time; close it."""
+
+    def __init__(self, program: Sequence[str] = PROGRAM) -> None:
+        self._program = program
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def read(self, body: bytes, content_type: str) -> ReadPage | None:
+        """What the page holds; None where it could not be read in time."""
+        async with self._turn:
+            try:
+                async with asyncio.timeout(PARSE_SECONDS + SAFETY_SECONDS):
+                    return _understand(await self._ask(body, find_charset(content_type)))
+            except (TimeoutError, OSError, EOFError):
+                await self._end()
+                return None
+            except asyncio.CancelledError:  # it is in the middle of a page
+                await self._end()
+                raise
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._end()
+
+    async def _ask(self, body: bytes, charset: str) -> dict[str, Any]:
+        process = self._process = self._process or await self._start()
+        pages, replies = process.stdin, process.stdout
+        if pages is None or replies is None:
+            raise OSError("The page parser has no pipes.")
+        name = charset.encode()
+        pages.write(REQUEST.pack(len(name), len(body)) + name + body)
+        await pages.drain()
+        (size,) = REPLY.unpack(await replies.readexactly(REPLY.size))
+        document: dict[str, Any] = json.loads(await replies.readexactly(size))
+        return document
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *self._program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+        )
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def find_charset(content_type: str) -> str:
+    """The encoding that a Content-Type names; empty where it names none."""
+    match = _CHARSET.search(content_type)
+    return match[1] if match else ""
+
+
+def _understand(document: dict[str, Any]) -> ReadPage:
+    links = tuple(ReadLink(*link) for link in document.pop("links"))
+    return ReadPage(**document, links=links)
