@@ -263,7 +263,7 @@ class Crawl:
         elif entry.hops >= MAX_HOPS:
             self._found.pages[entry.url] = replace(
                 page,
-                problem=Problem.NONSENSE,
+                problem=Problem.REDIRECTS,
                 detail=f"More than {MAX_HOPS} redirects one after the other.",
                 redirects_to="",
             )
@@ -342,7 +342,7 @@ class Crawl:
                 return _describe(Entry(url, 0), answer, None, None)
             current = target
         detail = f"More than {MAX_HOPS} redirects one after the other."
-        return Page(url, 0, problem=Problem.NONSENSE, detail=detail)
+        return Page(url, 0, problem=Problem.REDIRECTS, detail=detail)
 
 
 def _find_target(answer: Answer) -> str | None:

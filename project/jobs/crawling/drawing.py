@@ -56,9 +56,7 @@ def draw_links(findings: Findings) -> bytes:
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.02, 0.07, 0.96, 0.83))
-    reach = max((place.radius for place in places.values()), default=0) + 0.9
-    axes.set(xlim=(-reach * WIDTH / HEIGHT * 1.1, reach * WIDTH / HEIGHT * 1.1))
-    axes.set(ylim=(-reach, reach), aspect="equal")
+    _set_view(axes, list(places.values()))
     axes.axis("off")
     _draw_lines(axes, graph, places, looks)
     _draw_nodes(axes, places, looks)
@@ -69,13 +67,26 @@ def draw_links(findings: Findings) -> bytes:
     return file.getvalue()
 
 
+def _set_view(axes: Axes, places: Sequence[Place]) -> None:
+    """All of them, as large as they may be, in an undistorted picture."""
+    xs, ys = [place.x for place in places], [place.y for place in places]
+    middle = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+    # Labels stand beside nodes, so there is more room to the sides.
+    width, height = (max(xs) - min(xs)) * 1.16 + 2, (max(ys) - min(ys)) * 1.04 + 1.2
+    box = axes.get_position()
+    shape = (box.width * WIDTH) / (box.height * HEIGHT)
+    half = max(height, width / shape) / 2
+    axes.set(xlim=(middle[0] - half * shape, middle[0] + half * shape))
+    axes.set(ylim=(middle[1] - half, middle[1] + half), aspect="equal")
+
+
 # ── Nodes ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _find_look(findings: Findings, graph: LinkGraph, node: str, nodes: int) -> Look:
     page = findings.crawled.pages[node]
     scale = min(1.0, math.sqrt(60 / nodes)) if nodes > 60 else 1.0
-    area = (28 + 26 * math.log1p(findings.inlinks[node])) * max(scale, 0.13)
+    area = (30 + 30 * math.log1p(findings.inlinks[node])) * max(scale, 0.13)
     if node == graph.root:
         return Look(DEPTH_COLOURS[0], max(area, 60) * 1.6, 5)
     return _find_colour(page, area)
@@ -114,12 +125,12 @@ def _draw_lines(
 ) -> None:
     step = max(1, math.ceil(len(graph.others) / MAX_OTHER_LINKS))
     chosen = graph.others[::step]
-    alpha = max(0.035, min(0.3, 45 / max(1, len(chosen))))
+    alpha = max(0.04, min(0.35, 220 / max(1, len(chosen))))
     curves = [_bend(places[source], places[target]) for source, target in chosen]
     _add(axes, curves, SOFT, alpha, 0.5)
     tree = [_branch(places[parent], places[node]) for node, parent in graph.parents.items()]
     colours = [BROKEN if looks[node].colour == BROKEN else "#9fb3c8" for node in graph.parents]
-    _add(axes, tree, colours, 0.75, 0.9 if len(tree) < 400 else 0.45)
+    _add(axes, tree, colours, max(0.35, min(0.75, 300 / max(1, len(tree)))), _find_width(tree))
 
 
 def _add(
@@ -131,6 +142,11 @@ def _add(
         ),
         autolim=False,
     )
+
+
+def _find_width(tree: Sequence[Curve]) -> float:
+    """Of the tree's lines, points."""
+    return 0.9 if len(tree) < 400 else 0.5
 
 
 def _bend(source: Place, target: Place) -> Curve:
@@ -229,10 +245,10 @@ def _draw_frame(
 def _caption(findings: Findings, graph: LinkGraph) -> str:
     drawn = len(graph.parents) + 1
     links = len(graph.others) + len(graph.parents)
-    shown = "" if len(graph.others) <= MAX_OTHER_LINKS else ", not all of them drawn"
+    shown = "" if len(graph.others) <= MAX_OTHER_LINKS else " (some are drawn)"
     return (
-        f"{drawn:,} URLs and {links:,} links between them{shown}. The start page is in the middle, "
-        "each ring one click further out; the larger, the more pages link there."
+        f"{drawn:,} URLs, {links:,} links{shown}. In the middle the start page, each ring one click "
+        "further out; the larger, the more pages link there."
     )
 
 

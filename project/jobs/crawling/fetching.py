@@ -49,6 +49,7 @@ class Problem(StrEnum):
     NO_CONNECTION = "no connection"
     NO_TLS = "no trusted certificate"
     TIMEOUT = "no answer in time"
+    REDIRECTS = "too many redirects"
     NONSENSE = "broken answer"
     """The answer is no HTTP, ends too early or cannot be decoded."""
 
@@ -85,9 +86,15 @@ class Answer:
 class Fetcher:
     """Asks servers, in the pacer's time."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        pacer: Pacer,
+        fetch_seconds: float = FETCH_SECONDS,
+    ) -> None:
         self._transport = transport
         self._pacer = pacer
+        self._fetch_seconds = fetch_seconds
         self.received_bytes = 0
         """All that was received so far."""
 
@@ -117,7 +124,7 @@ class Fetcher:
         await self._pacer.wait(host_of(url))
         started = monotonic()
         try:
-            async with asyncio.timeout(FETCH_SECONDS):
+            async with asyncio.timeout(self._fetch_seconds):
                 answer = await self._exchange(method, url, wanted)
         except _FAILURES as error:
             answer = _describe(url, error)

@@ -48,6 +48,7 @@ _NEVER = tuple(
     )
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+_UNICAST = IPv6Network("2000::/3")
 _COMPATIBLE = IPv6Network("::/96")
 
 
@@ -85,16 +86,22 @@ class Guard:
             return "is a link-local or metadata address"
         if address.is_loopback:
             return "is this machine"
-        if address.is_multicast or address.is_unspecified or address.is_reserved:
+        if address.is_multicast or address.is_unspecified:
             return "is no machine's address"
-        if not address.is_global or any(address in network for network in _NEVER):
-            return "is not a public address"
-        return ""
+        return "" if _is_public(address) else "is not a public address"
 
     def _is_allowed(self, address: Address) -> bool:
         naming = [network for network in self._allowed if address in network]
         secrets = [network for network in METADATA if address in network]
         return any(all(_is_within(one, secret) for secret in secrets) for one in naming)
+
+
+def _is_public(address: Address) -> bool:
+    if any(address in network for network in _NEVER):
+        return False
+    # Of IPv6 only so much has been given out; old sorts of addresses lie outside.
+    is_given_out = address.version == 4 or address in _UNICAST or address in _NAT64
+    return is_given_out and address.is_global
 
 
 def _is_within(network: Network, other: Network) -> bool:

@@ -11,8 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 GOLDEN = (math.sqrt(5) - 1) / 2
-RING_GAP = 0.55
-"""Room between two rings, in distances of two neighbours."""
+RING_GAP = 1.1
+"""Room between two rings, in distances of two neighbours; of a large site it is more."""
+_LARGE = 250
+"""From so many nodes on the room grows with the picture."""
+_FIRST_LEAVES = 3
+"""A page of the first ring that leads nowhere takes the room of so many further out."""
 _SPACING = 1.25
 """Area of a node's own, as the side of a square."""
 
@@ -42,9 +46,10 @@ def place_nodes(root: str, parents: Mapping[str, str]) -> dict[str, Place]:
         children[parent].append(node)
     middles = _find_middles(root, parents, children)
     places = {root: Place(0.0, 0.0)}
-    inner = 0.35
+    gap = RING_GAP * max(1.0, math.sqrt((len(parents) + 1) / _LARGE))
+    inner = 0.3 * gap
     for ring in _list_rings(root, children):
-        inner += RING_GAP
+        inner += gap
         outer = math.sqrt(inner**2 + len(ring) * _SPACING**2 / math.pi)
         outer = max(outer, inner + 0.15) if len(ring) > _room(inner) else inner
         for number, node in enumerate(ring):
@@ -66,7 +71,8 @@ def _find_middles(
     """The angle in the middle of each node's sector, which is as wide as its leaves need."""
     leaves: dict[str, int] = {}
     for node in [*reversed(list(parents)), root]:
-        leaves[node] = sum(leaves[child] for child in children.get(node, ())) or 1
+        single = _FIRST_LEAVES if parents.get(node) == root else 1
+        leaves[node] = sum(leaves[child] for child in children.get(node, ())) or single
     begins, middles = {root: math.pi / 2}, {root: 0.0}
     width = 2 * math.pi / leaves[root]
     for node in [root, *parents]:

@@ -49,6 +49,11 @@ class PageParser:
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the process at work, where there is one."""
+        return self._process.pid if self._process else None
+
     async def read(self, body: bytes, content_type: str) -> ReadPage | None:
         """What the page holds; None where it could not be read in time."""
         async with self._turn:

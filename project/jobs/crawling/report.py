@@ -6,6 +6,7 @@ as a template; a link is made of normalised HTTP URLs alone.
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from project.jobs.crawling.findings import Findings
 from project.jobs.crawling.pages import Ending
-from project.jobs.crawling.urls import host_of, path_of
+from project.jobs.crawling.urls import host_of, origin_of, path_of
 
 MAX_ROWS = 200
 """So many rows has a table of the report; the CSV files have all."""
@@ -28,7 +29,10 @@ def write_report(findings: Findings, image: bytes, path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(short=_shorten, number="{:,}".format, ms=_milliseconds)
+    origin = origin_of(findings.crawled.site_url)
+    environment.filters.update(
+        short=partial(_shorten, origin), number="{:,}".format, ms=_milliseconds
+    )
     text = environment.get_template("report.html").render(_gather(findings, image))
     path.write_text(text, encoding="utf-8")
 
@@ -47,6 +51,8 @@ def _gather(findings: Findings, image: bytes) -> dict[str, Any]:
         "depths": _list_bars(
             [(f"{depth}", count, "page") for depth, count in sorted(findings.by_depth.items())]
         ),
+        # Those between are told with the one that is linked.
+        "redirects": [one for one in findings.redirects if one.links],
         "max_rows": MAX_ROWS,
         "most_linked": findings.inlinks.most_common(10),
     }
@@ -108,9 +114,9 @@ def _list_bars(rows: list[tuple[str, int, str]]) -> list[dict[str, Any]]:
     ]
 
 
-def _shorten(url: str) -> str:
-    """What tells pages of one site apart."""
-    return path_of(url)
+def _shorten(origin: str, url: str) -> str:
+    """What tells pages of the site apart; the whole URL of another one."""
+    return path_of(url) if origin_of(url) == origin else url
 
 
 def _milliseconds(seconds: float) -> str:

@@ -1,0 +1,154 @@
+"""HTML as strangers write it: encodings, links, and what keeps a parser busy."""
+
+import asyncio
+import sys
+from typing import Any
+
+import pytest
+
+from project.jobs.crawling.page_parser import MAX_LINKS, MAX_TEXT_CHARS, decode, read_page
+from project.jobs.crawling.parsing import PageParser, ReadPage, find_charset
+
+
+def read(html: str, charset: str = "") -> dict[str, Any]:
+    return read_page(html.encode(), charset)
+
+
+def test_links_are_read_with_their_text_and_their_authors_doubt() -> None:
+    page = read(
+        '<a href="/a"> The <b>first</b>\n one </a><area href="b"><iframe src="c"></iframe>'
+        '<a rel="external NoFollow" href="d">ad</a><a name="no">none</a><a href>empty</a>'
+        '<!-- <a href="comment"> --><script>"<a href=script>"</script>'
+        '<svg><a href="e">drawn</a></svg>'
+    )
+
+    assert page["links"] == [
+        ("/a", "The first one", False),
+        ("b", "", False),
+        ("c", "", False),
+        ("d", "ad", True),
+        ("", "empty", False),
+        ("e", "drawn", False),
+    ]
+
+
+def test_head_is_read() -> None:
+    page = read(
+        "<title> A\n title </title><base href='/base/'><link rel='alternate' href='x'>"
+        "<link rel='shortlink Canonical' href='/c'><meta name=ROBOTS content='NoIndex, NoFollow'>"
+    )
+
+    assert page["title"] == "A title"
+    assert (page["base"], page["canonical"]) == ("/base/", "/c")
+    assert page["robots"] == "noindex, nofollow"
+
+
+def test_page_without_anything_is_a_page() -> None:
+    page = read("")
+
+    assert page["links"] == []
+    assert (page["title"], page["base"], page["canonical"]) == ("", "", "")
+
+
+def test_long_texts_and_many_links_are_limited() -> None:
+    page = read(f"<title>{'t' * 5000}</title>" + "<a href=x>y</a>" * (MAX_LINKS + 7))
+
+    assert len(page["title"]) == MAX_TEXT_CHARS
+    assert len(page["links"]) == MAX_LINKS
+    assert page["links_left_out"] == 7
+
+
+def test_link_that_is_too_long_leads_nowhere() -> None:
+    assert read(f"<a href='/{'x' * 5000}'>y</a>")["links"] == [("", "y", False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "charset"),
+    [
+        ("é".encode(), ""),
+        ("é".encode(), "utf-8"),
+        ("é".encode("latin-1"), "ISO-8859-1"),
+        ("é".encode("cp1252"), "windows-1252"),
+        ("é".encode("utf-16"), ""),
+        (b"\xef\xbb\xbf" + "é".encode(), "iso-8859-1"),
+        (b"<meta charset=iso-8859-1>" + "é".encode("latin-1"), ""),
+        (b"<meta http-equiv=x content='text/html; charset=ISO-8859-15'>\xe9", "none-such"),
+        ("é".encode(), "zlib"),
+        ("é".encode(), "unicode_escape"),
+        ("é".encode(), "utf-7"),
+        ("é".encode(), "\0"),
+    ],
+)
+def test_page_is_decoded_as_browsers_do(body: bytes, charset: str) -> None:
+    assert decode(body, charset).endswith("é")
+
+
+def test_wrong_bytes_are_replaced() -> None:
+    assert decode(b"a\xffb", "utf-8") == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "charset"),
+    [
+        ("text/html", ""),
+        ("text/html; charset=utf-8", "utf-8"),
+        ('text/html;Charset = "ISO-8859-1"', "ISO-8859-1"),
+        ("text/html; charset=", ""),
+    ],
+)
+def test_encoding_is_named_by_the_content_type(content_type: str, charset: str) -> None:
+    assert find_charset(content_type) == charset
+
+
+# ── The process beside the job ───────────────────────────────────────────────────────────────────
+
+
+def read_all(*bodies: bytes, program: tuple[str, ...] = ()) -> list[ReadPage | None]:
+    async def run() -> list[ReadPage | None]:
+        parser = PageParser(program) if program else PageParser()
+        try:
+            return [await parser.read(body, "text/html") for body in bodies]
+        finally:
+            await parser.close()
+
+    return asyncio.run(run())
+
+
+def titles(pages: list[ReadPage | None]) -> list[str | None]:
+    return [page and page.title for page in pages]
+
+
+def test_page_that_keeps_the_parser_busy_costs_that_page_alone() -> None:
+    """Two megabytes of nested elements take this parser minutes."""
+    tangled = b"<div>" * 400_000
+
+    pages = read_all(b"<title>one</title>", tangled, b"<title>two</title><a href=x>y")
+
+    assert titles(pages) == ["one", None, "two"]
+    assert pages[2] is not None
+    assert pages[2].links[0].href == "x"
+
+
+def test_parser_that_dies_costs_that_page() -> None:
+    assert read_all(b"<p>", b"<p>", program=(sys.executable, "-c", "")) == [None, None]
+
+
+def test_cancelled_reading_leaves_no_process_behind() -> None:
+    async def run() -> ReadPage | None:
+        parser = PageParser()
+        reading = asyncio.ensure_future(parser.read(b"<div>" * 400_000, "text/html"))
+        while parser.process_id is None:
+            await asyncio.sleep(0)
+        first = parser.process_id
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        assert parser.process_id is None
+        page = await parser.read(b"<title>after</title>", "text/html")
+        assert parser.process_id != first
+        await parser.close()
+        return page
+
+    page = asyncio.run(run())
+
+    assert page is not None
+    assert page.title == "after"
