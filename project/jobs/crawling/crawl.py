@@ -116,6 +116,8 @@ class Crawl:
             await self._take_wave()
         if not self._found.pages:
             raise TemporaryError("There was no time to fetch the start page.")
+        if ending is Ending.COMPLETE and not any(map(_is_read, self._found.pages.values())):
+            raise PermanentError("The start page redirects without an end: check the URL.")
         self._found.ending = ending
         self._found.not_fetched += len(self._frontier)
         self._found.too_deep = self._frontier.too_deep
@@ -399,6 +401,10 @@ def _resolve_links(page: Page, read: ReadPage) -> Iterator[tuple[str | None, str
     base = normalise(read.base, page.url) or page.url
     for link in read.links:
         yield normalise(link.href, base), link.text, link.is_nofollow
+
+
+def _is_read(page: Page) -> bool:
+    return page.is_page
 
 
 def _check_start(page: Page) -> None:

@@ -247,8 +247,8 @@ def _caption(findings: Findings, graph: LinkGraph) -> str:
     links = len(graph.others) + len(graph.parents)
     shown = "" if len(graph.others) <= MAX_OTHER_LINKS else " (some are drawn)"
     return (
-        f"{drawn:,} URLs, {links:,} links{shown}. In the middle the start page, each ring one click "
-        "further out; the larger, the more pages link there."
+        f"{drawn:,} URLs, {links:,} links{shown}. In the middle the start page, each ring one "
+        "click further out; the larger, the more pages link there."
     )
 
 
