@@ -8,7 +8,9 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
+from pydantic import ValidationError
 
+from project.config import Settings
 from project.jobs.crawling.guard import Guard, RefusedError
 from project.jobs.crawling.transport import (
     Addresses,
@@ -97,6 +99,19 @@ def test_address_in_disguise_is_read_as_what_it_is(host: str, address: str) -> N
 @pytest.mark.parametrize("host", ["example.org", "localhost", "a" * 300, "\ud800"])
 def test_name_is_no_literal_and_nobody_is_asked(host: str) -> None:
     assert read_literal(host) == []
+
+
+def test_setting_names_networks() -> None:
+    settings = Settings(crawl_allowed_networks=" 10.1.0.0/16, fd12::/16,")
+
+    assert settings.crawl_networks == ("10.1.0.0/16", "fd12::/16")
+    assert Settings().crawl_networks == ()
+
+
+@pytest.mark.parametrize("networks", ["10.1.0.1/16", "intranet", "10.0.0.0/8;10.1.0.0/16"])
+def test_setting_that_names_none_is_refused_at_the_start(networks: str) -> None:
+    with pytest.raises(ValidationError, match="JOBS_CRAWL_ALLOWED_NETWORKS must be networks"):
+        Settings(crawl_allowed_networks=networks)
 
 
 # ── Connections ──────────────────────────────────────────────────────────────────────────────────

@@ -15,8 +15,6 @@ from ipaddress import (
     ip_network,
 )
 
-from project.errors import PermanentError
-
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -52,8 +50,8 @@ _UNICAST = IPv6Network("2000::/3")
 _COMPATIBLE = IPv6Network("::/96")
 
 
-class RefusedError(PermanentError):
-    """The crawl does not connect there."""
+class RefusedError(Exception):
+    """The crawl does not connect there. It becomes a finding, or the error of the start page."""
 
 
 class Guard:

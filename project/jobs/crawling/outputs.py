@@ -116,10 +116,10 @@ def list_tables(findings: Findings) -> list[Any]:
     return [{"title": title, "columns": ["URL", "Answer", "Links", "First found on"], "rows": rows}]
 
 
-def _keep(context: Context, name: str, write: Callable[[Path], object]) -> FileLink:
+def _keep(context: Context, name: str, fill: Callable[[Path], object]) -> FileLink:
     """A file that was written in the attempt's folder."""
     path = context.files.folder / name
-    write(path)
+    fill(path)
     size = path.stat().st_size
     context.check()
     return FileLink(file=context.files.add(path), name=name, bytes=size)

@@ -60,8 +60,11 @@ class PageParser:
             try:
                 async with asyncio.timeout(PARSE_SECONDS + SAFETY_SECONDS):
                     return _understand(await self._ask(body, find_charset(content_type)))
-            except (TimeoutError, OSError, EOFError):
+            except TimeoutError:
                 await self._end()
+                return None
+            except (OSError, EOFError):
+                await self._forget()
                 return None
             except asyncio.CancelledError:  # it is in the middle of a page
                 await self._end()
@@ -89,10 +92,15 @@ class PageParser:
         )
 
     async def _end(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """It has ended, or is about to: a signal would take its exit status from asyncio."""
         process, self._process = self._process, None
         if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
             await process.wait()
 
 
