@@ -190,7 +190,7 @@ def _find_trouble(crawled: Crawled, way: tuple[str, ...], end: Page | None) -> s
 
 def _count_inlinks(crawled: Crawled, ways: dict[str, tuple[str, ...]]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for source, target in {(link.source, link.target) for link in crawled.links}:
+    for source, target in dict.fromkeys((link.source, link.target) for link in crawled.links):
         if source != target:
-            counts.update(set(ways.get(target, (target,))))
+            counts.update(dict.fromkeys(ways.get(target, (target,)), 1))
     return counts

@@ -1,7 +1,7 @@
 """Reads HTML for a crawl, as a program of its own: pages come in, what they hold goes out.
 
 A parser of a stranger's HTML can be kept busy for minutes by two megabytes of nested elements, and
-no signal handler runs meanwhile. Here the kernel's alarm ends the process, which costs that page.
+no signal handler runs meanwhile. Here the kernel's timer ends the process, which costs that page.
 
 The input is, for each page, two lengths, the name of its encoding and its bytes; the output a
 length and a JSON document. Only the standard library and selectolax are imported: it must start
@@ -23,6 +23,7 @@ REQUEST = struct.Struct(">II")
 REPLY = struct.Struct(">I")
 
 PARSE_SECONDS = 2.0
+"""Of the processor: on a busy machine a page may take longer."""
 MAX_LINKS = 1000
 """Links of one page; more are left out."""
 MAX_HREF_CHARS = 2000
@@ -110,14 +111,14 @@ def _text_of(node: LexborNode | None) -> str:
 def main(pages: IO[bytes], replies: IO[bytes]) -> None:
     """Answer pages until there are no more."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever it is doing
     while head := pages.read(REQUEST.size):
         charset_bytes, body_bytes = REQUEST.unpack(head)
         charset = pages.read(charset_bytes).decode("utf-8", "replace")
         body = pages.read(body_bytes)
-        signal.setitimer(signal.ITIMER_REAL, PARSE_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, PARSE_SECONDS)
         reply = json.dumps(read_page(body, charset)).encode()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(REPLY.pack(len(reply)) + reply)
         replies.flush()
 
