@@ -1,8 +1,8 @@
-"""How `web.crawl` reads a site: addresses it may reach, fetching, reading, findings and outputs.
+"""How `web.crawl` reads a site, each part in a module of its own.
 
-urls, guard, frontier, pages, findings   values in, values out
-transport, pacing, fetching, robots      the network, one URL at a time
-parsing, page_parser                     HTML, read in a process of its own
-crawl                                    the waves of a crawl
-tables, report, layout, drawing          what is made of what was found
+- values in, values out: `urls`, `guard`, `frontier`, `pages`, `describing`, `starting`, `findings`
+- the network, one URL at a time: `transport`, `pacing`, `fetching`, `robots`
+- HTML, read in a process of its own: `parsing`, `page_parser`
+- the waves of a crawl: `crawl`
+- what is made of what was found: `outputs`, `tables`, `report`, `link_graph`, `layout`, `drawing`
 """

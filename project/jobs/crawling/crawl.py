@@ -1,7 +1,7 @@
 """A crawl, wave by wave: fetch, read, note what was found, offer what it leads to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -10,6 +10,12 @@ from typing import TypeVar
 import structlog
 
 from project.errors import PermanentError, TemporaryError
+from project.jobs.crawling.describing import (
+    describe_page,
+    find_target,
+    resolve_links,
+    says,
+)
 from project.jobs.crawling.fetching import (
     ANYTHING,
     Answer,
@@ -23,6 +29,7 @@ from project.jobs.crawling.pacing import Pacer
 from project.jobs.crawling.pages import Crawled, Ending, Link, Page, Refusal
 from project.jobs.crawling.parsing import PageParser, ReadPage
 from project.jobs.crawling.robots import Rules, read_rules
+from project.jobs.crawling.starting import check_start, refuse_by_robots
 from project.jobs.crawling.transport import (
     Addresses,
     GuardedBackend,
@@ -33,9 +40,7 @@ from project.jobs.crawling.transport import (
 from project.jobs.crawling.urls import (
     DEFAULT_PORTS,
     host_of,
-    normalise,
     origin_of,
-    path_of,
     port_of,
     site_of,
 )
@@ -47,8 +52,6 @@ MAX_LINKS = 200_000
 MAX_RECEIVED_BYTES = 1024 * 1024 * 1024
 MAX_EXTERNAL = 2000
 MAX_REFUSALS = 500
-START_ATTEMPTS_WORTH = frozenset({429, 500, 502, 503, 504})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _log = structlog.get_logger()
 Item = TypeVar("Item")
@@ -206,7 +209,7 @@ class Crawl:
         if rules.allows(entry.url):
             return True
         if entry.is_start:
-            raise _refuse_by_robots(entry.url, rules)
+            raise refuse_by_robots(entry.url, rules)
         self._found.disallowed.setdefault(entry.url, "")
         return False
 
@@ -221,7 +224,7 @@ class Crawl:
         answer = Answer(str(url))
         for _ in range(MAX_HOPS + 1):
             answer = await self._fetcher.fetch(str(url), ANYTHING)
-            url = _find_target(answer)
+            url = find_target(answer)
             if url is None:
                 break
         if answer.problem is Problem.REFUSED:
@@ -243,10 +246,10 @@ class Crawl:
             self._found.not_fetched += 1
             return
         answer, read = visit
-        target = _find_target(answer)
-        page = _describe(entry, answer, target, read)
+        target = find_target(answer)
+        page = describe_page(entry, answer, target, read)
         if entry.is_start:
-            _check_start(page)
+            check_start(page)
             self._found.site_url = entry.url
         self._found.pages[entry.url] = page
         if page.problem is Problem.REFUSED:
@@ -285,8 +288,8 @@ class Crawl:
     async def _note_links(self, entry: Entry, page: Page, read: ReadPage) -> Page:
         await asyncio.sleep(0)
         counts = {"links": 0, "other_links": 0, "nofollow_links": 0}
-        is_followed = not (self._plan.respects_robots and _says(page, read, "nofollow"))
-        for target, text, is_nofollow in _resolve_links(page, read):
+        is_followed = not (self._plan.respects_robots and says(page, read, "nofollow"))
+        for target, text, is_nofollow in resolve_links(page, read):
             counts["nofollow_links"] += is_nofollow
             if target is None:
                 counts["other_links"] += 1
@@ -339,95 +342,13 @@ class Crawl:
         current, answer = url, Answer(url)
         for _ in range(MAX_HOPS + 1):
             answer = await self._fetcher.probe(current)
-            target = _find_target(answer)
+            target = find_target(answer)
             if target is None:
-                return _describe(Entry(url, 0), answer, None, None)
+                return describe_page(Entry(url, 0), answer, None, None)
             current = target
         detail = f"More than {MAX_HOPS} redirects one after the other."
         return Page(url, 0, problem=Problem.REDIRECTS, detail=detail)
 
 
-def _find_target(answer: Answer) -> str | None:
-    """Where a redirect leads; None where the answer is none, or leads nowhere."""
-    if answer.status not in _REDIRECTS:
-        return None
-    return normalise(answer.headers.get("location", ""), answer.url)
-
-
-def _describe(entry: Entry, answer: Answer, target: str | None, read: ReadPage | None) -> Page:
-    page = Page(
-        url=entry.url,
-        depth=entry.depth,
-        status=answer.status,
-        problem=answer.problem,
-        detail=answer.detail,
-        content_type=answer.media_type,
-        received_bytes=answer.received_bytes,
-        seconds=answer.seconds,
-        is_cut=answer.is_cut,
-        redirects_to=target or "",
-        last_modified=answer.headers.get("last-modified", ""),
-        note=_find_note(answer, read),
-    )
-    if answer.status in _REDIRECTS and not target:
-        return replace(page, problem=Problem.NONSENSE, detail="It redirects to no usable address.")
-    if read is None:
-        return replace(page, is_noindex="noindex" in answer.headers.get("x-robots-tag", ""))
-    return replace(
-        page,
-        title=read.title,
-        canonical=normalise(read.canonical, entry.url) or "" if read.canonical else "",
-        is_noindex=_says(page, read, "noindex") or "noindex" in answer.headers["x-robots-tag"],
-    )
-
-
-def _find_note(answer: Answer, read: ReadPage | None) -> str:
-    if answer.is_html and read is None:
-        return "Its HTML could not be read in time: its links are not known."
-    if answer.is_cut:
-        return "It is longer than 2 MB; what comes after was not read."
-    if read is not None and read.links_left_out:
-        return f"{read.links_left_out:,} of its links were left out: it has too many."
-    return ""
-
-
-def _says(page: Page, read: ReadPage, word: str) -> bool:
-    words = {one.strip() for one in read.robots.split(",")}
-    return word in words or "none" in words
-
-
-def _resolve_links(page: Page, read: ReadPage) -> Iterator[tuple[str | None, str, bool]]:
-    """Each link's URL, None where it is none of the web, its text, and whether it is nofollow."""
-    base = normalise(read.base, page.url) or page.url
-    for link in read.links:
-        yield normalise(link.href, base), link.text, link.is_nofollow
-
-
 def _is_read(page: Page) -> bool:
     return page.is_page
-
-
-def _check_start(page: Page) -> None:
-    """Raises where the crawl ends before it has begun."""
-    if page.problem in {Problem.REFUSED, Problem.NO_HOST}:
-        raise PermanentError(f"The start page cannot be fetched. {page.detail}")
-    if page.problem is not None:
-        raise TemporaryError(f"The start page cannot be fetched. {page.detail}")
-    if page.status in START_ATTEMPTS_WORTH:
-        raise TemporaryError(f"The start page answers {page.status}.")
-    if page.status >= 400:
-        raise PermanentError(f"The start page answers {page.status}: check the URL.")
-    if not page.redirects_to and not page.is_page:
-        kind = page.content_type or "something without a type"
-        raise PermanentError(f"The start page is no HTML but {kind}: start at a page of the site.")
-
-
-def _refuse_by_robots(url: str, rules: Rules) -> PermanentError | TemporaryError:
-    if rules.refusal:
-        return TemporaryError(
-            f"The site's robots.txt cannot be read, so nothing may be fetched. {rules.refusal}"
-        )
-    return PermanentError(
-        f"The site's robots.txt does not allow {path_of(url)}: start elsewhere, or, if it is your "
-        "own site, crawl without regard to robots.txt."
-    )
