@@ -15,5 +15,6 @@ Beside the way: `message` describes a job for RabbitMQ, `publisher` sends it; `r
 dead letters and repairs what outages leave; `schedules` hands in jobs at set times, `turn` says
 which of several processes does so. `__main__` is the command line, `commands` has parts of it.
 `config` reads the environment, `broker` names the queues, `files` keeps uploads and results, `mail`
-speaks SMTP, `signups` holds the sign-ups, `observability` writes the log lines.
+speaks SMTP, `pixels` works on pictures in a process of its own, `signups` holds the sign-ups,
+`observability` writes the log lines.
 """

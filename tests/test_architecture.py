@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "files": {"errors"},
     "pictures": {"errors"},
     "mail": {"errors"},
+    "pixels": {"errors"},
     "broker": {"lane"},
     "observability": {"config"},
     "redis_client": set(),

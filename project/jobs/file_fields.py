@@ -39,7 +39,7 @@ class FileOf:
     """An annotation: the text is the id of a file. `what` says in words what is taken."""
 
     what: str
-    accepted: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Suffixes with their content types; empty: any file."""
 
     def __get_pydantic_core_schema__(

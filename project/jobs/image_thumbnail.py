@@ -1,49 +1,107 @@
-"""`image.thumbnail`: a picture in several sizes, upright, as WebP and without its metadata."""
+"""`image.thumbnail`: pictures in several sizes and formats, and a contact sheet of many.
 
-from typing import Any
+Each thumbnail is upright, in sRGB, without metadata, and never larger than its picture. The pixels
+are worked on in a process of its own (`picture_process`).
+"""
 
-import structlog
-from pydantic import BaseModel, Field
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 
 from project.jobs.definition import Context, job
 from project.jobs.file_fields import PictureFile
+from project.jobs.picture_process import PictureProcess
+from project.jobs.thumbnails import Order, make_all, make_one
 from project.lane import Lane
 
 SIZES = (64, 256, 640)
-"""Longest side of each thumbnail, pixels."""
-
-_log = structlog.get_logger()
+MOST_PICTURES = 200
+MOST_THUMBNAILS = 2_000
+SHORT_THUMBNAILS = 12
+"""A job of one picture and no more thumbnails than that takes a second or two."""
+SHORT_SIDE = 1_024
 
 
 class ThumbnailParameters(BaseModel):
-    """Which picture."""
+    """Which pictures, and what is made of them."""
 
-    picture: PictureFile = Field(description="Id of an uploaded file")
+    picture: PictureFile | SkipJsonSchema[None] = Field(
+        None, title="Picture", description="One picture; or else choose several"
+    )
+    pictures: list[PictureFile] = Field(
+        [],
+        title="Pictures",
+        description="Several pictures: they get a contact sheet, too, in this order",
+        max_length=MOST_PICTURES,
+    )
+    sizes: list[Annotated[int, Field(ge=16, le=4096)]] = Field(
+        list(SIZES),
+        title="Sizes",
+        description="Longest side of each thumbnail in pixels; none is larger than its picture",
+        min_length=1,
+        max_length=8,
+        examples=[[320, 1280]],
+    )
+    formats: list[Literal["webp", "avif", "jpeg", "png"]] = Field(
+        ["webp"],
+        title="Formats",
+        description="Each thumbnail is made in all of these",
+        min_length=1,
+        max_length=4,
+        examples=[["avif", "jpeg"]],
+    )
+    quality: int = Field(
+        82,
+        title="Quality",
+        description="1 to 100, alike in all formats; PNG has no loss",
+        ge=1,
+        le=100,
+    )
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> Self:
+        if (self.picture is None) == (not self.pictures):
+            raise PydanticCustomError("choice", "give either `picture` or `pictures`")
+        if self.count > MOST_THUMBNAILS:
+            raise PydanticCustomError(
+                "amount",
+                "these are {count} thumbnails, and one job makes at most {most}: "
+                "choose fewer pictures, sizes or formats",
+                {"count": self.count, "most": MOST_THUMBNAILS},
+            )
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many thumbnails are made at the most."""
+        return max(1, len(self.pictures)) * len(set(self.sizes)) * len(set(self.formats))
 
 
-@job("image.thumbnail", title="Thumbnail", lane=Lane.SHORT, time_limit_seconds=60)
+def choose_lane(parameters: ThumbnailParameters) -> Lane:
+    """Many pictures, or many or large thumbnails of one, go to the long lane."""
+    is_short = (
+        parameters.picture is not None
+        and parameters.count <= SHORT_THUMBNAILS
+        and max(parameters.sizes) <= SHORT_SIDE
+    )
+    return Lane.SHORT if is_short else Lane.LONG
+
+
+@job("image.thumbnail", title="Thumbnail", lane=choose_lane, time_limit_seconds=1800)
 def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[str, Any]:
-    """Thumbnails, smallest first: `{"thumbnails": [{"width", "height", "file"}]}`."""
-    # Pillow takes 1 MiB and 30 ms: only where thumbnails are made.
-    from project.jobs.resizing import encode, fit, read_picture  # noqa: PLC0415
+    """Thumbnails of a picture or of many, upright, in sRGB, without metadata; and a contact sheet.
 
-    context.report_progress(0, len(SIZES) + 1, "Reading the picture")
-    picture = read_picture(context.files.path(parameters.picture), SIZES[-1])
-    _log.info("picture_read", width=picture.width, height=picture.height)
-    thumbnails = []
-    sizes = _sizes_for(max(picture.size))
-    for number, size in enumerate(sizes, start=1):
-        context.report_progress(number, len(sizes) + 1, f"Resizing to {size} pixels")
-        thumbnail = fit(picture, size)
-        content = encode(thumbnail)
-        file_id = context.files.write(content, ".webp")
-        _log.info(
-            "thumbnail_made", width=thumbnail.width, height=thumbnail.height, bytes=len(content)
-        )
-        thumbnails.append({"width": thumbnail.width, "height": thumbnail.height, "file": file_id})
-    return {"thumbnails": thumbnails}
-
-
-def _sizes_for(longest_side: int) -> list[int]:
-    """The sizes, none of them larger than the picture: pixels cannot be made up."""
-    return sorted({min(size, longest_side) for size in SIZES})
+    `thumbnails` lists them, smallest first: `{"width", "height", "format", "bytes", "file"}`. Of
+    many pictures each has the number of its `picture`, from 1; the file `thumbnails.json` has all.
+    """
+    order = Order(
+        sizes=sorted(set(parameters.sizes)),
+        formats=list(dict.fromkeys(parameters.formats)),
+        quality=parameters.quality,
+    )
+    with PictureProcess(context.check) as process:
+        if parameters.picture is not None:
+            return make_one(parameters.picture, order, process, context)
+        return make_all(parameters.pictures, order, process, context)

@@ -1,0 +1,142 @@
+"""Reads a picture: judged by its header, decoded, made smaller early, turned upright, made sRGB."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from project.errors import PermanentError
+from project.pixels.colour import convert_to_srgb
+
+MAX_PIXELS = 50_000_000
+"""Of one picture; each takes up to 16 bytes while it is decoded."""
+FORMATS = {
+    "JPEG": "JPEG",
+    "MPO": "JPEG",
+    "PNG": "PNG",
+    "GIF": "GIF",
+    "WEBP": "WebP",
+    "AVIF": "AVIF",
+}
+"""Pillow's names and ours. A phone's MPO is a JPEG with a second picture behind the first."""
+DAMAGED = "The picture is damaged: it could not be read to its end."
+_NO_PICTURE = (
+    "The file is not a picture that can be read: choose a JPEG, PNG, GIF, WebP or AVIF file."
+)
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What stands a picture of that EXIF orientation upright (Exif 2.32, tag 0x0112)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A picture upright, in RGB or RGBA, maybe smaller than it was; its own size in pixels."""
+
+    picture: Image.Image
+    width: int
+    height: int
+    format: str
+    colour: str
+    """The name of the colour profile it had; empty where it had none that could be used."""
+
+
+def read_picture(path: Path, longest: int) -> Reading:
+    """The picture, of which nothing longer than `longest` pixels will be made.
+
+    Of an animation it is the first frame. PermanentError where it has too many pixels or cannot be
+    read to its end.
+    """
+    with _open(path) as picture:
+        turn = _TURNS.get(_find_orientation(picture))
+        size = picture.size
+        profile = picture.info.get("icc_profile")
+        # JPEG's decoder itself can leave pixels out, without which less memory is needed.
+        picture.draft(None, (2 * longest, 2 * longest))
+        _load(picture)
+        small = _shrink(_simplify(picture), 2 * longest)
+        converted, colour = convert_to_srgb(small, profile)
+        name = FORMATS[picture.format or ""]
+    is_turned = turn is not None and turn.name in {
+        *("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"),
+    }
+    width, height = reversed(size) if is_turned else size
+    upright = converted if turn is None else converted.transpose(turn)
+    return Reading(upright, width, height, name, colour)
+
+
+def _open(path: Path) -> Image.Image:
+    """The picture with its header read, which says that its pixels are not too many."""
+    _check_size(*_find_webp_size(path))
+    try:
+        with warnings.catch_warnings():
+            # Pillow's own limit is a warning or an error by size; ours is lower.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path, formats=tuple(FORMATS))
+    except Image.DecompressionBombError as error:
+        raise PermanentError(_too_large("far too many")) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PermanentError(_NO_PICTURE) from error
+    _check_size(*picture.size)
+    return picture
+
+
+def _find_webp_size(path: Path) -> tuple[int, int]:
+    """Of a WebP file with a canvas: Pillow claims memory for it before it tells the size."""
+    with path.open("rb") as file:
+        head = file.read(30)
+    if head[:4] != b"RIFF" or head[8:16] != b"WEBPVP8X" or len(head) < 30:
+        return 0, 0
+    return tuple(1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))  # type: ignore[return-value]
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PermanentError(_too_large(f"{width} × {height}"))
+
+
+def _too_large(pixels: str) -> str:
+    return (
+        f"The picture has {pixels} pixels; at most {MAX_PIXELS:,} in all are taken: "
+        "make it smaller."
+    )
+
+
+def _load(picture: Image.Image) -> None:
+    try:
+        picture.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PermanentError(DAMAGED) from error
+
+
+def _find_orientation(picture: Image.Image) -> int:
+    """1 where the metadata cannot be read: the pixels may be well all the same."""
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - whatever the library meets in there
+        return 1
+
+
+def _simplify(picture: Image.Image) -> Image.Image:
+    """In a mode that can be averaged: L, LA, RGB, RGBA or CMYK."""
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
+        return picture.point(lambda value: value * (1 / 256)).convert("L")
+    if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} and "transparency" not in picture.info:
+        return picture
+    if picture.has_transparency_data:
+        return picture.convert("RGBA")
+    return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _shrink(picture: Image.Image, longest: int) -> Image.Image:
+    """By a whole number, to no less than `longest`: what follows takes less time and memory."""
+    factor = max(picture.size) // longest
+    return picture.reduce(factor) if factor > 1 else picture
