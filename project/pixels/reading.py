@@ -11,15 +11,8 @@ from project.pixels.colour import convert_to_srgb
 
 MAX_PIXELS = 50_000_000
 """Of one picture; each takes up to 16 bytes while it is decoded."""
-FORMATS = {
-    "JPEG": "JPEG",
-    "MPO": "JPEG",
-    "PNG": "PNG",
-    "GIF": "GIF",
-    "WEBP": "WebP",
-    "AVIF": "AVIF",
-}
-"""Pillow's names and ours. A phone's MPO is a JPEG with a second picture behind the first."""
+FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "GIF": "GIF", "WEBP": "WebP", "AVIF": "AVIF"}
+"""Pillow's names and ours."""
 DAMAGED = "The picture is damaged: it could not be read to its end."
 _NO_PICTURE = (
     "The file is not a picture that can be read: choose a JPEG, PNG, GIF, WebP or AVIF file."
@@ -64,7 +57,8 @@ def read_picture(path: Path, longest: int) -> Reading:
         _load(picture)
         small = _shrink(_simplify(picture), 2 * longest)
         converted, colour = convert_to_srgb(small, profile)
-        name = FORMATS[picture.format or ""]
+        # A phone's MPO is a JPEG with a second picture behind the first.
+        name = FORMATS.get(picture.format or "", "JPEG")
     is_turned = turn is not None and turn.name in {
         *("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"),
     }
@@ -78,8 +72,8 @@ def _open(path: Path) -> Image.Image:
     _check_size(*_find_webp_size(path))
     try:
         with warnings.catch_warnings():
-            # Pillow's own limit is a warning or an error by size; ours is lower.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Of odd metadata, and of sizes: Pillow's own limit is a warning or an error; ours is lower.
+            warnings.simplefilter("ignore")
             picture = Image.open(path, formats=tuple(FORMATS))
     except Image.DecompressionBombError as error:
         raise PermanentError(_too_large("far too many")) from error
