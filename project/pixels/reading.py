@@ -72,7 +72,7 @@ def _open(path: Path) -> Image.Image:
     _check_size(*_find_webp_size(path))
     try:
         with warnings.catch_warnings():
-            # Of odd metadata, and of sizes: Pillow's own limit is a warning or an error; ours is lower.
+            # Of odd metadata, and of sizes: ours is the lower limit.
             warnings.simplefilter("ignore")
             picture = Image.open(path, formats=tuple(FORMATS))
     except Image.DecompressionBombError as error:
