@@ -1,15 +1,60 @@
-"""The mail server: takes one message at a time over SMTP."""
+"""The mail server: takes mails over SMTP, one recipient a mail, and says what became of each.
 
+What SMTP allows (RFC 5321, 4.1.1.4 and 6.1): a server answers for a mail once it has said 250 to
+the dot that ends it. Before the dot it has taken nothing. Between the dot and the answer nobody but
+the server knows. So `send` tells the caller just before the dot, and tells a lost answer apart from
+all other troubles.
+"""
+
+import re
 import smtplib
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.generator import BytesGenerator
 from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from enum import StrEnum
+from io import BytesIO
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from project.errors import PermanentError, TemporaryError
 
-_TIMEOUT_SECONDS = 15
+ANSWER_SECONDS = 30
+"""For an answer to a command."""
+VERDICT_SECONDS = 120
+"""For the answer to the whole mail, which a server may be searching for viruses. RFC 5321 would
+wait for ten minutes, lest a mail be sent twice; who heeds what `send` tells need not."""
+ANSWER_LENGTH = 200
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+_SHUTTING_DOWN = 421
+
+
+class Outcome(StrEnum):
+    """What became of a mail."""
+
+    SENT = "sent"
+    """The server has taken it, and answers for it."""
+    DEFERRED = "deferred"
+    """It was not taken now; it may be later."""
+    REFUSED = "refused"
+    """It will never be taken."""
+    UNKNOWN = "unknown"
+    """The whole mail was handed over, and the answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a server said to a mail. `reason` is a sentence that names nobody."""
+
+    outcome: Outcome
+    reason: str = ""
+    code: int = 0
+    """Of SMTP; 0 where there was no answer."""
+    answer: str = ""
+    """The server's own words, on a line; they may name the recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +63,37 @@ class MailServer:
 
     url: str
     sender: str
+    make_tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
-    def send(self, message: EmailMessage) -> None:
-        """Hand one message over; TemporaryError where trying again may help."""
-        del message["From"]  # a message that is sent once more has it already
-        message["From"] = self.sender
-        # The refusals are not chained to their causes: those name the person, and go to the logs.
+    @property
+    def domain(self) -> str:
+        """The sender's."""
+        return self.sender.rpartition("@")[2].rstrip("> ")
+
+    @contextmanager
+    def open(self) -> Iterator["MailLine"]:
+        """A line to the server; it connects with its first mail."""
+        line = MailLine(self)
         try:
-            with self._connect() as server:
-                server.send_message(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            codes = {code for code, _ in error.recipients.values()}
-            raise _as_error(min(codes), "refused the recipient") from None
+            yield line
+        finally:
+            line.close()
+
+    def connect(self) -> smtplib.SMTP:
+        """A connection, logged in. TemporaryError or PermanentError where there is none."""
+        # The causes are not chained: they may name the person, and go to the logs.
+        try:
+            return self._connect()
+        except smtplib.SMTPAuthenticationError as error:
+            raise _as_error(error.smtp_code, "refused the login") from None
         except smtplib.SMTPResponseException as error:
-            raise _as_error(error.smtp_code, "refused the message") from None
+            raise _as_error(error.smtp_code, "refused to talk") from None
         except smtplib.SMTPNotSupportedError as error:
             raise PermanentError(f"The mail server cannot do what is needed: {error}") from None
+        except ssl.SSLCertVerificationError as error:
+            raise TemporaryError(
+                f"The mail server's certificate is not trusted: {error.verify_message}."
+            ) from None
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryError("The mail server does not answer.") from error
 
@@ -42,22 +102,172 @@ class MailServer:
         host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
         server: smtplib.SMTP
         if parts.scheme == "smtps":
-            context = ssl.create_default_context()
-            server = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT_SECONDS, context=context)
+            tls = self.make_tls()
+            server = smtplib.SMTP_SSL(host, port, timeout=ANSWER_SECONDS, context=tls)
         else:
-            server = smtplib.SMTP(host, port, timeout=_TIMEOUT_SECONDS)
+            server = smtplib.SMTP(host, port, timeout=ANSWER_SECONDS)
         try:
             if parts.scheme == "smtp+starttls":
-                server.starttls(context=ssl.create_default_context())
+                server.starttls(context=self.make_tls())
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.ehlo_or_helo_if_needed()
         except BaseException:
             server.close()
             raise
         return server
 
 
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A mail as SMTP takes it."""
+
+    sender: str
+    recipient: str
+    content: bytes
+    needs_utf8: bool
+    """An address outside ASCII needs SMTPUTF8 (RFC 6531); all else has an encoding of its own."""
+
+    @classmethod
+    def of(cls, message: EmailMessage, recipient: str) -> Self:
+        sender = str(message["From"])
+        addresses = (recipient, sender, str(message["To"]), str(message["Reply-To"] or ""))
+        needs_utf8 = not all(address.isascii() for address in addresses)
+        return cls(sender, recipient, _as_lines(message, needs_utf8), needs_utf8)
+
+
+class MailLine:
+    """A connection for several mails, made anew where the server has closed it."""
+
+    def __init__(self, host: MailServer) -> None:
+        self._host = host
+        self._server: smtplib.SMTP | None = None
+
+    def send(
+        self, message: EmailMessage, recipient: str, when_committed: Callable[[], None]
+    ) -> Receipt:
+        """Hand one mail over to one recipient.
+
+        `when_committed` is called once the server has all of it but the dot that ends it; where it
+        raises, the mail is not sent. TemporaryError or PermanentError where there is no connection.
+        """
+        del message["From"]  # a message that is sent once more has it already
+        message["From"] = self._host.sender
+        parcel = _Parcel.of(message, recipient)
+        if self._server is not None:
+            receipt = self._attempt(self._server, parcel, when_committed)
+            was_closed = self._server is None and receipt.outcome is Outcome.DEFERRED
+            if not was_closed:  # servers close a connection after so many mails
+                return receipt
+        self._server = self._host.connect()
+        return self._attempt(self._server, parcel, when_committed)
+
+    def close(self) -> None:
+        """Say goodbye, if there is anybody."""
+        if self._server is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                self._server.quit()
+        self._drop()
+
+    def _attempt(
+        self, server: smtplib.SMTP, parcel: "_Parcel", when_committed: Callable[[], None]
+    ) -> Receipt:
+        try:
+            if refusal := self._announce(server, parcel):
+                return refusal
+            server.send(parcel.content)
+        except smtplib.SMTPNotSupportedError as error:
+            return Receipt(
+                Outcome.REFUSED, f"The mail server cannot do what is needed: {error.args[0]}"
+            )
+        except (smtplib.SMTPException, OSError):
+            self._drop()
+            return Receipt(Outcome.DEFERRED, "The mail server closed the connection.")
+        try:
+            when_committed()
+        except BaseException:
+            self._drop()  # without the dot: nothing was sent
+            raise
+        return self._finish(server)
+
+    def _announce(self, server: smtplib.SMTP, parcel: "_Parcel") -> Receipt | None:
+        """Sender, recipient, and that a mail comes; a receipt where the server does not want it."""
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if parcel.needs_utf8 else []
+        if server.has_extn("size"):
+            options.append(f"size={len(parcel.content)}")
+        code, answer = server.mail(parcel.sender, options)
+        if code != 250:
+            return self._refuse(server, code, answer, "sender")
+        code, answer = server.rcpt(parcel.recipient)
+        if code not in {250, 251}:
+            return self._refuse(server, code, answer, "recipient")
+        code, answer = server.docmd("DATA")
+        if code != 354:
+            return self._refuse(server, code, answer, "message")
+        return None
+
+    def _finish(self, server: smtplib.SMTP) -> Receipt:
+        """End the mail with the dot; the server's verdict."""
+        try:
+            if server.sock:
+                server.sock.settimeout(VERDICT_SECONDS)
+            server.send(b".\r\n")
+            code, answer = server.getreply()
+            if server.sock:
+                server.sock.settimeout(ANSWER_SECONDS)
+        except (smtplib.SMTPException, OSError):
+            self._drop()
+            return Receipt(
+                Outcome.UNKNOWN,
+                "The connection was lost after the whole mail was handed over: "
+                "nobody but the mail server knows whether it has taken it.",
+            )
+        if code != 250:
+            return self._refuse(server, code, answer, "message")
+        return Receipt(Outcome.SENT, code=code, answer=_as_line(answer))
+
+    def _refuse(self, server: smtplib.SMTP, code: int, answer: bytes, what: str) -> Receipt:
+        """The receipt for an answer that is no yes; the connection is fit for the next mail."""
+        is_temporary = _is_temporary(code)
+        try:
+            if code == _SHUTTING_DOWN or server.rset()[0] != 250:
+                self._drop()
+        except (smtplib.SMTPException, OSError):
+            self._drop()
+        return Receipt(
+            Outcome.DEFERRED if is_temporary else Outcome.REFUSED,
+            f"The mail server refused the {what} (code {code}).",
+            code,
+            _as_line(answer),
+        )
+
+    def _drop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+def _is_temporary(code: int) -> bool:
+    """SMTP's own rule (RFC 5321, 4.2.1): 4yz may pass, 5yz stays. smtplib's -1 is no answer."""
+    return 400 <= code < 500 or code < 0
+
+
 def _as_error(code: int, what: str) -> TemporaryError | PermanentError:
-    """SMTP's own rule (RFC 5321, 4.2.1): 4yz may pass, 5yz stays."""
     message = f"The mail server {what} (code {code})."
-    return TemporaryError(message) if 400 <= code < 500 else PermanentError(message)
+    return TemporaryError(message) if _is_temporary(code) else PermanentError(message)
+
+
+def _as_lines(message: EmailMessage, needs_utf8: bool) -> bytes:
+    """The mail as it goes over the line: CRLF, and a second dot where a line begins with one."""
+    buffer = BytesIO()
+    BytesGenerator(buffer, policy=SMTPUTF8 if needs_utf8 else SMTP).flatten(message)
+    content = buffer.getvalue()
+    if not content.endswith(b"\r\n"):
+        content += b"\r\n"
+    return re.sub(rb"(?m)^\.", b"..", content)
+
+
+def _as_line(answer: bytes) -> str:
+    """A server's words on a line, without control characters."""
+    text = answer.decode("utf-8", "replace")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:ANSWER_LENGTH]

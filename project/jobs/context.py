@@ -7,13 +7,13 @@ A unit test calls a kind's function with `Context()`, or gives it what it needs:
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import structlog
 
 from project.errors import DefinitionError, PermanentError
+from project.jobs.mailing import Mail, NoMail
 
 
 class Files(Protocol):
@@ -110,10 +110,6 @@ def _nothing_submitted(job_ids: Sequence[str], wake_on: str = "all") -> list[Chi
     raise DefinitionError("This context has submitted no jobs.")
 
 
-def _no_mail(message: EmailMessage) -> None:
-    raise DefinitionError("This context has no mail server.")
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a job may use besides its parameters."""
@@ -144,8 +140,7 @@ class Context:
     """Small JSON values by name that outlive the attempt: another one finds what was put here, even
     where this one's process is killed in the next moment."""
     files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
-    send_mail: Callable[[EmailMessage], None] = _no_mail
-    """Raises TemporaryError or PermanentError."""
+    mail: Mail = field(default_factory=lambda: cast(Mail, NoMail()))
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Headers for HTTP calls that the job makes, so that the other side's traces and logs join."""
     allowed_networks: tuple[str, ...] = ()

@@ -155,7 +155,7 @@ def _run_here(
     with open_files(equipment.files) as files:
         context = Context(
             files=files,
-            send_mail=equipment.mail.send,
+            mail=equipment.mail,
             allowed_networks=equipment.allowed_networks,
         )
         return kind.run(kind.bind(args, kwargs), context)
@@ -192,7 +192,7 @@ def _context(  # noqa: PLR0917 - what an attempt has
         trace_headers=trace.http_headers,
         memory=Memory(equipment.redis, held.job.id),
         files=files,
-        send_mail=equipment.mail.send,
+        mail=equipment.mail,
         allowed_networks=equipment.allowed_networks,
     )
 

@@ -180,7 +180,7 @@ def test_context_without_equipment_says_what_is_missing() -> None:
     with pytest.raises(DefinitionError, match="no files"):
         context.files.path("x")
     with pytest.raises(DefinitionError, match="no mail server"):
-        context.send_mail(None)  # type: ignore[arg-type]
+        context.mail.open()
     context.report_progress(1, 2, "nobody watches")
 
 

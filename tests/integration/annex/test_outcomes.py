@@ -24,7 +24,7 @@ from tests.integration.logbook import action_of
 from tests.waiting import wait_until
 
 END_SECONDS = 60
-MAIL = {"subject": "Hello", "text": "Secret text"}
+MAIL = {"subject": "Hello", "text": "Secret text", "when_in_doubt": "send"}
 
 
 @pytest.fixture
