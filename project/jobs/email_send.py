@@ -14,7 +14,6 @@ import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, EmailStr, Field, JsonValue, model_validator
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from project.errors import PermanentError
@@ -28,6 +27,7 @@ from project.jobs.mail_letters import (
     make_message_id,
     read_attachments,
 )
+from project.jobs.optional_fields import leave_out_null
 from project.lane import Lane
 
 MAX_ATTEMPTS = 10
@@ -42,8 +42,11 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
 class EmailParameters(BaseModel):
     """The mail, and whom it goes to."""
 
-    recipient: EmailStr | SkipJsonSchema[None] = Field(
-        None, title="Recipient", description="One address; or else give several"
+    recipient: EmailStr | None = Field(
+        None,
+        json_schema_extra=leave_out_null,
+        title="Recipient",
+        description="One address; or else give several",
     )
     recipients: list[EmailStr] = Field(
         [],
@@ -73,8 +76,9 @@ class EmailParameters(BaseModel):
         max_length=200_000,
         description="The same as HTML, for those who want it; values in it are escaped",
     )
-    values: dict[Name, JsonValue] | SkipJsonSchema[None] = Field(
+    values: dict[Name, JsonValue] | None = Field(
         None,
+        json_schema_extra=leave_out_null,
         title="Values",
         description="Values by name: with them subject, text and HTML are templates; `recipient` "
         "is there by itself. Without them braces are nothing special",
@@ -90,8 +94,11 @@ class EmailParameters(BaseModel):
         max_length=20,
         examples=[["report.pdf"]],
     )
-    reply_to: EmailStr | SkipJsonSchema[None] = Field(
-        None, title="Answers go to", description="An address; else the sender's"
+    reply_to: EmailStr | None = Field(
+        None,
+        json_schema_extra=leave_out_null,
+        title="Answers go to",
+        description="An address; else the sender's",
     )
     when_in_doubt: Literal["skip", "send"] = Field(
         "skip",

@@ -7,11 +7,11 @@ are worked on in a process of its own (`picture_process`).
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from project.jobs.definition import Context, job
 from project.jobs.file_fields import PictureFile
+from project.jobs.optional_fields import leave_out_null
 from project.jobs.picture_process import PictureProcess
 from project.jobs.thumbnails import Order, make_all, make_one
 from project.lane import Lane
@@ -27,8 +27,11 @@ SHORT_SIDE = 1_024
 class ThumbnailParameters(BaseModel):
     """Which pictures, and what is made of them."""
 
-    picture: PictureFile | SkipJsonSchema[None] = Field(
-        None, title="Picture", description="One picture; or else choose several"
+    picture: PictureFile | None = Field(
+        None,
+        json_schema_extra=leave_out_null,
+        title="Picture",
+        description="One picture; or else choose several",
     )
     pictures: list[PictureFile] = Field(
         [],

@@ -16,6 +16,7 @@ from project.jobs.mailing import Mail
 MOST_ATTACHED_BYTES = 25_000_000
 """Of all attachments together; by base64 they become 35 MB, and few servers take more."""
 NAME_LENGTH = 100
+MOST_SUBJECT_CHARACTERS = 300
 _POLICY = SMTP.clone(cte_type="7bit")  # not every server takes eight bits (RFC 6152)
 _TYPES = {
     ".jpg": "image/jpeg",
@@ -141,7 +142,13 @@ def fill(template: Mapping[str, str], values: Mapping[str, Any] | None) -> Mappi
     # Jinja2 takes a megabyte: only where there are templates.
     from project.jobs.mail_templates import render  # noqa: PLC0415
 
-    return {
+    filled = {
         part: render(part, source, values, is_html=part == "html")
         for part, source in template.items()
     }
+    if not filled["subject"].isprintable() or len(filled["subject"]) > MOST_SUBJECT_CHARACTERS:
+        raise PermanentError(
+            f"subject: it must be one line of {MOST_SUBJECT_CHARACTERS} characters at the most "
+            "once it is made: look at the values in it."
+        )
+    return filled

@@ -1,85 +1,522 @@
-"""`email.send`, called as a plain function: what is handed to the mail server."""
+"""`email.send`, called as a plain function beside a mail server in the test's own process."""
 
 import traceback
-from email import message_from_bytes, policy
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from project.errors import InvalidInputError, TemporaryError
+from project.errors import CancelledError, InvalidInputError, PermanentError, TemporaryError
+from project.files import FileStore
+from project.files.job_files import JobFiles
 from project.jobs import get_kind
 from project.jobs.definition import Context
+from project.jobs.email_send import MAX_ATTEMPTS
+from project.jobs.mail_letters import MOST_ATTACHED_BYTES, make_message_id, make_name
+from project.lane import Lane
+from project.mail import MailServer
+from tests.builders import an_unused_port
+from tests.mail_server import DROPPED, MailRoom, listening
 
 KIND = get_kind("email.send")
+ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 MAIL = {
-    "recipient": "ada@example.org",
+    "recipient": ADA,
     "subject": "Confirm your e-mail address",
     "text": "Open this link:\n\nhttp://localhost:5004/confirm/token\n",
     "html": "<p>Open <a href='http://localhost:5004/confirm/token'>this link</a></p>",
 }
+TO_THREE = {"recipients": [ADA, BOB, EVE], "subject": "Hello", "text": "Hello\n"}
 
 
-def sent(**changes: Any) -> EmailMessage:
-    """The mail that the job hands over, as its receiver reads it."""
-    outbox: list[EmailMessage] = []
-    KIND.run(KIND.parse({**MAIL, **changes}), Context(send_mail=outbox.append))
-    (message,) = outbox
-    received = message_from_bytes(message.as_bytes(), policy=policy.default)
-    assert isinstance(received, EmailMessage)
-    return received
+class Job:
+    """One job over its attempts: what it remembers outlives them."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.files = FileStore(str(folder))
+        self.memory: dict[str, Any] = {}
+        self.server = MailServer(f"smtp://127.0.0.1:{port}", "jobs@example.com")
+
+    def run(self, parameters: dict[str, Any], **equipment: Any) -> Any:
+        """One attempt."""
+        context = Context(
+            job_id="job-1",
+            memory=self.memory,
+            files=JobFiles(self.files),
+            mail=self.server,
+            **equipment,
+        )
+        return KIND.run(KIND.parse(parameters), context)
+
+
+@pytest.fixture
+def room() -> MailRoom:
+    return MailRoom()
+
+
+@pytest.fixture
+def job(room: MailRoom, tmp_path: Path) -> Iterator[Job]:
+    with listening(room) as port:
+        yield Job(port, tmp_path)
 
 
 def body_of(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
-def test_mail_goes_to_the_recipient_with_its_subject() -> None:
-    message = sent()
+def outcomes_of(result: Any) -> list[str]:
+    return [each["outcome"] for each in result["outcomes"]]
 
-    assert message["To"] == "ada@example.org"
+
+# ── What a mail is ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_mail_goes_to_the_recipient_with_its_subject(room: MailRoom, job: Job) -> None:
+    job.run(MAIL)
+
+    message = room.message(ADA)
+    assert message["To"] == ADA
+    assert message["From"] == "jobs@example.com"
     assert message["Subject"] == "Confirm your e-mail address"
+    assert parsedate_to_datetime(message["Date"]).year >= 2026
 
 
-def test_mail_is_text_with_html_as_the_alternative() -> None:
-    message = sent()
+def test_mail_is_text_with_html_as_the_alternative(room: MailRoom, job: Job) -> None:
+    job.run(MAIL)
 
+    message = room.message(ADA)
     assert message.get_content_type() == "multipart/alternative"
     assert body_of(message, "plain") == MAIL["text"]
     assert body_of(message, "html").strip() == MAIL["html"]
 
 
-def test_mail_without_html_is_plain_text() -> None:
-    assert sent(html="").get_content_type() == "text/plain"
+def test_mail_without_html_is_plain_text(room: MailRoom, job: Job) -> None:
+    job.run({**MAIL, "html": ""})
+
+    assert room.message(ADA).get_content_type() == "text/plain"
 
 
-def test_other_alphabets_arrive_whole() -> None:
-    message = sent(subject="Größe ☕ 確認", text="Привет\n")
+def test_other_alphabets_arrive_whole_over_seven_bits(room: MailRoom, job: Job) -> None:
+    job.run({**MAIL, "subject": "Größe ☕ 確認", "text": "Привет\n"})
 
-    assert message["Subject"] == "Größe ☕ 確認"
-    assert body_of(message, "plain") == "Привет\n"
+    assert room.received[ADA][0].isascii()
+    assert room.message(ADA)["Subject"] == "Größe ☕ 確認"
+    assert body_of(room.message(ADA), "plain") == "Привет\n"
 
 
-def test_long_link_is_not_broken() -> None:
+def test_long_link_is_not_broken(room: MailRoom, job: Job) -> None:
     link = "http://localhost:5004/confirm/" + "x" * 900
 
-    assert link in body_of(sent(text=f"{link}\n"), "plain")
+    job.run({**MAIL, "text": f"{link}\n"})
+
+    assert link in body_of(room.message(ADA), "plain")
 
 
-def test_mail_has_a_date_and_an_id_that_the_result_names() -> None:
-    outbox: list[EmailMessage] = []
+def test_result_of_one_mail_names_its_id(room: MailRoom, job: Job) -> None:
+    result = job.run(MAIL)
 
-    result = KIND.run(KIND.parse(MAIL), Context(send_mail=outbox.append))
+    assert result["message_id"] == room.message(ADA)["Message-ID"]
+    assert result["summary"] == "Mail sent"
+    assert result["tables"][0]["rows"] == [[ADA, "sent", 250, "OK: queued as 7"]]
 
-    assert result == {"message_id": outbox[0]["Message-ID"]}
-    assert parsedate_to_datetime(outbox[0]["Date"]).year >= 2026
+
+def test_answers_go_where_the_sender_wants_them(room: MailRoom, job: Job) -> None:
+    job.run({**MAIL, "reply_to": "help@example.org"})
+
+    assert room.message(ADA)["Reply-To"] == "help@example.org"
+
+
+def test_message_id_is_the_same_in_every_attempt_and_another_for_others() -> None:
+    assert make_message_id("a", ADA, "example.com") == make_message_id("a", ADA, "example.com")
+    assert len({make_message_id(job, to, "x") for job in "ab" for to in (ADA, BOB)}) == 4
+    assert make_message_id("a", ADA, "example.com").endswith("@example.com>")
+    assert ADA not in make_message_id("a", ADA, "example.com")
+    assert make_message_id("", ADA, "x") != make_message_id("", ADA, "x")
+
+
+# ── Many recipients ────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_recipient_gets_a_mail_of_their_own_and_sees_no_other(
+    room: MailRoom, job: Job
+) -> None:
+    result = job.run({**TO_THREE, "recipients": [ADA, BOB, EVE, ADA]})
+
+    for address in (ADA, BOB, EVE):
+        (content,) = room.received[address]
+        assert [each for each in (ADA, BOB, EVE) if each.encode() in content] == [address]
+    assert result["summary"] == "3 mails sent"
+    assert len({each["message_id"] for each in result["outcomes"]}) == 3
+
+
+def test_refused_recipient_is_told_of_and_the_others_get_their_mail(
+    room: MailRoom, job: Job
+) -> None:
+    room.answer_recipient(BOB, "550 5.1.1 No such user")
+
+    result = job.run(TO_THREE)
+
+    assert result["summary"] == "2 of 3 mails sent, 1 refused"
+    assert result["tables"][0]["rows"][1] == [BOB, "refused", 550, "5.1.1 No such user"]
+
+
+def test_job_fails_where_nobody_was_sent_a_mail(room: MailRoom, job: Job) -> None:
+    for address in (ADA, BOB, EVE):
+        room.answer_recipient(address, f"550 No {address}")
+
+    with pytest.raises(PermanentError) as caught:
+        job.run(TO_THREE)
+
+    assert "None of 3 mails" in str(caught.value)
+    assert "example.org" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_refusal_of_the_only_mail_is_the_jobs_error(room: MailRoom, job: Job) -> None:
+    room.answer_mail(ADA, "550 No such user here")
+
+    with pytest.raises(
+        PermanentError, match=r"^The mail server refused the message \(code 550\).$"
+    ):
+        job.run(MAIL)
+
+
+def test_next_attempt_is_for_those_who_were_put_off_alone(room: MailRoom, job: Job) -> None:
+    room.answer_recipient(ADA, "550 No")
+    room.answer_mail(EVE, "451 Greylisted")
+    with pytest.raises(TemporaryError, match=r"1 of 3 mails .*\(code 451\)"):
+        job.run(TO_THREE)
+    assert len(room.received[BOB]) == 1
+
+    result = job.run(TO_THREE)
+
+    assert outcomes_of(result) == ["refused", "sent", "sent"]
+    assert [len(room.received[each]) for each in (ADA, BOB, EVE)] == [0, 1, 1]
+    sent = result["outcomes"][2]["message_id"]
+    assert room.message(EVE)["Message-ID"] == sent
+
+
+def test_recipient_who_is_put_off_for_too_long_is_given_up(room: MailRoom, job: Job) -> None:
+    room.answer_recipient(EVE, *["451 Later"] * MAX_ATTEMPTS)
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(TemporaryError):
+            job.run(TO_THREE)
+
+    result = job.run(TO_THREE)
+
+    assert result["summary"] == "2 of 3 mails sent, 1 not taken"
+    assert result["outcomes"][2]["code"] == 451
+    assert [len(room.received[each]) for each in (ADA, BOB)] == [1, 1]
+
+
+def test_server_that_is_away_is_worth_another_attempt(job: Job) -> None:
+    job.server = MailServer(f"smtp://127.0.0.1:{an_unused_port()}", "jobs@example.com")
+
+    with pytest.raises(TemporaryError, match=r"^The mail server does not answer\.$"):
+        job.run(MAIL)
+
+
+def test_server_that_is_away_for_all_attempts_is_the_jobs_error(job: Job) -> None:
+    job.server = MailServer(f"smtp://127.0.0.1:{an_unused_port()}", "jobs@example.com")
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(TemporaryError):
+            job.run(TO_THREE)
+
+
+# ── No second mail ─────────────────────────────────────────────────────────────────────────────
+
+
+class Killed(BaseException):
+    """The process is no more; what it had told its memory stays."""
+
+
+class MemoryOfTheKilled(dict[str, Any]):
+    """Ends the process when it is told the given thing of the mail of that number."""
+
+    def __init__(self, name: str, outcome: str) -> None:
+        super().__init__()
+        self.death: tuple[str, str] | None = (name, outcome)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self.death == (name, value["outcome"] if isinstance(value, dict) else ""):
+            self.death = None
+            if value["outcome"] == "doubt":
+                super().__setitem__(name, value)
+            raise Killed
+        super().__setitem__(name, value)
+
+
+def test_attempt_after_a_killed_one_leaves_out_whom_the_server_has_answered(
+    room: MailRoom, job: Job
+) -> None:
+    job.memory = MemoryOfTheKilled("mail 1", "doubt")
+    with pytest.raises(Killed):
+        job.run(TO_THREE)
+
+    result = job.run({**TO_THREE, "when_in_doubt": "send"})
+
+    assert outcomes_of(result) == ["sent", "sent", "sent"]
+    assert [len(room.received[each]) for each in (ADA, BOB, EVE)] == [1, 1, 1]
+
+
+def test_recipient_in_doubt_gets_no_second_mail_and_is_reported(room: MailRoom, job: Job) -> None:
+    """Killed after the server had the mail, before its answer was noted."""
+    job.memory = MemoryOfTheKilled("mail 1", "sent")
+    with pytest.raises(Killed):
+        job.run(TO_THREE)
+
+    result = job.run(TO_THREE)
+
+    assert result["summary"] == "2 of 3 mails sent, 1 not known"
+    assert outcomes_of(result) == ["sent", "unknown", "sent"]
+    assert [len(room.received[each]) for each in (ADA, BOB, EVE)] == [1, 1, 1]
+    assert "was not sent again" in str(result["tables"][0]["rows"][1])
+
+
+def test_recipient_in_doubt_gets_the_same_mail_again_where_that_is_wanted(
+    room: MailRoom, job: Job
+) -> None:
+    job.memory = MemoryOfTheKilled("mail 1", "sent")
+    with pytest.raises(Killed):
+        job.run({**TO_THREE, "when_in_doubt": "send"})
+
+    result = job.run({**TO_THREE, "when_in_doubt": "send"})
+
+    assert outcomes_of(result) == ["sent", "sent", "sent"]
+    first, second = room.received[BOB]
+    (name,) = {line for line in first.splitlines() if line.startswith(b"Message-ID")}
+    assert name in second.splitlines()
+
+
+def test_only_mail_in_doubt_fails_the_job_and_says_so(room: MailRoom, job: Job) -> None:
+    room.answer_mail(ADA, DROPPED)
+
+    with pytest.raises(PermanentError, match="whole mail was handed over"):
+        job.run(MAIL)
+    with pytest.raises(PermanentError):
+        job.run(MAIL)
+
+    assert len(room.received[ADA]) == 1
+
+
+def test_lost_answer_is_worth_another_attempt_where_a_copy_does_no_harm(
+    room: MailRoom, job: Job
+) -> None:
+    room.answer_mail(ADA, DROPPED)
+    parameters = {**MAIL, "when_in_doubt": "send"}
+    with pytest.raises(TemporaryError):
+        job.run(parameters)
+
+    assert outcomes_of(job.run(parameters)) == ["sent"]
+
+
+def test_cancel_stops_before_the_next_mail(room: MailRoom, job: Job) -> None:
+    def check() -> None:
+        if room.received[ADA]:
+            raise CancelledError("The job was asked to stop.")
+
+    with pytest.raises(CancelledError):
+        job.run(TO_THREE, check=check)
+
+    assert [len(room.received[each]) for each in (ADA, BOB, EVE)] == [1, 0, 0]
+
+
+# ── Templates ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_values_fill_subject_text_and_html(room: MailRoom, job: Job) -> None:
+    values = {
+        "name": "Ada",
+        "items": [{"title": "Tea", "price": 3.5}, {"title": "Cup", "price": 7}],
+    }
+
+    job.run(
+        {
+            "recipients": [ADA, BOB],
+            "subject": "Order for {{ name | upper }}",
+            "text": "{% for item in items %}{{ loop.index }}. {{ item.title }}: "
+            "{{ item.price | round(2) }}\n{% endfor %}For {{ recipient }}\n",
+            "html": "{% if items | length > 1 %}<p>{{ items[0].title }} and more</p>{% endif %}",
+            "values": values,
+        }
+    )
+
+    message = room.message(BOB)
+    assert message["Subject"] == "Order for ADA"
+    assert body_of(message, "plain") == f"1. Tea: 3.5\n2. Cup: 7\nFor {BOB}\n"
+    assert body_of(message, "html").strip() == "<p>Tea and more</p>"
+
+
+def test_value_never_becomes_markup(room: MailRoom, job: Job) -> None:
+    evil = "<script>alert(1)</script> \" ' &"
+
+    job.run(
+        {
+            **MAIL,
+            "text": "{{ name }}",
+            "html": "<p title=\"{{ name }}\">{{ names | join('<b>') }}</p>",
+            "values": {"name": evil, "names": [evil, evil]},
+        }
+    )
+
+    html = body_of(room.message(ADA), "html")
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert html.count("&lt;script&gt;") == 3
+    assert evil in body_of(room.message(ADA), "plain")
+
+
+def test_braces_are_nothing_special_without_values(room: MailRoom, job: Job) -> None:
+    text = "{{ name }} {% nonsense %} {# kept #}\n"
+
+    job.run({**MAIL, "text": text})
+
+    assert body_of(room.message(ADA), "plain") == text
 
 
 @pytest.mark.parametrize(
-    "recipient",
+    ("text", "sentence"),
+    [
+        ("Hi {{ nmae }}", "text: `values` has no 'nmae', which the template needs."),
+        ("Hi\n{{ name", "text, line 2"),
+        ("{% if name %}", "text, line 1"),
+        ("{{ name | markdown }}", "there is no filter 'markdown'"),
+        ("{{ name | safe }}", "there is no filter 'safe'"),
+        ("{{ name is divisibleby 3 }}", "there is no test 'divisibleby'"),
+        ("{% include '/etc/passwd' %}", "and nothing else"),
+        ("{% set x = 1 %}", "and nothing else"),
+        ("{{ name.format('x') }}", "and nothing else"),
+        ("{{ 'x' * 1000000000 }}", "and nothing else"),
+        ("{{ 2 ** 100000000 }}", "and nothing else"),
+        ("{{ name ~ name }}", "and nothing else"),
+        ("{{ '%1000000000d' % 1 }}", "and nothing else"),
+        ("{{ cycler.__init__.__globals__ }}", "has no 'cycler'"),
+        ("{{ " + "(" * 20_000 + " }}", "text"),
+        ("{% if name %}" * 1_500 + "{% endif %}" * 1_500, "nested too deeply"),
+    ],
+)
+def test_template_that_cannot_be_used_is_refused_at_once(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        KIND.parse({**MAIL, "text": text, "values": {"name": "Ada"}})
+
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{{ order.total }}", "has no attribute 'total'"),
+        ("{{ name.__class__ }}", "unsafe"),
+        ("{{ name.__class__.__mro__ }}", "unsafe"),
+        ("{% for x in order.rows %}{% endfor %}", "has no attribute 'rows'"),
+        ("{% for x in name %}x{% endfor %}", "lists and objects only"),
+        ("{% for x in many %}{% for y in many %}{% endfor %}{% endfor %}", "20,000 rounds"),
+        ("{% for x in many %}{{ long }}{% endfor %}", "500,000 characters"),
+        ("{{ many | join(long) }}", "does not fit its value"),
+        ("{% if name > 3 %}{% endif %}", "does not fit its value"),
+        ("{{ name | round }}", "does not fit its value"),
+        ("{% for x in one %}" * 60 + "{% endfor %}" * 60, "nested too deeply"),
+    ],
+)
+def test_template_that_fails_with_these_values_fails_for_good(
+    job: Job, text: str, sentence: str
+) -> None:
+    values = {"name": "Ada", "order": {}, "many": [1] * 1_000, "one": [1], "long": "x" * 2_000}
+
+    with pytest.raises(PermanentError, match=sentence) as caught:
+        job.run({**MAIL, "text": text, "values": values})
+
+    assert str(caught.value).startswith("text")
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028"])
+def test_value_cannot_add_a_header(room: MailRoom, job: Job, separator: str) -> None:
+    values = {"name": f"Ada{separator}Bcc: {EVE}"}
+
+    with pytest.raises(PermanentError, match=r"subject: .* one line"):
+        job.run({**MAIL, "subject": "For {{ name }}", "values": values})
+
+    assert not room.received
+
+
+@pytest.mark.parametrize(
+    "values", [{"a b": 1}, {"": 1}, {"a": "x" * 100_001}, {"__a" + "x" * 60: 1}, [1], "x"]
+)
+def test_values_that_are_no_values_are_refused(values: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        KIND.parse({**MAIL, "values": values})
+
+
+# ── Attachments ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_files_are_attached_with_their_names_and_types(room: MailRoom, job: Job) -> None:
+    files = [
+        job.files.write(b"%PDF-1.7 report", ".pdf"),
+        job.files.write("größe,1\n".encode(), ".csv"),
+        job.files.write(b"\0\1", ".bin"),
+    ]
+
+    job.run({**MAIL, "attachments": files, "attachment_names": ["Bericht März.pdf", "a.csv"]})
+
+    attached = list(room.message(ADA).iter_attachments())
+    assert [(each.get_filename(), each.get_content_type()) for each in attached] == [
+        ("Bericht März.pdf", "application/pdf"),
+        ("a.csv", "text/csv"),
+        ("attachment-3.bin", "application/octet-stream"),
+    ]
+    assert [each.get_payload(decode=True) for each in attached] == [
+        b"%PDF-1.7 report",
+        "größe,1\n".encode(),
+        b"\0\1",
+    ]
+    assert body_of(room.message(ADA), "plain") == MAIL["text"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "suffix", "name"),
+    [
+        ("report.pdf", ".pdf", "report.pdf"),
+        ("photo.JPEG", ".jpg", "photo.jpeg"),
+        ("report.exe", ".pdf", "report.exe.pdf"),
+        ("archive.zip", ".bin", "archive.zip"),
+        ("notes.md", ".txt", "notes.md"),
+        ("../../etc/passwd", ".txt", "passwd.txt"),
+        ("..\\..\\boot.ini", ".txt", "boot.ini"),
+        ("a\r\nBcc: eve@example.org", ".txt", "aBcc_ eve@example.org"),
+        ("\u202egnp.exe", ".png", "gnp.exe.png"),
+        ("  spaced   out .pdf", ".pdf", "spaced out .pdf"),
+        (".htaccess", ".txt", "htaccess.txt"),
+        ("", ".pdf", "attachment-2.pdf"),
+        ("///", ".pdf", "attachment-2.pdf"),
+        ("x" * 300 + ".pdf", ".pdf", "x" * 96 + ".pdf"),
+    ],
+)
+def test_name_of_an_attachment_is_safe_and_tells_the_truth(
+    wanted: str, suffix: str, name: str
+) -> None:
+    assert make_name(wanted, "a" * 32 + suffix, 2) == name
+
+
+def test_attachments_that_are_too_large_together_are_refused(room: MailRoom, job: Job) -> None:
+    half = job.files.write(bytes(MOST_ATTACHED_BYTES // 2 + 1), ".bin")
+
+    with pytest.raises(PermanentError, match=r"25,000,002 bytes; a mail takes 25,000,000"):
+        job.run({**MAIL, "attachments": [half, half]})
+
+    assert not room.received
+
+
+# ── What is refused ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("field", ["recipient", "reply_to"])
+@pytest.mark.parametrize(
+    "address",
     [
         "ada@example.org\nBcc: eve@example.org",
         "ada@example.org\r\nBcc: eve@example.org",
@@ -90,14 +527,32 @@ def test_mail_has_a_date_and_an_id_that_the_result_names() -> None:
         "ada@",
         "ada@example",
         "",
-        None,
+        7,
     ],
 )
-def test_recipient_that_is_not_one_address_is_refused(recipient: Any) -> None:
+def test_address_that_is_not_one_address_is_refused(field: str, address: Any) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        KIND.parse({**MAIL, "recipient": recipient})
+        KIND.parse({**MAIL, field: address})
 
-    assert caught.value.field == "recipient"
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipient": None},
+        {"recipients": [BOB]},
+        {"recipient": None, "recipients": []},
+        {"recipient": None, "recipients": [f"{number}@example.org" for number in range(101)]},
+        {"attachment_names": ["report.pdf"]},
+        {"attachments": ["a" * 32 + ".pdf"] * 21},
+        {"attachments": ["../x"]},
+        {"when_in_doubt": "guess"},
+    ],
+)
+def test_parameters_that_cannot_be_met_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        KIND.parse({**MAIL, **changes})
 
 
 @pytest.mark.parametrize(
@@ -125,14 +580,6 @@ def test_body_of_no_or_too_many_characters_is_refused(field: str, length: int) -
     assert caught.value.field == field
 
 
-def test_trouble_of_the_mail_server_is_the_jobs_trouble() -> None:
-    def fail(_message: EmailMessage) -> None:
-        raise TemporaryError("The mail server does not answer.")
-
-    with pytest.raises(TemporaryError):
-        KIND.run(KIND.parse(MAIL), Context(send_mail=fail))
-
-
 def test_refused_parameters_are_not_repeated_by_the_error() -> None:
     """The error goes to logs with its whole chain; an address has no place there."""
     parameters = {**MAIL, "recipient": "ada@@example.org"}
@@ -141,3 +588,10 @@ def test_refused_parameters_are_not_repeated_by_the_error() -> None:
         KIND.parse(parameters)
 
     assert "ada" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_mail_to_many_goes_to_the_long_lane() -> None:
+    many = {**TO_THREE, "recipients": [f"{number}@example.org" for number in range(6)]}
+
+    assert KIND.lane_for(KIND.parse(TO_THREE)) is Lane.SHORT
+    assert KIND.lane_for(KIND.parse(many)) is Lane.LONG
