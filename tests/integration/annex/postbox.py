@@ -19,6 +19,9 @@ class Postbox:
         self.mails: dict[str, list[bytes]] = defaultdict(list)
         self._answers: dict[str, list[str]] = defaultdict(list)
         self._held: dict[str, asyncio.Event] = {}
+        self._halted: dict[str, asyncio.Event] = {}
+        self.waiting: set[str] = set()
+        """Recipients whose senders are kept waiting."""
         self._server = Controller(self, hostname="127.0.0.1", port=an_unused_port())
 
     def start(self) -> None:
@@ -39,23 +42,48 @@ class Postbox:
     def holding(self, recipient: str) -> Iterator[None]:
         """Keep the sender of a mail to this recipient waiting: its job runs until this ends.
 
-        For seconds only: the sender gives up after a quarter of a minute.
+        It has handed the whole mail over, and waits for the answer; for two minutes at the most.
         """
-        released = self._held[recipient] = asyncio.Event()
+        with self._keeping(self._held, recipient):
+            yield
+
+    @contextmanager
+    def halting(self, recipient: str) -> Iterator[None]:
+        """Keep it waiting before it may begin with the mail; for half a minute at the most."""
+        with self._keeping(self._halted, recipient):
+            yield
+
+    @contextmanager
+    def _keeping(self, kept: dict[str, asyncio.Event], recipient: str) -> Iterator[None]:
+        released = kept[recipient] = asyncio.Event()
         try:
             yield
         finally:
-            del self._held[recipient]
+            del kept[recipient]
             self._server.loop.call_soon_threadsafe(released.set)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd finds it by this name
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        await self._wait(self._halted, address)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd finds it by this name
         self, _server: Any, _session: Any, envelope: Envelope
     ) -> str:
         (recipient,) = envelope.rcpt_tos
-        if recipient in self._held:
-            await self._held[recipient].wait()
+        await self._wait(self._held, recipient)
         if self._answers[recipient]:
             return self._answers[recipient].pop(0)
         content = envelope.content or b""
         self.mails[recipient].append(content if isinstance(content, bytes) else content.encode())
         return "250 OK"
+
+    async def _wait(self, kept: dict[str, asyncio.Event], recipient: str) -> None:
+        if recipient in kept:
+            self.waiting.add(recipient)
+            try:
+                await kept[recipient].wait()
+            finally:
+                self.waiting.discard(recipient)
