@@ -27,7 +27,6 @@ from project.jobs.mail_letters import (
     make_message_id,
     read_attachments,
 )
-from project.jobs.optional_fields import leave_out_null
 from project.lane import Lane
 
 MAX_ATTEMPTS = 10
@@ -44,7 +43,6 @@ class EmailParameters(BaseModel):
 
     recipient: EmailStr | None = Field(
         None,
-        json_schema_extra=leave_out_null,
         title="Recipient",
         description="One address; or else give several",
     )
@@ -78,7 +76,6 @@ class EmailParameters(BaseModel):
     )
     values: dict[Name, JsonValue] | None = Field(
         None,
-        json_schema_extra=leave_out_null,
         title="Values",
         description="Values by name: with them subject, text and HTML are templates; `recipient` "
         "is there by itself. Without them braces are nothing special",
@@ -96,7 +93,6 @@ class EmailParameters(BaseModel):
     )
     reply_to: EmailStr | None = Field(
         None,
-        json_schema_extra=leave_out_null,
         title="Answers go to",
         description="An address; else the sender's",
     )
@@ -163,9 +159,10 @@ def choose_lane(parameters: EmailParameters) -> Lane:
 def send_email(parameters: EmailParameters, context: Context) -> dict[str, Any]:
     """Hand a mail for each recipient to the mail server.
 
-    `outcomes` tells of each: `{"recipient", "outcome", "code", "answer"}`, where the outcome is
-    `sent`, `refused`, `deferred` (given up after many attempts) or `unknown`. The job succeeds
-    where at least one was sent.
+    `outcomes` tells of each, in the order of the recipients: `{"number", "recipient", "outcome",
+    "code", "answer", "message_id"}`, where the outcome is `sent`, `refused`, `deferred` (given up
+    after many attempts) or `unknown`. Addresses are shortened there: everybody may see a result.
+    The job succeeds where at least one was sent.
     """
     addresses = parameters.addresses
     context.report_progress(0, len(addresses), "Preparing the mail")
@@ -184,12 +181,12 @@ def make_letters(parameters: EmailParameters, context: Context) -> list[Letter]:
     return [
         Letter(
             recipient=address,
-            message_id=make_message_id(context.job_id, address, domain),
+            message_id=make_message_id(context.job_id, number, domain),
             reply_to=parameters.reply_to,
             attachments=attached,
             **fill(parameters.template, _values_for(address, parameters.values)),
         )
-        for address in parameters.addresses
+        for number, address in enumerate(parameters.addresses, start=1)
     ]
 
 

@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 
 from project.jobs.definition import Context, job
 from project.jobs.file_fields import PictureFile
-from project.jobs.optional_fields import leave_out_null
 from project.jobs.picture_process import PictureProcess
 from project.jobs.thumbnails import Order, make_all, make_one
 from project.lane import Lane
@@ -29,7 +28,6 @@ class ThumbnailParameters(BaseModel):
 
     picture: PictureFile | None = Field(
         None,
-        json_schema_extra=leave_out_null,
         title="Picture",
         description="One picture; or else choose several",
     )

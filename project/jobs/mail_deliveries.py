@@ -14,7 +14,7 @@ import structlog
 
 from project.errors import PermanentError, TemporaryError
 from project.jobs.definition import Context
-from project.jobs.mail_letters import Letter
+from project.jobs.mail_letters import Letter, mask_addresses
 from project.jobs.mailing import MailLine
 from project.jobs.showing import Table, show
 
@@ -72,22 +72,14 @@ class Deliveries:
         counts = Counter(delivery.outcome for delivery in made)
         if not counts["sent"]:
             raise _explain_failure(made, counts)
-        rows = list(zip(self._letters, made, strict=True))
-        more: dict[str, Any] = {"message_id": self._letters[0].message_id} if len(rows) == 1 else {}
-        table = Table(
-            title="Recipients",
-            columns=["Recipient", "Outcome", "Code", "The mail server's answer"],
-            rows=[
-                [letter.recipient, _WORDS[one.outcome], one.code or None, one.answer or one.reason]
-                for letter, one in rows
-            ],
-        )
-        return show(
-            _summarise(counts),
-            tables=[table],
-            outcomes=[_describe(letter, delivery) for letter, delivery in rows],
-            **more,
-        )
+        outcomes = [
+            _describe(number, letter, delivery)
+            for number, (letter, delivery) in enumerate(
+                zip(self._letters, made, strict=True), start=1
+            )
+        ]
+        more = {"message_id": outcomes[0]["message_id"]} if len(outcomes) == 1 else {}
+        return show(_summarise(counts), tables=[_tabulate(outcomes)], outcomes=outcomes, **more)
 
     def _recall(self, number: int) -> Delivery | None:
         """What is settled of a mail; None where it is still to be handed over."""
@@ -161,14 +153,32 @@ def _name(number: int) -> str:
     return f"mail {number}"
 
 
-def _describe(letter: Letter, delivery: Delivery) -> dict[str, Any]:
+def _describe(number: int, letter: Letter, delivery: Delivery) -> dict[str, Any]:
     return {
-        "recipient": letter.recipient,
+        "number": number,
+        "recipient": mask_addresses(letter.recipient),
         "outcome": delivery.outcome,
         "code": delivery.code,
-        "answer": delivery.answer,
+        "answer": mask_addresses(delivery.answer) or delivery.reason,
         "message_id": letter.message_id,
     }
+
+
+def _tabulate(outcomes: list[dict[str, Any]]) -> Table:
+    return Table(
+        title="Recipients",
+        columns=["No.", "Recipient", "Outcome", "Code", "The mail server's answer"],
+        rows=[
+            [
+                one["number"],
+                one["recipient"],
+                _WORDS[one["outcome"]],
+                one["code"] or None,
+                one["answer"],
+            ]
+            for one in outcomes
+        ],
+    )
 
 
 def _summarise(counts: Counter[str]) -> str:

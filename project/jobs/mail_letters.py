@@ -81,12 +81,20 @@ class Letter:
         return message
 
 
-def make_message_id(job_id: str, recipient: str, domain: str) -> str:
-    """The same for the same mail in every attempt, so that a receiver knows a copy for one."""
+def make_message_id(job_id: str, number: int, domain: str) -> str:
+    """The same for the same mail in every attempt, so that a receiver knows a copy for one.
+
+    The recipient's number stands for the address, which nobody is to guess from a hash.
+    """
     if not job_id:
         return make_msgid(domain=domain)
-    digest = hashlib.sha256(f"{job_id} {recipient}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{job_id} {number}".encode()).hexdigest()
     return f"<{digest[:32]}@{domain}>"
+
+
+def mask_addresses(text: str) -> str:
+    """With the first letter of each address alone: who sent the mail knows the rest."""
+    return re.sub(r"([^\s<>\"'():,;@])[^\s<>\"'():,;@]*(@[^\s<>\"'():,;]+)", r"\1…\2", text)
 
 
 def domain_of(mail: Mail) -> str:

@@ -1,5 +1,6 @@
 """`email.send`, called as a plain function beside a mail server in the test's own process."""
 
+import json
 import traceback
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -122,7 +123,7 @@ def test_result_of_one_mail_names_its_id(room: MailRoom, job: Job) -> None:
 
     assert result["message_id"] == room.message(ADA)["Message-ID"]
     assert result["summary"] == "Mail sent"
-    assert result["tables"][0]["rows"] == [[ADA, "sent", 250, "OK: queued as 7"]]
+    assert result["tables"][0]["rows"] == [[1, "a…@example.org", "sent", 250, "OK: queued as 7"]]
 
 
 def test_answers_go_where_the_sender_wants_them(room: MailRoom, job: Job) -> None:
@@ -132,11 +133,24 @@ def test_answers_go_where_the_sender_wants_them(room: MailRoom, job: Job) -> Non
 
 
 def test_message_id_is_the_same_in_every_attempt_and_another_for_others() -> None:
-    assert make_message_id("a", ADA, "example.com") == make_message_id("a", ADA, "example.com")
-    assert len({make_message_id(job, to, "x") for job in "ab" for to in (ADA, BOB)}) == 4
-    assert make_message_id("a", ADA, "example.com").endswith("@example.com>")
-    assert ADA not in make_message_id("a", ADA, "example.com")
-    assert make_message_id("", ADA, "x") != make_message_id("", ADA, "x")
+    assert make_message_id("a", 1, "example.com") == make_message_id("a", 1, "example.com")
+    assert len({make_message_id(job, number, "x") for job in "ab" for number in (1, 2)}) == 4
+    assert make_message_id("a", 1, "example.com").endswith("@example.com>")
+    assert make_message_id("", 1, "x") != make_message_id("", 1, "x")
+
+
+def test_result_tells_no_address(room: MailRoom, job: Job) -> None:
+    """Everybody who may see the job sees its result, and not what it was given."""
+    room.answer_recipient(BOB, f"550 5.1.1 <{BOB}>: Recipient rejected")
+
+    result = job.run(TO_THREE)
+
+    assert "ada@" not in json.dumps(result)
+    assert "bob@" not in json.dumps(result)
+    assert result["tables"][0]["rows"][1] == [
+        *(2, "b…@example.org", "refused", 550),
+        "5.1.1 <b…@example.org>: Recipient rejected",
+    ]
 
 
 # ── Many recipients ────────────────────────────────────────────────────────────────────────────
@@ -162,7 +176,13 @@ def test_refused_recipient_is_told_of_and_the_others_get_their_mail(
     result = job.run(TO_THREE)
 
     assert result["summary"] == "2 of 3 mails sent, 1 refused"
-    assert result["tables"][0]["rows"][1] == [BOB, "refused", 550, "5.1.1 No such user"]
+    assert result["tables"][0]["rows"][1] == [
+        2,
+        "b…@example.org",
+        "refused",
+        550,
+        "5.1.1 No such user",
+    ]
 
 
 def test_job_fails_where_nobody_was_sent_a_mail(room: MailRoom, job: Job) -> None:
