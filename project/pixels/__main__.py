@@ -18,7 +18,7 @@ from project.pixels.sheet import Cell, draw_sheet
 MEMORY_BYTES = 2 * 1024**3
 """Address space; a picture of 50 million pixels, the largest that is taken, needs half of it."""
 REQUEST_CPU_SECONDS = 90
-"""A picture of 4096 pixels takes AVIF's encoder a fifth of that."""
+"""A thumbnail of 4096 × 4096 pixels takes AVIF's encoder a tenth of that."""
 NEEDS_TOO_MUCH_MEMORY = "The picture needs too much memory: save it anew, or make it smaller."
 
 
