@@ -1,13 +1,16 @@
-"""The page itself."""
+"""The pages: all jobs of a browser, one job, and the forms that run one."""
 
 import secrets
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from project.config import Settings
+from project.jobs import KINDS, get_kind
 from project.server.parsing import OWNER_COOKIE, read_owner
 from project.server.services import services
+from project.server.submitting import refuse_internal
 
 COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -16,12 +19,39 @@ blueprint = Blueprint("pages", __name__)
 
 @blueprint.get("/")
 def home() -> Response:
-    """The page; a browser that comes for the first time gets its own id, to find its jobs by."""
+    """This browser's jobs and sign-ups, live."""
     settings = services().settings
-    page = render_template(
+    return _page(
         "home.html", max_picture_bytes=settings.max_picture_bytes, tools=_tools(settings)
     )
-    response = make_response(page)
+
+
+@blueprint.get("/new")
+def choose_kind() -> Response:
+    """What can be run."""
+    return _page("kinds.html", kinds=[kind for kind in KINDS.values() if not kind.is_internal])
+
+
+@blueprint.get("/new/<name>")
+def show_form(name: str) -> Response:
+    """The form that runs a job of a kind; UnknownKindError where clients are not offered that."""
+    kind = get_kind(name)
+    refuse_internal(kind)
+    limit = services().settings.max_upload_bytes
+    return _page("new_job.html", kind=kind, max_upload_bytes=limit)
+
+
+@blueprint.get("/jobs/<id:job_id>")
+def show_job(job_id: str) -> Response:
+    """One job, live; NotFoundError or GoneError where there is none."""
+    job = services().ledger.get(job_id)
+    kind = KINDS.get(job.kind)
+    return _page("job.html", job=job, title=kind.title if kind else job.kind)
+
+
+def _page(template: str, **values: Any) -> Response:
+    """A page; a browser that comes for the first time gets its own id, to find its jobs by."""
+    response = make_response(render_template(template, **values))
     response.headers["Cache-Control"] = "no-store"
     if not read_owner():
         response.set_cookie(

@@ -29,30 +29,71 @@ export async function listSignups() {
 
 /** One job. */
 export function getJob(id) {
-  return request(`/api/v1/jobs/${encodeURIComponent(id)}`);
+  return request(jobAddress(id));
+}
+
+/** A job with all that its line of jobs has handed in: `{root_id, jobs, counts}`. */
+export function getTree(id) {
+  return request(`${jobAddress(id)}/tree`);
+}
+
+/** What can be run. */
+export async function listKinds() {
+  return (await request("/api/v1/kinds")).kinds;
+}
+
+/** Hand in a job; a repeated call with the same key and document is the same job. */
+export function submitJob(submission, key) {
+  return post("/api/v1/jobs", submission, { "Idempotency-Key": key });
+}
+
+/** Run an ended job again; resolves to the new job. */
+export function repeatJob(id) {
+  return request(`${jobAddress(id)}/retry`, { method: "POST" });
 }
 
 /** Start the tutorial's job; resolves to its id once the broker has it. */
 export async function startTask(type) {
-  const answer = await request("/tasks", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ type }),
-  });
-  return answer.task_id;
+  return (await post("/tasks", { type })).task_id;
 }
 
 /** Keep a job from starting, or ask it to stop; resolves to the job. */
 export function cancelJob(id) {
-  return request(`/api/v1/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" });
+  return request(`${jobAddress(id)}/cancel`, { method: "POST" });
 }
 
-/** Send the form. `onProgress` gets the share that is sent, 0 to 1, which `fetch` could not tell. */
+/** Send the form. `onProgress` gets the share that is sent, 0 to 1. */
 export function signUp(form, onProgress) {
+  return upload("/api/v1/signups", form, {}, onProgress);
+}
+
+/** Send a file for the parameters of a job: `{file, type, content_type, bytes, url}`. */
+export function sendFile(file, onProgress, signal) {
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  return upload("/api/v1/files", file, headers, onProgress, signal);
+}
+
+function jobAddress(id) {
+  return `/api/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+function post(path, document, headers = {}) {
+  return request(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(document),
+  });
+}
+
+/** A request that tells how much of it is sent, which `fetch` could not. It takes its time. */
+function upload(path, body, headers, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();
-    call.open("POST", "/api/v1/signups");
-    call.setRequestHeader("Accept", "application/json");
+    call.open("POST", path);
+    for (const [name, value] of Object.entries({ Accept: "application/json", ...headers })) {
+      call.setRequestHeader(name, value);
+    }
+    signal?.addEventListener("abort", () => call.abort());
     call.upload.addEventListener("progress", (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     });
@@ -63,7 +104,8 @@ export function signUp(form, onProgress) {
       if (call.status < 300 && body) resolve(body);
       else reject(describe(call.status, body, call.getResponseHeader("Retry-After")));
     });
-    call.send(form);
+    call.addEventListener("abort", () => reject(unanswered()));
+    call.send(body);
   });
 }
 

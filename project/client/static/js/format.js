@@ -13,6 +13,14 @@ export function formatElapsed(milliseconds) {
   return formatSeconds(Math.floor(Math.max(0, milliseconds) / 1000));
 }
 
+/** A limit of whole seconds: "90 s", "2 min", "1 h 10 min". */
+export function formatLimit(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
 function formatSeconds(seconds) {
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
@@ -24,11 +32,12 @@ function twoDigits(number) {
   return String(number).padStart(2, "0");
 }
 
-/** A file's size: "812 B", "61 KiB", "9.8 MiB". */
+/** A file's size: "812 B", "61 KiB", "9.8 MiB", "2 GiB". */
 export function formatBytes(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KiB`;
-  return `${Number((bytes / 1024 / 1024).toFixed(1))} MiB`;
+  if (bytes < 1024 ** 3) return `${Number((bytes / 1024 ** 2).toFixed(1))} MiB`;
+  return `${Number((bytes / 1024 ** 3).toFixed(1))} GiB`;
 }
 
 /** The time of day in this browser's own manner; with the date where it is not today's. */

@@ -23,7 +23,8 @@
       return;
     }
     sessionStorage.removeItem(KEY); // whoever reloads by hand gets as many tries again
-    document.getElementById("connection").dataset.state = "offline";
-    document.getElementById("connection-text").textContent = "Not loaded: reload the page";
+    const sign = document.getElementById("connection");
+    if (sign) sign.dataset.state = "offline";
+    document.querySelector("#connection-text, #run-message").textContent = "Not loaded: reload the page";
   }
 })();

@@ -1,0 +1,230 @@
+/** Fields of files: chosen or dropped, sent at once, each with its progress and a small picture. */
+
+import { sendFile } from "../api.js";
+import { create, createIcon, setAttribute, setText } from "../dom.js";
+import { formatBytes } from "../format.js";
+import { createQueue } from "./queue.js";
+import { createGroup, describe } from "./shell.js";
+import { describeCount } from "./texts.js";
+import { describeTypes, isAccepted, isMadeOnly, listAccepted } from "./types.js";
+
+const ID = /^[0-9a-f]{32}\.[a-z]{3,7}$/;
+/** More at once would only wait for each other. */
+const AT_ONCE = 3;
+
+/** One file. */
+export function createFile(spec) {
+  const chooser = createChooser(spec, spec.schema.accept ?? [], 1, spec.value ? [spec.value] : []);
+  return {
+    ...chooser.field,
+    read: () => chooser.list()[0] ?? (spec.isSent && spec.schema.isNullable ? null : undefined),
+    fault: (path, text) => chooser.fault(path.length ? path : ["0"], text),
+  };
+}
+
+/** Any number of files. */
+export function createFiles(spec) {
+  const chooser = createChooser(spec, spec.items.accept ?? [], spec.schema.maxItems ?? Infinity, spec.value ?? []);
+  return {
+    ...chooser.field,
+    read: () => (chooser.list().length || spec.isSent ? chooser.list() : undefined),
+    fault: chooser.fault,
+  };
+}
+
+function createChooser(spec, accept, most, ids) {
+  const isMany = most > 1;
+  const { maxBytes } = spec.context;
+  const least = isMany ? spec.schema.minItems ?? 0 : Number(spec.isRequired);
+  const control = create("input", { type: "file", accept: listAccepted(accept) || null,
+    multiple: isMany ? "" : null, "aria-required": least > 0 ? "true" : null });
+  control.setAttribute("aria-label", spec.label);
+  const face = createFace(isMany);
+  const list = create("ul", { class: "files", role: "list", "aria-label": `Files of ${spec.label}` });
+  const hint = describe(spec.schema, describeTypes(accept), maxBytes && `up to ${formatBytes(maxBytes)}`,
+    isMany && describeCount(spec.schema));
+  const shell = createGroup({ ...spec, isRequired: least > 0, hint }, () => control,
+    create("div", { class: "picker" }, control, face), list, createIdEntry(spec, isMadeOnly(accept), (id) => append(createKept(id))));
+  const queue = createQueue(AT_ONCE);
+  let entries = [];
+
+  control.addEventListener("change", () => {
+    const chosen = [...control.files];
+    control.value = ""; // so that the same file can be chosen again
+    for (const file of isMany ? chosen : chosen.slice(0, 1)) append(createSent(file));
+  });
+
+  function append(entry) {
+    if (!isMany) entries.forEach(drop);
+    shell.fault("");
+    entries.push(entry);
+    list.append(entry.element);
+    entry.remove.addEventListener("click", () => { drop(entry); control.focus(); });
+    entry.begin?.();
+    check();
+  }
+
+  function drop(entry) {
+    entries = entries.filter((one) => one !== entry);
+    entry.stop?.();
+    entry.element.remove();
+    check();
+  }
+
+  /** The browser's own way to hold a form back, with our words. */
+  function check() {
+    control.setCustomValidity(findFault());
+    control.dispatchEvent(new CustomEvent("settled", { bubbles: true }));
+  }
+
+  function findFault() {
+    if (entries.some((entry) => entry.state === "sending")) return "Wait until the file is sent.";
+    if (entries.some((entry) => entry.state === "bad")) return "Remove the file that was not taken, or send it again.";
+    if (entries.length > most) return `Choose at most ${most} files.`;
+    if (entries.length < least) return least > 1 ? `Choose at least ${least} files.` : "Choose a file.";
+    return "";
+  }
+
+  /** A file that is sent from here. */
+  function createSent(file) {
+    const view = createEntry(file.name, formatBytes(file.size), file.type.startsWith("image/") ? URL.createObjectURL(file) : null);
+    const again = create("button", { type: "button", class: "button button--small", hidden: "" }, "Send again");
+    again.setAttribute("aria-label", `Send ${file.name} again`);
+    view.remove.before(again);
+    const canceller = new AbortController();
+    const entry = { ...view, state: "sending", stop: () => canceller.abort(), begin };
+    again.addEventListener("click", begin);
+
+    function begin() {
+      if (maxBytes && file.size > maxBytes) {
+        fail(`At most ${formatBytes(maxBytes)} are taken: choose a smaller file.`);
+        return;
+      }
+      entry.state = "sending";
+      again.hidden = true;
+      view.show(0);
+      check();
+      queue(send);
+    }
+
+    async function send() {
+      if (canceller.signal.aborted) return;
+      try {
+        take(await sendFile(file, view.show, canceller.signal));
+      } catch (problem) {
+        if (canceller.signal.aborted) return;
+        fail(problem.message);
+        again.hidden = false;
+      }
+    }
+
+    function take(answer) {
+      if (!isAccepted(accept, answer.content_type)) {
+        fail(`This is ${answer.type}: choose ${describeTypes(accept)}.`);
+        return;
+      }
+      Object.assign(entry, { state: "there", id: answer.file });
+      view.end(`${answer.type} · ${formatBytes(answer.bytes)}`);
+      check();
+    }
+
+    function fail(text) {
+      entry.state = "bad";
+      view.fail(text);
+      check();
+    }
+
+    return entry;
+  }
+
+  const field = { element: shell.element, rename: shell.rename };
+  function fault([index, ...rest], text) {
+    const entry = entries[Number(index)];
+    if (!entry || rest.length) return shell.fault(text);
+    entry.fail(text);
+    return control;
+  }
+  for (const id of ids) append(createKept(id));
+  check();
+  return { field, fault, list: () => entries.filter(({ id }) => id).map(({ id }) => id) };
+}
+
+/** A file that the server has already. */
+function createKept(id) {
+  const view = createEntry(id, "Sent before", null);
+  view.end("Sent before");
+  return { ...view, state: "there", id };
+}
+
+/** For what a job has made: its id instead of the file. */
+function createIdEntry(spec, isOpen, onId) {
+  const control = create("input", { type: "text", class: "id-entry__text", spellcheck: "false", autocomplete: "off",
+    "aria-label": `Id of a file for ${spec.label}`, placeholder: "Id of a file that a job has made" });
+  const button = create("button", { type: "button", class: "button button--small" }, "Use it");
+  function take() {
+    const id = control.value.trim().split("/").at(-1);
+    if (!ID.test(id)) {
+      setAttribute(control, "aria-invalid", "true");
+      return;
+    }
+    setAttribute(control, "aria-invalid", null);
+    control.value = "";
+    onId(id);
+  }
+  button.addEventListener("click", take);
+  control.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // it would send the form
+    take();
+  });
+  return create("details", { class: "id-entry", open: isOpen ? "" : null },
+    create("summary", {}, "Use a file that a job has made"),
+    create("div", { class: "id-entry__body" }, control, button));
+}
+
+function createFace(isMany) {
+  return create("div", { class: "picker__face picker__face--low", "aria-hidden": "true" },
+    createIcon("upload"),
+    create("span", { class: "picker__words" },
+      create("span", { class: "picker__name" }, isMany ? "Choose files" : "Choose a file"),
+      create("span", { class: "picker__size" }, "or drop here")));
+}
+
+/** One line of the list of files. */
+function createEntry(name, words, picture) {
+  const size = create("span", { class: "file__size" }, words);
+  const bar = create("progress", { class: "bar", max: "1", value: "0", hidden: "", "aria-label": `Upload of ${name}` });
+  const error = create("p", { class: "error", role: "alert" });
+  const remove = create("button", { type: "button", class: "button button--small", "aria-label": `Remove ${name}` }, "Remove");
+  const frame = create("span", { class: "file__frame" }, createIcon("file"));
+  if (picture) showPicture(frame, picture);
+  const element = create("li", { class: "file" }, frame,
+    create("div", { class: "file__body" }, create("span", { class: "file__name" }, name), size, bar, error), remove);
+  return {
+    element, remove,
+    show(share) {
+      setText(error, "");
+      bar.hidden = false;
+      bar.value = share;
+      setText(size, share < 1 ? `${words} · ${Math.floor(share * 100)} %` : `${words} · being checked`);
+    },
+    end(text) {
+      bar.hidden = true;
+      setText(size, text);
+    },
+    fail(text) {
+      bar.hidden = true;
+      setText(size, words);
+      setText(error, text);
+    },
+  };
+}
+
+/** What the browser cannot show it does not show. */
+function showPicture(frame, address) {
+  const image = create("img", { alt: "", src: address });
+  image.addEventListener("load", () => {
+    frame.replaceChildren(image);
+    URL.revokeObjectURL(address);
+  });
+}
