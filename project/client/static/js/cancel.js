@@ -6,9 +6,9 @@ import { isFinal } from "./status.js";
 
 const CONFLICT = 409; // it has ended meanwhile: the row will say how
 
-/** A view of one job: `{element, update(job)}`. */
-export function createCancel(first) {
-  const button = create("button", { type: "button", class: "cancel__button" }, "Cancel");
+/** A view of one job: `{element, update(job)}`; `style` is the button's class. */
+export function createCancel(first, style = "cancel__button") {
+  const button = create("button", { type: "button", class: style }, "Cancel");
   button.setAttribute("aria-label", `Cancel ${first.title}, job ${first.id.slice(0, 8)}`);
   const note = create("span", { class: "note-small", role: "status" });
   const element = create("span", { class: "cancel" }, button, note);
@@ -26,9 +26,9 @@ export function createCancel(first) {
 
   function update(job) {
     const isAsked = Boolean(job.cancel_requested_at);
-    button.hidden = isFinal(job) || isAsked;
-    if (isFinal(job)) setText(note, "");
-    else if (isAsked) setText(note, "Stopping …");
+    element.hidden = isFinal(job);
+    button.hidden = isAsked;
+    if (isAsked) setText(note, "Stopping …");
   }
 
   return { element, update };

@@ -11,8 +11,11 @@ const REOPEN_MS = 5000;
 /** Closes the log that is open. Over HTTP/1.1 a site has six connections: each stream takes one. */
 let closeOther = null;
 
-/** A view of one log: `{toggle, element, update(job)}`, a button and the cell that it opens. */
-export function createLog(first) {
+/**
+ * A view of one log: `{toggle, element, update(job), open()}`, a button and the element that it
+ * opens, which is `element` with the log in it.
+ */
+export function createLog(first, element) {
   const address = `/api/v1/jobs/${encodeURIComponent(first.id)}/log`;
   const name = `Log of ${first.title}, job ${first.id.slice(0, 8)}`;
   const button = create("button", { type: "button", class: "log__button", "aria-label": name,
@@ -21,9 +24,9 @@ export function createLog(first) {
   const lines = createLines(name);
   const note = create("span", { class: "log__state", role: "status" });
   const link = create("a", { href: `${address}?format=text` }, "As text");
-  const element = create("td",
-    { role: "cell", class: "job__log", id: `log-${first.id}`, colspan: "6", hidden: "" },
-    lines.element, create("p", { class: "log__foot" }, note, link));
+  element.id = `log-${first.id}`;
+  element.hidden = true;
+  element.append(lines.element, create("p", { class: "log__foot" }, note, link));
   let job = first;
   let stream = null;
   let timer = 0;
@@ -71,7 +74,7 @@ export function createLog(first) {
     else setText(note, last ? "" : "Nothing logged so far.");
   }
 
-  function open(isOpen) {
+  function show(isOpen) {
     if (isOpen && closeOther !== close) closeOther?.();
     closeOther = isOpen ? close : null;
     element.hidden = !isOpen;
@@ -84,10 +87,10 @@ export function createLog(first) {
   }
 
   function close() {
-    open(false);
+    show(false);
   }
 
-  button.addEventListener("click", () => open(element.hidden));
+  button.addEventListener("click", () => show(element.hidden));
 
   /** It is offered where there are lines, and while there may be some. */
   function update(next) {
@@ -95,5 +98,5 @@ export function createLog(first) {
     toggle.hidden = element.hidden && !job.has_log && job.status !== "running";
   }
 
-  return { toggle, element, update };
+  return { toggle, element, update, open: () => show(true) };
 }

@@ -19,7 +19,8 @@ const SILENT_BUSY_MS = 8000;
 const SILENT_IDLE_MS = 60_000;
 /** What an ordinary request has found may be on its way through the stream as well. */
 const GRACE_MS = 1500;
-const JOBS_ASKED_FOR = 50;
+/** More than are shown: some may be parts of another job, which are not. */
+const JOBS_ASKED_FOR = 200;
 
 /**
  * Start. `store` takes the news, `onState` hears `live`, `polling` or `offline`, `onLoaded` is

@@ -2,8 +2,12 @@
 
 import { create, setAttribute, setText } from "./dom.js";
 import { formatResult } from "./format.js";
+import { isFile, readPictures, readSummary } from "./result_parts.js";
 
-const FILES = "/api/v1/files/";
+/** What a job is doing that does not say it. */
+const WORDS = { running: "Working", waiting: "Waits for its parts" };
+/** As many pictures have room in a row. */
+const SHOWN_PICTURES = 3;
 
 /** A view of one job's progress, then its result or its error: `{element, update(job)}`. */
 export function createOutcome() {
@@ -23,13 +27,18 @@ export function createOutcome() {
 }
 
 function kindOf(job) {
-  if (job.status === "running") return "progress";
-  if (job.status === "succeeded") return findThumbnails(job) ? "thumbnails" : "result";
+  if (job.status === "running" || job.status === "waiting") return "progress";
+  if (job.status === "succeeded") return kindOfResult(job);
   if (job.error) return "error";
   return "sentence";
 }
 
-const VIEWS = { progress: viewProgress, thumbnails: viewThumbnails, result: viewResult,
+function kindOfResult(job) {
+  if (readSummary(job.result)) return "summary";
+  return findThumbnails(job) ? "thumbnails" : "result";
+}
+
+const VIEWS = { progress: viewProgress, summary: viewSummary, thumbnails: viewThumbnails, result: viewResult,
   error: viewError, sentence: viewSentence };
 
 function viewProgress() {
@@ -42,9 +51,28 @@ function viewProgress() {
     setAttribute(bar, "value", isKnown ? done : null); // without a value the bar is indeterminate
     setAttribute(bar, "aria-label", `Progress of ${job.title}`);
     const share = isKnown ? `${Math.round((100 * done) / total)} %` : "";
-    setText(step, [name || "Working", share].filter(Boolean).join(" · "));
+    setText(step, [name || WORDS[job.status], share].filter(Boolean).join(" · "));
   }
   return { children: [bar, step], update };
+}
+
+function viewSummary() {
+  const link = create("a", {});
+  const pictures = create("span", { class: "outcome__pictures" });
+  let last = null;
+  function update(job) {
+    if (last === job.result) return;
+    last = job.result;
+    setAttribute(link, "href", `/jobs/${encodeURIComponent(job.id)}`);
+    setText(link, readSummary(job.result));
+    pictures.replaceChildren(...readPictures(job.result).slice(0, SHOWN_PICTURES).map(showSmall));
+  }
+  return { children: [create("p", { class: "outcome__summary" }, link), pictures], update };
+}
+
+/** Decoration beside the summary; the job's page has it with its title. */
+function showSmall({ url }) {
+  return create("img", { src: url, alt: "", loading: "lazy" });
 }
 
 function viewThumbnails() {
@@ -103,5 +131,5 @@ function viewSentence() {
 export function findThumbnails(job) {
   const found = job?.status === "succeeded" ? job.result?.thumbnails : null;
   if (!Array.isArray(found) || found.length === 0) return null;
-  return found.every(({ url }) => typeof url === "string" && url.startsWith(FILES)) ? found : null;
+  return found.every(isFile) ? found : null;
 }

@@ -3,13 +3,11 @@
 import { createCancel } from "./cancel.js";
 import { now } from "./clock.js";
 import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
-import { formatDuration, formatElapsed, formatMoment } from "./format.js";
+import { formatMoment } from "./format.js";
 import { createLog } from "./job_log.js";
 import { createOutcome } from "./outcome.js";
-import { describeStatus, isFinal } from "./status.js";
-
-/** A wait shorter than this says nothing, and is not shown. */
-const WORTH_TELLING_MS = 1000;
+import { describeStatus } from "./status.js";
+import { describeTimes } from "./times.js";
 
 /** A view of one job: `{element, update(job), tick()}`. */
 export function createRow(first) {
@@ -17,7 +15,7 @@ export function createRow(first) {
   const attempt = create("span", { class: "note-small" });
   const cancel = createCancel(first);
   const outcome = createOutcome();
-  const log = createLog(first);
+  const log = createLog(first, create("td", { role: "cell", class: "job__log", colspan: "6" }));
   const time = create("span", { class: "job__time" });
   const wait = create("span", { class: "note-small" });
   const worker = create("span", { class: "job__worker" });
@@ -25,7 +23,7 @@ export function createRow(first) {
     "tr",
     { role: "row", id: `job-${first.id}` },
     create("th", { role: "rowheader", scope: "row", class: "job__head" },
-      create("span", { class: "job__title" }, first.title), createMeta(first, log.toggle)),
+      create("span", { class: "job__title" }, linkJob(first)), createMeta(first, log.toggle)),
     cell("Status", "job__status", status.element, attempt, cancel.element),
     cell("Progress and result", "job__outcome", outcome.element),
     cell("Time", "job__times", time, wait),
@@ -74,34 +72,17 @@ export function createStatus() {
   return { element, update };
 }
 
-/** How long it runs or ran, and how long it waited: `{main, more}`. Pure. */
-export function describeTimes(job, moment) {
-  const submitted = Date.parse(job.submitted_at);
-  const started = job.started_at && Date.parse(job.started_at);
-  const finished = job.finished_at && Date.parse(job.finished_at);
-  if (!started) {
-    if (isFinal(job)) return { main: "–", more: "" };
-    return { main: formatElapsed(moment - submitted), more: "waiting" };
-  }
-  const main = isFinal(job)
-    ? formatDuration((finished ?? started) - started)
-    : formatElapsed(moment - started);
-  return { main, more: describeWait(job, submitted, started, finished ?? moment) };
-}
-
-function describeWait(job, submitted, started, end) {
-  // A new attempt starts the clock again, so the time before it was no mere waiting.
-  if (job.attempt > 1) return isFinal(job) ? `${formatElapsed(end - submitted)} in all` : "";
-  const waited = started - submitted;
-  return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
+/** To the job's own page. */
+export function linkJob(job) {
+  const name = `${job.title}, job ${job.id.slice(0, 8)}`;
+  return create("a", { href: `/jobs/${encodeURIComponent(job.id)}`, "aria-label": name }, job.title);
 }
 
 function createMeta(job, toggle) {
-  const link = create("a", { href: `/api/v1/jobs/${job.id}`, title: `Job ${job.id} as JSON` },
-    job.id.slice(0, 8));
+  const id = create("code", { title: `Job ${job.id}` }, job.id.slice(0, 8));
   return create("span", { class: "job__meta" },
     create("time", { datetime: job.submitted_at, title: new Date(job.submitted_at).toLocaleString() },
-      formatMoment(job.submitted_at)), " · ", link, ...linkTrace(job), toggle);
+      formatMoment(job.submitted_at)), " · ", id, ...linkTrace(job), toggle);
 }
 
 /** The way to all that the click has caused, where something shows it. */

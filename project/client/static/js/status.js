@@ -3,6 +3,7 @@
 const STATUSES = {
   accepted: { word: "Accepted", tone: "wait" },
   queued: { word: "Queued", tone: "wait" },
+  waiting: { word: "Waiting", tone: "run" },
   running: { word: "Running", tone: "run" },
   retrying: { word: "Retrying", tone: "retry" },
   succeeded: { word: "Succeeded", tone: "good", isFinal: true },
@@ -33,7 +34,8 @@ export function summarize(jobs) {
     .join(", ");
 }
 
+/** One that waits for its parts is under way: they run. */
 function groupOf(job) {
   if (isFinal(job)) return "ended";
-  return job.status === "running" ? "running" : "waiting";
+  return job.status === "running" || job.status === "waiting" ? "running" : "waiting";
 }

@@ -19,7 +19,9 @@ export function createStore(onChange) {
       if (time) observe(Date.parse(time));
     }
     jobs.set(job.id, job);
-    for (const { id } of newest(jobs, "submitted_at").slice(KEPT_JOBS)) jobs.delete(id);
+    // Each by themselves: the many parts of one job would leave no room for others.
+    const [whole, parts] = split(newest(jobs, "submitted_at"));
+    for (const { id } of [...whole.slice(KEPT_JOBS), ...parts.slice(KEPT_JOBS)]) jobs.delete(id);
     onChange(job, previous);
     return true;
   }
@@ -37,14 +39,19 @@ export function createStore(onChange) {
     putJob,
     putSignup,
     getJob: (id) => jobs.get(id),
-    /** Newest first. */
-    listJobs: () => newest(jobs, "submitted_at"),
+    /** Those that no other job has handed in, newest first. */
+    listJobs: () => split(newest(jobs, "submitted_at"))[0],
     /** Newest first. */
     listSignups: () => newest(signups, "created_at"),
     isEmpty: () => jobs.size + signups.size === 0,
     /** Whether news is to be expected. */
     isWaiting: () => [...jobs.values()].some((job) => !isFinal(job)),
   };
+}
+
+/** Jobs that somebody has started, and those that are parts of another one. */
+function split(items) {
+  return [items.filter((job) => !job.parent_id), items.filter((job) => job.parent_id)];
 }
 
 /** The server's times are UTC texts of one length, so their order is the order of time. */

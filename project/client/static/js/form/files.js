@@ -43,8 +43,9 @@ function createChooser(spec, accept, most, ids) {
   const list = create("ul", { class: "files", role: "list", "aria-label": `Files of ${spec.label}` });
   const hint = describe(spec.schema, describeTypes(accept), maxBytes && `up to ${formatBytes(maxBytes)}`,
     isMany && describeCount(spec.schema));
-  const shell = createGroup({ ...spec, isRequired: least > 0, hint }, () => control,
-    create("div", { class: "picker" }, control, face), list, createIdEntry(spec, isMadeOnly(accept), (id) => append(createKept(id))));
+  const shell = createGroup({ ...spec, isRequired: least > 0 }, () => control,
+    create("div", { class: "picker" }, control, face), create("p", { class: "hint" }, hint), list,
+    createIdEntry(spec, isMadeOnly(accept), (id) => append(createKept(id))));
   const queue = createQueue(AT_ONCE);
   let entries = [];
 

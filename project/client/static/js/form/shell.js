@@ -16,7 +16,8 @@ export function createShell({ label, isRequired, hint }, control, ...more) {
   const words = createWords(label, isRequired);
   const name = create("label", { for: control.id }, ...words.children);
   const notes = createNotes(hint, control);
-  const element = create("div", { class: "field" }, name, control, ...more, ...notes.children);
+  const element = create("div", { class: isShort(control) ? "field field--short" : "field" },
+    name, control, ...more, ...notes.children);
   return { element, fault: notes.fault, rename: words.rename };
 }
 
@@ -26,16 +27,17 @@ export function createGroup({ label, isRequired, hint }, getControl, ...children
   const name = create("legend", {}, ...words.children);
   const notes = createNotes(hint);
   // A class of its own, as fieldsets do not lay out everywhere what is in them.
-  const body = create("div", { class: "group__body" }, ...children, ...notes.children);
+  const body = create("div", { class: "group__body" }, ...notes.hints, ...children, notes.error);
   const element = create("fieldset", { class: "field group" }, name, body);
   setAttribute(element, "aria-describedby", notes.ids);
   return { element, body, fault: (text) => notes.fault(text, getControl()), rename: words.rename };
 }
 
-/** The place of a hint and a fault, as `{children, ids, fault(text)}`. */
+/** The place of a hint and a fault, as `{children, hints, error, ids, fault(text)}`. */
 export function createNotes(hint, control = null) {
   const error = create("p", { class: "error", role: "alert", id: makeId("error") });
-  const children = hint ? [create("p", { class: "hint", id: makeId("hint") }, hint), error] : [error];
+  const hints = hint ? [create("p", { class: "hint", id: makeId("hint") }, hint)] : [];
+  const children = [...hints, error];
   const ids = children.map(({ id }) => id).join(" ");
   if (control) setAttribute(control, "aria-describedby", ids);
   function fault(text, marked = control) {
@@ -43,7 +45,12 @@ export function createNotes(hint, control = null) {
     if (marked) setAttribute(marked, "aria-invalid", text ? "true" : null);
     return marked;
   }
-  return { children, ids, fault };
+  return { children, hints, error, ids, fault };
+}
+
+/** Whether two such fields have room beside each other. */
+function isShort(control) {
+  return control.matches("select, [type=number], [type=date], [type=time], [type=datetime-local]");
 }
 
 function createWords(label, isRequired) {
@@ -55,5 +62,6 @@ function createWords(label, isRequired) {
 
 /** What a field says below itself: the schema's description, and limits that a person should know. */
 export function describe(schema, ...more) {
-  return [schema.description, ...more].filter(Boolean).join(" · ");
+  const text = [schema.description, ...more].filter(Boolean).join(" · ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

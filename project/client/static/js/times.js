@@ -1,0 +1,29 @@
+/** How long a job waits, runs or ran, in words. Pure. */
+
+import { formatDuration, formatElapsed } from "./format.js";
+import { isFinal } from "./status.js";
+
+/** A wait shorter than this says nothing, and is not shown. */
+const WORTH_TELLING_MS = 1000;
+
+/** How long it runs or ran, and how long it waited: `{main, more}`. Pure. */
+export function describeTimes(job, moment) {
+  const submitted = Date.parse(job.submitted_at);
+  const started = job.started_at && Date.parse(job.started_at);
+  const finished = job.finished_at && Date.parse(job.finished_at);
+  if (!started) {
+    if (isFinal(job)) return { main: "–", more: "" };
+    return { main: formatElapsed(moment - submitted), more: "waiting" };
+  }
+  const main = isFinal(job)
+    ? formatDuration((finished ?? started) - started)
+    : formatElapsed(moment - started);
+  return { main, more: describeWait(job, submitted, started, finished ?? moment) };
+}
+
+function describeWait(job, submitted, started, end) {
+  // A new attempt starts the clock again, so the time before it was no mere waiting.
+  if (job.attempt > 1) return isFinal(job) ? `${formatElapsed(end - submitted)} in all` : "";
+  const waited = started - submitted;
+  return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
+}

@@ -1,0 +1,100 @@
+/** A job with all that its line of jobs has handed in, as a tree that follows what becomes of them. */
+
+import { getTree } from "./api.js";
+import { createCancel } from "./cancel.js";
+import { create, setAttribute, setText } from "./dom.js";
+import { createRepeat } from "./repeat.js";
+import { createStatus, linkJob } from "./row.js";
+import { describeStatus, isFinal } from "./status.js";
+
+const POLL_MS = 2000;
+/** More would be no tree that somebody reads. */
+const SHOWN_JOBS = 200;
+const RUN_AGAIN = new Set(["failed", "cancelled", "dead"]);
+const NOT_OFFERED = 404;
+
+/** Fill the parts `{section, bar, words, list, limit}` for the job `id`; `{refresh()}`. */
+export function createTree(id, parts) {
+  const nodes = new Map();
+  let timer = 0;
+  let isOffered = true;
+  let isAsking = false;
+
+  async function refresh() {
+    clearTimeout(timer);
+    if (!isOffered || isAsking || document.hidden) return;
+    isAsking = true;
+    try {
+      const tree = await getTree(id);
+      show(tree);
+      if (!tree.jobs.every(isFinal)) timer = setTimeout(refresh, POLL_MS);
+    } catch (problem) {
+      isOffered = problem.status !== NOT_OFFERED;
+      if (isOffered) timer = setTimeout(refresh, POLL_MS);
+    } finally {
+      isAsking = false;
+    }
+  }
+
+  function show({ jobs, counts }) {
+    parts.section.hidden = jobs.length < 2;
+    const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const ended = Object.entries(counts).reduce(
+      (sum, [status, count]) => sum + (isFinal({ status }) ? count : 0), 0);
+    parts.bar.max = total || 1;
+    parts.bar.value = ended;
+    setText(parts.words, describeCounts(counts, ended, total));
+    const shown = jobs.slice(0, SHOWN_JOBS);
+    for (const job of shown) place(job);
+    parts.limit.hidden = total <= shown.length;
+    setText(parts.limit, `The first ${shown.length} of ${total} are shown.`);
+  }
+
+  /** Update the job's node, or add it below its parent's: a tree only grows. */
+  function place(job) {
+    let node = nodes.get(job.id);
+    if (!node) {
+      node = createNode(job, job.id === id);
+      nodes.set(job.id, node);
+      (nodes.get(job.parent_id)?.children ?? parts.list).append(node.element);
+    }
+    node.update(job);
+  }
+
+  document.addEventListener("visibilitychange", refresh);
+  return { refresh };
+}
+
+/** "5 of 8 ended · 2 running · 1 failed". Pure. */
+export function describeCounts(counts, ended, total) {
+  const others = Object.entries(counts)
+    .filter(([status, count]) => count > 0 && status !== "succeeded")
+    .map(([status, count]) => `${count} ${describeStatus({ status }).word.toLowerCase()}`);
+  return [`${ended} of ${total} ended`, ...others].join(" · ");
+}
+
+function createNode(first, isThis) {
+  const status = createStatus();
+  const share = create("span", { class: "tree__share" });
+  const cancel = createCancel(first);
+  const repeat = createRepeat(first, "cancel__button");
+  const name = first.key ? [create("code", { class: "tree__key" }, first.key)] : [];
+  const title = isThis ? create("strong", {}, first.title) : linkJob(first);
+  const children = create("ul", { class: "tree", role: "list" });
+  const element = create("li", {},
+    create("div", { class: "tree__node" }, status.element, title, ...name, share, cancel.element, repeat.element),
+    children);
+  setAttribute(element.firstChild, "aria-current", isThis ? "true" : null);
+
+  function update(job) {
+    status.update(job);
+    cancel.update(job);
+    repeat.update(job);
+    repeat.element.hidden ||= !RUN_AGAIN.has(job.status);
+    const { done, total } = job.progress ?? {};
+    const isUnderWay = total > 0 && (job.status === "running" || job.status === "waiting");
+    setText(share, isUnderWay ? `${Math.round((100 * done) / total)} %` : "");
+  }
+
+  return { element, children, update };
+}
