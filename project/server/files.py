@@ -65,12 +65,12 @@ def get_file(file_id: str) -> Response:
     response = send_file(
         files.open(file_id),
         mimetype=found.content_type,
-        as_attachment=not found.is_shown,
-        download_name=f"{file_id[:8]}{found.suffix}",
         max_age=24 * 3600,
         conditional=False,
         etag=False,
     )
+    # Without a name, which would count for more than the one in the link that the page makes.
+    response.headers["Content-Disposition"] = "inline" if found.is_shown else "attachment"
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
     response.headers["Content-Security-Policy"] = _find_policy(found)
     response.content_length = size
