@@ -31,7 +31,7 @@ function show(kind) {
   const start = createStartTime();
   find("fields").replaceChildren(parameters.element, start.element);
   setText(find("limits"), describeLimits(kind));
-  find("required").hidden = !form.querySelector(".field__mark");
+  find("required").hidden = !form.querySelector(".field__name--asked");
   button.hidden = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();

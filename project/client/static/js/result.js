@@ -61,8 +61,9 @@ function showTable({ title, columns, rows }) {
   const caption = typeof title === "string" ? title : "Table";
   return create("section", { class: "table" },
     create("h3", { class: "table__title" }, caption),
-    create("div", { class: "table__frame", tabindex: "0", role: "region", "aria-label": caption },
-      create("table", {},
+    // It can be scrolled, so the keyboard must reach it; a role and a name say what has the focus.
+    create("div", { class: "table__frame", tabindex: "0", role: "group", "aria-label": caption },
+      create("table", { "aria-label": caption },
         create("thead", {}, create("tr", {}, ...columns.map((name, index) => cell("th", name, index, { scope: "col" })))),
         create("tbody", {}, ...rows.map((row) => create("tr", {}, ...columns.map((_, index) => cell("td", row[index], index))))))));
 }
@@ -92,7 +93,7 @@ function foldJson(json) {
 }
 
 function showJson(json) {
-  return create("pre", { class: "json", tabindex: "0", role: "region", "aria-label": "Result as JSON" }, json);
+  return create("pre", { class: "json", tabindex: "0", role: "group", "aria-label": "Result as JSON" }, json);
 }
 
 function showValue(value) {

@@ -14,7 +14,7 @@ export function makeId(name) {
 export function createShell({ label, isRequired, hint }, control, ...more) {
   control.id = makeId("field");
   const words = createWords(label, isRequired);
-  const name = create("label", { for: control.id }, ...words.children);
+  const name = create("label", { for: control.id }, words.text);
   const notes = createNotes(hint, control);
   const element = create("div", { class: isShort(control) ? "field field--short" : "field" },
     name, control, ...more, ...notes.children);
@@ -24,7 +24,7 @@ export function createShell({ label, isRequired, hint }, control, ...more) {
 /** Several controls that are one field; the first of them is where the focus goes. */
 export function createGroup({ label, isRequired, hint }, getControl, ...children) {
   const words = createWords(label, isRequired);
-  const name = create("legend", {}, ...words.children);
+  const name = create("legend", {}, words.text);
   const notes = createNotes(hint);
   // A class of its own, as fieldsets do not lay out everywhere what is in them.
   const body = create("div", { class: "group__body" }, ...notes.hints, ...children, notes.error);
@@ -54,10 +54,9 @@ function isShort(control) {
 }
 
 function createWords(label, isRequired) {
-  const text = create("span", {}, label);
-  // For the eye; a screen reader is told by the control itself.
-  const mark = create("span", { class: "field__mark", "aria-hidden": "true" }, " *");
-  return { children: isRequired ? [text, mark] : [text], rename: (words) => setText(text, words) };
+  // The star is the style sheet's; a screen reader is told by the control itself.
+  const text = create("span", { class: isRequired ? "field__name field__name--asked" : "field__name" }, label);
+  return { text, rename: (words) => setText(text, words) };
 }
 
 /** What a field says below itself: the schema's description, and limits that a person should know. */
