@@ -21,9 +21,7 @@ blueprint = Blueprint("pages", __name__)
 def home() -> Response:
     """This browser's jobs and sign-ups, live."""
     settings = services().settings
-    return _page(
-        "home.html", max_picture_bytes=settings.max_picture_bytes, tools=_tools(settings)
-    )
+    return _page("home.html", max_picture_bytes=settings.max_picture_bytes, tools=_tools(settings))
 
 
 @blueprint.get("/new")

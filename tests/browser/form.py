@@ -63,7 +63,9 @@ class Form:
 
     def fault(self, field: str, text: str) -> bool:
         """Show what the server says of that field; whether there is such a field."""
-        return bool(self.page.evaluate("([name, text]) => window.made.fault(name, text)", [field, text]))
+        return bool(
+            self.page.evaluate("([name, text]) => window.made.fault(name, text)", [field, text])
+        )
 
     def said_beside(self, control: Locator) -> str:
         """The sentence beside a control, which a screen reader is told of at once."""

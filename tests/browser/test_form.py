@@ -104,7 +104,9 @@ def test_fault_goes_when_the_field_is_put_right(form: Form) -> None:
     form.field("Name").fill("Spring")
 
     expect(form.field("Name")).not_to_have_attribute("aria-invalid", "true")
-    error = form.page.locator(".field:has(> #" + (form.field("Name").get_attribute("id") or "") + ") > .error")
+    error = form.page.locator(
+        ".field:has(> #" + (form.field("Name").get_attribute("id") or "") + ") > .error"
+    )
     expect(error).to_be_empty()
 
 
@@ -123,7 +125,12 @@ def test_what_the_server_says_stands_beside_the_field_that_it_names(
     form: Form, field: str, label: str
 ) -> None:
     """However deep it is, and wherever it was put away."""
-    value = {"sizes": [1, 2], "addresses": ["a", "b"], "boxes": [{"width": 1}], "watermark": {"text": "x"}}
+    value = {
+        "sizes": [1, 2],
+        "addresses": ["a", "b"],
+        "boxes": [{"width": 1}],
+        "watermark": {"text": "x"},
+    }
     form.make(EVERYTHING, value)
 
     assert form.fault(field, "Not this one.")
@@ -159,9 +166,7 @@ def test_hints_defaults_marks_and_limits_come_from_the_schema(form: Form) -> Non
     expect(form.field("Quality")).to_have_value("80")
     expect(form.field("Quality")).not_to_have_attribute("required", "")
     expect(form.field("Text")).to_have_accessible_description("As long as you like")
-    expect(form.chooser("Picture")).to_have_attribute(
-        "accept", re.compile(r"image/png,\.png")
-    )
+    expect(form.chooser("Picture")).to_have_attribute("accept", re.compile(r"image/png,\.png"))
 
 
 def test_rows_keep_to_the_limits_of_a_list(form: Form) -> None:
@@ -249,7 +254,11 @@ def test_hostile_schema_is_only_text(form: Form) -> None:
                 "b": {"enum": [MARKUP, "x", "y", "z"], **texts},
                 "c": {"type": "array", "items": {"enum": [MARKUP]}, **texts},
                 "d": {"type": "object", "properties": {MARKUP: {"type": "string"}}, **texts},
-                "e": {"type": "array", "items": {"type": "string", "format": "file", "accept": [MARKUP]}, **texts},
+                "e": {
+                    "type": "array",
+                    "items": {"type": "string", "format": "file", "accept": [MARKUP]},
+                    **texts,
+                },
             },
         }
     )
@@ -260,7 +269,7 @@ def test_hostile_schema_is_only_text(form: Form) -> None:
     assert not form.page.evaluate("() => 'hacked' in window")
 
 
-# ── Files ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Files ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def file_line(form: Form, name: str) -> Any:
@@ -311,7 +320,9 @@ def test_file_that_is_too_large_is_not_even_sent(form: Form) -> None:
 
     form.choose_file("Picture", a_file("huge.png", bytes(1024 * 1024 + 1), "image/png"))
 
-    expect(file_line(form, "huge.png").get_by_role("alert")).to_contain_text("At most 1 MiB are taken")
+    expect(file_line(form, "huge.png").get_by_role("alert")).to_contain_text(
+        "At most 1 MiB are taken"
+    )
     assert sent == []
 
 
@@ -350,7 +361,9 @@ def test_form_waits_for_its_uploads(form: Form) -> None:
 
 def test_many_files_keep_their_order_and_each_its_fault(form: Form) -> None:
     form.make(EVERYTHING)
-    files = [a_file(f"{number}.txt", f"Text {number}".encode(), "text/plain") for number in range(4)]
+    files = [
+        a_file(f"{number}.txt", f"Text {number}".encode(), "text/plain") for number in range(4)
+    ]
     form.choose_file("Attachments", *files)
     expect(form.page.locator(".file__size", has_text="text · 6 B")).to_have_count(4)
 
@@ -376,7 +389,7 @@ def test_file_that_a_job_has_made_can_be_used(form: Form) -> None:
     assert form.read()["picture"] == file_id
 
 
-# ── The whole way ──────────────────────────────────────────────────────────────────────────────────
+# ── The whole way ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_kinds_lead_to_their_forms(new_visitor: NewVisitor) -> None:
@@ -450,6 +463,7 @@ def test_two_presses_are_one_job(form: Form) -> None:
 
 def test_answer_that_was_lost_is_asked_for_again_with_the_same_key(form: Form) -> None:
     """The first request got through; nobody wants two jobs of it."""
+
     def lose(route: Route) -> None:
         route.fetch()
         route.abort()
@@ -523,7 +537,9 @@ def test_forms_have_no_accessibility_faults_and_fit(
     form.choose_file("Attachments", PHOTOGRAPH, a_file(f"{'long-' * 30}.txt", b"x", "text/plain"))
     expect(form.page.locator(".file__size", has_text="text · 1 B")).to_be_visible()
     form.check()
-    form.page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    form.page.evaluate(
+        "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
 
     assert faults(form.page) == []
     assert not scrolls_sideways(form.page)

@@ -78,7 +78,7 @@ def test_every_word_of_a_job_is_only_text(home: Home) -> None:
 
 def test_no_script_of_ours_parses_html(repository: Path) -> None:
     """Whoever adds a script finds the rule here before an attacker finds the gap."""
-    scripts = sorted((repository / "project/client/static/js").glob("*.js"))
+    scripts = sorted((repository / "project/client/static/js").rglob("*.js"))
 
     assert scripts
     assert [script.name for script in scripts if PARSING.search(script.read_text())] == []

@@ -75,7 +75,9 @@ def test_result_is_shown_as_what_it_is(visitor: Home, worker: Worker) -> None:
     page = open_job(visitor, worker.succeed(a_rich_result(worker)).id)
     result = page.locator("#result")
 
-    expect(result.locator(".result__summary")).to_have_text("1,204 rows in two regions; North sold most.")
+    expect(result.locator(".result__summary")).to_have_text(
+        "1,204 rows in two regions; North sold most."
+    )
     expect(result.locator(".facts")).to_contain_text("Rows1,204")
     expect(result.locator(".facts")).to_contain_text("SortedYes")
     picture = result.get_by_role("img", name="Grace Hopper")
@@ -97,7 +99,8 @@ def test_picture_opens_in_full_size(visitor: Home, worker: Worker) -> None:
     assert re.search(r"/api/v1/files/\w+\.jpg$", opened.value.url)
 
 
-@pytest.mark.parametrize(("link", "name"),
+@pytest.mark.parametrize(
+    ("link", "name"),
     [("Download Sales.html", "Sales.html"), ("Download regions.csv", "regions.csv")],
 )
 def test_file_is_saved_under_its_name(visitor: Home, worker: Worker, link: str, name: str) -> None:
@@ -151,7 +154,11 @@ def test_malformed_parts_of_a_result_break_nothing(visitor: Home, worker: Worker
         "facts": [1],
         "pictures": [None, 1, {"file": "x", "url": "javascript:alert(1)"}],
         "report": {"url": "https://example.org/x.html", "name": "x"},
-        "tables": ["x", {"columns": 1, "rows": []}, {"title": None, "columns": ["a", "b"], "rows": [[1], 2]}],
+        "tables": [
+            "x",
+            {"columns": 1, "rows": []},
+            {"title": None, "columns": ["a", "b"], "rows": [[1], 2]},
+        ],
         "files": {"a": 1},
     }
     page = open_job(visitor, worker.succeed(result).id)
@@ -245,7 +252,7 @@ def test_job_that_is_forgotten_while_it_is_looked_at_says_so(visitor: Home, work
     expect(page.locator("#buttons button").first).to_be_hidden()
 
 
-# ── Parts ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Parts ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def a_part(number: int, status: str, **more: Any) -> dict[str, Any]:
@@ -312,7 +319,7 @@ def test_job_without_parts_shows_no_tree(visitor: Home, worker: Worker) -> None:
     expect(page.locator("#parts-section")).to_be_hidden()
 
 
-# ── In the list ────────────────────────────────────────────────────────────────────────────────────
+# ── In the list ───────────────────────────────────────────────────────────────────────────────────
 
 
 def find_owner(visitor: Home) -> str:
@@ -359,7 +366,7 @@ def test_waiting_job_shows_how_many_of_its_parts_have_ended(home: Home) -> None:
     assert "Waits for its parts · 75 %" in text
 
 
-# ── For everyone ───────────────────────────────────────────────────────────────────────────────────
+# ── For everyone ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

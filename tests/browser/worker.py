@@ -1,4 +1,4 @@
-"""What a worker does, in a test's hands: jobs that stand where the test wants them, and their files."""
+"""What a worker does, in a test's hands: jobs that stand where the test wants them, and files."""
 
 import os
 from pathlib import Path
