@@ -39,6 +39,12 @@ def show_form(name: str) -> Response:
     return _page("new_job.html", kind=kind, max_upload_bytes=limit)
 
 
+@blueprint.get("/schedules")
+def show_schedules() -> Response:
+    """What runs by itself."""
+    return _page("schedules.html", max_upload_bytes=services().settings.max_upload_bytes)
+
+
 @blueprint.get("/jobs/<id:job_id>")
 def show_job(job_id: str) -> Response:
     """One job, live; NotFoundError or GoneError where there is none."""

@@ -3,6 +3,7 @@
 import { observe } from "./clock.js";
 
 const TIMEOUT_MS = 10_000;
+const NO_CONTENT = 204;
 
 /** An answer that is none of what was asked for, or no answer at all (status 0). */
 export class Problem extends Error {
@@ -45,6 +46,26 @@ export async function listKinds() {
 /** Hand in a job; a repeated call with the same key and document is the same job. */
 export function submitJob(submission, key) {
   return post("/api/v1/jobs", submission, { "Idempotency-Key": key });
+}
+
+/** What runs by itself, and when. */
+export async function listSchedules() {
+  return (await request("/api/v1/schedules")).schedules;
+}
+
+/** Make a schedule; resolves to it. */
+export function createSchedule(schedule, key) {
+  return post("/api/v1/schedules", schedule, { "Idempotency-Key": key });
+}
+
+/** Do `pause`, `resume` or `run` with a schedule. */
+export function changeSchedule(id, verb) {
+  return request(`/api/v1/schedules/${encodeURIComponent(id)}/${verb}`, { method: "POST" });
+}
+
+/** The API's own description (OpenAPI). */
+export function getDescription() {
+  return request("/openapi.json");
 }
 
 /** Run an ended job again; resolves to the new job. */
@@ -121,7 +142,7 @@ async function request(path, options = {}) {
   }
   observe(Date.parse(answer.headers.get("Date")));
   const body = parse(text);
-  if (answer.ok && body) return body;
+  if (answer.ok && (body || answer.status === NO_CONTENT)) return body;
   throw describe(answer.status, body, answer.headers.get("Retry-After"));
 }
 

@@ -23,3 +23,10 @@ export function explain(problem) {
   if (problem.retryAfter) return `${problem.message} Try again in ${problem.retryAfter} seconds.`;
   return problem.message;
 }
+
+/** A problem's sentence beside the field, which it need not name: "sizes.2: Too large." */
+export function speakBeside({ message, field }) {
+  if (!field || !message.startsWith(`${field}: `)) return message;
+  const rest = message.slice(field.length + 2);
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}

@@ -1,18 +1,18 @@
 /** The page that runs a job of one kind: a form made from the schema of its parameters. */
 
-import { listKinds } from "./api.js";
+import { listKinds, submitJob } from "./api.js";
 import { setAttribute, setText } from "./dom.js";
 import { checkControls, clearFaults, createForm, reveal } from "./form/form.js";
 import { createStartTime } from "./form/start_time.js";
 import { createSubmitter } from "./form/submission.js";
 import { formatLimit } from "./format.js";
-import { explain, hush, say } from "./messages.js";
+import { explain, hush, say, speakBeside } from "./messages.js";
 
 const find = (id) => document.getElementById(id);
 const form = find("run");
 const button = find("run-button");
 const message = find("run-message");
-const submit = createSubmitter();
+const submit = createSubmitter(submitJob);
 
 load();
 
@@ -56,18 +56,11 @@ async function send(kind, parameters, start) {
 /** Say what the server said, where it belongs. All that was typed and chosen stays. */
 function refuse(problem, parameters, start) {
   const { field } = problem;
-  const text = field ? withoutName(problem.message, field) : problem.message;
+  const text = speakBeside(problem);
   if (field && parameters.fault(field, text)) return;
   const control = field && start.fault(field, text);
   if (control) reveal(control);
   else say(message, explain(problem), "bad");
-}
-
-/** The sentence stands beside the field, so it need not name it: "sizes.2: Too large." */
-function withoutName(text, field) {
-  if (!text.startsWith(`${field}: `)) return text;
-  const rest = text.slice(field.length + 2);
-  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
 function setBusy(isBusy) {

@@ -7,12 +7,11 @@ import { simplify } from "./schema.js";
 
 /**
  * The fields of an object's schema: `{element, read(), check(), fault(field, text), clear()}`.
- * `value` is what they hold at first; a file may have `maxBytes`.
+ * `value` is what they hold at first; a file may have `maxBytes`; references lead into `root`.
  */
-export function createForm(schema, { value, maxBytes } = {}) {
-  const root = simplify(schema, schema);
-  const fields = createFields({ schema: { properties: {}, ...root }, value, make: createField,
-    context: { root: schema, maxBytes } });
+export function createForm(schema, { value, maxBytes, root = schema } = {}) {
+  const fields = createFields({ schema: { properties: {}, ...simplify(schema, root) }, value,
+    make: createField, context: { root, maxBytes } });
   const element = create("div", { class: "form", "data-form": "" }, fields.element);
   for (const event of ["input", "change", "settled"]) {
     element.addEventListener(event, ({ target }) => forget(target));

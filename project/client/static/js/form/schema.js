@@ -67,9 +67,10 @@ function squeeze(text) {
   return text.toLowerCase().replace(/[_\s]/g, "");
 }
 
+/** A JSON pointer into the same document, as in `#/$defs/Name`. */
 function follow(reference, root) {
-  const [, , name] = reference.split("/"); // "#/$defs/Name", the only form that pydantic writes
-  return root.$defs?.[decodeURIComponent(name)] ?? {};
+  const names = reference.split("/").slice(1).map(decodeURIComponent);
+  return names.reduce((place, name) => place?.[name], root) ?? {};
 }
 
 function isNull(schema) {

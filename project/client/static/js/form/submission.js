@@ -1,22 +1,23 @@
 /** Hands in what a form holds, once: however often it is pressed, and whatever gets lost on the way. */
 
-import { submitJob } from "../api.js";
-
-/** `submit(submission)` resolves to the job. The same submission after a failure is the same job. */
-export function createSubmitter() {
+/**
+ * `submit(document)` resolves to what `send(document, key)` does, a call to the server. The same
+ * document after a failure has the same key.
+ */
+export function createSubmitter(send) {
   let last = { text: "", key: "" };
   let running = null;
 
-  async function send(submission) {
-    const text = JSON.stringify(submission);
+  async function hand(document) {
+    const text = JSON.stringify(document);
     if (text !== last.text) last = { text, key: makeKey() };
-    const job = await submitJob(submission, last.key);
-    last = { text: "", key: "" }; // who sends it once more wants another job
-    return job;
+    const answer = await send(document, last.key);
+    last = { text: "", key: "" }; // who sends it once more wants another one
+    return answer;
   }
 
-  return (submission) => {
-    running ??= send(submission).finally(() => { running = null; });
+  return (document) => {
+    running ??= hand(document).finally(() => { running = null; });
     return running;
   };
 }

@@ -1,0 +1,75 @@
+/** One schedule: what runs, when, what came of it last, and what can be done with it. */
+
+import { changeSchedule } from "./api.js";
+import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
+import { formatLimit, formatMoment } from "./format.js";
+import { explain } from "./messages.js";
+
+/** A view: `{element, update(schedule)}`; `onChanged()` is called when something was done. */
+export function createSchedule(first, onChanged) {
+  const sign = createIcon("queued");
+  const state = create("span", {});
+  const [rhythm, next, last] = [create("dd"), create("dd"), create("dd")];
+  const note = create("p", { class: "note", role: "status" });
+  const pause = createVerb("Pause", first, act);
+  const resume = createVerb("Resume", first, act);
+  const run = createVerb("Run now", first, act, "run");
+  const status = create("p", { class: "status" }, sign, state);
+  const element = create("li", { class: "panel schedule" },
+    create("div", { class: "schedule__head" }, create("h2", {}, first.title), status,
+      create("span", { class: "state__buttons" }, run, pause, resume)),
+    create("dl", { class: "facts" }, fact("Kind", create("dd", {}, create("code", {}, first.kind))),
+      fact("When", rhythm), fact("Next run", next), fact("Last run", last)),
+    note);
+
+  async function act(verb, button) {
+    button.disabled = true;
+    setText(note, "");
+    try {
+      await changeSchedule(first.id, verb);
+      await onChanged();
+      if (verb === "run") setText(note, "Started: its job is the last run in a moment.");
+    } catch (problem) {
+      setAttribute(note, "data-tone", "bad");
+      setText(note, explain(problem));
+    }
+    button.disabled = false;
+  }
+
+  function update(schedule) {
+    const { is_paused: isPaused } = schedule;
+    setText(state, isPaused ? "Paused" : "On");
+    setAttribute(status, "data-tone", isPaused ? "wait" : "good");
+    setIcon(sign, isPaused ? "cancelled" : "queued");
+    pause.hidden = isPaused;
+    resume.hidden = !isPaused;
+    setText(rhythm, describeRhythm(schedule));
+    setText(next, isPaused || !schedule.next_at ? "–" : formatMoment(schedule.next_at));
+    last.replaceChildren(showLast(schedule));
+  }
+
+  return { element, update };
+}
+
+/** "Every 5 min", or the cron expression with its time zone. Pure. */
+export function describeRhythm({ cron, every_seconds: seconds, time_zone: zone }) {
+  if (seconds) return `Every ${formatLimit(seconds)}`;
+  return [cron, zone].filter(Boolean).join(", ");
+}
+
+function showLast({ last_at: at, last_job_id: id }) {
+  if (!at) return "Not yet";
+  const time = formatMoment(at);
+  return id ? create("a", { href: `/jobs/${encodeURIComponent(id)}` }, time) : time;
+}
+
+function fact(name, value) {
+  return create("div", {}, create("dt", {}, name), value);
+}
+
+function createVerb(word, { title }, act, verb = word.toLowerCase()) {
+  const button = create("button", { type: "button", class: "button button--small" }, word);
+  button.setAttribute("aria-label", `${word}: ${title}`);
+  button.addEventListener("click", () => act(verb, button));
+  return button;
+}
