@@ -10,8 +10,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.conftest import Stack, find_stack, launch_chromium
+from tests.browser.form import Form
 from tests.browser.home import PHOTOGRAPHS, Home
 from tests.browser.mail import confirmation_link
+from tests.browser.results import a_rich_result
+from tests.browser.worker import Worker
 
 FOLDER = Path(__file__).parent / "screenshots"
 COLOURS = 256
@@ -31,6 +34,8 @@ def main() -> None:
         look(browser, stack, "page-dark.png", color_scheme="dark", storage_state=state, **wide)
         phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
         look(browser, stack, "phone.png", storage_state=state, device_scale_factor=2, **phone)
+        show_form(home)
+        show_job(home)
         browser.close()
 
 
@@ -58,6 +63,24 @@ def look(browser: Browser, stack: Stack, name: str, **options: object) -> None:
     if "is_mobile" in options:
         home.page.locator("#signups-title").evaluate("title => title.scrollIntoView()")
     save(home.page, name)
+
+
+def show_form(home: Home) -> None:
+    """A form that is filled in, with a picture that was sent."""
+    form = Form(home).open("image.thumbnail")
+    form.choose_file("Picture", PHOTOGRAPHS / "grace_hopper.jpg")
+    expect(form.page.locator(".file")).to_contain_text("JPEG")
+    form.field("After a while").check()
+    save(home.page, "form.png")
+
+
+def show_job(home: Home) -> None:
+    """A job with everything that a result may hold."""
+    worker = Worker()
+    home.visit(f"/jobs/{worker.succeed(a_rich_result(worker)).id}")
+    report = home.page.frame_locator("iframe").get_by_role("heading")
+    expect(report).to_be_visible()
+    save(home.page, "job.png")
 
 
 def save(page: Page, name: str) -> None:

@@ -229,6 +229,34 @@ def test_what_has_several_forms_or_none_or_contains_itself_has_a_field(form: For
     }
 
 
+def or_null(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}], **more}
+
+
+OPTIONAL: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "checks": or_null({"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 1}),
+        "lines": or_null({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+        "rows": {"type": "array", "items": {"type": "integer"}, "minItems": 2},
+        "files": {"type": "array", "items": {"type": "string", "format": "file"}, "minItems": 1},
+        "word": {"type": "string", "default": "x"},
+        "maybe": or_null({"type": "string"}, default="y"),
+        "day": or_null({"enum": ["Mo", "Tu", "We", "Th"]}, default=None),
+    },
+}
+
+
+def test_what_is_left_empty_is_left_out_or_takes_a_default_away(form: Form) -> None:
+    """Limits count only for what is given."""
+    form.make(OPTIONAL)
+    form.field("Word").fill("")
+    form.field("Maybe").fill("")
+
+    assert form.check()
+    assert form.read() == {"word": "", "maybe": None}
+
+
 def test_broken_json_is_named_before_it_is_sent(form: Form) -> None:
     form.make(EVERYTHING)
     form.open_options()

@@ -126,6 +126,11 @@ def test_at_most_50_rows_are_shown_and_the_page_says_so(home: Home) -> None:
     expect(home.rows.nth(0)).to_have_attribute("id", f"job-{ids[-1]}")
     expect(home.page.get_by_text("Only the newest 50 jobs are shown.")).to_be_visible()
 
+    home.page.get_by_role("button", name="Show older jobs").click()
+
+    expect(home.rows).to_have_count(52)
+    expect(home.page.get_by_role("button", name="Show older jobs")).to_be_hidden()
+
 
 def test_a_failed_job_says_why(home: Home) -> None:
     """The reason stands in the row, in words."""

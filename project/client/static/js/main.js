@@ -13,6 +13,7 @@ import { installSignup } from "./signup.js";
 import { summarize } from "./status.js";
 import { createStore } from "./store.js";
 
+/** As many more are shown each time somebody asks for older ones. */
 const SHOWN_JOBS = 50;
 const SHOWN_SIGNUPS = 12;
 /** Fine enough that a ticking second never looks late. */
@@ -23,6 +24,7 @@ const announcer = createAnnouncer(find("announcements"));
 const indicator = createIndicator(find("connection"), find("connection-text"));
 let isLoaded = false;
 let isDrawing = false;
+let shownJobs = SHOWN_JOBS;
 
 const store = createStore((job, previous) => {
   if (isLoaded && job) announcer.tell(job, previous);
@@ -38,13 +40,14 @@ function draw() {
   requestAnimationFrame(() => {
     isDrawing = false;
     const [jobs, signups] = [store.listJobs(), store.listSignups()];
-    rows.show(jobs.slice(0, SHOWN_JOBS));
+    rows.show(jobs.slice(0, shownJobs));
     cards.show(signups.slice(0, SHOWN_SIGNUPS));
-    setText(find("jobs-summary"), summarize(jobs.slice(0, SHOWN_JOBS)));
+    setText(find("jobs-summary"), summarize(jobs.slice(0, shownJobs)));
     find("jobs-table").hidden = jobs.length === 0;
     find("jobs-empty").hidden = !isLoaded || jobs.length > 0;
     find("signups-empty").hidden = !isLoaded || signups.length > 0;
-    showLimit(find("jobs-limit"), jobs, SHOWN_JOBS, "jobs");
+    showLimit(find("jobs-limit"), jobs, shownJobs, "jobs");
+    find("jobs-more").hidden = jobs.length <= shownJobs;
     showLimit(find("signups-limit"), signups, SHOWN_SIGNUPS, "sign-ups");
   });
 }
@@ -69,6 +72,10 @@ function showJobsOf(signup) {
   return Promise.all([show(signup.picture_job), show(signup.mail_job)]);
 }
 
+find("jobs-more").addEventListener("click", () => {
+  shownJobs += SHOWN_JOBS;
+  draw();
+});
 installButtons(find("choices"), find("choices-message"), show);
 installSignup(find("signup"), (signup) => {
   store.putSignup(signup);

@@ -8,6 +8,8 @@ import { createStatus, linkJob } from "./row.js";
 import { describeStatus, isFinal } from "./status.js";
 
 const POLL_MS = 2000;
+/** Of a tree with very many jobs, whose answer is large. */
+const SLOW_POLL_MS = 15_000;
 /** More would be no tree that somebody reads. */
 const SHOWN_JOBS = 200;
 const RUN_AGAIN = new Set(["failed", "cancelled", "dead"]);
@@ -19,21 +21,32 @@ export function createTree(id, parts) {
   let timer = 0;
   let isOffered = true;
   let isAsking = false;
+  let askedAt = -Infinity;
+  let pauseMs = POLL_MS;
 
-  async function refresh() {
+  /** Ask for the tree, but not with each of the many news of a job with many parts. */
+  function refresh() {
     clearTimeout(timer);
+    const pause = askedAt + pauseMs - performance.now();
     if (!isOffered || isAsking || document.hidden) return;
+    if (pause > 0) timer = setTimeout(refresh, pause);
+    else ask();
+  }
+
+  async function ask() {
     isAsking = true;
+    askedAt = performance.now();
+    let isOver = false;
     try {
       const tree = await getTree(id);
       show(tree);
-      if (!tree.jobs.every(isFinal)) timer = setTimeout(refresh, POLL_MS);
+      isOver = Object.entries(tree.counts).every(([status, count]) => !count || isFinal({ status }));
+      pauseMs = tree.jobs.length > SHOWN_JOBS ? SLOW_POLL_MS : POLL_MS;
     } catch (problem) {
       isOffered = problem.status !== NOT_OFFERED;
-      if (isOffered) timer = setTimeout(refresh, POLL_MS);
-    } finally {
-      isAsking = false;
     }
+    isAsking = false;
+    if (!isOver) refresh();
   }
 
   function show({ jobs, counts }) {

@@ -35,7 +35,7 @@ export function createChoice(spec) {
 
 /** What is the same in every job. */
 export function createFixed({ schema }) {
-  return { element: document.createDocumentFragment(), fault: () => null, rename() {}, read: () => schema.const };
+  return { element: create("span", { hidden: "" }), fault: () => null, rename() {}, read: () => schema.const };
 }
 
 /** Some of several. */
@@ -45,12 +45,13 @@ export function createChecks(spec) {
   const options = items.enum.map((value) => createOption("checkbox", makeId("choice"), value, chosen.has(value)));
   const controls = options.map(({ control }) => control);
   const shell = createGroup(
-    { ...spec, isRequired: schema.minItems > 0, hint: describe(schema, describeCount(schema)) },
+    { ...spec, isRequired: spec.isRequired && schema.minItems > 0, hint: describe(schema, describeCount(schema)) },
     () => controls[0], create("div", { class: "options" }, ...options.map(({ element }) => element)),
   );
-  const read = () => items.enum.filter((_, index) => controls[index].checked);
+  const list = () => items.enum.filter((_, index) => controls[index].checked);
+  const read = () => (list().length || !schema.isNullable ? list() : leaveOut(spec, null));
   function check() {
-    const isShort = schema.minItems > read().length;
+    const isShort = spec.isRequired && schema.minItems > list().length;
     controls[0].setCustomValidity(isShort ? `Choose at least ${schema.minItems}.` : "");
   }
   shell.element.addEventListener("change", check);

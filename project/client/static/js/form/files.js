@@ -35,7 +35,7 @@ export function createFiles(spec) {
 function createChooser(spec, accept, most, ids) {
   const isMany = most > 1;
   const { maxBytes } = spec.context;
-  const least = isMany ? spec.schema.minItems ?? 0 : Number(spec.isRequired);
+  const least = spec.isRequired ? (isMany ? spec.schema.minItems ?? 0 : 1) : 0;
   const control = create("input", { type: "file", accept: listAccepted(accept) || null,
     multiple: isMany ? "" : null, "aria-required": least > 0 ? "true" : null });
   control.setAttribute("aria-label", spec.label);
@@ -224,8 +224,6 @@ function createEntry(name, words, picture) {
 /** What the browser cannot show it does not show. */
 function showPicture(frame, address) {
   const image = create("img", { alt: "", src: address });
-  image.addEventListener("load", () => {
-    frame.replaceChildren(image);
-    URL.revokeObjectURL(address);
-  });
+  image.addEventListener("load", () => frame.replaceChildren(image));
+  for (const event of ["load", "error"]) image.addEventListener(event, () => URL.revokeObjectURL(address));
 }

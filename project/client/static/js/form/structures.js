@@ -59,7 +59,7 @@ export function makeOptional(spec, make) {
 
   function show() {
     inner?.element.remove();
-    inner = box.checked ? make({ ...spec, schema: { ...spec.schema, isNullable: false } }) : null;
+    inner = box.checked ? make({ ...spec, isRequired: true, schema: { ...spec.schema, isNullable: false } }) : null;
     if (inner) element.append(inner.element);
   }
 
@@ -77,7 +77,8 @@ export function makeOptional(spec, make) {
 /** A list of anything but lines of text: rows to add and to take away. */
 export function createRows(spec) {
   const { schema, context } = spec;
-  const { minItems = 0, maxItems = Infinity } = schema;
+  const { maxItems = Infinity } = schema;
+  const minItems = spec.isRequired ? schema.minItems ?? 0 : 0;
   const rows = [];
   const list = create("ol", { class: "rows", role: "list" });
   const add = create("button", { type: "button", class: "button button--small" }, "Add");

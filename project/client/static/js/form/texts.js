@@ -66,10 +66,11 @@ export function createJson(spec) {
 
 /** A list of texts, one a line; what the server says of one of them names its line. */
 export function createLines(spec) {
+  const isRequired = spec.isRequired && spec.schema.minItems > 0;
   const control = create("textarea",
-    { ...bounds({ ...spec, isRequired: spec.schema.minItems > 0 }), rows: "4", spellcheck: "false" });
+    { ...bounds({ ...spec, isRequired }), rows: "4", spellcheck: "false" });
   control.value = (spec.value ?? []).join("\n");
-  const field = createTyped({ ...spec, isRequired: spec.schema.minItems > 0,
+  const field = createTyped({ ...spec, isRequired,
     hint: describe(spec.schema, "One per line", describeCount(spec.schema)) }, control, splitLines);
   function fault(path, text) {
     if (!path.length) return field.fault(path, text);
