@@ -4,8 +4,13 @@ import { create } from "./dom.js";
 import { formatDuration } from "./format.js";
 
 const OUTCOMES = {
-  running: "Running", succeeded: "Succeeded", retried: "Failed, tried again", failed: "Failed",
-  cancelled: "Cancelled", interrupted: "Interrupted", lost: "Lost its worker",
+  running: "Running",
+  succeeded: "Succeeded",
+  retried: "Failed, tried again",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  interrupted: "Interrupted",
+  lost: "Lost its worker",
 };
 
 /** A view: `{update(job)}`, which fills the body of the table where something has changed. */
@@ -21,12 +26,15 @@ export function createAttempts(body) {
 }
 
 function createRow({ number, outcome, worker, wait_seconds: wait, run_seconds: run, error }) {
-  return create("tr", {},
+  return create(
+    "tr",
+    {},
     create("th", { scope: "row", class: "number" }, String(number)),
     create("td", {}, OUTCOMES[outcome] ?? outcome, ...showError(error)),
     create("td", { class: "number" }, formatSeconds(wait)),
     create("td", { class: "number" }, formatSeconds(run)),
-    create("td", {}, worker ?? "–"));
+    create("td", {}, worker ?? "–"),
+  );
 }
 
 function showError(error) {

@@ -10,8 +10,11 @@ export function createFacts(list) {
     const text = JSON.stringify(facts);
     if (text === shown) return;
     shown = text;
-    list.replaceChildren(...facts.map(([name, value, address]) =>
-      create("div", {}, create("dt", {}, name), create("dd", {}, showFact(value, address)))));
+    list.replaceChildren(
+      ...facts.map(([name, value, address]) =>
+        create("div", {}, create("dt", {}, name), create("dd", {}, showFact(value, address))),
+      ),
+    );
   }
   return { update };
 }
@@ -28,7 +31,11 @@ export function listFacts(job) {
     ["Ended", formatTime(job.finished_at)],
     ["Kept until", formatTime(job.expires_at)],
     ["Part of", shorten(job.parent_id), addressOf(job.parent_id)],
-    ["Belongs to", job.root_id === job.id || job.root_id === job.parent_id ? "" : shorten(job.root_id), addressOf(job.root_id)],
+    [
+      "Belongs to",
+      job.root_id === job.id || job.root_id === job.parent_id ? "" : shorten(job.root_id),
+      addressOf(job.root_id),
+    ],
     ["Repeats", shorten(job.replay_of), addressOf(job.replay_of)],
     ["Repeated as", shorten(job.replayed_as), addressOf(job.replayed_as)],
     ["Trace", job.trace_id, job.trace_url],
@@ -36,7 +43,9 @@ export function listFacts(job) {
 }
 
 function formatTime(text) {
-  return text ? new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" }) : "";
+  return text
+    ? new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })
+    : "";
 }
 
 function shorten(id) {

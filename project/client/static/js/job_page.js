@@ -30,8 +30,13 @@ const buttons = [createCancel(first, "button"), createRepeat(first)];
 const facts = createFacts(find("facts"));
 const attempts = createAttempts(find("attempts"));
 const log = createLog(first, create("div", { class: "job__log" }));
-const tree = createTree(id, { section: find("parts-section"), bar: find("parts-bar"),
-  words: find("parts-words"), list: find("parts"), limit: find("parts-limit") });
+const tree = createTree(id, {
+  section: find("parts-section"),
+  bar: find("parts-bar"),
+  words: find("parts-words"),
+  list: find("parts"),
+  limit: find("parts-limit"),
+});
 let job = null;
 let shownResult = "";
 
@@ -45,7 +50,8 @@ setInterval(tick, TICK_MS);
 function show(next) {
   const previous = job;
   job = next;
-  for (const time of [job.submitted_at, job.started_at, job.finished_at]) if (time) observe(Date.parse(time));
+  for (const time of [job.submitted_at, job.started_at, job.finished_at])
+    if (time) observe(Date.parse(time));
   if (previous) announcer.tell(job, previous);
   find("state").hidden = false;
   document.title = `${title}: ${describeStatus(job).word.toLowerCase()} – Jobs`;

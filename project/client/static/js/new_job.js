@@ -21,13 +21,19 @@ async function load() {
     const kind = (await listKinds()).find(({ name }) => name === form.dataset.kind);
     show(kind);
   } catch (problem) {
-    say(message, `The form cannot be made. ${problem.message} Reload the page to try again.`, "bad");
+    say(
+      message,
+      `The form cannot be made. ${problem.message} Reload the page to try again.`,
+      "bad",
+    );
   }
 }
 
 function show(kind) {
-  const parameters = createForm(kind.parameters,
-    { value: readPrefill(), maxBytes: Number(form.dataset.maxUploadBytes) });
+  const parameters = createForm(kind.parameters, {
+    value: readPrefill(),
+    maxBytes: Number(form.dataset.maxUploadBytes),
+  });
   const start = createStartTime();
   find("fields").replaceChildren(parameters.element, start.element);
   setText(find("limits"), describeLimits(kind));

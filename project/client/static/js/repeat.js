@@ -23,7 +23,14 @@ export function createRepeat(first, style = "button") {
       setText(note, explain(problem));
     }
   });
-  window.addEventListener("pageshow", () => { button.disabled = false; });
+  window.addEventListener("pageshow", () => {
+    button.disabled = false;
+  });
 
-  return { element, update: (job) => { element.hidden = !isFinal(job); } };
+  return {
+    element,
+    update: (job) => {
+      element.hidden = !isFinal(job);
+    },
+  };
 }

@@ -13,7 +13,8 @@ export function readSummary(result) {
 export function readPictures(result) {
   const found = list(result?.pictures).filter(isFile);
   if (found.length) return found;
-  return list(result?.thumbnails).filter(isFile)
+  return list(result?.thumbnails)
+    .filter(isFile)
     .map((picture) => ({ ...picture, title: `${picture.width} × ${picture.height} pixels` }));
 }
 

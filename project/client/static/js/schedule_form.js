@@ -17,7 +17,11 @@ export async function installScheduleForm(form, { fields, button, message }, onM
   const [kinds, description] = await Promise.all([listKinds(), getDescription()]);
   const maxBytes = Number(form.dataset.maxUploadBytes);
   const submit = createSubmitter(createSchedule);
-  const control = create("select", {}, ...kinds.map(({ name, title }) => create("option", { value: name }, title)));
+  const control = create(
+    "select",
+    {},
+    ...kinds.map(({ name, title }) => create("option", { value: name }, title)),
+  );
   const kind = createShell({ label: "What to run" }, control);
   let own = null;
   let parameters = null;
@@ -25,8 +29,11 @@ export async function installScheduleForm(form, { fields, button, message }, onM
   /** The fields for the chosen kind; what was typed of the schedule itself stays. */
   function show() {
     const chosen = kinds.find(({ name }) => name === control.value);
-    own ??= createForm(findSchema(description, chosen.name),
-      { root: description, value: { time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone } });
+    own ??= createForm(findSchema(description, chosen.name), {
+      root: description,
+      isWhole: true,
+      value: { time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+    });
     parameters = createForm(chosen.parameters, { maxBytes });
     fields.replaceChildren(kind.element, parameters.element, own.element);
   }
@@ -37,7 +44,11 @@ export async function installScheduleForm(form, { fields, button, message }, onM
     if (!checkControls(form)) return;
     setBusy(true);
     try {
-      const made = await submit({ kind: control.value, parameters: parameters.read(), ...own.read() });
+      const made = await submit({
+        kind: control.value,
+        parameters: parameters.read(),
+        ...own.read(),
+      });
       say(message, `${made?.title ?? "The schedule"} is on.`, "good");
       await onMade();
     } catch (problem) {
@@ -73,8 +84,13 @@ function findSchema(description, kind) {
   const forms = (schema.oneOf ?? schema.anyOf ?? []).map((form) => resolve(form, description));
   schema = forms.find((form) => form.properties?.kind?.const === kind) ?? forms[0] ?? schema;
   const properties = Object.fromEntries(
-    Object.entries(schema.properties ?? {}).filter(([name]) => !OURS.has(name)));
-  return { ...schema, properties, required: (schema.required ?? []).filter((name) => !OURS.has(name)) };
+    Object.entries(schema.properties ?? {}).filter(([name]) => !OURS.has(name)),
+  );
+  return {
+    ...schema,
+    properties,
+    required: (schema.required ?? []).filter((name) => !OURS.has(name)),
+  };
 }
 
 function resolve(schema, description) {

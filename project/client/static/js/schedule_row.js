@@ -15,12 +15,26 @@ export function createSchedule(first, onChanged) {
   const resume = createVerb("Resume", first, act);
   const run = createVerb("Run now", first, act, "run");
   const status = create("p", { class: "status" }, sign, state);
-  const element = create("li", { class: "panel schedule" },
-    create("div", { class: "schedule__head" }, create("h2", {}, first.title), status,
-      create("span", { class: "state__buttons" }, run, pause, resume)),
-    create("dl", { class: "facts" }, fact("Kind", create("dd", {}, create("code", {}, first.kind))),
-      fact("When", rhythm), fact("Next run", next), fact("Last run", last)),
-    note);
+  const element = create(
+    "li",
+    { class: "panel schedule" },
+    create(
+      "div",
+      { class: "schedule__head" },
+      create("h2", {}, first.title),
+      status,
+      create("span", { class: "state__buttons" }, run, pause, resume),
+    ),
+    create(
+      "dl",
+      { class: "facts" },
+      fact("Kind", create("dd", {}, create("code", {}, first.kind))),
+      fact("When", rhythm),
+      fact("Next run", next),
+      fact("Last run", last),
+    ),
+    note,
+  );
 
   async function act(verb, button) {
     button.disabled = true;

@@ -17,8 +17,12 @@ let timer = 0;
 start();
 
 async function start() {
-  if (!await refresh()) return;
-  const parts = { fields: find("fields"), button: find("run-button"), message: find("form-message") };
+  if (!(await refresh())) return;
+  const parts = {
+    fields: find("fields"),
+    button: find("run-button"),
+    message: find("form-message"),
+  };
   try {
     await installScheduleForm(find("run"), parts, refresh);
     find("new").hidden = false;

@@ -40,7 +40,9 @@ export function createTree(id, parts) {
     try {
       const tree = await getTree(id);
       show(tree);
-      isOver = Object.entries(tree.counts).every(([status, count]) => !count || isFinal({ status }));
+      isOver = Object.entries(tree.counts).every(
+        ([status, count]) => !count || isFinal({ status }),
+      );
       pauseMs = tree.jobs.length > SHOWN_JOBS ? SLOW_POLL_MS : POLL_MS;
     } catch (problem) {
       isOffered = problem.status !== NOT_OFFERED;
@@ -53,7 +55,9 @@ export function createTree(id, parts) {
     parts.section.hidden = jobs.length < 2;
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     const ended = Object.entries(counts).reduce(
-      (sum, [status, count]) => sum + (isFinal({ status }) ? count : 0), 0);
+      (sum, [status, count]) => sum + (isFinal({ status }) ? count : 0),
+      0,
+    );
     parts.bar.max = total || 1;
     parts.bar.value = ended;
     setText(parts.words, describeCounts(counts, ended, total));
@@ -94,9 +98,18 @@ function createNode(first, isThis) {
   const name = first.key ? [create("code", { class: "tree__key" }, first.key)] : [];
   const title = isThis ? create("strong", {}, first.title) : linkJob(first);
   const children = create("ul", { class: "tree", role: "list" });
-  const element = create("li", {},
-    create("div", { class: "tree__node" }, status.element, title, ...name, share, cancel.element, repeat.element),
-    children);
+  const element = create(
+    "li",
+    {},
+    create(
+      "div",
+      { class: "tree__node" },
+      status.element,
+      create("span", { class: "tree__what" }, title, ...name, share),
+      create("span", { class: "tree__buttons" }, cancel.element, repeat.element),
+    ),
+    children,
+  );
   setAttribute(element.firstChild, "aria-current", isThis ? "true" : null);
 
   function update(job) {

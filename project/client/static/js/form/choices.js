@@ -17,8 +17,12 @@ export function createTruth(spec) {
   control.checked = Boolean(spec.value);
   const text = create("span", {}, spec.label);
   const notes = createNotes(describe(spec.schema), control);
-  const element = create("div", { class: "field" },
-    create("label", { class: "check" }, control, text), ...notes.children);
+  const element = create(
+    "div",
+    { class: "field" },
+    create("label", { class: "check" }, control, text),
+    ...notes.children,
+  );
   return {
     element,
     rename: (words) => text.replaceChildren(words),
@@ -35,18 +39,30 @@ export function createChoice(spec) {
 
 /** What is the same in every job. */
 export function createFixed({ schema }) {
-  return { element: create("span", { hidden: "" }), fault: () => null, rename() {}, read: () => schema.const };
+  return {
+    element: create("span", { hidden: "" }),
+    fault: () => null,
+    rename() {},
+    read: () => schema.const,
+  };
 }
 
 /** Some of several. */
 export function createChecks(spec) {
   const { schema, items } = spec;
   const chosen = new Set(spec.value ?? []);
-  const options = items.enum.map((value) => createOption("checkbox", makeId("choice"), value, chosen.has(value)));
+  const options = items.enum.map((value) =>
+    createOption("checkbox", makeId("choice"), value, chosen.has(value)),
+  );
   const controls = options.map(({ control }) => control);
   const shell = createGroup(
-    { ...spec, isRequired: spec.isRequired && schema.minItems > 0, hint: describe(schema, describeCount(schema)) },
-    () => controls[0], create("div", { class: "options" }, ...options.map(({ element }) => element)),
+    {
+      ...spec,
+      isRequired: spec.isRequired && schema.minItems > 0,
+      hint: describe(schema, describeCount(schema)),
+    },
+    () => controls[0],
+    create("div", { class: "options" }, ...options.map(({ element }) => element)),
   );
   const list = () => items.enum.filter((_, index) => controls[index].checked);
   const read = () => (list().length || !schema.isNullable ? list() : leaveOut(spec, null));
@@ -56,18 +72,27 @@ export function createChecks(spec) {
   }
   shell.element.addEventListener("change", check);
   check();
-  return { element: shell.element, rename: shell.rename, fault: (_, text) => shell.fault(text), read };
+  return {
+    element: shell.element,
+    rename: shell.rename,
+    fault: (_, text) => shell.fault(text),
+    read,
+  };
 }
 
 function createRadios(spec) {
   const name = makeId("choice");
   const values = spec.isRequired ? spec.schema.enum : withNothing(spec);
-  const options = values.map((value) => createOption("radio", name, value, value === (spec.value ?? null)));
+  const options = values.map((value) =>
+    createOption("radio", name, value, value === (spec.value ?? null)),
+  );
   const controls = options.map(({ control }) => control);
   for (const control of controls) control.required = spec.isRequired;
-  const shell = createGroup({ ...spec, hint: describe(spec.schema) },
+  const shell = createGroup(
+    { ...spec, hint: describe(spec.schema) },
     () => controls.find(({ checked }) => checked) ?? controls[0],
-    create("div", { class: "options" }, ...options.map(({ element }) => element)));
+    create("div", { class: "options" }, ...options.map(({ element }) => element)),
+  );
   return {
     element: shell.element,
     rename: shell.rename,
@@ -86,7 +111,13 @@ function createSelect(spec) {
   const control = create("select", { required: spec.isRequired ? "" : null });
   const values = [null, ...spec.schema.enum];
   values.forEach((value, index) => {
-    control.append(create("option", { value: index ? String(index) : "" }, index ? showValue(value) : "Choose …"));
+    control.append(
+      create(
+        "option",
+        { value: index ? String(index) : "" },
+        index ? showValue(value) : "Choose …",
+      ),
+    );
   });
   const chosen = spec.schema.enum.indexOf(spec.value);
   control.value = chosen < 0 ? "" : String(chosen + 1);
@@ -102,7 +133,10 @@ function createSelect(spec) {
 function createOption(type, name, value, checked) {
   const control = create("input", { type, name });
   control.checked = checked;
-  return { control, element: create("label", { class: "check" }, control, create("span", {}, showValue(value))) };
+  return {
+    control,
+    element: create("label", { class: "check" }, control, create("span", {}, showValue(value))),
+  };
 }
 
 function leaveOut({ schema, isSent }, value) {

@@ -10,13 +10,31 @@ import { createChecks, createChoice, createFixed, createTruth } from "./choices.
 import { createFile, createFiles } from "./files.js";
 import { chooseField, nameField, simplify } from "./schema.js";
 import { createGroupOfFields, createRows, createVariants, makeOptional } from "./structures.js";
-import { createJson, createLines, createLongText, createMoment, createNumber, createText } from "./texts.js";
+import {
+  createJson,
+  createLines,
+  createLongText,
+  createMoment,
+  createNumber,
+  createText,
+} from "./texts.js";
 
 const MAKERS = {
-  text: createText, longText: createLongText, number: createNumber, moment: createMoment,
-  json: createJson, lines: createLines, truth: createTruth, choice: createChoice, fixed: createFixed,
-  checks: createChecks, file: createFile, files: createFiles, group: createGroupOfFields,
-  rows: createRows, variants: createVariants,
+  text: createText,
+  longText: createLongText,
+  number: createNumber,
+  moment: createMoment,
+  json: createJson,
+  lines: createLines,
+  truth: createTruth,
+  choice: createChoice,
+  fixed: createFixed,
+  checks: createChecks,
+  file: createFile,
+  files: createFiles,
+  group: createGroupOfFields,
+  rows: createRows,
+  variants: createVariants,
 };
 /** Too large, or without end, to be made before somebody wants it. */
 const ON_DEMAND = new Set(["group", "variants", "rows"]);
@@ -30,7 +48,9 @@ export function createField(written, { name, label, isSent, value }, context) {
   const schema = simplify(written, context.root);
   const form = chooseField(schema, context.root);
   const spec = {
-    schema, isSent, context,
+    schema,
+    isSent,
+    context,
     label: label ?? nameField(name, written),
     isRequired: isSent && !schema.isNullable,
     value: value === undefined ? schema.default : value,

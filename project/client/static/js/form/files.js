@@ -1,14 +1,15 @@
 /** Fields of files: chosen or dropped, sent at once, each with its progress and a small picture. */
 
 import { sendFile } from "../api.js";
-import { create, createIcon, setAttribute, setText } from "../dom.js";
+import { create, createIcon } from "../dom.js";
 import { formatBytes } from "../format.js";
+import { createEntry } from "./file_entry.js";
+import { createIdEntry } from "./file_id.js";
 import { createQueue } from "./queue.js";
 import { createGroup, describe } from "./shell.js";
 import { describeCount } from "./texts.js";
 import { describeTypes, isAccepted, isMadeOnly, listAccepted } from "./types.js";
 
-const ID = /^[0-9a-f]{32}\.[a-z]{3,7}$/;
 /** More at once would only wait for each other. */
 const AT_ONCE = 3;
 
@@ -24,7 +25,12 @@ export function createFile(spec) {
 
 /** Any number of files. */
 export function createFiles(spec) {
-  const chooser = createChooser(spec, spec.items.accept ?? [], spec.schema.maxItems ?? Infinity, spec.value ?? []);
+  const chooser = createChooser(
+    spec,
+    spec.items.accept ?? [],
+    spec.schema.maxItems ?? Infinity,
+    spec.value ?? [],
+  );
   return {
     ...chooser.field,
     read: () => (chooser.list().length || spec.isSent ? chooser.list() : undefined),
@@ -35,17 +41,34 @@ export function createFiles(spec) {
 function createChooser(spec, accept, most, ids) {
   const isMany = most > 1;
   const { maxBytes } = spec.context;
-  const least = spec.isRequired ? (isMany ? spec.schema.minItems ?? 0 : 1) : 0;
-  const control = create("input", { type: "file", accept: listAccepted(accept) || null,
-    multiple: isMany ? "" : null, "aria-required": least > 0 ? "true" : null });
+  const least = spec.isRequired ? (isMany ? (spec.schema.minItems ?? 0) : 1) : 0;
+  const control = create("input", {
+    type: "file",
+    accept: listAccepted(accept) || null,
+    multiple: isMany ? "" : null,
+    "aria-required": least > 0 ? "true" : null,
+  });
   control.setAttribute("aria-label", spec.label);
   const face = createFace(isMany);
-  const list = create("ul", { class: "files", role: "list", "aria-label": `Files of ${spec.label}` });
-  const hint = describe(spec.schema, describeTypes(accept), maxBytes && `up to ${formatBytes(maxBytes)}`,
-    isMany && describeCount(spec.schema));
-  const shell = createGroup({ ...spec, isRequired: least > 0 }, () => control,
-    create("div", { class: "picker" }, control, face), create("p", { class: "hint" }, hint), list,
-    createIdEntry(spec, isMadeOnly(accept), (id) => append(createKept(id))));
+  const list = create("ul", {
+    class: "files",
+    role: "list",
+    "aria-label": `Files of ${spec.label}`,
+  });
+  const hint = describe(
+    spec.schema,
+    describeTypes(accept),
+    maxBytes && `up to ${formatBytes(maxBytes)}`,
+    isMany && describeCount(spec.schema),
+  );
+  const shell = createGroup(
+    { ...spec, isRequired: least > 0 },
+    () => control,
+    create("div", { class: "picker" }, control, face),
+    create("p", { class: "hint" }, hint),
+    list,
+    createIdEntry(spec, isMadeOnly(accept), (id) => append(createKept(id))),
+  );
   const queue = createQueue(AT_ONCE);
   let entries = [];
 
@@ -60,7 +83,10 @@ function createChooser(spec, accept, most, ids) {
     shell.fault("");
     entries.push(entry);
     list.append(entry.element);
-    entry.remove.addEventListener("click", () => { drop(entry); control.focus(); });
+    entry.remove.addEventListener("click", () => {
+      drop(entry);
+      control.focus();
+    });
     entry.begin?.();
     check();
   }
@@ -80,16 +106,26 @@ function createChooser(spec, accept, most, ids) {
 
   function findFault() {
     if (entries.some((entry) => entry.state === "sending")) return "Wait until the file is sent.";
-    if (entries.some((entry) => entry.state === "bad")) return "Remove the file that was not taken, or send it again.";
+    if (entries.some((entry) => entry.state === "bad"))
+      return "Remove the file that was not taken, or send it again.";
     if (entries.length > most) return `Choose at most ${most} files.`;
-    if (entries.length < least) return least > 1 ? `Choose at least ${least} files.` : "Choose a file.";
+    if (entries.length < least)
+      return least > 1 ? `Choose at least ${least} files.` : "Choose a file.";
     return "";
   }
 
   /** A file that is sent from here. */
   function createSent(file) {
-    const view = createEntry(file.name, formatBytes(file.size), file.type.startsWith("image/") ? URL.createObjectURL(file) : null);
-    const again = create("button", { type: "button", class: "button button--small", hidden: "" }, "Send again");
+    const view = createEntry(
+      file.name,
+      formatBytes(file.size),
+      file.type.startsWith("image/") ? URL.createObjectURL(file) : null,
+    );
+    const again = create(
+      "button",
+      { type: "button", class: "button button--small", hidden: "" },
+      "Send again",
+    );
     again.setAttribute("aria-label", `Send ${file.name} again`);
     view.remove.before(again);
     const canceller = new AbortController();
@@ -157,73 +193,16 @@ function createKept(id) {
   return { ...view, state: "there", id };
 }
 
-/** For what a job has made: its id instead of the file. */
-function createIdEntry(spec, isOpen, onId) {
-  const control = create("input", { type: "text", class: "id-entry__text", spellcheck: "false", autocomplete: "off",
-    "aria-label": `Id of a file for ${spec.label}`, placeholder: "Id of a file that a job has made" });
-  const button = create("button", { type: "button", class: "button button--small" }, "Use it");
-  function take() {
-    const id = control.value.trim().split("/").at(-1);
-    if (!ID.test(id)) {
-      setAttribute(control, "aria-invalid", "true");
-      return;
-    }
-    setAttribute(control, "aria-invalid", null);
-    control.value = "";
-    onId(id);
-  }
-  button.addEventListener("click", take);
-  control.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault(); // it would send the form
-    take();
-  });
-  return create("details", { class: "id-entry", open: isOpen ? "" : null },
-    create("summary", {}, "Use a file that a job has made"),
-    create("div", { class: "id-entry__body" }, control, button));
-}
-
 function createFace(isMany) {
-  return create("div", { class: "picker__face picker__face--low", "aria-hidden": "true" },
+  return create(
+    "div",
+    { class: "picker__face picker__face--low", "aria-hidden": "true" },
     createIcon("upload"),
-    create("span", { class: "picker__words" },
+    create(
+      "span",
+      { class: "picker__words" },
       create("span", { class: "picker__name" }, isMany ? "Choose files" : "Choose a file"),
-      create("span", { class: "picker__size" }, "or drop here")));
-}
-
-/** One line of the list of files. */
-function createEntry(name, words, picture) {
-  const size = create("span", { class: "file__size" }, words);
-  const bar = create("progress", { class: "bar", max: "1", value: "0", hidden: "", "aria-label": `Upload of ${name}` });
-  const error = create("p", { class: "error", role: "alert" });
-  const remove = create("button", { type: "button", class: "button button--small", "aria-label": `Remove ${name}` }, "Remove");
-  const frame = create("span", { class: "file__frame" }, createIcon("file"));
-  if (picture) showPicture(frame, picture);
-  const element = create("li", { class: "file" }, frame,
-    create("div", { class: "file__body" }, create("span", { class: "file__name" }, name), size, bar, error), remove);
-  return {
-    element, remove,
-    show(share) {
-      setText(error, "");
-      bar.hidden = false;
-      bar.value = share;
-      setText(size, share < 1 ? `${words} · ${Math.floor(share * 100)} %` : `${words} · being checked`);
-    },
-    end(text) {
-      bar.hidden = true;
-      setText(size, text);
-    },
-    fail(text) {
-      bar.hidden = true;
-      setText(size, words);
-      setText(error, text);
-    },
-  };
-}
-
-/** What the browser cannot show it does not show. */
-function showPicture(frame, address) {
-  const image = create("img", { alt: "", src: address });
-  image.addEventListener("load", () => frame.replaceChildren(image));
-  for (const event of ["load", "error"]) image.addEventListener(event, () => URL.revokeObjectURL(address));
+      create("span", { class: "picker__size" }, "or drop here"),
+    ),
+  );
 }

@@ -7,11 +7,17 @@ import { simplify } from "./schema.js";
 
 /**
  * The fields of an object's schema: `{element, read(), check(), fault(field, text), clear()}`.
- * `value` is what they hold at first; a file may have `maxBytes`; references lead into `root`.
+ * `value` is what they hold at first; a file may have `maxBytes`; references lead into
+ * `root`; with `isWhole` nothing is put away under "More options".
  */
-export function createForm(schema, { value, maxBytes, root = schema } = {}) {
-  const fields = createFields({ schema: { properties: {}, ...simplify(schema, root) }, value,
-    make: createField, context: { root, maxBytes } });
+export function createForm(schema, { value, maxBytes, root = schema, isWhole = false } = {}) {
+  const fields = createFields({
+    schema: { properties: {}, ...simplify(schema, root) },
+    value,
+    isWhole,
+    make: createField,
+    context: { root, maxBytes },
+  });
   const element = create("div", { class: "form", "data-form": "" }, fields.element);
   for (const event of ["input", "change", "settled"]) {
     element.addEventListener(event, ({ target }) => forget(target));
@@ -35,8 +41,9 @@ export function createForm(schema, { value, maxBytes, root = schema } = {}) {
  * Whether nothing is.
  */
 export function checkControls(element) {
-  const wrong = [...element.querySelectorAll("input, select, textarea")]
-    .filter((control) => !control.validity.valid);
+  const wrong = [...element.querySelectorAll("input, select, textarea")].filter(
+    (control) => !control.validity.valid,
+  );
   for (const control of wrong) show(control, control.validationMessage);
   if (wrong.length) reveal(wrong[0]);
   return wrong.length === 0;
@@ -44,8 +51,10 @@ export function checkControls(element) {
 
 /** Take back all that was said. */
 export function clearFaults(element) {
-  for (const error of element.querySelectorAll(".field > .error, .group__body > .error")) setText(error, "");
-  for (const control of element.querySelectorAll("[aria-invalid]")) setAttribute(control, "aria-invalid", null);
+  for (const error of element.querySelectorAll(".field > .error, .group__body > .error"))
+    setText(error, "");
+  for (const control of element.querySelectorAll("[aria-invalid]"))
+    setAttribute(control, "aria-invalid", null);
 }
 
 /** Focus a control, wherever it has been put away. */
@@ -70,5 +79,7 @@ function forget(control) {
 }
 
 function findError(control) {
-  return control.closest(".field")?.querySelector(":scope > .error, :scope > .group__body > .error");
+  return control
+    .closest(".field")
+    ?.querySelector(":scope > .error, :scope > .group__body > .error");
 }

@@ -8,7 +8,9 @@ export function createQueue(limit) {
   async function next() {
     if (running >= limit || waiting.length === 0) return;
     running += 1;
-    await waiting.shift()().catch(() => {}); // each tells its own failure
+    await waiting
+      .shift()()
+      .catch(() => {}); // each tells its own failure
     running -= 1;
     next();
   }

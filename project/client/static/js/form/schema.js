@@ -2,7 +2,15 @@
 
 /** A text that may be longer than this gets several lines. */
 const ONE_LINE = 200;
-const ACRONYMS = { html: "HTML", url: "URL", urls: "URLs", id: "ID", csv: "CSV", pdf: "PDF", json: "JSON" };
+const ACRONYMS = {
+  html: "HTML",
+  url: "URL",
+  urls: "URLs",
+  id: "ID",
+  csv: "CSV",
+  pdf: "PDF",
+  json: "JSON",
+};
 
 /**
  * The schema with references followed and "or null" taken out: `isNullable` says that it was there.
@@ -16,7 +24,9 @@ export function simplify(schema, root) {
   if (!forms) return own;
   const isNullable = forms.some(isNull);
   const variants = merge(forms.filter((form) => !isNull(form)).map((form) => simplify(form, root)));
-  return variants.length === 1 ? { ...variants[0], ...own, isNullable } : { ...own, isNullable, variants };
+  return variants.length === 1
+    ? { ...variants[0], ...own, isNullable }
+    : { ...own, isNullable, variants };
 }
 
 /** Which field a simplified schema needs: a name of `MAKERS`. */
@@ -25,13 +35,19 @@ export function chooseField(schema, root) {
   if ("const" in schema) return "fixed";
   if (schema.enum) return "choice";
   switch (schema.type) {
-    case "boolean": return "truth";
+    case "boolean":
+      return "truth";
     case "integer":
-    case "number": return "number";
-    case "string": return chooseText(schema);
-    case "array": return chooseList(schema, root);
-    case "object": return schema.properties ? "group" : "json";
-    default: return "json";
+    case "number":
+      return "number";
+    case "string":
+      return chooseText(schema);
+    case "array":
+      return chooseList(schema, root);
+    case "object":
+      return schema.properties ? "group" : "json";
+    default:
+      return "json";
   }
 }
 
@@ -58,7 +74,10 @@ export function nameField(name, schema) {
 }
 
 function asWords(name) {
-  const words = name.split(/[_\s]+/).filter(Boolean).map((word) => ACRONYMS[word.toLowerCase()] ?? word);
+  const words = name
+    .split(/[_\s]+/)
+    .filter(Boolean)
+    .map((word) => ACRONYMS[word.toLowerCase()] ?? word);
   const text = words.join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
@@ -82,8 +101,13 @@ function merge(forms) {
   if (forms.length > 1 && forms.every((form) => form.enum || "const" in form)) {
     return [{ enum: forms.flatMap((form) => form.enum ?? [form.const]) }];
   }
-  const number = forms.find((form) => form.type === "number") ?? forms.find((form) => form.type === "integer");
-  const isNumeric = number && forms.every((form) => form === number || form.type === "integer"
-    || (form.type === "string" && form.pattern));
+  const number =
+    forms.find((form) => form.type === "number") ?? forms.find((form) => form.type === "integer");
+  const isNumeric =
+    number &&
+    forms.every(
+      (form) =>
+        form === number || form.type === "integer" || (form.type === "string" && form.pattern),
+    );
   return isNumeric ? [number] : forms;
 }

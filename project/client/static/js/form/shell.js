@@ -16,8 +16,14 @@ export function createShell({ label, isRequired, hint }, control, ...more) {
   const words = createWords(label, isRequired);
   const name = create("label", { for: control.id }, words.text);
   const notes = createNotes(hint, control);
-  const element = create("div", { class: isShort(control) ? "field field--short" : "field" },
-    name, control, ...more, ...notes.children);
+  const element = create(
+    "div",
+    { class: isShort(control) ? "field field--short" : "field" },
+    name,
+    control,
+    ...more,
+    ...notes.children,
+  );
   return { element, fault: notes.fault, rename: words.rename };
 }
 
@@ -55,7 +61,11 @@ function isShort(control) {
 
 function createWords(label, isRequired) {
   // The star is the style sheet's; a screen reader is told by the control itself.
-  const text = create("span", { class: isRequired ? "field__name field__name--asked" : "field__name" }, label);
+  const text = create(
+    "span",
+    { class: isRequired ? "field__name field__name--asked" : "field__name" },
+    label,
+  );
   return { text, rename: (words) => setText(text, words) };
 }
 

@@ -8,17 +8,23 @@ import { describeCount } from "./texts.js";
 /** With no more than so many fields there is nothing to put away. */
 const SEEN_FIELDS = 3;
 
-/** The fields of an object, without a frame: `{element, read(), fault(path, text)}`. */
+/**
+ * The fields of an object, without a frame: `{element, read(), fault(path, text)}`. Those that need
+ * not be filled in are put away, unless `isWhole`.
+ */
 export function createFields(spec) {
   const { schema, context } = spec;
   const asked = new Set(schema.required ?? []);
-  const fields = new Map(Object.entries(schema.properties).map(([name, part]) => [
-    name, spec.make(part, { name, isSent: asked.has(name), value: spec.value?.[name] }, context),
-  ]));
+  const fields = new Map(
+    Object.entries(schema.properties).map(([name, part]) => [
+      name,
+      spec.make(part, { name, isSent: asked.has(name), value: spec.value?.[name] }, context),
+    ]),
+  );
   const names = [...fields.keys()];
   const first = names.filter((name) => asked.has(name));
   const rest = names.filter((name) => !asked.has(name));
-  const isSplit = first.length > 0 && names.length > SEEN_FIELDS;
+  const isSplit = !spec.isWhole && first.length > 0 && names.length > SEEN_FIELDS;
   const elements = (some) => some.map((name) => fields.get(name).element);
   const element = create("div", { class: "fields" }, ...elements(isSplit ? first : names));
   if (isSplit && rest.length) element.append(createMore(elements(rest)));
@@ -28,20 +34,31 @@ export function createFields(spec) {
     return Object.fromEntries(values.filter(([, value]) => value !== undefined));
   }
 
-  return { element, read, fault: ([name, ...path], text) => fields.get(name)?.fault(path, text) ?? null };
+  return {
+    element,
+    read,
+    fault: ([name, ...path], text) => fields.get(name)?.fault(path, text) ?? null,
+  };
 }
 
 /** What has a default is out of the way until somebody wants it. */
 export function createMore(elements, words = "More options") {
-  return create("details", { class: "more" }, create("summary", {}, words),
-    create("div", { class: "fields" }, ...elements));
+  return create(
+    "details",
+    { class: "more" },
+    create("summary", {}, words),
+    create("div", { class: "fields" }, ...elements),
+  );
 }
 
 /** An object within another one, in a frame with its name. */
 export function createGroupOfFields(spec) {
   const inner = createFields(spec);
-  const shell = createGroup({ ...spec, isRequired: false, hint: describe(spec.schema) },
-    () => findControl(inner.element), inner.element);
+  const shell = createGroup(
+    { ...spec, isRequired: false, hint: describe(spec.schema) },
+    () => findControl(inner.element),
+    inner.element,
+  );
   return {
     element: shell.element,
     rename: shell.rename,
@@ -59,7 +76,9 @@ export function makeOptional(spec, make) {
 
   function show() {
     inner?.element.remove();
-    inner = box.checked ? make({ ...spec, isRequired: true, schema: { ...spec.schema, isNullable: false } }) : null;
+    inner = box.checked
+      ? make({ ...spec, isRequired: true, schema: { ...spec.schema, isNullable: false } })
+      : null;
     if (inner) element.append(inner.element);
   }
 
@@ -78,16 +97,24 @@ export function makeOptional(spec, make) {
 export function createRows(spec) {
   const { schema, context } = spec;
   const { maxItems = Infinity } = schema;
-  const minItems = spec.isRequired ? schema.minItems ?? 0 : 0;
+  const minItems = spec.isRequired ? (schema.minItems ?? 0) : 0;
   const rows = [];
   const list = create("ol", { class: "rows", role: "list" });
   const add = create("button", { type: "button", class: "button button--small" }, "Add");
   add.setAttribute("aria-label", `Add to ${spec.label}`);
-  const shell = createGroup({ ...spec, isRequired: minItems > 0, hint: describe(schema, describeCount(schema)) },
-    () => findControl(list) ?? add, list, add);
+  const shell = createGroup(
+    { ...spec, isRequired: minItems > 0, hint: describe(schema, describeCount(schema)) },
+    () => findControl(list) ?? add,
+    list,
+    add,
+  );
 
   function append(value) {
-    const field = spec.make(schema.items, { name: "", label: nameRow(rows.length), isSent: true, value }, context);
+    const field = spec.make(
+      schema.items,
+      { name: "", label: nameRow(rows.length), isSent: true, value },
+      context,
+    );
     const remove = create("button", { type: "button", class: "button button--small" }, "Remove");
     const row = { field, remove, element: create("li", { class: "row" }, field.element, remove) };
     row.element.classList.toggle("row--tall", field.element.matches("fieldset"));
@@ -125,8 +152,10 @@ export function createRows(spec) {
   return {
     element: shell.element,
     rename: shell.rename,
-    read: () => (rows.length || spec.isSent || spec.value ? rows.map(({ field }) => field.read()) : undefined),
-    fault: ([index, ...path], text) => rows[Number(index)]?.field.fault(path, text) ?? shell.fault(text),
+    read: () =>
+      rows.length || spec.isSent || spec.value ? rows.map(({ field }) => field.read()) : undefined,
+    fault: ([index, ...path], text) =>
+      rows[Number(index)]?.field.fault(path, text) ?? shell.fault(text),
   };
 }
 
@@ -134,7 +163,9 @@ export function createRows(spec) {
 export function createVariants(spec) {
   const { variants, discriminator } = spec.schema;
   const control = create("select", {});
-  variants.forEach((variant, index) => control.append(create("option", { value: index }, nameVariant(variant))));
+  variants.forEach((variant, index) =>
+    control.append(create("option", { value: index }, nameVariant(variant))),
+  );
   const shell = createShell({ ...spec, hint: describe(spec.schema) }, control);
   const place = create("div", { class: "variant" });
   const element = create("div", { class: "field" }, shell.element, place);
@@ -142,20 +173,29 @@ export function createVariants(spec) {
 
   function show(value) {
     const name = control.selectedOptions[0].textContent;
-    inner = spec.make(variants[Number(control.value)],
-      { name: "", label: name, isSent: true, value }, spec.context);
+    inner = spec.make(
+      variants[Number(control.value)],
+      { name: "", label: name, isSent: true, value },
+      spec.context,
+    );
     place.replaceChildren(inner.element);
   }
 
   control.addEventListener("change", () => show());
-  control.value = String(Math.max(0, variants.findIndex((variant) => fits(variant, spec.value, discriminator))));
+  control.value = String(
+    Math.max(
+      0,
+      variants.findIndex((variant) => fits(variant, spec.value, discriminator)),
+    ),
+  );
   show(spec.value);
   return {
     element,
     rename: shell.rename,
     read: () => inner.read(),
     // pydantic puts the name of the form that it took into the path.
-    fault: ([name, ...path], text) => inner.fault([name, ...path], text) ?? inner.fault(path, text) ?? shell.fault(text),
+    fault: ([name, ...path], text) =>
+      inner.fault([name, ...path], text) ?? inner.fault(path, text) ?? shell.fault(text),
   };
 
   function nameVariant(variant) {
@@ -166,7 +206,10 @@ export function createVariants(spec) {
 
   function fits(variant, value, { propertyName } = {}) {
     if (value === undefined || value === null) return false;
-    if (propertyName) return simplify(variant.properties[propertyName], spec.context.root).const === value[propertyName];
+    if (propertyName)
+      return (
+        simplify(variant.properties[propertyName], spec.context.root).const === value[propertyName]
+      );
     const isList = Array.isArray(value);
     const type = isList ? "array" : typeof value;
     return variant.type === type || (variant.type === "integer" && Number.isInteger(value));

@@ -17,7 +17,9 @@ export function createSubmitter(send) {
   }
 
   return (document) => {
-    running ??= hand(document).finally(() => { running = null; });
+    running ??= hand(document).finally(() => {
+      running = null;
+    });
     return running;
   };
 }

@@ -12,8 +12,11 @@ const MOMENTS = { date: "date", time: "time", "date-time": "datetime-local" };
 export function createText(spec) {
   const { schema } = spec;
   const control = create("input", {
-    type: TYPES[schema.format] ?? "text", ...bounds(spec), maxlength: schema.maxLength,
-    spellcheck: schema.format in TYPES ? "false" : null, autocomplete: "off",
+    type: TYPES[schema.format] ?? "text",
+    ...bounds(spec),
+    maxlength: schema.maxLength,
+    spellcheck: schema.format in TYPES ? "false" : null,
+    autocomplete: "off",
   });
   control.value = spec.value ?? "";
   return createTyped(spec, control, (text) => text);
@@ -21,7 +24,11 @@ export function createText(spec) {
 
 /** Several lines of text. */
 export function createLongText(spec) {
-  const control = create("textarea", { ...bounds(spec), rows: "5", maxlength: spec.schema.maxLength });
+  const control = create("textarea", {
+    ...bounds(spec),
+    rows: "5",
+    maxlength: spec.schema.maxLength,
+  });
   control.value = spec.value ?? "";
   return createTyped(spec, control, (text) => text);
 }
@@ -30,11 +37,21 @@ export function createLongText(spec) {
 export function createNumber(spec) {
   const { schema } = spec;
   const isWhole = schema.type === "integer";
-  const over = isWhole && schema.exclusiveMinimum !== undefined ? schema.exclusiveMinimum + 1 : schema.exclusiveMinimum;
-  const under = isWhole && schema.exclusiveMaximum !== undefined ? schema.exclusiveMaximum - 1 : schema.exclusiveMaximum;
+  const over =
+    isWhole && schema.exclusiveMinimum !== undefined
+      ? schema.exclusiveMinimum + 1
+      : schema.exclusiveMinimum;
+  const under =
+    isWhole && schema.exclusiveMaximum !== undefined
+      ? schema.exclusiveMaximum - 1
+      : schema.exclusiveMaximum;
   const [min, max] = [schema.minimum ?? over, schema.maximum ?? under];
   const control = create("input", {
-    type: "number", ...bounds(spec), min, max, step: schema.multipleOf ?? (isWhole ? "1" : "any"),
+    type: "number",
+    ...bounds(spec),
+    min,
+    max,
+    step: schema.multipleOf ?? (isWhole ? "1" : "any"),
     inputmode: isWhole ? "numeric" : "decimal",
   });
   control.value = spec.value ?? "";
@@ -46,8 +63,9 @@ export function createMoment(spec) {
   const type = MOMENTS[spec.schema.format];
   const control = create("input", { type, ...bounds(spec) });
   control.value = spec.value ? asLocal(spec.value, type) : "";
-  return createTyped(spec, control,
-    (text) => (type === "datetime-local" ? new Date(text).toISOString() : text));
+  return createTyped(spec, control, (text) =>
+    type === "datetime-local" ? new Date(text).toISOString() : text,
+  );
 }
 
 /** Anything that has no field of its own, as JSON. */
@@ -55,7 +73,12 @@ export function createJson(spec) {
   const isObject = spec.schema.type === "object";
   const isList = spec.schema.type === "array";
   const example = isObject ? '{"name": "value"}' : isList ? '["value"]' : '"value"';
-  const control = create("textarea", { ...bounds(spec), rows: "4", class: "code", spellcheck: "false" });
+  const control = create("textarea", {
+    ...bounds(spec),
+    rows: "4",
+    class: "code",
+    spellcheck: "false",
+  });
   control.placeholder ||= example;
   control.value = isEmpty(spec.value) ? "" : JSON.stringify(spec.value, null, 2);
   control.addEventListener("input", () => {
@@ -67,11 +90,21 @@ export function createJson(spec) {
 /** A list of texts, one a line; what the server says of one of them names its line. */
 export function createLines(spec) {
   const isRequired = spec.isRequired && spec.schema.minItems > 0;
-  const control = create("textarea",
-    { ...bounds({ ...spec, isRequired }), rows: "4", spellcheck: "false" });
+  const control = create("textarea", {
+    ...bounds({ ...spec, isRequired }),
+    rows: "4",
+    spellcheck: "false",
+  });
   control.value = (spec.value ?? []).join("\n");
-  const field = createTyped({ ...spec, isRequired,
-    hint: describe(spec.schema, "One per line", describeCount(spec.schema)) }, control, splitLines);
+  const field = createTyped(
+    {
+      ...spec,
+      isRequired,
+      hint: describe(spec.schema, "One per line", describeCount(spec.schema)),
+    },
+    control,
+    splitLines,
+  );
   function fault(path, text) {
     if (!path.length) return field.fault(path, text);
     const number = Number(path[0]);
@@ -84,7 +117,8 @@ export function createLines(spec) {
 
 /** At the most so many, as a person says it. */
 export function describeCount({ minItems, maxItems }) {
-  if (minItems && maxItems) return minItems === maxItems ? `${minItems} of them` : `${minItems} to ${maxItems}`;
+  if (minItems && maxItems)
+    return minItems === maxItems ? `${minItems} of them` : `${minItems} to ${maxItems}`;
   if (maxItems) return `At most ${maxItems}`;
   return minItems > 1 ? `At least ${minItems}` : "";
 }
@@ -98,7 +132,8 @@ function describeRange(min, max) {
 function bounds({ schema, isRequired }) {
   const example = schema.examples?.find((one) => typeof one !== "object");
   return {
-    required: isRequired ? "" : null, minlength: schema.minLength,
+    required: isRequired ? "" : null,
+    minlength: schema.minLength,
     placeholder: example ?? null,
   };
 }
@@ -128,7 +163,10 @@ function isEmpty(value) {
 }
 
 function splitLines(text) {
-  return text.split("\n").map((line) => line.trim()).filter(Boolean);
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
 }
 
 function findJsonFault(text, isObject, isList) {

@@ -21,7 +21,8 @@ const TYPES = {
 /** "JPEG, PNG or WebP"; empty where any file is taken. */
 export function describeTypes(accept) {
   const order = Object.keys(TYPES); // the best known first
-  const words = [...accept].sort((a, b) => order.indexOf(a) - order.indexOf(b))
+  const words = [...accept]
+    .sort((a, b) => order.indexOf(a) - order.indexOf(b))
     .map((type) => TYPES[type]?.word ?? type);
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
