@@ -130,7 +130,6 @@ def test_schedule_is_made_with_the_parameters_of_its_kind(
     page.get_by_label("What to run").select_option("create_task")
     page.get_by_label("Type", exact=True).fill("0")
     page.get_by_label("Title").fill("Every morning")
-    page.get_by_text("More options").click()
     page.get_by_label("Cron").fill("0 8 * * *")
     page.get_by_label("queue").check()
 
