@@ -29,7 +29,7 @@ def make_folder(name: str = "") -> Path:
         return Path(tempfile.mkdtemp(dir=scratch))
     folder = scratch / name
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return folder
 
 

@@ -70,15 +70,15 @@ ModelFile = Annotated[str, FileOf("a model that ml.train has made", MODELS)]
 AnyFile = Annotated[str, FileOf("a file")]
 
 
-def list_files(values: Any) -> Iterator[str]:
-    """The ids of files anywhere in plain JSON values: what a job with these parameters reads."""
+def list_files(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Where in plain JSON values ids of files stand, as in `pictures.0`, and the ids."""
     if isinstance(values, str):
         # Most texts are no id, which is seen at one place of them.
         if values[32:33] == "." and re.fullmatch(ID_PATTERN[1:-1], values):
-            yield values
+            yield path, values
     elif isinstance(values, Mapping):
-        for value in values.values():
-            yield from list_files(value)
+        for name, value in values.items():
+            yield from list_files(value, f"{path}.{name}" if path else str(name))
     elif isinstance(values, list | tuple):
-        for value in values:
-            yield from list_files(value)
+        for number, value in enumerate(values):
+            yield from list_files(value, f"{path}.{number}" if path else str(number))

@@ -35,11 +35,11 @@ def refuse_internal(kind: Kind) -> None:
 
 def _check_files(parameters: Any) -> None:
     """A job with a file that is not there would fail, and nobody would be told now."""
-    for file_id in list_files(parameters):
+    for path, file_id in list_files(parameters):
         try:
             services().files.size(file_id)
         except NotFoundError:
             sentence = f"There is no file {file_id}: send it first; it may have expired."
-            raise MissingFileError(sentence, field="parameters") from None
+            raise MissingFileError(sentence, field=path) from None
         except OSError as error:
             raise UnavailableError("The file store") from error

@@ -217,7 +217,7 @@ class Submitter:
     def _hold_files(self, drafts: Iterable[Draft]) -> None:
         """Before the jobs are recorded: no sweep comes between."""
         for draft in drafts:
-            if file_ids := list(list_files(draft.job.parameters)):
+            if file_ids := [file_id for _, file_id in list_files(draft.job.parameters)]:
                 self.ledger.hold_files(draft.job.id, file_ids)
 
     def _adopt(self, draft: Draft, job: Job, by: str) -> Draft | Answer:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Collection
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -221,7 +222,7 @@ def test_every_type_has_a_suffix_that_an_id_can_have(store: FileStore) -> None:
 def test_files_of_an_attempt_that_succeeds_stay_and_its_folder_goes(store: FileStore) -> None:
     held: list[str] = []
 
-    with open_files(store, "job", held.append) as files:
+    with open_files(store, uuid4().hex, held.append) as files:
         drawn = files.folder / "drawing.png"
         drawn.write_bytes(b"drawn")
         kept = [files.add(drawn), files.write(b"x", ".csv")]
@@ -233,7 +234,7 @@ def test_files_of_an_attempt_that_succeeds_stay_and_its_folder_goes(store: FileS
 
 
 def test_files_of_an_attempt_that_fails_go_with_its_folder(store: FileStore) -> None:
-    with pytest.raises(RuntimeError), open_files(store, "job") as files:
+    with pytest.raises(RuntimeError), open_files(store, uuid4().hex) as files:
         files.write(b"x", ".csv")
         folder = files.folder
         (folder / "half").touch()
@@ -245,8 +246,9 @@ def test_files_of_an_attempt_that_fails_go_with_its_folder(store: FileStore) -> 
 
 def test_next_attempt_begins_with_an_empty_folder(store: FileStore) -> None:
     """One that was killed could not clean up."""
-    with open_files(store, "same") as killed:
+    name = uuid4().hex
+    with open_files(store, name) as killed:
         (killed.folder / "left").touch()
 
-        with open_files(store, "same") as files:
+        with open_files(store, name) as files:
             assert list(files.folder.iterdir()) == []
