@@ -5,8 +5,9 @@ A unit test calls a kind's function with `Context()`, or gives it what it needs:
 """
 
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -98,6 +99,10 @@ def _never_stopped() -> None:
     """Without a worker nobody cancels."""
 
 
+def _no_history(since: datetime) -> Iterable[Mapping[str, Any]]:
+    raise DefinitionError("This context knows of no jobs.")
+
+
 def _no_children(kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
     raise DefinitionError("This context submits no jobs.")
 
@@ -141,6 +146,9 @@ class Context:
     where this one's process is killed in the next moment."""
     files: Files = field(default_factory=lambda: cast(Files, NoFiles()))
     mail: Mail = field(default_factory=lambda: cast(Mail, NoMail()))
+    list_jobs: Callable[[datetime], Iterable[Mapping[str, Any]]] = _no_history
+    """`list_jobs(since)`: what is known of the jobs submitted since then, newest first: `kind`,
+    `lane`, `status`, `submitted_at` (text), `attempts`, `wait_seconds`, `run_seconds`."""
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Headers for HTTP calls that the job makes, so that the other side's traces and logs join."""
     allowed_networks: tuple[str, ...] = ()

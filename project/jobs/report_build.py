@@ -54,6 +54,7 @@ class PartParameters(BaseModel):
     value: str
     group: str
     date: str
+    is_daily: bool = False
     least: float
     greatest: float
 
@@ -84,7 +85,7 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
     """The table as Parquet, in as many row groups as there will be parts; and its columns."""
     import polars as pl  # noqa: PLC0415 - large: only where such a job runs
 
-    from project.jobs.reporting.columns import choose_columns  # noqa: PLC0415
+    from project.jobs.reporting.columns import choose_columns, is_brief  # noqa: PLC0415
     from project.jobs.tabular.opening import open_table, reading  # noqa: PLC0415
 
     context.report_progress(0, 3, "Reading the table")
@@ -103,11 +104,13 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
             value = pl.col(columns.value).cast(pl.Float64)
             row = frame.select(value.min(), value.max().alias("max")).collect().row(0)
             least, greatest = (float(bound or 0) for bound in row)
+        is_daily = is_brief(frame, columns.date)
     part = {
         "source": context.files.add(prepared),
         "value": columns.value,
         "group": columns.group,
         "date": columns.date,
+        "is_daily": is_daily,
         "least": least,
         "greatest": greatest,
     }
@@ -123,7 +126,7 @@ def sum_rows(parameters: PartParameters, context: Context) -> dict[str, Any]:
     from project.jobs.reporting.sums import count_bins, sum_part  # noqa: PLC0415
 
     context.report_progress(0, 1, f"Rows from {parameters.start + 1:,}")
-    columns = Columns(parameters.value, parameters.group, parameters.date)
+    columns = Columns(parameters.value, parameters.group, parameters.date, parameters.is_daily)
     path = context.files.path(parameters.source)
     frame = pl.scan_parquet(path, glob=False).slice(parameters.start, parameters.count).collect()
     target = context.files.folder / "sums.parquet"
@@ -168,6 +171,7 @@ def _draw(
         value=source["part"]["value"],
         group=source["part"]["group"],
         date=source["part"]["date"],
+        is_daily=source["part"]["is_daily"],
         rows=source["rows"],
         parts=len(parts),
         missing_parts=len(parts) - len(good),

@@ -16,6 +16,29 @@ EXAMPLES: Mapping[str, Plan] = {
         cron="17 3 * * *",
         catch_up=CatchUp.LATEST,
     ),
+    "weekly-report": Plan(
+        kind="workflow",
+        title="A report on the jobs of the last week",
+        parameters={
+            "title": "Jobs of the last week",
+            "steps": {
+                "history": {"kind": "jobs.history", "parameters": {"days": 7}},
+                "report": {
+                    "kind": "report.build",
+                    "parameters": {
+                        "table": {"$result": "history", "path": "files.0.file"},
+                        "title": "Jobs of the last week",
+                        "value": "run_seconds",
+                        "group_by": "kind",
+                        "date": "submitted_at",
+                        "parts": 4,
+                    },
+                },
+            },
+        },
+        cron="0 7 * * 1",
+        catch_up=CatchUp.LATEST,
+    ),
 }
 """By their ids."""
 

@@ -50,13 +50,17 @@ class Register:
         """
         checked = _check(plan)
         chosen = _check_id(schedule_id) if schedule_id else _make_id(plan)
-        return self.store.add(make_schedule(chosen, checked, self.clock()))
+        schedule = self.store.add(make_schedule(chosen, checked, self.clock()))
+        self.store.hold_files(schedule)
+        return schedule
 
     def change(self, schedule_id: str, plan: Plan) -> Schedule:
         """Another plan for a schedule. NotFoundError, UnknownKindError, InvalidInputError."""
         checked = _check(plan, offered_besides=self.store.get(schedule_id).plan.kind)
         now = self.clock()
-        return self.store.change(schedule_id, lambda found: change_plan(found, checked, now))
+        schedule = self.store.change(schedule_id, lambda found: change_plan(found, checked, now))
+        self.store.hold_files(schedule)
+        return schedule
 
     def pause(self, schedule_id: str) -> Schedule:
         """Nothing runs until it is resumed. NotFoundError."""

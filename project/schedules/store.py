@@ -14,6 +14,8 @@ from typing import Any
 from redis import Redis
 
 from project.errors import NotFoundError, OccupiedError
+from project.jobs.file_fields import list_files
+from project.ledger.file_holders import FileHolders
 from project.schedules.schedule import Schedule, decode_schedule, encode_schedule
 
 MOST = 1000
@@ -89,6 +91,12 @@ class ScheduleStore:
         pipeline.zrem(_ALL_KEY, schedule_id)
         if not pipeline.execute()[0]:
             raise NotFoundError(f"There is no schedule {schedule_id}.")
+
+    def hold_files(self, schedule: Schedule) -> None:
+        """Files that its jobs read are kept as long as the schedule is there."""
+        file_ids = [file_id for _, file_id in list_files(schedule.plan.parameters)]
+        if file_ids:
+            FileHolders(self._redis).hold_by(_key(schedule.id), file_ids)
 
     def was_made(self, schedule_id: str) -> bool:
         """Whether that example was made once; it may have been deleted since."""

@@ -12,6 +12,7 @@ from project.server.openapi import SCHEDULE_LINKS, Answer, describe
 from project.server.parsing import read_body
 from project.server.presenting import present_job, present_schedule
 from project.server.services import services
+from project.server.submitting import check_files
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1/schedules")
 
@@ -116,4 +117,5 @@ def _make_plan(form: ScheduleForm) -> Plan:
     values: dict[str, Any] = {name: getattr(form, name) for name in ScheduleForm.model_fields}
     values["cron"] = " ".join((form.cron or "").split())
     values["every_seconds"] = form.every_seconds or 0
+    check_files(form.parameters)
     return Plan(**values)

@@ -15,7 +15,7 @@ def make_submission(
 ) -> Submission:
     """What is to be run; UnknownKindError where clients are not offered that."""
     refuse_internal(get_kind(document.kind))
-    _check_files(document.parameters)
+    check_files(document.parameters)
     return Submission(
         kind=document.kind,
         parameters=document.parameters,
@@ -33,8 +33,8 @@ def refuse_internal(kind: Kind) -> None:
         raise UnknownKindError(f"Kind {kind.name} is run by the scheduler only.", field="kind")
 
 
-def _check_files(parameters: Any) -> None:
-    """A job with a file that is not there would fail, and nobody would be told now."""
+def check_files(parameters: Any) -> None:
+    """A job with a file that is not there would fail: MissingFileError tells it now."""
     for path, file_id in list_files(parameters):
         try:
             services().files.size(file_id)

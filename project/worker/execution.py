@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, Never
 
@@ -36,6 +37,7 @@ from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
 from project.worker.children import Children
 from project.worker.claiming import claim
+from project.worker.history import list_jobs
 from project.worker.keeper import Held, Keeper, finish_cancelled
 from project.worker.recorder import Recorder
 from project.worker.telling import tell_start, tell_stop
@@ -189,6 +191,7 @@ def _context(  # noqa: PLR0917 - what an attempt has
         submit_many=children.submit_many,
         look=children.look,
         gather=children.gather,
+        list_jobs=partial(list_jobs, equipment.ledger),
         trace_headers=trace.http_headers,
         memory=Memory(equipment.redis, held.job.id),
         files=files,

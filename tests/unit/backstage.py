@@ -39,6 +39,9 @@ class Shelf:
     def find_next(self) -> datetime | None:
         return min((one.next_at for one in self.kept.values()), default=None)
 
+    def hold_files(self, schedule: Schedule) -> None:
+        """Nobody sweeps here."""
+
     def add(self, schedule: Schedule) -> Schedule:
         if schedule.id in self.kept:
             raise OccupiedError("taken")

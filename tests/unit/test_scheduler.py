@@ -411,7 +411,7 @@ def test_example_does_not_take_the_place_of_a_schedule_of_its_id(stage: Stage) -
         make_examples(store)
 
     assert stage.shelf.kept["clean-up"] == mine
-    assert [line["event"] for line in lines] == ["schedule_not_made"]
+    assert [line["event"] for line in lines] == ["schedule_not_made", "schedule_made"]
 
 
 # ── What people do ────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""Charts of a PDF: bars, a line over months, a histogram. Vectors, in points (1/72 inch)."""
+"""Charts of a PDF: bars, a line over time, a histogram. Vectors, in points (1/72 inch)."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LABEL_POINTS = 7.5
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One bar, or one month."""
+    """One bar, or one day or month."""
 
     name: str
     value: float
@@ -76,8 +76,8 @@ class Bars(Chart):
         self._hair(zero, 0, zero, self.height)
 
 
-class Months(Chart):
-    """A line over the months, with the area under it."""
+class Periods(Chart):
+    """A line over days or months, with the area under it."""
 
     def __init__(self, width: float, height: float, points: Sequence[Point]) -> None:
         super().__init__(width, height)
@@ -95,7 +95,7 @@ class Months(Chart):
             for number, point in enumerate(self._points)
         ]
         self._draw_line(places, bottom + (0 - low) / (high - low) * (top - bottom))
-        self._name_months(places)
+        self._name_periods(places)
 
     def _draw_line(self, places: Sequence[tuple[float, float]], zero: float) -> None:
         area, line = self.canv.beginPath(), self.canv.beginPath()
@@ -113,7 +113,7 @@ class Months(Chart):
         self.canv.setLineJoin(1)
         self.canv.drawPath(line, stroke=1, fill=0)
 
-    def _name_months(self, places: Sequence[tuple[float, float]]) -> None:
+    def _name_periods(self, places: Sequence[tuple[float, float]]) -> None:
         every = -(-len(places) // 9)
         self.canv.setFillColor(QUIET)
         for number in range(0, len(places), every):

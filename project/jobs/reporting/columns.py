@@ -8,6 +8,9 @@ import polars as pl
 from project.errors import PermanentError
 from project.jobs.tabular.opening import Table, reading
 
+DAYS_SHOWN = 100
+"""A table of no more days than that is summed by day, others by month."""
+
 MOST_GROUPS = 60
 """A column that is chosen as groups by itself has so many different values at the most."""
 
@@ -19,6 +22,8 @@ class Columns:
     value: str
     group: str
     date: str
+    is_daily: bool = False
+    """Whether it is summed by day, and not by month."""
 
 
 def choose_columns(table: Table, value: str, group: str, date: str) -> Columns:
@@ -42,6 +47,20 @@ def choose_columns(table: Table, value: str, group: str, date: str) -> Columns:
         group=group or _find_groups(table, others, chosen_value),
         date=date or next(iter(dates), ""),
     )
+
+
+def is_brief(frame: pl.LazyFrame, date: str) -> bool:
+    """Whether the dates are of so few days that each is shown; False where there are none."""
+    if not date:
+        return False
+    first, last = (
+        frame.select(
+            pl.col(date).cast(pl.Date).min(), pl.col(date).cast(pl.Date).max().alias("last")
+        )
+        .collect()
+        .row(0)
+    )
+    return first is not None and bool((last - first).days < DAYS_SHOWN)
 
 
 def _check(name: str, columns: list[str], fitting: list[str], what: str) -> None:

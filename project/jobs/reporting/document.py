@@ -36,7 +36,7 @@ from project.jobs.reporting.charts import (
     SOFT,
     Bars,
     Histogram,
-    Months,
+    Periods,
     Point,
     format_number,
     shorten,
@@ -47,7 +47,7 @@ MARGIN = 20 * mm
 WIDTH = A4[0] - 2 * MARGIN
 DRAWN_GROUPS = 15
 LISTED_GROUPS = 200
-LISTED_MONTHS = 120
+LISTED_PERIODS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Facts:
     value: str
     group: str
     date: str
+    is_daily: bool
     rows: int
     parts: int
     missing_parts: int
@@ -161,10 +162,10 @@ def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
     story: list[Flowable] = []
     if len(totals.groups) > 1:
         story += _section(f"{what} by {facts.group}", Bars(WIDTH, _list_bars(facts, totals.groups)))
-    dated = [one for one in totals.months if one.name[:1].isdigit()]
+    dated = [one for one in totals.periods if one.name[:1].isdigit()]
     if len(dated) > 1:
         points = [Point(one.name, _measure(facts, one)) for one in dated]
-        story += _section(f"{what} by month", Months(WIDTH, 130, points))
+        story += _section(f"{what} by {_name_period(facts)}", Periods(WIDTH, 130, points))
     if totals.bins and any(totals.bins):
         chart = Histogram(WIDTH, 120, totals.bins, (facts.least, facts.greatest))
         story += _section(f"Distribution of {facts.value}", chart)
@@ -183,11 +184,16 @@ def _measure(facts: Facts, figures: Figures) -> float:
     return figures.sum if facts.value else figures.rows
 
 
+def _name_period(facts: Facts) -> str:
+    return "day" if facts.is_daily else "month"
+
+
 def _list_tables(facts: Facts, totals: Totals) -> list[Flowable]:
     story: list[Flowable] = []
+    period = _name_period(facts)
     for heading, name, figures, most in (
         (f"All by {facts.group}", facts.group, totals.groups, LISTED_GROUPS),
-        ("All by month", "Month", totals.months, LISTED_MONTHS),
+        (f"All by {period}", period.capitalize(), totals.periods, LISTED_PERIODS),
     ):
         if figures:
             story += [Spacer(0, 4 * mm), Paragraph(escape(heading), _HEADING)]

@@ -1,6 +1,6 @@
 """The sums of a part of a table, and of all parts together.
 
-A part gives one row a group and one a month: how many rows, how many of them without a value, sum,
+A part gives one row a group and one a day or month: how many rows, how many without a value, sum,
 sum of squares, least and greatest. All of these can be merged without loss, so that a report of
 many parts says what one of a single part says.
 """
@@ -15,7 +15,7 @@ from project.errors import PermanentError
 from project.jobs.reporting.columns import Columns
 
 BINS = 24
-GROUP, MONTH, ALL = "group", "month", "all"
+GROUP, PERIOD, ALL = "group", "period", "all"
 NO_GROUP = "(none)"
 
 _SUMS = ("rows", "missing", "sum", "squares")
@@ -53,24 +53,24 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole report: all rows, by group (largest sum first), by month, and in bins."""
+    """The whole report: all rows, by group (largest sum first), by day or month, and in bins."""
 
     all: Figures
     groups: list[Figures]
-    months: list[Figures]
+    periods: list[Figures]
     bins: list[int]
 
 
 def sum_part(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    """One row for all, one a group, one a month."""
+    """One row for all, one a group, one a day or month."""
     value = pl.col(columns.value).cast(pl.Float64) if columns.value else pl.lit(None, pl.Float64)
     prepared = frame.select(
         value.alias("value"),
         _name_group(columns.group).alias(GROUP),
-        _name_month(columns.date).alias(MONTH),
+        _name_period(columns).alias(PERIOD),
         pl.lit(ALL).alias(ALL),
     )
-    wanted = [ALL, *([GROUP] if columns.group else []), *([MONTH] if columns.date else [])]
+    wanted = [ALL, *([GROUP] if columns.group else []), *([PERIOD] if columns.date else [])]
     return pl.concat([_sum_by(prepared, by) for by in wanted])
 
 
@@ -94,7 +94,7 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
             *(pl.col(name).sum() for name in _SUMS), pl.col("least").min(), pl.col("greatest").max()
         )
     )
-    found = {by: _list_figures(merged, by) for by in (ALL, GROUP, MONTH)}
+    found = {by: _list_figures(merged, by) for by in (ALL, GROUP, PERIOD)}
     (everything,) = found[ALL]
     if everything.rows != expected_rows:
         raise PermanentError(
@@ -103,7 +103,7 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
     return Totals(
         all=everything,
         groups=sorted(found[GROUP], key=lambda one: (-one.sum, -one.rows, one.name)),
-        months=sorted(found[MONTH], key=lambda one: one.name),
+        periods=sorted(found[PERIOD], key=lambda one: one.name),
         bins=[sum(counts) for counts in zip(*filter(None, bins), strict=True)],
     )
 
@@ -129,8 +129,11 @@ def _name_group(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).fill_null(NO_GROUP) if name else pl.lit(NO_GROUP)
 
 
-def _name_month(name: str) -> pl.Expr:
-    return pl.col(name).dt.strftime("%Y-%m").fill_null(NO_GROUP) if name else pl.lit(NO_GROUP)
+def _name_period(columns: Columns) -> pl.Expr:
+    if not columns.date:
+        return pl.lit(NO_GROUP)
+    form = "%Y-%m-%d" if columns.is_daily else "%Y-%m"
+    return pl.col(columns.date).dt.strftime(form).fill_null(NO_GROUP)
 
 
 def _list_figures(merged: pl.DataFrame, by: str) -> list[Figures]:

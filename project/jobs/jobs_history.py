@@ -1,0 +1,45 @@
+"""`jobs.history`: the jobs of the last days as a table, for a report on the service itself."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from project.jobs.context import Context
+from project.jobs.definition import job
+from project.jobs.showing import show
+from project.lane import Lane
+
+MOST_JOBS = 1_000_000
+COLUMNS = ("submitted_at", "kind", "lane", "status", "attempts", "wait_seconds", "run_seconds")
+
+
+class HistoryParameters(BaseModel):
+    """Which jobs."""
+
+    days: int = Field(7, ge=1, le=90, description="Jobs that were submitted in so many last days")
+
+
+@job("jobs.history", title="History of jobs", lane=Lane.LONG, time_limit_seconds=900)
+def list_history(parameters: HistoryParameters, context: Context) -> dict[str, Any]:
+    """A CSV file of the jobs of the last days: kind, lane, status, how long they waited and ran."""
+    since = datetime.now(UTC) - timedelta(days=parameters.days)
+    target, count = context.files.folder / "jobs.csv", 0
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for summary in context.list_jobs(since):
+            writer.writerow({name: summary[name] for name in COLUMNS})
+            count += 1
+            if count % 500 == 0:
+                context.report_progress(0, 0, f"{count:,} jobs")
+            if count == MOST_JOBS:
+                break
+    size = target.stat().st_size
+    link = {"file": context.files.add(target), "name": "jobs.csv", "bytes": size}
+    return show(
+        f"{count:,} jobs of the last {parameters.days} days",
+        files=[link],  # type: ignore[list-item]  # as a FileLink says
+        jobs=count,
+    )
