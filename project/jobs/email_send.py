@@ -13,7 +13,7 @@ all, find and drop the copy.
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, EmailStr, Field, JsonValue, model_validator
+from pydantic import EmailStr, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from project.errors import PermanentError
@@ -27,6 +27,7 @@ from project.jobs.mail_letters import (
     make_message_id,
     read_attachments,
 )
+from project.jobs.parameters import Parameters
 from project.lane import Lane
 
 MAX_ATTEMPTS = 10
@@ -38,7 +39,7 @@ _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
 
 
-class EmailParameters(BaseModel):
+class EmailParameters(Parameters):
     """The mail, and whom it goes to."""
 
     recipient: EmailStr | None = Field(

@@ -3,13 +3,13 @@
 from typing import Any
 
 import structlog
-from pydantic import BaseModel
 
 from project.jobs.definition import Context, job
+from project.jobs.parameters import Parameters
 from project.lane import Lane
 
 
-class SweepParameters(BaseModel):
+class SweepParameters(Parameters):
     """Nothing to choose."""
 
 

@@ -6,11 +6,12 @@ are worked on in a process of its own (`picture_process`).
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from project.jobs.definition import Context, job
 from project.jobs.file_fields import PictureFile
+from project.jobs.parameters import Parameters
 from project.jobs.picture_process import PictureProcess
 from project.jobs.thumbnails import Order, make_all, make_one
 from project.lane import Lane
@@ -23,7 +24,7 @@ SHORT_THUMBNAILS = 12
 SHORT_SIDE = 1_024
 
 
-class ThumbnailParameters(BaseModel):
+class ThumbnailParameters(Parameters):
     """Which pictures, and what is made of them."""
 
     picture: PictureFile | None = Field(

@@ -4,10 +4,11 @@ import csv
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from project.jobs.context import Context
 from project.jobs.definition import job
+from project.jobs.parameters import Parameters
 from project.jobs.showing import show
 from project.lane import Lane
 
@@ -15,7 +16,7 @@ MOST_JOBS = 1_000_000
 COLUMNS = ("submitted_at", "kind", "lane", "status", "attempts", "wait_seconds", "run_seconds")
 
 
-class HistoryParameters(BaseModel):
+class HistoryParameters(Parameters):
     """Which jobs."""
 
     days: int = Field(7, ge=1, le=90, description="Jobs that were submitted in so many last days")

@@ -6,11 +6,12 @@ report is drawn when all have ended; run again, it runs only those that had fail
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from project.jobs.context import Child, Context, require_all
 from project.jobs.definition import job
 from project.jobs.file_fields import AnyFile
+from project.jobs.parameters import Parameters
 from project.jobs.showing import Table, show
 from project.jobs.tabular.parameters import TableParameters
 from project.lane import Lane
@@ -45,7 +46,7 @@ class SourceParameters(TableParameters):
     parts: int = 1
 
 
-class PartParameters(BaseModel):
+class PartParameters(Parameters):
     """Which rows of the prepared table."""
 
     source: AnyFile

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from project.jobs.context import Context, require_all
 from project.jobs.definition import job
 from project.jobs.file_fields import PictureFile
+from project.jobs.parameters import Parameters
 from project.jobs.showing import show
 from project.lane import Lane
 
@@ -14,7 +13,7 @@ PICTURE, MAIL = "picture", "mail"
 """The keys of the two parts."""
 
 
-class SignUpParameters(BaseModel):
+class SignUpParameters(Parameters):
     """A picture that was checked, and the mail with the link."""
 
     picture: PictureFile

@@ -4,11 +4,12 @@ import asyncio
 from time import monotonic
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from project.jobs.crawling.urls import MAX_URL_CHARS, normalise
 from project.jobs.definition import Context, job
+from project.jobs.parameters import Parameters
 from project.jobs.showing import show
 from project.lane import Lane
 
@@ -26,7 +27,7 @@ def _check_start(text: str) -> str:
     return url
 
 
-class CrawlParameters(BaseModel):
+class CrawlParameters(Parameters):
     """Where to begin, and how far to go."""
 
     start: Annotated[str, AfterValidator(_check_start)] = Field(

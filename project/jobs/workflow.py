@@ -13,11 +13,12 @@ cancelled as a whole or by the step; run again, it runs only the steps that have
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from project.errors import PermanentError
 from project.jobs.context import Child, Context
 from project.jobs.definition import job
+from project.jobs.parameters import Parameters
 from project.jobs.planning import Plan, find_fault
 from project.jobs.showing import show
 from project.lane import Lane
@@ -27,10 +28,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 _SHOWN = ("facts", "pictures", "report", "tables", "files")
 
 
-class Step(BaseModel):
+class Step(Parameters):
     """One step."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: str = Field(description="What is run", examples=["image.thumbnail"])
     parameters: dict[str, Any] = Field(
@@ -47,10 +46,8 @@ class Step(BaseModel):
     may_fail: bool = Field(False, description="Go on even where it does not succeed")
 
 
-class WorkflowParameters(BaseModel):
+class WorkflowParameters(Parameters):
     """The steps."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str = Field("", max_length=100, description="What it is for")
     steps: dict[Name, Step] = Field(min_length=1, max_length=200)

@@ -27,7 +27,7 @@ def test_weekly_report_is_planned_for_monday_morning(browser: Client) -> None:
     schedule = browser.get("/api/v1/schedules/weekly-report").json()
 
     assert schedule["cron"] == "0 7 * * 1"
-    assert all(moment[11:16] == "07:00" for moment in schedule["next_times"])
+    assert all(moment[11:16] == "07:00" for moment in schedule["next_runs"])
     assert schedule["is_paused"] is False
 
 

@@ -6,6 +6,7 @@ Its processes load them with `JOBS_EXTRA_KINDS`.
 import logging
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,6 +152,8 @@ class PartParameters(BaseModel):
 
     number: int
     hold: str = ""
+    wait_while: str = ""
+    """While there is a file of this name the job goes on."""
     journal: str = ""
     seconds: float = 0
 
@@ -159,6 +162,8 @@ class PartParameters(BaseModel):
 def part(parameters: PartParameters, context: Context) -> int:
     """Its number; it fails while there is the file that it was told of."""
     context.sleep(parameters.seconds)
+    while parameters.wait_while and Path(parameters.wait_while).exists():
+        time.sleep(STEP_SECONDS)
     if parameters.hold and Path(parameters.hold).exists():
         raise PermanentError("It was told to fail.")
     if parameters.journal:

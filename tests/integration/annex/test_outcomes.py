@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -302,12 +303,15 @@ def test_job_of_a_killed_process_runs_again_though_the_process_was_once_told_to_
         system.log.await_event("job_dropped", job_id)
 
 
-def test_outcome_waits_for_redis(system: Annex, browser: Client, address: str) -> None:
-    with system.postbox.holding(address):
-        job_id = send_mail(browser, address)
-        browser.await_status(job_id, "running")
-        system.redis_proxy.refuse()
-    wait_until(lambda: system.postbox.mails[address], END_SECONDS, "the mail")
+def test_outcome_waits_for_redis(system: Annex, browser: Client, tmp_path: Path) -> None:
+    hold, journal = tmp_path / "hold", tmp_path / "journal"
+    hold.touch()
+    parameters = {"number": 1, "wait_while": str(hold), "journal": str(journal)}
+    job_id = str(browser.submit("annex.part", parameters)["id"])
+    browser.await_status(job_id, "running")
+    system.redis_proxy.refuse()
+    hold.unlink()
+    wait_until(journal.exists, END_SECONDS, "the end of the job's code")
     assert system.ledger.get(job_id).status is Status.RUNNING
 
     system.redis_proxy.mend()
