@@ -7,10 +7,11 @@ sentence and exit code 1.
 
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from project.commands.new import new
 from project.commands.schedules import schedules
 from project.commands.verbs import begin, print_document, read_json, verb
 from project.config import Settings
@@ -44,6 +45,7 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(schedules)
+main.add_command(new)
 
 
 def _present(equipment: Services, job: Job) -> dict[str, Any]:
@@ -89,6 +91,20 @@ def submit(
 def show(equipment: Services, job_id: str) -> Any:
     """One job."""
     return _present(equipment, equipment.ledger.get(job_id))
+
+
+@verb(main, "tree")
+@click.argument("job_id")
+def tree(equipment: Services, job_id: str) -> Any:
+    """A job and all jobs that it has submitted, they and theirs."""
+    return [_present(equipment, job) for job in equipment.ledger.read_tree(job_id)]
+
+
+@verb(main, "send")
+@click.argument("path", type=click.File("rb"))
+def send(equipment: Services, path: BinaryIO) -> None:
+    """Keep the file at PATH for a job, and print its id; - reads standard input."""
+    click.echo(equipment.files.take(path, equipment.settings.max_upload_bytes).id)
 
 
 @verb(main, "watch")
