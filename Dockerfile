@@ -33,7 +33,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     JOBS_FILES_URL=/data/files \
     JOBS_FLOWER_DATABASE=/data/flower/flower.db \
     JOBS_LOG_DIR=/app/logs \
-    JOBS_MAIL_DIR=/data/mail
+    JOBS_MAIL_DIR=/data/mail \
+    MPLCONFIGDIR=/tmp/matplotlib
 
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app

@@ -1,6 +1,5 @@
 """Jobs that wait for their children, and the tree that a job and its descendants are."""
 
-from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -57,7 +56,9 @@ class Parting(Admitting):
         for job_id in job_ids:
             pipeline.smembers(children_key(job_id))
         ids: list[set[str]] = pipeline.execute()
-        return [[job for job in self.read(children) if job is not None] for children in ids]
+        every = list({job_id for children in ids for job_id in children})
+        known = {job.id: job for job in self.read(every) if job is not None}
+        return [[known[child] for child in children if child in known] for children in ids]
 
     def adopt_child(self, parent: Job, child_id: str) -> None:
         """A job of an earlier run counts as a child of this one, too."""
@@ -68,14 +69,16 @@ class Parting(Admitting):
 
         NotFoundError or GoneError where there is no such job. No more than `limit` of them.
         """
-        found, parents = [self.get(job_id)], deque([job_id])
-        while parents and len(found) < limit:
-            ids = self.list_children(parents.popleft())[: limit - len(found)]
-            children = [job for job in self.read(ids) if job is not None]
-            children.sort(key=lambda job: (job.submitted_at, job.id))
-            found += children
-            parents += [job.id for job in children]
-        return found
+        found = level = [self.get(job_id)]
+        while level and len(found) < limit:
+            families = self.read_children([job.id for job in level])
+            level = [
+                child
+                for family in families
+                for child in sorted(family, key=lambda job: (job.submitted_at, job.id))
+            ]
+            found = [*found, *level]
+        return found[:limit]
 
     def find_latest(self, job: Job) -> Job:
         """The job itself, or the one that repeats it at last."""

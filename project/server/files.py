@@ -17,7 +17,10 @@ _SHEET_POLICY = (
     "frame-ancestors 'self'"
 )
 """A report may look as it likes, and do nothing."""
+_PDF_POLICY = "frame-ancestors 'self'"
+"""A browser's own viewer works neither in a sandbox nor without its own styles and scripts."""
 _OTHER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+_POLICIES = {".html": _SHEET_POLICY, ".svg": _SHEET_POLICY, ".pdf": _PDF_POLICY}
 
 blueprint = Blueprint("files", __name__, url_prefix="/api/v1")
 
@@ -80,8 +83,7 @@ def get_file(file_id: str) -> Response:
 
 
 def _find_policy(found: FileType) -> str:
-    # A browser's own viewer of PDF files does not work in a sandbox.
-    return _SHEET_POLICY if found.suffix in {".html", ".svg"} else _OTHER_POLICY
+    return _POLICIES.get(found.suffix, _OTHER_POLICY)
 
 
 def _read_stream() -> IO[bytes]:
