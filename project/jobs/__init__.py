@@ -9,6 +9,7 @@ from typing import Any
 
 from project.errors import DefinitionError
 from project.jobs.create_task import create_task
+from project.jobs.data_analyze import analyze
 from project.jobs.definition import Context, Kind
 from project.jobs.email_send import send_email
 from project.jobs.files_sweep import sweep_files
@@ -34,6 +35,7 @@ KINDS.update(
             sum_rows,
             crawl_site,
             list_history,
+            analyze,
             run_workflow,
             sign_up,
             sweep_files,

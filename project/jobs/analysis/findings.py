@@ -1,0 +1,112 @@
+"""What stands out in a table: sentences, the most serious first. Pure."""
+
+from collections.abc import Iterator
+
+from project.jobs.analysis.profile import Column, NumberFacts, Profile, Role
+from project.jobs.sheet.figures import count, counted, enumerate_names, number, share, shorten
+from project.jobs.sheet.page import Level
+
+Finding = tuple[Level, str]
+
+MISSING_SERIOUS, MISSING_NOTABLE = 0.4, 0.05
+SAME_AS = 0.95
+SKEWED = 2.0
+OUTLIERS_NOTABLE = 0.05
+ONE_VALUE = 0.95
+_MOST_PAIRS = 8
+_ORDER = {Level.SERIOUS: 0, Level.NOTABLE: 1, Level.MINOR: 2, Level.GOOD: 3}
+
+
+def find_findings(profile: Profile) -> list[Finding]:
+    """What stands out; where nothing does, a sentence that says so."""
+    found = [*_of_table(profile), *_of_pairs(profile)]
+    for column in profile.columns:
+        found += _of_column(column)
+    found.sort(key=lambda finding: _ORDER[finding[0]])
+    return found or [(Level.GOOD, "Nothing stands out: no gaps, no duplicates, no odd columns.")]
+
+
+def _of_table(profile: Profile) -> Iterator[Finding]:
+    if profile.duplicates:
+        part = share(profile.duplicates, profile.rows)
+        level = Level.SERIOUS if profile.duplicates > 0.05 * profile.rows else Level.NOTABLE
+        yield level, f"{counted(profile.duplicates, 'row')} ({part}) repeat an earlier row."
+    for name, times, example in profile.strays:
+        yield (
+            Level.NOTABLE,
+            f"{quote(name)} is a number but for {counted(times, 'value')}, such as "
+            f"{quote(example)}. It is treated as text; name them as missing values to change that.",
+        )
+    empty = [each.name for each in profile.columns if each.role is Role.EMPTY]
+    if empty:
+        yield Level.SERIOUS, f"{_names(empty)} {_have(empty)} no values at all."
+    same = [each.name for each in profile.columns if each.role is Role.CONSTANT]
+    if same:
+        yield Level.NOTABLE, f"{_names(same)} {_have(same)} the same value in each row."
+    ids = [each.name for each in profile.columns if each.role is Role.ID]
+    if ids:
+        looks = "looks like an identifier" if len(ids) == 1 else "look like identifiers"
+        yield Level.MINOR, f"{_names(ids)} {looks}: all values differ."
+
+
+def _of_pairs(profile: Profile) -> Iterator[Finding]:
+    close = [pair for pair in profile.correlations.pairs() if abs(pair[2]) >= SAME_AS]
+    for first, second, value, _ in close[:_MOST_PAIRS]:
+        yield (
+            Level.NOTABLE,
+            f"{quote(first)} and {quote(second)} are correlated with {number(value, 2)}: "
+            "one tells nearly all of the other.",
+        )
+    if len(close) > _MOST_PAIRS:
+        yield Level.NOTABLE, f"{len(close) - _MOST_PAIRS} more pairs are correlated as closely."
+
+
+def _of_column(column: Column) -> Iterator[Finding]:
+    if column.role is Role.EMPTY:
+        return
+    gap = column.missing / column.rows
+    if gap >= MISSING_NOTABLE:
+        level = Level.SERIOUS if gap >= MISSING_SERIOUS else Level.NOTABLE
+        yield level, f"{quote(column.name)} is {share(column.missing, column.rows)} missing."
+    if column.role is Role.TEXT:
+        yield (
+            Level.MINOR,
+            f"{quote(column.name)} is free text: {count(column.distinct)} different values.",
+        )
+    if column.texts and column.role is not Role.CONSTANT:
+        value, times = column.texts.top[0]
+        if times >= ONE_VALUE * column.present:
+            part = share(times, column.present)
+            yield Level.MINOR, f"{quote(column.name)} is {quote(value)} in {part} of its rows."
+    if column.numbers and column.role is not Role.CONSTANT and column.role is not Role.ID:
+        yield from _of_numbers(column, column.numbers)
+
+
+def _of_numbers(column: Column, facts: NumberFacts) -> Iterator[Finding]:
+    if column.distinct > 10 and abs(facts.skewness) >= SKEWED:
+        tail = "large" if facts.skewness > 0 else "small"
+        yield (
+            Level.MINOR,
+            f"{quote(column.name)} is skewed ({number(facts.skewness, 2)}): a long tail of "
+            f"{tail} values.",
+        )
+    if column.distinct > 10 and facts.outliers >= OUTLIERS_NOTABLE * column.present:
+        part = share(facts.outliers, column.present)
+        yield (
+            Level.MINOR,
+            f"{part} of {quote(column.name)} lie outside of {number(facts.fences[0])} to "
+            f"{number(facts.fences[1])}.",
+        )
+
+
+def quote(name: str) -> str:
+    """The name or value, as part of a sentence."""
+    return f"“{shorten(name, 40)}”"
+
+
+def _names(names: list[str]) -> str:
+    return enumerate_names([quote(name) for name in names])
+
+
+def _have(names: list[str]) -> str:
+    return "has" if len(names) == 1 else "have"

@@ -1,0 +1,335 @@
+"""The sheet of a table: what stands out first, then all columns, then what connects them. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from project.jobs.analysis.findings import Finding, quote
+from project.jobs.analysis.profile import Column, NumberFacts, Profile, Role, TextFacts
+from project.jobs.sheet import figures, grids, page, plots
+from project.jobs.sheet.figures import count, moment, number, share, shorten
+from project.jobs.sheet.markup import Html, element, join
+
+_TAGS = {
+    Role.NUMBER: "number",
+    Role.WHOLE: "number",
+    Role.DATE: "time",
+    Role.TIME: "time",
+    Role.TEXT: "text",
+    Role.CATEGORY: "text",
+    Role.TRUTH: "text",
+}
+_LINKED_COLUMNS = 60
+_SHOWN_PAIRS = 10
+_SHOWN_COLUMNS = 12
+"""Of the first rows; more would not be looked at."""
+
+
+def write_report(title: str, profile: Profile, found: Sequence[Finding], made_on: str) -> str:
+    """The whole sheet."""
+    has_pairs = len(profile.correlations.names) > 1
+    links = {
+        "Findings": "findings",
+        "Overview": "overview",
+        "Columns": "columns",
+        **({"Missing values": "missing"} if profile.missing else {}),
+        **({"Correlations": "correlations"} if has_pairs else {}),
+        **({"Over time": "time"} if profile.months else {}),
+        "First rows": "rows",
+    }
+    body: list[object] = [
+        _tiles(profile),
+        page.contents(links, is_main=True),
+        page.section("findings", "What stands out", page.findings(found)),
+        page.section("overview", "Overview", _overview(profile)),
+        page.section("columns", "Columns", _column_links(profile), _column_cards(profile)),
+    ]
+    if profile.missing:
+        body.append(page.section("missing", "Missing values", *_missing(profile)))
+    if has_pairs:
+        body.append(page.section("correlations", "Correlations", *_correlations(profile)))
+    if profile.months:
+        body.append(page.section("time", "Over time", *_over_time(profile)))
+    body.append(page.section("rows", "First rows", *_first_rows(profile)))
+    lead = (
+        f"{figures.counted(profile.rows, 'row')} and "
+        f"{figures.counted(len(profile.columns), 'column')}, looked at on {made_on}."
+    )
+    return page.sheet(
+        eyebrow="Table analysis", title=title, lead=lead, body=body, foot=_foot(profile)
+    )
+
+
+def _tiles(profile: Profile) -> Html:
+    return page.tiles(
+        {
+            "rows": count(profile.rows),
+            "columns": count(len(profile.columns)),
+            "of all cells missing": share(profile.missing, profile.cells),
+            "duplicate rows": count(profile.duplicates),
+            "columns of numbers": count(
+                sum(each.role in {Role.NUMBER, Role.WHOLE} for each in profile.columns)
+            ),
+        }
+    )
+
+
+def _overview(profile: Profile) -> Html:
+    rows = [
+        (
+            element("a", shorten(each.name, 32), href=f"#{_part(place)}", title=each.name),
+            each.role,
+            _small_plot(each),
+            share(each.missing, each.rows) if each.missing else None,
+            count(each.distinct),
+            _typical(each),
+        )
+        for place, each in enumerate(profile.columns)
+    ]
+    names = ("Column", "Type", "Distribution", "Missing", "Different", "Typical value")
+    return page.table(names, rows, numeric=("Missing", "Different"))
+
+
+def _part(place: int) -> str:
+    return f"c{place + 1}"
+
+
+def _small_plot(column: Column) -> Html:
+    if column.numbers:
+        return plots.sparkline(column.numbers.counts)
+    if column.times:
+        return plots.sparkline(column.times.counts)
+    if column.texts:
+        return plots.sparkline([times for _, times in column.texts.top])
+    return Html("")
+
+
+def _typical(column: Column) -> str | None:
+    if column.numbers and column.role is not Role.ID:
+        return f"{number(column.numbers.median)} (median)"
+    if column.times:
+        return f"{moment(column.times.first)} – {moment(column.times.last)}"
+    return shorten(column.texts.top[0][0], 30) if column.texts else None
+
+
+def _column_links(profile: Profile) -> Html:
+    names = [each.name for each in profile.columns[:_LINKED_COLUMNS]]
+    links = page.contents({name: _part(place) for place, name in enumerate(names)})
+    return links if len(names) > 1 else Html("")
+
+
+def _column_cards(profile: Profile) -> Html:
+    return page.cards(*(_column_card(place, each) for place, each in enumerate(profile.columns)))
+
+
+def _column_card(place: int, column: Column) -> Html:
+    parts: list[Html] = []
+    if column.role is Role.EMPTY:
+        parts.append(page.note("No row has a value."))
+    elif column.numbers:
+        parts += _number_parts(column, column.numbers)
+    elif column.times:
+        times = column.times
+        drawn = plots.columns(
+            times.counts, moment(times.first), moment(times.last), labels=times.labels
+        )
+        parts.append(page.figure(drawn, f"Rows by {times.step}."))
+        parts.append(
+            page.facts({**_shared_facts(column), "First": moment(times.first)})
+            if times.first == times.last
+            else page.facts(
+                {
+                    **_shared_facts(column),
+                    "First": moment(times.first),
+                    "Last": moment(times.last),
+                }
+            )
+        )
+    elif column.texts:
+        parts += _text_parts(column, column.texts)
+    tag = (column.role.value, _TAGS.get(column.role, ""))
+    return page.card(column.name, _presence(column), *parts, part=_part(place), tag=tag)
+
+
+def _presence(column: Column) -> Html:
+    """A thin bar that shows how much of the column is there."""
+    if not column.missing:
+        return Html("")
+    there = element("i", style=f"width:{100 * column.present / column.rows:.1f}%")
+    gap = f"{share(column.missing, column.rows)} missing"
+    return element("div", there, class_="present", title=gap, role="img", aria_label=gap)
+
+
+def _shared_facts(column: Column) -> dict[str, object]:
+    missing = f"{count(column.missing)} ({share(column.missing, column.rows)})"
+    return {
+        "Missing": missing if column.missing else "none",
+        "Different values": count(column.distinct),
+    }
+
+
+def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
+    if column.role is Role.CONSTANT:
+        yield page.facts({**_shared_facts(column), "Value": number(facts.minimum)})
+        return
+    box = plots.Box(
+        facts.whiskers[0],
+        facts.quantiles[25],
+        facts.median,
+        facts.quantiles[75],
+        facts.whiskers[1],
+    )
+    beyond = (
+        f" {figures.counted(facts.beyond, 'value')} farther out not drawn." if facts.beyond else ""
+    )
+    yield page.figure(
+        plots.histogram(facts.counts, facts.edges, None if column.role is Role.ID else box),
+        f"Histogram{'' if column.role is Role.ID else ', and the middle half as a box'}.{beyond}",
+    )
+    yield page.facts(
+        {
+            **_shared_facts(column),
+            "Mean": number(facts.mean),
+            "Median": number(facts.median),
+            "Standard deviation": number(facts.deviation),
+            "Smallest": number(facts.minimum),
+            "Largest": number(facts.maximum),
+            "5 % – 95 %": f"{number(facts.quantiles[5])} – {number(facts.quantiles[95])}",
+            "Zero": count(facts.zeros),
+            "Negative": count(facts.negatives),
+            "Skewness": number(facts.skewness, 2),
+            "Outliers": f"{count(facts.outliers)} ({share(facts.outliers, column.present)})"
+            if facts.outliers
+            else "none",
+        }
+    )
+    if facts.outlier_examples and column.role is not Role.ID:
+        shown = ", ".join(
+            f"{number(value)} (row {count(row)})" for row, value in facts.outlier_examples
+        )
+        yield page.note(f"Farthest out: {shown}.")
+
+
+def _text_parts(column: Column, facts: TextFacts) -> Iterator[Html]:
+    most = facts.top[0][1]
+    if column.role is not Role.ID:
+        rest = column.present - sum(times for _, times in facts.top)
+        rows = [
+            (shorten(value, 40), times / most, share(times, column.present), False)
+            for value, times in facts.top
+        ]
+        others = column.distinct - len(facts.top)
+        if rest and column.role is not Role.TEXT:
+            rows.append((f"{count(others)} others", rest / most, share(rest, column.present), True))
+        yield page.bars(rows)
+    lengths = (
+        f"{count(facts.shortest)} – {count(facts.longest)}"
+        if facts.shortest < facts.longest
+        else count(facts.longest)
+    )
+    examples = ", ".join(quote(value) for value, _ in facts.top[:3])
+    yield page.facts(
+        {
+            **_shared_facts(column),
+            **({} if column.role is Role.TRUTH else {"Characters": lengths}),
+            **({"Examples": examples} if column.role is Role.ID else {}),
+        }
+    )
+
+
+def _missing(profile: Profile) -> Iterator[Html]:
+    gaps = sorted(
+        (each for each in profile.columns if each.missing), key=lambda each: -each.missing
+    )
+    rows = [
+        (each.name, each.missing / each.rows, share(each.missing, each.rows), False)
+        for each in gaps[:20]
+    ]
+    patterns = [
+        (
+            ", ".join(shorten(name, 30) for name in names[:6])
+            + (f" and {len(names) - 6} more" if len(names) > 6 else ""),
+            count(times),
+            share(times, profile.rows),
+        )
+        for names, times in profile.missing_patterns
+    ]
+    yield page.note(f"{len(gaps)} of {len(profile.columns)} columns have gaps.")
+    yield page.cards(
+        page.card("Columns with the most gaps", page.bars(rows)),
+        page.card(
+            "Missing together",
+            page.table(("Exactly these columns", "Rows", "Share"), patterns, ("Rows", "Share")),
+        ),
+    )
+
+
+def _correlations(profile: Profile) -> Iterator[Html]:
+    found = profile.correlations
+    basis = (
+        f"over {count(found.rows_used)} rows taken at equal distances"
+        if found.rows_used < profile.rows
+        else "over all rows in which both are there"
+    )
+    left_out = f" {found.left_out} more columns are not compared." if found.left_out else ""
+    yield page.note(
+        f"Pearson’s coefficient, {basis}: 1 rises together, −1 falls while the other rises, 0 has "
+        f"no straight relation.{left_out}"
+    )
+    rows = [
+        (shorten(first, 24), shorten(second, 24), _coefficient(value), _coefficient(rank))
+        for first, second, value, rank in found.pairs()[:_SHOWN_PAIRS]
+    ]
+    names = ("Column", "with", "Pearson", "Spearman")
+    yield element(
+        "div", page.card("Heat map", grids.heat_map(found.names, found.pearson)), class_="wide"
+    )
+    yield element(
+        "div",
+        page.card(
+            "Strongest pairs",
+            page.note("Spearman’s compares ranks: it sees relations that are no straight line."),
+            page.table(names, rows, ("Pearson", "Spearman")),
+        ),
+        class_="wide",
+    )
+
+
+def _coefficient(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def _over_time(profile: Profile) -> Iterator[Html]:
+    months = profile.months
+    if months is None:
+        return
+    first, last = months.labels[0], months.labels[-1]
+    yield page.note(f"By {months.step} of {quote(months.column)}.")
+    cards = [
+        page.card("Rows", page.figure(plots.columns(months.counts, first, last, months.labels)))
+    ]
+    for name, means in months.means.items():
+        drawn = plots.lines([means], first, last)
+        cards.append(page.card(f"Mean of {shorten(name, 40)}", page.figure(drawn)))
+    yield page.cards(*cards)
+
+
+def _first_rows(profile: Profile) -> Iterator[Html]:
+    frame = profile.first_rows
+    names = frame.columns[:_SHOWN_COLUMNS]
+    if len(frame.columns) > len(names):
+        yield page.note(f"The first {len(names)} columns.")
+    rows = [
+        [None if cell is None else shorten(cell, 40) for cell in row]
+        for row in frame.select(names).iter_rows()
+    ]
+    numeric = [name for name in names if frame[name].dtype.is_numeric()]
+    yield page.table(names, rows, numeric)
+
+
+def _foot(profile: Profile) -> Html:
+    return join(
+        (
+            "A column has a type where each of its values is of that type. An outlier is a value "
+            "more than 1.5 times the width of the middle half beyond it. ",
+            "Quantiles are interpolated; skewness is not corrected for small samples.",
+        )
+    )

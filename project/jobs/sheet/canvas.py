@@ -1,0 +1,50 @@
+"""PNG pictures in the look of the sheets, by matplotlib, without its global state."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from project.jobs.sheet.style import LINE, SOFT
+
+_DOTS_PER_INCH = 100
+_SHARPNESS = 1.5
+"""Pixels for each that a picture is wide: sharp on most screens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A picture that is being drawn; sizes in pixels of a plain screen."""
+
+    figure: Any
+    width: int
+    height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the file, in pixels."""
+        return round(self.width * _SHARPNESS), round(self.height * _SHARPNESS)
+
+    def as_png(self) -> bytes:
+        """The file."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH * _SHARPNESS)
+        return buffer.getvalue()
+
+
+def new_canvas(width: int, height: int) -> Canvas:
+    """An empty white picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure((width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), facecolor="white")
+    FigureCanvasAgg(figure)
+    return Canvas(figure, width, height)
+
+
+def clear_axes(axes: Any) -> None:
+    """Nothing but a base line."""
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(LINE)
+    axes.set_yticks([])
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=SOFT)

@@ -1,0 +1,68 @@
+"""Numbers, dates and texts as people read them. Pure."""
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime
+
+NOTHING = "–"
+_LARGEST_PLAIN = 1e15
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`1234567` as 1,234,567, `0.0012345` as 0.001234 (so many digits that count)."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= _LARGEST_PLAIN or size < 1e-4:
+        return f"{value:.{digits - 1}e}"
+    if float(value).is_integer() or size >= 10 ** (digits - 1):
+        return f"{value:,.0f}".replace("-", "−")
+    places = max(0, digits - 1 - math.floor(math.log10(size)))
+    return f"{value:,.{places}f}".rstrip("0").rstrip(".").replace("-", "−")
+
+
+def count(value: int) -> str:
+    """With a comma after each thousand."""
+    return f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def share(part: float, whole: float) -> str:
+    """In per cent; never 0 % of something, nor 100 % of less than all."""
+    if not whole:
+        return NOTHING
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    if 99.9 < percent < 100:
+        return "> 99.9 %"
+    return f"{percent:.1f} %".replace(".0 %", " %")
+
+
+def moment(value: date | datetime | None) -> str:
+    """2026-05-04, with hours and minutes where it has some."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, datetime) and (value.hour or value.minute or value.second):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:%Y-%m-%d}"
+
+
+def shorten(text: object, length: int = 60) -> str:
+    """The text's beginning, in one line."""
+    line = " ".join(str(text)[: 4 * length].split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def enumerate_names(names: Sequence[str], most: int = 5) -> str:
+    """`a, b and c`, or `a, b and 7 more`."""
+    short = [shorten(name, 40) for name in names]
+    if len(short) > most:
+        return f"{', '.join(short[: most - 1])} and {len(short) - most + 1} more"
+    return " and ".join(filter(None, (", ".join(short[:-1]), *short[-1:])))
