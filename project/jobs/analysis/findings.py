@@ -2,8 +2,16 @@
 
 from collections.abc import Iterator
 
-from project.jobs.analysis.profile import Column, NumberFacts, Profile, Role
-from project.jobs.sheet.figures import count, counted, enumerate_names, number, share, shorten
+from project.jobs.analysis.profile import Profile, Role
+from project.jobs.sheet.figures import (
+    coefficient,
+    count,
+    counted,
+    enumerate_names,
+    number,
+    share,
+    shorten,
+)
 from project.jobs.sheet.page import Level
 
 Finding = tuple[Level, str]
@@ -14,14 +22,19 @@ SKEWED = 2.0
 OUTLIERS_NOTABLE = 0.05
 ONE_VALUE = 0.95
 _MOST_PAIRS = 8
+_MOST_GAPS = 8
 _ORDER = {Level.SERIOUS: 0, Level.NOTABLE: 1, Level.MINOR: 2, Level.GOOD: 3}
 
 
 def find_findings(profile: Profile) -> list[Finding]:
     """What stands out; where nothing does, a sentence that says so."""
-    found = [*_of_table(profile), *_of_pairs(profile)]
-    for column in profile.columns:
-        found += _of_column(column)
+    found = [
+        *_of_table(profile),
+        *_of_gaps(profile),
+        *_of_pairs(profile),
+        *_of_texts(profile),
+        *_of_numbers(profile),
+    ]
     found.sort(key=lambda finding: _ORDER[finding[0]])
     return found or [(Level.GOOD, "Nothing stands out: no gaps, no duplicates, no odd columns.")]
 
@@ -54,49 +67,64 @@ def _of_pairs(profile: Profile) -> Iterator[Finding]:
     for first, second, value, _ in close[:_MOST_PAIRS]:
         yield (
             Level.NOTABLE,
-            f"{quote(first)} and {quote(second)} are correlated with {number(value, 2)}: "
+            f"{quote(first)} and {quote(second)} are correlated with {coefficient(value)}: "
             "one tells nearly all of the other.",
         )
     if len(close) > _MOST_PAIRS:
         yield Level.NOTABLE, f"{len(close) - _MOST_PAIRS} more pairs are correlated as closely."
 
 
-def _of_column(column: Column) -> Iterator[Finding]:
-    if column.role is Role.EMPTY:
-        return
-    gap = column.missing / column.rows
-    if gap >= MISSING_NOTABLE:
-        level = Level.SERIOUS if gap >= MISSING_SERIOUS else Level.NOTABLE
+def _of_gaps(profile: Profile) -> Iterator[Finding]:
+    gaps = [
+        each
+        for each in profile.columns
+        if each.role is not Role.EMPTY and each.missing >= MISSING_NOTABLE * each.rows
+    ]
+    gaps.sort(key=lambda each: -each.missing)
+    for column in gaps[:_MOST_GAPS]:
+        level = Level.SERIOUS if column.missing >= MISSING_SERIOUS * column.rows else Level.NOTABLE
         yield level, f"{quote(column.name)} is {share(column.missing, column.rows)} missing."
-    if column.role is Role.TEXT:
+    if len(gaps) > _MOST_GAPS:
+        more = counted(len(gaps) - _MOST_GAPS, "more column")
         yield (
-            Level.MINOR,
-            f"{quote(column.name)} is free text: {count(column.distinct)} different values.",
+            Level.NOTABLE,
+            f"{more} have gaps in {100 * MISSING_NOTABLE:.0f} % of the rows or more.",
         )
-    if column.texts and column.role is not Role.CONSTANT:
-        value, times = column.texts.top[0]
-        if times >= ONE_VALUE * column.present:
-            part = share(times, column.present)
-            yield Level.MINOR, f"{quote(column.name)} is {quote(value)} in {part} of its rows."
-    if column.numbers and column.role is not Role.CONSTANT and column.role is not Role.ID:
-        yield from _of_numbers(column, column.numbers)
 
 
-def _of_numbers(column: Column, facts: NumberFacts) -> Iterator[Finding]:
-    if column.distinct > 10 and abs(facts.skewness) >= SKEWED:
-        tail = "large" if facts.skewness > 0 else "small"
-        yield (
-            Level.MINOR,
-            f"{quote(column.name)} is skewed ({number(facts.skewness, 2)}): a long tail of "
-            f"{tail} values.",
-        )
-    if column.distinct > 10 and facts.outliers >= OUTLIERS_NOTABLE * column.present:
-        part = share(facts.outliers, column.present)
-        yield (
-            Level.MINOR,
-            f"{part} of {quote(column.name)} lie outside of {number(facts.fences[0])} to "
-            f"{number(facts.fences[1])}.",
-        )
+def _of_texts(profile: Profile) -> Iterator[Finding]:
+    free = [each for each in profile.columns if each.role is Role.TEXT]
+    if free:
+        listed = enumerate_names([f"{quote(e.name)} ({count(e.distinct)} values)" for e in free])
+        yield Level.MINOR, f"Free text: {listed}."
+    for column in profile.columns:
+        if column.texts and column.role is not Role.CONSTANT:
+            value, times = column.texts.top[0]
+            if times >= ONE_VALUE * column.present:
+                part = share(times, column.present)
+                yield Level.MINOR, f"{quote(column.name)} is {quote(value)} in {part} of its rows."
+
+
+def _of_numbers(profile: Profile) -> Iterator[Finding]:
+    measured = [
+        (column, column.numbers)
+        for column in profile.columns
+        if column.numbers and column.role in {Role.NUMBER, Role.WHOLE} and column.distinct > 10
+    ]
+    skewed = [
+        f"{quote(column.name)} ({number(facts.skewness, 2)})"
+        for column, facts in measured
+        if abs(facts.skewness) >= SKEWED
+    ]
+    if skewed:
+        yield Level.MINOR, f"Skewed, with a long tail: {enumerate_names(skewed)}."
+    far = [
+        f"{quote(column.name)} ({share(facts.outliers, column.present)} of its values)"
+        for column, facts in measured
+        if facts.outliers >= OUTLIERS_NOTABLE * column.present
+    ]
+    if far:
+        yield Level.MINOR, f"Many outliers: {enumerate_names(far)}."
 
 
 def quote(name: str) -> str:

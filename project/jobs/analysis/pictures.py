@@ -1,16 +1,18 @@
 """The pictures of a table: all distributions at a glance, and the correlations. With matplotlib."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from project.jobs.analysis.profile import Column, Correlations, Profile, Role
+from project.jobs.analysis.profile import Column, Correlations, NumberFacts, Profile, Role
 from project.jobs.sheet.canvas import Canvas, clear_axes, new_canvas
-from project.jobs.sheet.figures import moment, number, share, shorten
+from project.jobs.sheet.figures import coefficient, moment, number, share, shorten
 from project.jobs.sheet.grids import colour_of
 from project.jobs.sheet.style import ACCENT, GROUND, INK, SOFT
 
 MAX_PANELS = 12
 _ACROSS = 3
+_BARS = 5
 
 
 def draw_distributions(profile: Profile) -> Canvas:
@@ -21,6 +23,9 @@ def draw_distributions(profile: Profile) -> Canvas:
     shown = shown[:MAX_PANELS]
     down = max(1, -(-len(shown) // _ACROSS))
     canvas = new_canvas(1200, 230 * down + 40)
+    if len(shown) < len(profile.columns):
+        names = f"{len(shown)} of {len(profile.columns)} columns"
+        canvas.figure.text(0.03, 12 / canvas.height, names, color=SOFT, fontsize=9)
     for place, column in enumerate(shown):
         axes = canvas.figure.add_subplot(down, _ACROSS, place + 1)
         _draw_panel(axes, column)
@@ -41,23 +46,30 @@ def _draw_panel(axes: Any, column: Column) -> None:
     axes.set_title(shorten(column.name, 28), loc="left", color=INK, fontsize=11, weight="bold")
     axes.set_title(f"{column.role}{gap}", loc="right", color=SOFT, fontsize=8.5)
     if column.numbers:
-        facts = column.numbers
-        widths = [b - a for a, b in zip(facts.edges, facts.edges[1:], strict=False)]
-        axes.bar(facts.edges[:-1], facts.counts, width=widths, align="edge", color=ACCENT)
-        axes.set_xticks([facts.edges[0], facts.edges[-1]])
-        axes.set_xticklabels([number(facts.edges[0]), number(facts.edges[-1])])
+        _draw_histogram(axes, column.numbers)
     elif column.times:
         axes.bar(range(len(column.times.counts)), column.times.counts, width=0.9, color=ACCENT)
+        axes.margins(x=0)
         axes.set_xticks([0, max(1, len(column.times.counts) - 1)])
         axes.set_xticklabels([moment(column.times.first), moment(column.times.last)])
     elif column.texts:
-        _draw_bars(axes, column.texts.top[:5], column.present)
+        _draw_bars(axes, column.texts.top[:_BARS], column.present)
     _align_ends(axes)
+
+
+def _draw_histogram(axes: Any, facts: NumberFacts) -> None:
+    places = [(a + b) / 2 for a, b in pairwise(facts.edges)]
+    width = (facts.edges[1] - facts.edges[0]) * (0.8 if facts.is_stepwise else 0.94)
+    axes.bar(places, facts.counts, width=width, color=ACCENT)
+    ends = (places[0], places[-1]) if facts.is_stepwise else (facts.edges[0], facts.edges[-1])
+    axes.set_xlim(facts.edges[0], facts.edges[-1])
+    axes.set_xticks(ends, [number(end) for end in ends])
 
 
 def _draw_bars(axes: Any, top: Sequence[tuple[str, int]], whole: int) -> None:
     places = range(len(top), 0, -1)
-    axes.barh(list(places), [times for _, times in top], height=0.62, color=ACCENT)
+    lengths = [times for _, times in top]
+    axes.barh(list(places), lengths, height=0.62, color=ACCENT)
     most = top[0][1]
     for place, (value, times) in zip(places, top, strict=True):
         axes.text(
@@ -79,7 +91,7 @@ def _draw_bars(axes: Any, top: Sequence[tuple[str, int]], whole: int) -> None:
             color=SOFT,
         )
     axes.set_xlim(-0.75 * most, most * 1.2)
-    axes.set_ylim(0.4, 5.6 if len(top) == 5 else len(top) + 0.6)
+    axes.set_ylim(len(top) - _BARS + 0.4, len(top) + 0.6)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
 
@@ -97,11 +109,11 @@ def draw_correlations(found: Correlations) -> Canvas:
     size = len(found.names)
     cell = max(26, min(64, 900 // size))
     left = 190
-    canvas = new_canvas(left + cell * size + 40, cell * size + 210)
+    canvas = new_canvas(left + cell * size + 40, cell * size + 190)
     axes = canvas.figure.add_axes(
         (
             left / canvas.width,
-            150 / canvas.height,
+            130 / canvas.height,
             cell * size / canvas.width,
             cell * size / canvas.height,
         )
@@ -112,7 +124,8 @@ def draw_correlations(found: Correlations) -> Canvas:
     axes.set_xlim(0, size)
     axes.set_ylim(size, 0)
     names = [shorten(name, 22) for name in found.names]
-    axes.set_xticks([place + 0.5 for place in range(size)], names, rotation=40, ha="right")
+    below = [shorten(name, 16) for name in found.names]
+    axes.set_xticks([place + 0.5 for place in range(size)], below, rotation=40, ha="right")
     axes.set_yticks([place + 0.5 for place in range(size)], names)
     axes.tick_params(length=0, labelsize=9.5, labelcolor=INK)
     for spine in axes.spines.values():
@@ -136,5 +149,5 @@ def _draw_cell(axes: Any, place: tuple[int, int], value: float | None, cell: int
     axes.add_patch(Rectangle((x + 0.03, y + 0.03), 0.94, 0.94, facecolor=fill, linewidth=0))
     if value is not None and cell >= 34:
         ink = "white" if abs(value) > 0.55 else INK
-        written = f"{value:.2f}".replace("-", "−")
+        written = coefficient(value)
         axes.text(x + 0.5, y + 0.5, written, ha="center", va="center", fontsize=8.5, color=ink)

@@ -41,6 +41,8 @@ class NumberFacts:
     counts: Sequence[int]
     edges: Sequence[float]
     """Of the histogram, one more than there are counts."""
+    is_stepwise: bool
+    """Whether each bar of the histogram is one whole number."""
     beyond: int
     """Values outside of the histogram, which leaves out far tails."""
     fences: tuple[float, float]

@@ -132,6 +132,7 @@ def _describe_numbers(values: pl.Series, present: pl.Series, distinct: int) -> N
         negatives=int((array < 0).sum()),
         counts=counts.tolist(),
         edges=edges.tolist(),
+        is_stepwise=values.dtype.is_integer() and edges[0] % 1 == 0.5,
         beyond=len(array) - int(counts.sum()),
         fences=fences,
         whiskers=(float(inside.min()), float(inside.max())) if len(inside) else (low, high),
@@ -157,7 +158,7 @@ def _count_bins(
     reach = (bulk[1] - bulk[0]) or 1.0
     low, high = max(low, bulk[0] - reach), min(high, bulk[1] + reach)
     if dtype.is_integer() and high - low < MAX_BINS:  # a bar for each whole number
-        edges = np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+        edges = np.arange(np.ceil(low), np.floor(high) + 2) - 0.5
     else:
         if low == high:
             low, high = low - 0.5, high + 0.5

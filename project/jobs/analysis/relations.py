@@ -48,7 +48,7 @@ def _correlate_pairs(values: Matrix) -> Matrix:
         return np.zeros((0, 0))
     is_there = ~np.isnan(values)
     # Centred and scaled first: else squares of large numbers would swallow small differences.
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         scaled = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
         scaled = np.nan_to_num(scaled, nan=0.0, posinf=0.0, neginf=0.0)
         there = is_there.astype(float)
@@ -69,7 +69,9 @@ def find_missing_patterns(
     frame: pl.DataFrame, columns: Sequence[Column]
 ) -> list[tuple[tuple[str, ...], int]]:
     """Which columns are missing together, among those with the most gaps."""
-    gaps = sorted((each for each in columns if each.missing), key=lambda each: -each.missing)
+    gaps = sorted(
+        (each for each in columns if each.missing and each.distinct), key=lambda each: -each.missing
+    )
     names = [each.name for each in gaps[:_MAX_PATTERN_COLUMNS]]
     if not names:
         return []

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from project.jobs.analysis.findings import Finding, quote
-from project.jobs.analysis.profile import Column, NumberFacts, Profile, Role, TextFacts
+from project.jobs.analysis.profile import (
+    Column,
+    Correlations,
+    NumberFacts,
+    Profile,
+    Role,
+    TextFacts,
+)
 from project.jobs.sheet import figures, grids, page, plots
 from project.jobs.sheet.figures import count, moment, number, share, shorten
 from project.jobs.sheet.markup import Html, element, join
@@ -19,6 +26,12 @@ _TAGS = {
 }
 _LINKED_COLUMNS = 60
 _SHOWN_PAIRS = 10
+_WEAK = 0.05
+"""Pairs below are no relation."""
+_SHOWN_SHARE = 0.005
+"""Of texts among which none is more frequent, examples say more than bars."""
+_SMALL_MAP = 8
+"""Columns of a heat map that fits beside the pairs."""
 _SHOWN_COLUMNS = 12
 """Of the first rows; more would not be looked at."""
 
@@ -170,6 +183,10 @@ def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
     if column.role is Role.CONSTANT:
         yield page.facts({**_shared_facts(column), "Value": number(facts.minimum)})
         return
+    if column.role is Role.ID:
+        ends = {"Smallest": number(facts.minimum), "Largest": number(facts.maximum)}
+        yield page.facts(_shared_facts(column) | ends)
+        return
     box = plots.Box(
         facts.whiskers[0],
         facts.quantiles[25],
@@ -181,8 +198,13 @@ def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
         f" {figures.counted(facts.beyond, 'value')} farther out not drawn." if facts.beyond else ""
     )
     yield page.figure(
-        plots.histogram(facts.counts, facts.edges, None if column.role is Role.ID else box),
-        f"Histogram{'' if column.role is Role.ID else ', and the middle half as a box'}.{beyond}",
+        plots.histogram(
+            facts.counts,
+            facts.edges,
+            box,
+            is_stepwise=facts.is_stepwise,
+        ),
+        f"Histogram, and the middle half as a box.{beyond}",
     )
     yield page.facts(
         {
@@ -195,13 +217,13 @@ def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
             "5 % – 95 %": f"{number(facts.quantiles[5])} – {number(facts.quantiles[95])}",
             "Zero": count(facts.zeros),
             "Negative": count(facts.negatives),
-            "Skewness": number(facts.skewness, 2),
+            "Skewness": figures.coefficient(facts.skewness),
             "Outliers": f"{count(facts.outliers)} ({share(facts.outliers, column.present)})"
             if facts.outliers
             else "none",
         }
     )
-    if facts.outlier_examples and column.role is not Role.ID:
+    if facts.outlier_examples:
         shown = ", ".join(
             f"{number(value)} (row {count(row)})" for row, value in facts.outlier_examples
         )
@@ -210,7 +232,8 @@ def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
 
 def _text_parts(column: Column, facts: TextFacts) -> Iterator[Html]:
     most = facts.top[0][1]
-    if column.role is not Role.ID:
+    is_spread = most < _SHOWN_SHARE * column.present
+    if column.role is not Role.ID and not is_spread:
         rest = column.present - sum(times for _, times in facts.top)
         rows = [
             (shorten(value, 40), times / most, share(times, column.present), False)
@@ -230,7 +253,7 @@ def _text_parts(column: Column, facts: TextFacts) -> Iterator[Html]:
         {
             **_shared_facts(column),
             **({} if column.role is Role.TRUTH else {"Characters": lengths}),
-            **({"Examples": examples} if column.role is Role.ID else {}),
+            **({"Examples": examples} if column.role is Role.ID or is_spread else {}),
         }
     )
 
@@ -274,27 +297,30 @@ def _correlations(profile: Profile) -> Iterator[Html]:
         f"Pearson’s coefficient, {basis}: 1 rises together, −1 falls while the other rises, 0 has "
         f"no straight relation.{left_out}"
     )
+    heat_map = page.card("Heat map", grids.heat_map(found.names, found.pearson))
+    pairs = page.card("Strongest pairs", *_strongest(found))
+    if len(found.names) <= _SMALL_MAP:
+        yield page.cards(heat_map, pairs)
+    else:
+        yield from (element("div", each, class_="wide") for each in (heat_map, pairs))
+
+
+def _strongest(found: Correlations) -> Iterator[Html]:
     rows = [
         (shorten(first, 24), shorten(second, 24), _coefficient(value), _coefficient(rank))
         for first, second, value, rank in found.pairs()[:_SHOWN_PAIRS]
+        if max(abs(value), abs(rank or 0)) >= _WEAK
     ]
+    if not rows:
+        yield page.note(f"No pair has more than {_WEAK}.")
+        return
+    yield page.note("Spearman’s compares ranks: it sees relations that are no straight line.")
     names = ("Column", "with", "Pearson", "Spearman")
-    yield element(
-        "div", page.card("Heat map", grids.heat_map(found.names, found.pearson)), class_="wide"
-    )
-    yield element(
-        "div",
-        page.card(
-            "Strongest pairs",
-            page.note("Spearman’s compares ranks: it sees relations that are no straight line."),
-            page.table(names, rows, ("Pearson", "Spearman")),
-        ),
-        class_="wide",
-    )
+    yield page.table(names, rows, ("Pearson", "Spearman"))
 
 
 def _coefficient(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}".replace("-", "−")
+    return None if value is None else figures.coefficient(value)
 
 
 def _over_time(profile: Profile) -> Iterator[Html]:

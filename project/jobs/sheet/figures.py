@@ -45,6 +45,11 @@ def share(part: float, whole: float) -> str:
     return f"{percent:.1f} %".replace(".0 %", " %")
 
 
+def coefficient(value: float) -> str:
+    """From −1.00 to 1.00, and never −0.00."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
 def moment(value: date | datetime | None) -> str:
     """2026-05-04, with hours and minutes where it has some."""
     if value is None:
@@ -62,7 +67,7 @@ def shorten(text: object, length: int = 60) -> str:
 
 def enumerate_names(names: Sequence[str], most: int = 5) -> str:
     """`a, b and c`, or `a, b and 7 more`."""
-    short = [shorten(name, 40) for name in names]
+    short = [shorten(name, 70) for name in names]
     if len(short) > most:
         return f"{', '.join(short[: most - 1])} and {len(short) - most + 1} more"
     return " and ".join(filter(None, (", ".join(short[:-1]), *short[-1:])))

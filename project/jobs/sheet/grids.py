@@ -116,7 +116,7 @@ def _heat_cell(x: float, y: float, cell: float, value: float | None) -> list[Htm
     if value is None or math.isnan(value):
         return [rect(x + 1, y + 1, cell - 2, cell - 2, GROUND)]
     ink = "#fff" if abs(value) > 0.55 else INK
-    written = f"{value:.2f}".replace("0.", ".").replace("-", "−")
+    written = figures.coefficient(value).replace("0.", ".")
     return [
         rect(x + 1, y + 1, cell - 2, cell - 2, colour_of(value)),
         text(x + cell / 2, y + cell / 2 + 4, written, "middle", ink),

@@ -62,7 +62,7 @@ def contents(links: Mapping[str, str], *, is_main: bool = False) -> Html:
     """Links to parts of the sheet, by their ids."""
     return element(
         "nav",
-        *(element("a", name, href=f"#{part}", title=name) for part, name in links.items()),
+        *(element("a", name, href=f"#{part}", title=name) for name, part in links.items()),
         class_="main" if is_main else None,
         aria_label="Contents" if is_main else "Columns",
     )

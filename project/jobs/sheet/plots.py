@@ -1,6 +1,7 @@
 """Plots of values along an axis, as SVG within the sheet. Pure: numbers in, HTML out."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from project.jobs.sheet import figures
@@ -30,19 +31,30 @@ class Box(NamedTuple):
     high: float
 
 
-def histogram(counts: Sequence[int], edges: Sequence[float], box: Box | None = None) -> Html:
-    """Bars from edge to edge; with the box, a box plot under them on the same axis."""
+def histogram(
+    counts: Sequence[int],
+    edges: Sequence[float],
+    box: Box | None = None,
+    *,
+    is_stepwise: bool = False,
+) -> Html:
+    """Bars from edge to edge; with the box, a box plot under them on the same axis.
+
+    A bar of a stepwise one stands for the whole number in its middle.
+    """
     height, top = 110.0, 4.0
     most = max(counts, default=0) or 1
     step = (WIDTH - 2 * MARGIN) / max(len(counts), 1)
+    gap = 0.2 * step if is_stepwise else min(1.0, 0.3 * step)
+    names = [_name_bar(a, b, is_stepwise) for a, b in pairwise(edges)]
     bars = [
         rect(
-            MARGIN + place * step + 0.5,
+            MARGIN + place * step + gap / 2,
             top + height * (1 - count / most),
-            max(step - 1, 0.5),
+            step - gap,
             height * count / most,
             ACCENT,
-            title=f"{figures.number(edges[place])} to {figures.number(edges[place + 1])}: {count:,}",
+            title=f"{names[place]}: {count:,}",
         )
         for place, count in enumerate(counts)
         if count
@@ -52,8 +64,16 @@ def histogram(counts: Sequence[int], edges: Sequence[float], box: Box | None = N
     if box is not None:
         parts += _draw_box(box, base + 16, make_scale(edges[0], edges[-1]))
     bottom = base + (30 if box is not None else 0) + 14
-    parts += _ends(figures.number(edges[0]), figures.number(edges[-1]), bottom)
+    inset = 0.5 if is_stepwise else 0.0
+    ends = figures.number(edges[0] + inset), figures.number(edges[-1] - inset)
+    parts += _ends(*ends, bottom)
     return drawing(bottom + 5, *parts, label=f"Histogram, {sum(counts):,} values")
+
+
+def _name_bar(low: float, high: float, is_stepwise: bool) -> str:
+    if is_stepwise:
+        return figures.number((low + high) / 2)
+    return f"{figures.number(low)} to {figures.number(high)}"
 
 
 def sparkline(counts: Sequence[int]) -> Html:
