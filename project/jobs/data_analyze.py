@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from project.jobs.definition import Context, job
-from project.jobs.showing import FileLink, Picture, show
+from project.jobs.keeping import keep, keep_picture
+from project.jobs.showing import show
 from project.jobs.tabular.parameters import TableParameters
 from project.lane import Lane
 
 if TYPE_CHECKING:
     from project.jobs.analysis.findings import Finding
     from project.jobs.analysis.profile import Profile
-    from project.jobs.sheet.canvas import Canvas
     from project.jobs.tabular.opening import Table
 
 READ_SHARE = 0.4
@@ -115,14 +115,14 @@ def _make_result(
     from project.jobs.sheet.page import Level  # noqa: PLC0415
 
     html = write_report(title, profile, found, f"{datetime.now(UTC):%Y-%m-%d}")
-    link = _keep(context, html.encode(), "report.html")
-    columns = _keep(context, write_csv(profile.columns), "columns.csv")
+    link = keep(context, html.encode(), "report.html")
+    columns = keep(context, write_csv(profile.columns), "columns.csv")
     report.at(0.94, "Drawing the distributions")
-    pictures = [_keep_picture(context, draw_distributions(profile), "Distributions")]
+    pictures = [keep_picture(context, draw_distributions(profile), "Distributions")]
     if len(profile.correlations.names) > 1:
         report.at(0.97, "Drawing the correlations")
         drawn = draw_correlations(profile.correlations)
-        pictures.append(_keep_picture(context, drawn, "Correlations"))
+        pictures.append(keep_picture(context, drawn, "Correlations"))
     serious = sum(level is Level.SERIOUS for level, _ in found)
     return show(
         f"{profile.rows:,} rows, {len(profile.columns)} columns: {_say(len(found), serious)}.",
@@ -145,14 +145,3 @@ def _make_result(
 def _say(findings: int, serious: int) -> str:
     noun = "finding" if findings == 1 else "findings"
     return f"{findings} {noun}, {serious} of them serious" if serious else f"{findings} {noun}"
-
-
-def _keep(context: Context, content: bytes, name: str) -> FileLink:
-    suffix = name[name.index(".") :]
-    return {"file": context.files.write(content, suffix), "name": name, "bytes": len(content)}
-
-
-def _keep_picture(context: Context, canvas: "Canvas", title: str) -> Picture:
-    width, height = canvas.size
-    file_id = context.files.write(canvas.as_png(), ".png")
-    return {"file": file_id, "title": title, "width": width, "height": height}

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from math import isfinite
 
 from project.jobs.analysis.profile import Column
 from project.jobs.sheet.figures import shorten
@@ -35,7 +36,7 @@ def describe(column: Column) -> dict[str, Fact]:
             "standard_deviation": numbers.deviation,
             "minimum": numbers.minimum,
             "maximum": numbers.maximum,
-            "skewness": None if numbers.skewness != numbers.skewness else numbers.skewness,
+            "skewness": numbers.skewness if isfinite(numbers.skewness) else None,
             "zeros": numbers.zeros,
             "negatives": numbers.negatives,
             "outliers": numbers.outliers,

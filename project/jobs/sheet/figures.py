@@ -50,6 +50,13 @@ def coefficient(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
+def score(value: float | None) -> str:
+    """With three places, where it is small."""
+    if value is None or abs(value) >= 10:
+        return number(value)
+    return NOTHING if math.isnan(value) else f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
+
+
 def moment(value: date | datetime | None) -> str:
     """2026-05-04, with hours and minutes where it has some."""
     if value is None:

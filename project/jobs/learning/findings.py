@@ -1,0 +1,75 @@
+"""What stands out in a training: sentences, the most serious first. Pure."""
+
+from collections.abc import Iterator
+
+from project.jobs.learning.training import Training
+from project.jobs.sheet.figures import counted, enumerate_names, score, share, shorten
+from project.jobs.sheet.page import Level
+
+Finding = tuple[Level, str]
+
+_SMALL_TEST = 100
+_RARE_CLASS = 0.05
+_ORDER = [Level.SERIOUS, Level.NOTABLE, Level.GOOD, Level.MINOR]
+
+
+def find_findings(training: Training) -> list[Finding]:
+    """What the reader should know before the figures are believed."""
+    found = [
+        *_of_baseline(training),
+        *_of_leaks(training),
+        *_of_rows(training),
+        *((Level.MINOR, note) for note in training.notes),
+        *_of_columns(training),
+    ]
+    return sorted(found, key=lambda finding: _ORDER.index(finding[0]))
+
+
+def _of_baseline(training: Training) -> Iterator[Finding]:
+    main = training.scores[0]
+    if main.baseline is None:
+        return
+    figures = f"{main.name.lower() if main.name != 'R²' else main.name} {score(main.value)}"
+    if main.low <= main.baseline:
+        yield (
+            Level.SERIOUS,
+            f"The model is not clearly better than a guess: {figures}, which may be as low as "
+            f"{score(main.low)}; a guess has {score(main.baseline)}.",
+        )
+    else:
+        yield (
+            Level.GOOD,
+            f"The model is better than a guess: {figures} ({score(main.low)} to "
+            f"{score(main.high)}), where a guess has {score(main.baseline)}.",
+        )
+
+
+def _of_leaks(training: Training) -> Iterator[Finding]:
+    for name, value in training.leaks:
+        yield (
+            Level.SERIOUS,
+            f"“{shorten(name, 40)}” alone tells the target ({score(value)}): is it made from "
+            "it, or known only afterwards? If so, leave it out.",
+        )
+
+
+def _of_rows(training: Training) -> Iterator[Finding]:
+    tested = len(training.split.test)
+    if tested < _SMALL_TEST:
+        yield Level.NOTABLE, f"The test has {counted(tested, 'row')} only: its figures are rough."
+    if training.class_counts:
+        whole = sum(training.class_counts)
+        rarest = min(training.class_counts)
+        if rarest < _RARE_CLASS * whole:
+            name = training.target.classes[training.class_counts.index(rarest)]
+            yield (
+                Level.NOTABLE,
+                f"The class “{shorten(name, 40)}” is rare ({share(rarest, whole)}): look at "
+                "balanced accuracy, not at accuracy.",
+            )
+
+
+def _of_columns(training: Training) -> Iterator[Finding]:
+    if training.dropped:
+        names = [f"{shorten(each.name, 30)} ({each.reason})" for each in training.dropped]
+        yield Level.MINOR, f"Not learnt from: {enumerate_names(names, 8)}."

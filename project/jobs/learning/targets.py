@@ -1,0 +1,111 @@
+"""What is to be predicted: a class or a number."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from project.errors import PermanentError
+from project.jobs.sheet.figures import counted, enumerate_names, shorten
+
+Task = Literal["classification", "regression"]
+
+MAX_CLASSES = 30
+MIN_CLASS_ROWS = 5
+"""A class with fewer rows cannot be learnt and tested."""
+MIN_ROWS = 20
+_FEW_WHOLE_NUMBERS = 10
+
+Array = Any
+"""A numpy array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The column that is predicted. `classes` is empty where it is a number."""
+
+    name: str
+    task: Task
+    classes: tuple[str, ...] = ()
+
+    def encode(self, values: pl.Series) -> Array:
+        """Numbers of classes, or the numbers themselves; NaN where there is none that is known."""
+        if self.task == "regression":
+            numbers = values.cast(pl.Float64, strict=False)
+        else:
+            places = {name: float(place) for place, name in enumerate(self.classes)}
+            numbers = values.cast(pl.String).replace_strict(
+                places, default=None, return_dtype=pl.Float64
+            )
+        return numbers.fill_null(float("nan")).to_numpy()
+
+
+def choose_target(
+    frame: pl.DataFrame, name: str, task: str
+) -> tuple[Target, pl.DataFrame, list[str]]:
+    """The target, the rows that have one that can be learnt, and notes on those that have not."""
+    known = frame.filter(pl.col(name).is_not_null())
+    notes = []
+    if known.height < frame.height:
+        without = counted(frame.height - known.height, "row")
+        notes.append(f"{without} without a value of the target {_was(known, frame)} left out.")
+    chosen: Task = _choose_task(known[name]) if task == "auto" else _check_task(known[name], task)
+    if chosen == "classification":
+        target, known, more = _choose_classes(known, name)
+        notes += more
+    else:
+        target = Target(name, chosen)
+    if known.height < MIN_ROWS:
+        raise PermanentError(
+            f"Only {counted(known.height, 'row')} can be learnt from: {MIN_ROWS} are needed."
+        )
+    if known[name].n_unique() < 2:
+        raise PermanentError(
+            f"The target “{shorten(name, 40)}” has the same value in each row: there is nothing to "
+            "learn."
+        )
+    return target, known, notes
+
+
+def _was(known: pl.DataFrame, frame: pl.DataFrame) -> str:
+    return "was" if frame.height - known.height == 1 else "were"
+
+
+def _choose_task(values: pl.Series) -> Task:
+    if values.dtype.is_float():
+        return "regression"
+    if values.dtype.is_integer() and values.n_unique() > _FEW_WHOLE_NUMBERS:
+        return "regression"
+    return "classification"
+
+
+def _check_task(values: pl.Series, task: str) -> Task:
+    if task == "classification":
+        return "classification"
+    if not values.dtype.is_numeric():
+        raise PermanentError(
+            f"The target “{shorten(values.name, 40)}” is no column of numbers: choose the task "
+            "classification, or another target."
+        )
+    return "regression"
+
+
+def _choose_classes(known: pl.DataFrame, name: str) -> tuple[Target, pl.DataFrame, list[str]]:
+    words = known[name].cast(pl.String).alias("word")
+    counts = words.value_counts(name="rows").sort(["rows", "word"], descending=[True, False])
+    if counts.height > MAX_CLASSES:
+        raise PermanentError(
+            f"The target “{shorten(name, 40)}” has {counts.height:,} different values; at most "
+            f"{MAX_CLASSES} classes are taken. Choose the task regression, or another target."
+        )
+    kept = counts.filter(pl.col("rows") >= MIN_CLASS_ROWS)["word"].to_list()
+    rare = counts.filter(pl.col("rows") < MIN_CLASS_ROWS)["word"].to_list()
+    if len(kept) < 2:
+        raise PermanentError(
+            f"The target “{shorten(name, 40)}” needs two classes of at least {MIN_CLASS_ROWS} rows."
+        )
+    classes = tuple(sorted(kept))
+    if not rare:
+        return Target(name, "classification", classes), known, []
+    note = f"Classes with fewer than {MIN_CLASS_ROWS} rows were left out: {enumerate_names(rare)}."
+    return Target(name, "classification", classes), known.filter(words.is_in(kept)), [note]

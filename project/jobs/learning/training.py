@@ -1,0 +1,243 @@
+"""From a table to a model that was tested, in order:
+
+1. choose   the target, the rows that have one, and the columns to learn from
+2. split    keep rows apart for the test
+3. learn    the categories, and everything else that is fitted, from the training part alone
+4. compare  the models by cross-validation within the training part, where there is a choice
+5. fit      the chosen one on the whole training part
+6. test     it, once, on the rows that were kept apart, beside a baseline
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
+
+from project.errors import PermanentError
+from project.jobs.learning.features import (
+    Dropped,
+    Feature,
+    choose_features,
+    encode,
+    learn_categories,
+)
+from project.jobs.learning.importance import Importance, measure_importance
+from project.jobs.learning.leakage import find_leaks
+from project.jobs.learning.models import ModelName, Recipe, fit, fit_baseline
+from project.jobs.learning.scoring import Predictions, Score, main_score, predict, score
+from project.jobs.learning.splitting import Split, split_by_time, split_rows
+from project.jobs.learning.targets import Target, choose_target
+from project.jobs.sheet.figures import counted, enumerate_names, shorten
+
+FOLDS = 3
+_COMPARED_ROWS = 30_000
+"""Of the training part; to choose between two models, more are not needed."""
+
+Array = Any
+"""A numpy array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a client wants to be learnt."""
+
+    target: str
+    task: str
+    features: Sequence[str]
+    time_column: str
+    test_share: float
+    model: str
+    row_limit: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A model in the cross-validation within the training part."""
+
+    title: str
+    mean: float
+    deviation: float
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A model, and how it did."""
+
+    estimator: Any
+    recipe: Recipe
+    target: Target
+    dropped: Sequence[Dropped]
+    split: Split
+    truth: Array
+    """Of the test part, as the two members below."""
+    predicted: Predictions
+    scores: Sequence[Score]
+    compared: Sequence[Compared]
+    importances: Sequence[Importance]
+    leaks: Sequence[tuple[str, float]]
+    class_counts: Sequence[int]
+    """Rows of each class, in both parts."""
+    notes: Sequence[str]
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """What it learns from."""
+        return self.recipe.features
+
+
+Report = Callable[[float, str], None]
+"""Called with the share that is done and what comes next; may raise to stop."""
+
+
+def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
+    """Learn and test. PermanentError says what in the table, or the plan, is in the way."""
+    check_columns(frame.columns, [plan.target, plan.time_column, *plan.features])
+    report(0.0, "Choosing columns")
+    target, known, notes = choose_target(frame, plan.target, plan.task)
+    known, more = _sample(known, plan)
+    wanted = [name for name in plan.features if name != plan.target]
+    features, dropped = choose_features(
+        known, wanted, leave_out=plan.target, time_column=plan.time_column
+    )
+    truth = target.encode(known[plan.target])
+    split = _split(known, features, truth, target, plan)
+    features = learn_categories(features, known[split.train.tolist()])
+    inputs = encode(known, features)
+    train_part = inputs[split.train], truth[split.train]
+    test_part = inputs[split.test], truth[split.test]
+
+    def check() -> None:
+        report(-1, "")
+
+    report(0.1, "Looking for leaks")
+    leaks = find_leaks(features, target, *train_part, check)
+    recipe, compared = _choose_model(features, target, train_part, plan, report)
+    report(0.6, f"Fitting: {recipe.title.lower()}, {len(split.train):,} rows")
+    estimator = fit(recipe, *train_part, check)
+    report(0.8, f"Testing on {len(split.test):,} rows")
+    predicted = predict(estimator, test_part[0])
+    baseline = predict(fit_baseline(target.task, *train_part), test_part[0][:, :1])
+    scores = score(target, test_part[1], predicted, baseline, plan.seed)
+    report(0.88, "Measuring the importance of columns")
+    importances = measure_importance(
+        estimator, features, target, test_part, seed=plan.seed, check=check
+    )
+    return Training(
+        estimator=estimator,
+        recipe=recipe,
+        target=target,
+        dropped=dropped,
+        split=split,
+        truth=test_part[1],
+        predicted=predicted,
+        scores=scores,
+        compared=compared,
+        importances=importances,
+        leaks=leaks,
+        class_counts=np.bincount(truth.astype(int)).tolist() if target.classes else [],
+        notes=[*notes, *more, *split.notes],
+    )
+
+
+def check_columns(columns: Sequence[str], needed: Sequence[str]) -> None:
+    """PermanentError names those that are not there."""
+    missing = [name for name in dict.fromkeys(needed) if name and name not in columns]
+    if missing:
+        noun = "column" if len(missing) == 1 else "columns"
+        raise PermanentError(
+            f"The table has no {noun} {enumerate_names(missing)}; it has "
+            f"{enumerate_names(columns, 8)}."
+        )
+
+
+def _sample(known: pl.DataFrame, plan: Plan) -> tuple[pl.DataFrame, list[str]]:
+    if known.height <= plan.row_limit:
+        return known, []
+    taken = known.sample(plan.row_limit, seed=plan.seed)
+    whole = counted(known.height, "row")
+    return taken, [f"Of {whole}, {plan.row_limit:,} were taken by chance (the row limit)."]
+
+
+def _split(
+    known: pl.DataFrame, features: Sequence[Feature], truth: Array, target: Target, plan: Plan
+) -> Split:
+    rows = known.select(each.name for each in features)
+    if not plan.time_column:
+        return split_rows(
+            rows,
+            truth,
+            test_share=plan.test_share,
+            seed=plan.seed,
+            is_stratified=target.task == "classification",
+        )
+    times = known[plan.time_column]
+    if not (times.dtype.is_temporal() or times.dtype.is_numeric()):
+        raise PermanentError(
+            f"“{shorten(plan.time_column, 40)}” has neither dates nor numbers: it gives the rows "
+            "no order in time."
+        )
+    split = split_by_time(rows, times, test_share=plan.test_share)
+    if target.classes and len(np.unique(truth[split.train])) < len(target.classes):
+        raise PermanentError(
+            "A class of the target is only among the latest rows: choose a smaller share for the "
+            "test, or a split by chance."
+        )
+    return split
+
+
+def _choose_model(
+    features: Sequence[Feature],
+    target: Target,
+    part: tuple[Array, Array],
+    plan: Plan,
+    report: Report,
+) -> tuple[Recipe, list[Compared]]:
+    """The one that was asked for, or the better one of two by cross-validation."""
+    names: list[ModelName] = ["linear", "trees"]
+    recipes = [
+        Recipe(name, target.task, features, plan.seed)
+        for name in names
+        if plan.model in {"auto", name}
+    ]
+    step = max(1, len(part[1]) // _COMPARED_ROWS)
+    sample = part[0][::step], part[1][::step]
+    results = []
+    for place, recipe in enumerate(recipes):
+        report(0.2 + 0.2 * place, f"Cross-validating: {recipe.title.lower()}")
+        results.append(_cross_validate(recipe, target, sample, plan, lambda: report(-1, "")))
+    means = [float(np.mean(scores)) for scores in results]
+    best = int(np.argmax(means))
+    compared = [
+        Compared(recipe.title, mean, float(np.std(scores)), place == best)
+        for place, (recipe, mean, scores) in enumerate(zip(recipes, means, results, strict=True))
+    ]
+    return recipes[best], compared
+
+
+def _cross_validate(
+    recipe: Recipe,
+    target: Target,
+    part: tuple[Array, Array],
+    plan: Plan,
+    check: Callable[[], None],
+) -> list[float]:
+    inputs, truth = part
+    scores = []
+    for kept, held in _make_folds(target, plan).split(inputs, truth):
+        if target.classes and len(np.unique(truth[kept])) < len(target.classes):
+            continue
+        model = fit(recipe, inputs[kept], truth[kept], check)
+        scores.append(main_score(target, truth[held], model.predict(inputs[held])))
+    return scores or [float("nan")]
+
+
+def _make_folds(target: Target, plan: Plan) -> Any:
+    if plan.time_column:
+        return TimeSeriesSplit(FOLDS)
+    kind = StratifiedKFold if target.classes else KFold
+    return kind(FOLDS, shuffle=True, random_state=plan.seed)
