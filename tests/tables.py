@@ -64,3 +64,36 @@ def orders(rows: int, seed: int = 7) -> pl.DataFrame:
 def orders_csv(rows: int, seed: int = 7) -> bytes:
     """The same as CSV, with NA for what is missing."""
     return orders(rows, seed).write_csv(null_value="NA").encode()
+
+
+def flats(rows: int, seed: int = 3) -> pl.DataFrame:
+    """Flats, whose rent follows from area and city; `is_dear` from the rent. Some areas are missing.
+
+    `rent_tax` is made from the rent: a leak. `listed_on` goes up with the rows.
+    """
+    chance = random.Random(seed)  # noqa: S311 - the same each time
+    cities = [chance.choice(CITIES) for _ in range(rows)]
+    areas = [round(chance.gauss(80, 20), 1) for _ in range(rows)]
+    rate = {"Berlin": 14, "Hamburg": 18, "Köln": 9}
+    rents = [
+        round(area * rate[city] + chance.gauss(0, 60))
+        for area, city in zip(areas, cities, strict=True)
+    ]
+    middle = sorted(rents)[rows // 2]
+    return pl.DataFrame(
+        {
+            "flat_id": range(1, rows + 1),
+            "listed_on": [date(2024, 1, 1) + timedelta(days=n * 600 // rows) for n in range(rows)],
+            "city": cities,
+            "area": [None if n % 11 == 0 else area for n, area in enumerate(areas)],
+            "noise": [chance.random() for _ in range(rows)],
+            "note": [f"a flat in street number {n}" for n in range(rows)],
+            "rent_tax": [rent * 0.19 + 7 for rent in rents],
+            "rent": [float(rent) for rent in rents],
+            "is_dear": [rent > middle for rent in rents],
+        }
+    )
+
+
+HONEST = ["listed_on", "city", "area", "noise"]
+"""Columns of `flats` that are no leak."""

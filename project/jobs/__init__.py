@@ -15,6 +15,7 @@ from project.jobs.email_send import send_email
 from project.jobs.files_sweep import sweep_files
 from project.jobs.image_thumbnail import make_thumbnails
 from project.jobs.jobs_history import list_history
+from project.jobs.ml_predict import predict_rows
 from project.jobs.ml_train import train_model
 from project.jobs.registry import KINDS, get_kind
 from project.jobs.report_build import build_report, read_source, sum_rows
@@ -38,6 +39,7 @@ KINDS.update(
             list_history,
             analyze,
             train_model,
+            predict_rows,
             run_workflow,
             sign_up,
             sweep_files,

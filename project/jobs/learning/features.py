@@ -141,13 +141,14 @@ def _encode_column(frame: pl.DataFrame, feature: Feature) -> list[pl.Series]:
         words = values.cast(pl.String)
         return [words.replace_strict(numbers, default=None, return_dtype=pl.Float64)]
     if feature.use is Use.DATE:
-        return [_take_part(values, part) for part in feature.parts]
+        moments = values.cast(pl.Datetime("us"))
+        return [_take_part(moments, part) for part in feature.parts]
     return [values]
 
 
 def _take_part(values: pl.Series, part: str) -> pl.Series:
     if part == "days":
-        return values.cast(pl.Datetime("us")).dt.timestamp("ms") / 86_400_000
+        return values.dt.timestamp("ms") / 86_400_000
     taken: pl.Series = getattr(values.dt, part)()
     return taken
 

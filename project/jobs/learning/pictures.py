@@ -156,7 +156,7 @@ def _draw_importances(importances: Sequence[Importance]) -> Canvas:
     canvas = new_canvas(820, 110 + 36 * len(shown))
     axes = canvas.figure.add_axes((0.28, 16 / canvas.height, 0.58, 1 - 90 / canvas.height))
     values = [max(0.0, each.mean) for each in shown]
-    _bars(axes, [each.name for each in shown], values, lambda value: number(value, 2))
+    _bars(axes, [each.name for each in shown], values, score)
     _head(canvas, "Importance of columns", "fall of the score when shuffled")
     return canvas
 

@@ -11,7 +11,7 @@ from project.jobs.learning.findings import Finding
 from project.jobs.learning.scoring import Score, count_confusions, describe_classes
 from project.jobs.learning.training import Training
 from project.jobs.sheet import figures, grids, page, plots
-from project.jobs.sheet.figures import count, number, score, share, shorten
+from project.jobs.sheet.figures import count, score, share, shorten
 from project.jobs.sheet.markup import Html, element
 
 SHOWN_POINTS = 1200
@@ -210,7 +210,7 @@ def _columns(training: Training) -> Iterator[Html]:
         (
             each.name,
             each.mean / longest,
-            f"{number(each.mean, 2)} ± {number(each.deviation, 1)}",
+            f"{score(each.mean)} ± {score(each.deviation)}",
             False,
         )
         for each in training.importances[:_SHOWN_FEATURES]
@@ -249,7 +249,7 @@ def _method(training: Training) -> Iterator[Html]:
         if len(training.compared) > 1
         else "The test part was used once, for the scores above."
     )
-    yield page.card(
+    told = page.card(
         "How it was tested",
         page.note(f"Rows were split {training.split.how}; {tested} were kept for the test."),
         page.note(
@@ -265,3 +265,4 @@ def _method(training: Training) -> Iterator[Html]:
             }
         ),
     )
+    yield element("div", told, class_="wide")

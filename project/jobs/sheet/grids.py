@@ -65,7 +65,7 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Html:
         )
         for across, count in enumerate(row):
             share = count / whole
-            fill = mix("#ffffff", ACCENT if across == down else WARM, share)
+            fill = mix("#f4f5f3", ACCENT if across == down else WARM, share)
             parts.append(
                 rect(
                     left + cell * across + 1,
@@ -125,5 +125,5 @@ def _heat_cell(x: float, y: float, cell: float, value: float | None) -> list[Htm
 
 def _short_count(count: int) -> str:
     if count < 10_000:
-        return f"{count}"
+        return f"{count:,}"
     return f"{count / 1000:.0f}k" if count < 1_000_000 else f"{count / 1e6:.1f}M"

@@ -1,0 +1,121 @@
+"""`ml.predict`: uses a model of `ml.train` on another table."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from project.jobs.definition import Context, job
+from project.jobs.file_fields import ModelFile
+from project.jobs.keeping import keep_file, keep_picture
+from project.jobs.showing import Table, show
+from project.jobs.tabular.parameters import TableParameters
+from project.lane import Lane
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from project.jobs.learning.stored import StoredModel
+    from project.jobs.learning.using import Used
+    from project.jobs.tabular.opening import Table as OpenTable
+
+_READ_SHARE = 0.3
+
+
+class PredictParameters(TableParameters, extra="forbid"):
+    """Which model, and which table."""
+
+    model: ModelFile = Field(title="Model", description="The model that ml.train has made")
+    with_input: bool = Field(
+        True, title="Keep the columns", description="Write the table's own columns beside"
+    )
+
+
+@job("ml.predict", title="Predict with a model", lane=Lane.LONG, time_limit_seconds=1800)
+def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, Any]:
+    """Predict the target of a model for each row of a table, in the order of its rows.
+
+    The result has the predictions as CSV and as Parquet, and a picture of them; and scores, where
+    the table has the target.
+    """
+    context.report_progress(0, 1, "Reading the model")
+    # scikit-learn and polars take seconds and 150 MiB: only where a model is used.
+    from project.jobs.learning.stored import load_model  # noqa: PLC0415
+    from project.jobs.learning.threads import limited_threads  # noqa: PLC0415
+    from project.jobs.learning.using import check_features, use_model  # noqa: PLC0415
+
+    model = load_model(context.files.path(parameters.model))
+    table = _open(parameters, context)
+    notes = check_features(model, table.columns)
+    context.report_progress(_READ_SHARE, 1, f"Loading {table.row_count:,} rows")
+    frame = table.load()
+
+    def report(rows: int) -> None:
+        done = _READ_SHARE + 0.5 * rows / table.row_count
+        context.report_progress(round(done, 3), 1, f"Predicting: {rows:,} rows")
+
+    with limited_threads():
+        used = use_model(model, frame, report)
+    context.log.info("rows_predicted", rows=frame.height)
+    own = frame if parameters.with_input else frame.select([])
+    return _make_result(model, used, own, notes, context)
+
+
+def _open(parameters: PredictParameters, context: Context) -> "OpenTable":
+    from project.jobs.tabular.opening import open_table  # noqa: PLC0415
+
+    def rows_read(rows: int) -> None:
+        done = min(_READ_SHARE, rows / 6_000_000)
+        context.report_progress(round(done, 3), 1, f"Reading the table: {rows:,} rows")
+
+    path = context.files.path(parameters.table)
+    return open_table(path, context.files.folder, parameters.format, rows_read)
+
+
+def _make_result(
+    model: "StoredModel",
+    used: "Used",
+    own: "pl.DataFrame",
+    notes: tuple[str, ...],
+    context: Context,
+) -> dict[str, Any]:
+    from project.jobs.learning.pictures import draw_predictions  # noqa: PLC0415
+    from project.jobs.learning.using import make_columns, summarise  # noqa: PLC0415
+
+    context.report_progress(0.85, 1, "Writing the predictions")
+    made = make_columns(model, used.predicted, own.columns)
+    whole = own.hstack(made) if own.width else made
+    whole.write_csv(context.files.folder / "predictions.csv")
+    context.check()
+    whole.write_parquet(context.files.folder / "predictions.parquet")
+    files = [keep_file(context, f"predictions.{ending}") for ending in ("csv", "parquet")]
+    context.report_progress(0.95, 1, "Drawing")
+    drawn = draw_predictions(model.target.name, used.predicted.values, model.target.classes)
+    return show(
+        summarise(model, made.height),
+        facts={"Model": model.title, "Target": model.target.name, "Rows": made.height},
+        pictures=[keep_picture(context, drawn, "Predictions")],
+        tables=_make_tables(model, used),
+        files=files,
+        scores={each.name: round(each.value, 6) for each in used.scores},
+        notes=[*notes, *used.notes],
+    )
+
+
+def _make_tables(model: "StoredModel", used: "Used") -> list[Table]:
+    from project.jobs.learning.using import describe_counts  # noqa: PLC0415
+
+    names = ["class", "rows"] if model.target.classes else ["prediction", "value"]
+    predictions: Table = {
+        "title": "Predictions",
+        "columns": names,
+        "rows": [list(row) for row in describe_counts(model, used.predicted)],
+    }
+    scores: Table = {
+        "title": "Scores on the rows that have the target",
+        "columns": ["score", "value", "from", "to"],
+        "rows": [
+            [each.name, *(round(value, 4) for value in (each.value, each.low, each.high))]
+            for each in used.scores
+        ],
+    }
+    return [predictions, scores] if used.scores else [predictions]

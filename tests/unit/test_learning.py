@@ -1,0 +1,549 @@
+"""`ml.train` and `ml.predict`, called as plain functions on real tables."""
+
+import functools
+import io
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import skops.io
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+from project.errors import CancelledError, InvalidInputError, PermanentError
+from project.files import FileStore
+from project.files.job_files import JobFiles
+from project.jobs import get_kind
+from project.jobs.context import Context
+from project.jobs.learning import scoring, splitting, stored
+from project.jobs.learning.features import Feature, Use, choose_features, encode, learn_categories
+from project.jobs.learning.targets import Target, choose_target
+from project.jobs.learning.threads import count_cores, limited_threads
+from tests.tables import HONEST, csv_bytes, flats, parquet_bytes
+
+TRAIN, PREDICT = get_kind("ml.train"), get_kind("ml.predict")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(str(tmp_path))
+
+
+def run(kind: Any, store: FileStore, content: bytes, **parameters: Any) -> Any:
+    suffix = ".parquet" if content[:4] == b"PAR1" else ".csv"
+    values = {"table": store.write(content, suffix), **parameters}
+    return kind.run(kind.parse(values), Context(files=JobFiles(store)))
+
+
+def train(store: FileStore, frame: pl.DataFrame, **parameters: Any) -> Any:
+    return run(TRAIN, store, parquet_bytes(frame), **parameters)
+
+
+def predict(store: FileStore, frame: pl.DataFrame, model: str, **parameters: Any) -> Any:
+    return run(PREDICT, store, parquet_bytes(frame), model=model, **parameters)
+
+
+def predictions(store: FileStore, result: Any) -> pl.DataFrame:
+    return pl.read_parquet(store.path(result["files"][1]["file"]))
+
+
+def findings(result: Any) -> str:
+    return "\n".join(finding["text"] for finding in result["findings"])
+
+
+# ── Training ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("model", ["linear", "trees"])
+def test_number_is_learnt_far_better_than_by_a_guess(store: FileStore, model: str) -> None:
+    result = train(store, flats(600), target="rent", features=HONEST, model=model)
+
+    rows = {row[0]: row for row in result["tables"][0]["rows"]}
+    assert result["task"] == "regression"
+    assert rows["R²"][1] > 0.6
+    assert rows["R²"][2] < rows["R²"][1] < rows["R²"][3]
+    assert rows["MAE"][1] < rows["MAE"][4]
+
+
+@pytest.mark.parametrize("model", ["linear", "trees"])
+def test_class_is_learnt_far_better_than_by_a_guess(store: FileStore, model: str) -> None:
+    result = train(store, flats(600), target="is_dear", features=HONEST, model=model)
+
+    assert result["task"] == "classification"
+    assert result["scores"]["Balanced accuracy"] > 0.8
+    assert result["scores"]["ROC AUC"] > 0.85
+    assert "The model is better than a guess" in findings(result)
+
+
+def test_noise_is_not_sold_as_knowledge(store: FileStore) -> None:
+    result = train(store, flats(400), target="is_dear", features=["noise"])
+
+    assert "not clearly better than a guess" in findings(result)
+
+
+def test_feature_that_tells_the_target_alone_is_a_warning(store: FileStore) -> None:
+    result = train(store, flats(500), target="rent", model="linear")
+
+    assert "“rent_tax” alone tells the target" in findings(result)
+    assert "may leak" in result["summary"]
+
+
+def test_identifiers_constants_and_free_text_are_not_learnt_from(store: FileStore) -> None:
+    frame = flats(300).with_columns(pl.lit("x").alias("constant")).drop("rent_tax", "is_dear")
+
+    result = train(store, frame, target="rent", model="linear")
+
+    learnt = {row[0] for row in result["tables"][1]["rows"]}
+    assert learnt == set(HONEST)
+    assert "flat_id (an identifier)" in findings(result)
+    assert "constant (the same value in each row)" in findings(result)
+
+
+def test_same_seed_gives_the_same_scores(store: FileStore) -> None:
+    first, second = (
+        train(store, flats(300), target="is_dear", features=HONEST, model="trees", seed=5)
+        for _ in range(2)
+    )
+
+    assert first["scores"] == second["scores"]
+
+
+def test_sample_is_told(store: FileStore) -> None:
+    result = train(store, flats(300), target="rent", features=HONEST, model="linear", row_limit=200)
+
+    assert "Of 300 rows, 200 were taken by chance" in findings(result)
+    assert result["facts"]["Rows to learn from"] + result["facts"]["Rows for the test"] == 200
+
+
+def test_test_by_time_is_of_the_latest_rows(store: FileStore) -> None:
+    result = train(
+        store, flats(300), target="rent", features=HONEST, time_column="listed_on", model="linear"
+    )
+
+    assert result["facts"]["Split"].startswith("by “listed_on”: the test is from 2025-")
+
+
+def test_result_shows_pictures_report_and_model(store: FileStore) -> None:
+    result = train(store, flats(300), target="is_dear", features=HONEST, model="linear")
+
+    titles = [picture["title"] for picture in result["pictures"]]
+    assert titles == ["Confusion matrix", "ROC curve", "Importance of columns"]
+    for picture in result["pictures"]:
+        with Image.open(store.path(picture["file"])) as opened:
+            assert opened.size == (picture["width"], picture["height"])
+    page = store.path(result["report"]["file"]).read_text()
+    assert "<script" not in page
+    assert "Confusion matrix" in page
+    assert result["files"][0]["file"] == result["model"]
+    assert result["model"].endswith(".skops")
+
+
+def test_report_escapes_names_and_classes(store: FileStore) -> None:
+    frame = flats(200).select(
+        pl.col("area").alias("<script>a</script>"),
+        pl.when("is_dear").then(pl.lit("<img src=x>")).otherwise(pl.lit("b")).alias("target"),
+    )
+
+    result = train(store, frame, target="target", model="linear")
+
+    page = store.path(result["report"]["file"]).read_text()
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"target": "price"}, r"no column price; it has flat_id"),
+        ({"target": "rent", "features": ["size", "city"]}, r"no column size"),
+        ({"target": "note"}, r"200 different values; at most 30 classes"),
+        ({"target": "city", "task": "regression"}, r"no column of numbers"),
+        ({"target": "rent", "features": ["note"]}, r"No column is left .* note \(free text"),
+        ({"target": "rent", "time_column": "city"}, r"gives the rows no order in time"),
+    ],
+)
+def test_plan_that_cannot_work_says_why(
+    store: FileStore, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(PermanentError, match=sentence):
+        train(store, flats(200), **changes)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (csv_bytes("a,b", *(f"{n},1" for n in range(50))), "same value in each row"),
+        (csv_bytes("a,b", "1,2", "3,4"), "Only 2 rows"),
+        (csv_bytes("a,b", *(f"{n},x" for n in range(50)), "5,y"), "two classes of at least 5"),
+        (csv_bytes("a,b", *(f"{n}," for n in range(50))), "two classes|Only 0 rows"),
+    ],
+)
+def test_table_that_teaches_nothing_says_why(
+    store: FileStore, content: bytes, sentence: str
+) -> None:
+    with pytest.raises(PermanentError, match=sentence):
+        run(TRAIN, store, content, target="b")
+
+
+def test_cancel_stops_it_between_steps(store: FileStore) -> None:
+    steps: list[str] = []
+
+    def stop(done: float, total: float, step: str = "") -> None:
+        steps.append(step)
+        if step.startswith("Testing"):
+            raise CancelledError("stop")
+
+    table = store.write(parquet_bytes(flats(200)), ".parquet")
+    parameters = TRAIN.parse({"table": table, "target": "rent", "features": HONEST})
+    with pytest.raises(CancelledError):
+        TRAIN.run(parameters, Context(files=JobFiles(store), report_progress=stop))
+
+    assert any(step.startswith("Cross-validating") for step in steps)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"target": ""},
+        {"target": "x", "test_share": 0.9},
+        {"target": "x", "row_limit": 5},
+        {"target": "x", "model": "neural"},
+        {"target": "x", "features": ["y" * 300]},
+        {"target": "x", "colour": "red"},
+    ],
+)
+def test_wrong_parameters_are_refused(parameters: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        TRAIN.parse({"table": "a" * 32 + ".csv", **parameters})
+
+
+# ── An honest split ────────────────────────────────────────────────────────────────────────────
+
+
+def test_copies_of_a_row_are_never_on_both_sides() -> None:
+    chance = np.random.default_rng(1)
+    rows = pl.DataFrame({"x": chance.integers(0, 60, 500), "y": chance.integers(0, 2, 500)})
+    target = (rows["x"] % 2).to_numpy().astype(float)
+
+    for is_stratified in (True, False):
+        split = splitting.split_rows(
+            rows, target, test_share=0.3, seed=1, is_stratified=is_stratified
+        )
+        train_rows = set(rows[split.train.tolist()].rows())
+        assert not train_rows & set(rows[split.test.tolist()].rows())
+        assert sorted([*split.train, *split.test]) == list(range(500))
+        assert "same features as another one" in split.notes[0]
+
+
+def test_each_class_has_its_share_in_the_test() -> None:
+    target = np.array([0.0] * 900 + [1.0] * 100)
+    rows = pl.DataFrame({"x": range(1000)})
+
+    split = splitting.split_rows(rows, target, test_share=0.2, seed=1, is_stratified=True)
+
+    assert [int((target[split.test] == label).sum()) for label in (0, 1)] == [180, 20]
+
+
+def test_rows_of_one_time_are_on_one_side_and_late_copies_are_not_tested() -> None:
+    rows = pl.DataFrame({"x": [*range(80), *range(20)]})
+    times = pl.Series("on", [1] * 40 + [2] * 30 + [3] * 30)
+
+    split = splitting.split_by_time(rows, times, test_share=0.3)
+
+    assert set(times[split.train.tolist()]) == {1, 2}
+    assert set(times[split.test.tolist()]) == {3}
+    assert len(split.test) == 10
+    assert "20 late rows" in split.notes[0]
+
+
+def test_categories_are_learnt_from_the_training_part_alone() -> None:
+    frame = pl.DataFrame({"city": ["a"] * 30 + ["b"] * 20 + ["c"] * 5})
+    features, _ = choose_features(frame, [], leave_out="", time_column="")
+
+    learnt = learn_categories(features, frame.head(50))
+
+    assert learnt[0].categories == ("a", "b")
+    numbers = encode(frame, learnt)[:, 0]
+    assert np.isnan(numbers[-5:]).all()
+    assert set(numbers[:-5]) == {0.0, 1.0}
+
+
+def test_time_of_a_test_by_time_is_learnt_only_as_what_comes_again() -> None:
+    frame = flats(100).select("listed_on", "area")
+
+    known, _ = choose_features(frame, [], leave_out="", time_column="listed_on")
+    other, _ = choose_features(frame, [], leave_out="", time_column="")
+
+    assert known[0].parts == ("month", "day", "weekday")
+    assert "days" in other[0].parts
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        ([1.5, 2.5, 3.5] * 10, "regression"),
+        (list(range(30)), "regression"),
+        ([0, 1] * 15, "classification"),
+        ([True, False] * 15, "classification"),
+        (["a", "b"] * 15, "classification"),
+    ],
+)
+def test_task_follows_from_the_target(values: list[Any], task: str) -> None:
+    target, _, _ = choose_target(pl.DataFrame({"y": values}), "y", "auto")
+
+    assert target.task == task
+
+
+def test_rare_classes_and_rows_without_target_are_left_out_and_told() -> None:
+    frame = pl.DataFrame({"y": ["a"] * 20 + ["b"] * 20 + ["rare"] * 2 + [None] * 3})
+
+    target, known, notes = choose_target(frame, "y", "auto")
+
+    assert target.classes == ("a", "b")
+    assert known.height == 40
+    assert "3 rows without a value of the target were left out" in notes[0]
+    assert "rare" in notes[1]
+
+
+# ── Scores ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_scores_of_classes_are_those_of_the_definitions() -> None:
+    target = Target("y", "classification", ("a", "b"))
+    truth = np.array([0, 0, 0, 0, 1, 1.0])
+    values = np.array([0, 0, 0, 1, 1, 0.0])
+
+    scores = scoring.score(target, truth, scoring.Predictions(values), None, 0)
+
+    found = {each.name: each.value for each in scores}
+    assert found["Accuracy"] == pytest.approx(4 / 6)
+    assert found["Balanced accuracy"] == pytest.approx((3 / 4 + 1 / 2) / 2)
+    assert found["F1, mean of classes"] == pytest.approx((6 / 8 + 2 / 4) / 2)
+
+
+def test_interval_is_narrow_where_there_are_many_rows() -> None:
+    chance = np.random.default_rng(0)
+    target = Target("y", "regression")
+    widths = []
+    for rows in (50, 20_000):
+        truth = chance.normal(size=rows)
+        predicted = scoring.Predictions(truth + chance.normal(size=rows) * 0.5)
+        score = scoring.score(target, truth, predicted, None, 0)[0]
+        assert score.low < score.value < score.high
+        widths.append(score.high - score.low)
+
+    assert widths[1] < widths[0] / 5
+
+
+# ── Predicting ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileStore, str]:
+    """A store with a model for `is_dear` in it."""
+    store = FileStore(str(tmp_path_factory.mktemp("store")))
+    result = train(store, flats(500), target="is_dear", features=HONEST, model="trees")
+    return store, result["model"]
+
+
+def test_predictions_stand_beside_the_rows_in_their_order(trained: tuple[FileStore, str]) -> None:
+    store, model = trained
+    frame = flats(300, seed=9)
+
+    result = predict(store, frame, model)
+
+    made = predictions(store, result)
+    assert made["flat_id"].to_list() == frame["flat_id"].to_list()
+    assert set(made["prediction"]) == {"true", "false"}
+    shares = made["probability of true"]
+    assert ((shares > 0.5) == (made["prediction"] == "true")).all()
+    written = pl.read_csv(store.path(result["files"][0]["file"]))
+    assert written["flat_id"].to_list() == frame["flat_id"].to_list()
+    assert result["scores"]["Accuracy"] > 0.75
+
+
+def test_table_without_target_and_with_more_columns_will_do(trained: tuple[FileStore, str]) -> None:
+    store, model = trained
+    frame = flats(50).drop("is_dear").with_columns(pl.lit(1).alias("prediction"))
+
+    result = predict(store, frame, model)
+
+    assert "scores" not in result or result["scores"] == {}
+    assert "Not needed by the model: flat_id" in result["notes"][0]
+    assert "prediction (2)" in predictions(store, result).columns
+
+
+def test_predictions_alone_if_wanted(trained: tuple[FileStore, str]) -> None:
+    store, model = trained
+
+    made = predictions(store, predict(store, flats(50), model, with_input=False))
+
+    assert made.columns == ["prediction", "probability of false", "probability of true"]
+    assert made.height == 50
+
+
+def test_unknown_categories_and_empty_columns_are_missing_values(
+    trained: tuple[FileStore, str],
+) -> None:
+    store, model = trained
+    frame = flats(40).with_columns(
+        pl.lit("Paris").alias("city"),
+        pl.lit(None).alias("listed_on"),
+        pl.col("area").cast(pl.String),
+    )
+
+    result = predict(store, frame, model)
+
+    assert any("40 values of “city”" in note for note in result["notes"])
+    assert predictions(store, result).height == 40
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        (flats(30).drop("city", "area"), r"needs the columns city and area, which the table has"),
+        (flats(30).with_columns(pl.lit("big").alias("area")), r"“area” was learnt as number"),
+        (flats(30).with_columns(pl.lit(7).alias("listed_on")), r"“listed_on” was learnt as date"),
+    ],
+)
+def test_table_that_does_not_fit_is_named(
+    trained: tuple[FileStore, str], frame: pl.DataFrame, sentence: str
+) -> None:
+    store, model = trained
+
+    with pytest.raises(PermanentError, match=sentence):
+        predict(store, frame, model)
+
+
+def test_number_is_predicted_as_a_number(store: FileStore) -> None:
+    model = train(store, flats(400), target="rent", features=HONEST, model="linear")["model"]
+
+    result = predict(store, flats(100, seed=4), model)
+
+    made = predictions(store, result)
+    assert made["prediction"].dtype == pl.Float64
+    assert float(np.corrcoef(made["prediction"], made["rent"])[0, 1]) > 0.8
+    assert result["tables"][0]["rows"][2][0] == "median"
+
+
+# ── Models that somebody has made ──────────────────────────────────────────────────────────────
+
+
+class Reducing:
+    """Runs a command where it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("touch /tmp/should-not-be",)
+
+
+def _as_skops(content: Any) -> bytes:
+    return bytes(skops.io.dumps(content))
+
+
+def _edited(content: bytes, change: Any) -> bytes:
+    """The same archive with another description of its objects."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(buffer, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "schema.json":
+                schema = json.loads(data)
+                change(schema)
+                data = json.dumps(schema).encode()
+            target.writestr(name, data)
+    return buffer.getvalue()
+
+
+def _name_another_class(schema: Any) -> None:
+    """The estimator is said to be of a class that runs commands."""
+    estimator = schema["content"]["estimator"]
+    estimator["__module__"], estimator["__class__"] = "subprocess", "Popen"
+
+
+def _bomb() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("schema.json", "w", force_zip64=True) as member:
+            for _ in range(510):
+                member.write(b"\0" * 1_000_000)
+    return buffer.getvalue()
+
+
+GOOD = _as_skops({"estimator": LogisticRegression(), "facts": "{}"})
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            _as_skops({"estimator": functools.partial(os.system, "touch x"), "facts": "{}"}),
+            "objects that no model",
+        ),
+        (_edited(GOOD, _name_another_class), "objects that no model"),
+        (GOOD, "no model that ml.train has made"),
+        (_as_skops([1, 2]), "no model that ml.train has made"),
+        (GOOD[: len(GOOD) // 2], "no model that ml.train has made"),
+        (pickle.dumps(Reducing()), "no model that ml.train has made"),
+        (_edited(GOOD, lambda schema: schema.clear()), "no model that ml.train has made"),
+        (b"", "no model that ml.train has made"),
+    ],
+)
+def test_model_that_is_not_ours_is_refused_and_nothing_of_it_runs(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (tmp_path / "model.skops").write_bytes(content)
+
+    with pytest.raises(PermanentError, match=sentence):
+        stored.load_model(tmp_path / "model.skops")
+
+    assert not Path("/tmp/should-not-be").exists()
+
+
+def test_model_that_would_unpack_to_too_much_is_not_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "model.skops").write_bytes(_bomb())
+
+    with pytest.raises(PermanentError, match="unpack to more than"):
+        stored.load_model(tmp_path / "model.skops")
+
+
+def test_model_of_another_version_is_to_be_trained_again(tmp_path: Path) -> None:
+    model = stored.StoredModel(
+        LogisticRegression(),
+        "Logistic regression",
+        Target("y", "classification", ("a", "b")),
+        [Feature("x", Use.NUMBER)],
+        100,
+        ("Accuracy", 0.9),
+    )
+    stored.save_model(model, tmp_path / "model.skops")
+    assert stored.load_model(tmp_path / "model.skops").features == [Feature("x", Use.NUMBER)]
+
+    def age(schema: Any) -> None:
+        text = json.dumps(schema)
+        assert stored.sklearn.__version__ in text
+        schema.update(json.loads(text.replace(stored.sklearn.__version__, "0.1")))
+
+    (tmp_path / "old.skops").write_bytes(_edited((tmp_path / "model.skops").read_bytes(), age))
+
+    with pytest.raises(PermanentError, match=r"trained with scikit-learn 0\.1.*train it again"):
+        stored.load_model(tmp_path / "old.skops")
+
+
+@pytest.mark.parametrize("model", ["a" * 32 + ".bin", "a" * 32 + ".csv", "model.skops", ""])
+def test_file_that_was_sent_is_no_model(model: str) -> None:
+    with pytest.raises(InvalidInputError):
+        PREDICT.parse({"table": "a" * 32 + ".csv", "model": model})
+
+
+def test_learning_takes_no_more_cores_than_its_share() -> None:
+    from threadpoolctl import threadpool_info  # noqa: PLC0415
+
+    with limited_threads():
+        assert {pool["num_threads"] for pool in threadpool_info()} <= {count_cores()}
