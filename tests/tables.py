@@ -67,7 +67,7 @@ def orders_csv(rows: int, seed: int = 7) -> bytes:
 
 
 def flats(rows: int, seed: int = 3) -> pl.DataFrame:
-    """Flats, whose rent follows from area and city; `is_dear` from the rent. Some areas are missing.
+    """Flats, whose rent follows from area and city, and `is_dear` from it. Some areas are missing.
 
     `rent_tax` is made from the rent: a leak. `listed_on` goes up with the rows.
     """

@@ -35,6 +35,13 @@ def store(tmp_path: Path) -> FileStore:
     return FileStore(str(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileStore, Any]:
+    """A store, and the result of a training in it: trees for `is_dear`."""
+    store = FileStore(str(tmp_path_factory.mktemp("store")))
+    return store, train(store, flats(400), target="is_dear", features=HONEST, model="trees")
+
+
 def run(kind: Any, store: FileStore, content: bytes, **parameters: Any) -> Any:
     suffix = ".parquet" if content[:4] == b"PAR1" else ".csv"
     values = {"table": store.write(content, suffix), **parameters}
@@ -60,9 +67,8 @@ def findings(result: Any) -> str:
 # ── Training ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("model", ["linear", "trees"])
-def test_number_is_learnt_far_better_than_by_a_guess(store: FileStore, model: str) -> None:
-    result = train(store, flats(600), target="rent", features=HONEST, model=model)
+def test_number_is_learnt_far_better_than_by_a_guess(store: FileStore) -> None:
+    result = train(store, flats(400), target="rent", features=HONEST, model="linear")
 
     rows = {row[0]: row for row in result["tables"][0]["rows"]}
     assert result["task"] == "regression"
@@ -71,18 +77,17 @@ def test_number_is_learnt_far_better_than_by_a_guess(store: FileStore, model: st
     assert rows["MAE"][1] < rows["MAE"][4]
 
 
-@pytest.mark.parametrize("model", ["linear", "trees"])
-def test_class_is_learnt_far_better_than_by_a_guess(store: FileStore, model: str) -> None:
-    result = train(store, flats(600), target="is_dear", features=HONEST, model=model)
+def test_class_is_learnt_far_better_than_by_a_guess(trained: tuple[FileStore, Any]) -> None:
+    _, result = trained
 
     assert result["task"] == "classification"
-    assert result["scores"]["Balanced accuracy"] > 0.8
-    assert result["scores"]["ROC AUC"] > 0.85
+    assert result["scores"]["Balanced accuracy"] > 0.75
+    assert result["scores"]["ROC AUC"] > 0.8
     assert "The model is better than a guess" in findings(result)
 
 
 def test_noise_is_not_sold_as_knowledge(store: FileStore) -> None:
-    result = train(store, flats(400), target="is_dear", features=["noise"])
+    result = train(store, flats(400), target="is_dear", features=["noise"], model="linear")
 
     assert "not clearly better than a guess" in findings(result)
 
@@ -105,13 +110,12 @@ def test_identifiers_constants_and_free_text_are_not_learnt_from(store: FileStor
     assert "constant (the same value in each row)" in findings(result)
 
 
-def test_same_seed_gives_the_same_scores(store: FileStore) -> None:
-    first, second = (
-        train(store, flats(300), target="is_dear", features=HONEST, model="trees", seed=5)
-        for _ in range(2)
-    )
+def test_same_seed_gives_the_same_scores(trained: tuple[FileStore, Any]) -> None:
+    store, first = trained
 
-    assert first["scores"] == second["scores"]
+    again = train(store, flats(400), target="is_dear", features=HONEST, model="trees")
+
+    assert again["scores"] == first["scores"]
 
 
 def test_sample_is_told(store: FileStore) -> None:
@@ -129,8 +133,8 @@ def test_test_by_time_is_of_the_latest_rows(store: FileStore) -> None:
     assert result["facts"]["Split"].startswith("by “listed_on”: the test is from 2025-")
 
 
-def test_result_shows_pictures_report_and_model(store: FileStore) -> None:
-    result = train(store, flats(300), target="is_dear", features=HONEST, model="linear")
+def test_result_shows_pictures_report_and_model(trained: tuple[FileStore, Any]) -> None:
+    store, result = trained
 
     titles = [picture["title"] for picture in result["pictures"]]
     assert titles == ["Confusion matrix", "ROC curve", "Importance of columns"]
@@ -142,6 +146,16 @@ def test_result_shows_pictures_report_and_model(store: FileStore) -> None:
     assert "Confusion matrix" in page
     assert result["files"][0]["file"] == result["model"]
     assert result["model"].endswith(".skops")
+
+
+def test_better_model_is_chosen_by_cross_validation(store: FileStore) -> None:
+    numbers = np.random.default_rng(2).uniform(-1, 1, (300, 2))
+    circle = (numbers**2).sum(axis=1) < 0.6  # no straight line parts it
+    frame = pl.DataFrame({"x": numbers[:, 0], "y": numbers[:, 1], "inside": circle})
+
+    result = train(store, frame, target="inside")
+
+    assert result["facts"]["Model"] == "Gradient-boosted trees"
 
 
 def test_report_escapes_names_and_classes(store: FileStore) -> None:
@@ -253,13 +267,14 @@ def test_each_class_has_its_share_in_the_test() -> None:
 
 def test_rows_of_one_time_are_on_one_side_and_late_copies_are_not_tested() -> None:
     rows = pl.DataFrame({"x": [*range(80), *range(20)]})
-    times = pl.Series("on", [1] * 40 + [2] * 30 + [3] * 30)
+    times = pl.Series("at", [1] * 40 + [2] * 30 + [3] * 30)
 
     split = splitting.split_by_time(rows, times, test_share=0.3)
 
     assert set(times[split.train.tolist()]) == {1, 2}
     assert set(times[split.test.tolist()]) == {3}
     assert len(split.test) == 10
+    assert split.how == "by “at”: the test is from 3 on"
     assert "20 late rows" in split.notes[0]
 
 
@@ -345,16 +360,8 @@ def test_interval_is_narrow_where_there_are_many_rows() -> None:
 # ── Predicting ─────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileStore, str]:
-    """A store with a model for `is_dear` in it."""
-    store = FileStore(str(tmp_path_factory.mktemp("store")))
-    result = train(store, flats(500), target="is_dear", features=HONEST, model="trees")
-    return store, result["model"]
-
-
-def test_predictions_stand_beside_the_rows_in_their_order(trained: tuple[FileStore, str]) -> None:
-    store, model = trained
+def test_predictions_stand_beside_the_rows_in_their_order(trained: tuple[FileStore, Any]) -> None:
+    store, model = trained[0], trained[1]["model"]
     frame = flats(300, seed=9)
 
     result = predict(store, frame, model)
@@ -369,8 +376,8 @@ def test_predictions_stand_beside_the_rows_in_their_order(trained: tuple[FileSto
     assert result["scores"]["Accuracy"] > 0.75
 
 
-def test_table_without_target_and_with_more_columns_will_do(trained: tuple[FileStore, str]) -> None:
-    store, model = trained
+def test_table_without_target_and_with_more_columns_will_do(trained: tuple[FileStore, Any]) -> None:
+    store, model = trained[0], trained[1]["model"]
     frame = flats(50).drop("is_dear").with_columns(pl.lit(1).alias("prediction"))
 
     result = predict(store, frame, model)
@@ -380,8 +387,8 @@ def test_table_without_target_and_with_more_columns_will_do(trained: tuple[FileS
     assert "prediction (2)" in predictions(store, result).columns
 
 
-def test_predictions_alone_if_wanted(trained: tuple[FileStore, str]) -> None:
-    store, model = trained
+def test_predictions_alone_if_wanted(trained: tuple[FileStore, Any]) -> None:
+    store, model = trained[0], trained[1]["model"]
 
     made = predictions(store, predict(store, flats(50), model, with_input=False))
 
@@ -390,9 +397,9 @@ def test_predictions_alone_if_wanted(trained: tuple[FileStore, str]) -> None:
 
 
 def test_unknown_categories_and_empty_columns_are_missing_values(
-    trained: tuple[FileStore, str],
+    trained: tuple[FileStore, Any],
 ) -> None:
-    store, model = trained
+    store, model = trained[0], trained[1]["model"]
     frame = flats(40).with_columns(
         pl.lit("Paris").alias("city"),
         pl.lit(None).alias("listed_on"),
@@ -414,9 +421,9 @@ def test_unknown_categories_and_empty_columns_are_missing_values(
     ],
 )
 def test_table_that_does_not_fit_is_named(
-    trained: tuple[FileStore, str], frame: pl.DataFrame, sentence: str
+    trained: tuple[FileStore, Any], frame: pl.DataFrame, sentence: str
 ) -> None:
-    store, model = trained
+    store, model = trained[0], trained[1]["model"]
 
     with pytest.raises(PermanentError, match=sentence):
         predict(store, frame, model)
@@ -469,10 +476,12 @@ def _name_another_class(schema: Any) -> None:
 
 def _bomb() -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("schema.json", "w", force_zip64=True) as member:
-            for _ in range(510):
-                member.write(b"\0" * 1_000_000)
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("schema.json", "w", force_zip64=True) as member,
+    ):
+        for _ in range(510):
+            member.write(b"\0" * 1_000_000)
     return buffer.getvalue()
 
 

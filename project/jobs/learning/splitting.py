@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from project.errors import PermanentError
-from project.jobs.sheet.figures import counted, moment, shorten
+from project.jobs.sheet.figures import counted, moment, number, shorten
 
 Array = Any
 """A numpy array."""
@@ -72,10 +72,14 @@ def split_by_time(rows: pl.DataFrame, times: pl.Series, *, test_share: float) ->
             f"{counted(copies, 'late row')} with the same features as an earlier one {was} not "
             "tested."
         )
-    how = f"by “{shorten(times.name, 40)}”: the test is from {moment(border)} on"
+    how = f"by “{shorten(times.name, 40)}”: the test is from {_describe(border)} on"
     # In the order of time: cross-validation within the training part goes by it, too.
     train = order[~is_late[order]]
     return _checked(Split(train, np.flatnonzero(tested), how, tuple(notes)))
+
+
+def _describe(border: Any) -> str:
+    return number(border, 12) if isinstance(border, int | float) else moment(border)
 
 
 def _number_groups(rows: pl.DataFrame) -> Array:

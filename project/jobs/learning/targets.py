@@ -49,12 +49,18 @@ def choose_target(
     if known.height < frame.height:
         without = counted(frame.height - known.height, "row")
         notes.append(f"{without} without a value of the target {_was(known, frame)} left out.")
+    _check_known(known, name)
     chosen: Task = _choose_task(known[name]) if task == "auto" else _check_task(known[name], task)
     if chosen == "classification":
         target, known, more = _choose_classes(known, name)
         notes += more
     else:
         target = Target(name, chosen)
+    _check_known(known, name)
+    return target, known, notes
+
+
+def _check_known(known: pl.DataFrame, name: str) -> None:
     if known.height < MIN_ROWS:
         raise PermanentError(
             f"Only {counted(known.height, 'row')} can be learnt from: {MIN_ROWS} are needed."
@@ -64,7 +70,6 @@ def choose_target(
             f"The target “{shorten(name, 40)}” has the same value in each row: there is nothing to "
             "learn."
         )
-    return target, known, notes
 
 
 def _was(known: pl.DataFrame, frame: pl.DataFrame) -> str:

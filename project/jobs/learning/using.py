@@ -107,7 +107,7 @@ def _convert_text(values: pl.Series, feature: Feature) -> pl.Series:
         example = wrong[0] if len(wrong) else values.drop_nulls()[0]
         raise PermanentError(
             f"The column “{shorten(feature.name, 40)}” was learnt as {feature.use}, and is "
-            f"something else here, such as “{shorten(example, 40)}”: send it as in the training table."
+            f"something else here, such as “{shorten(example, 40)}”: send what it was there."
         )
     return numbers
 
