@@ -50,7 +50,7 @@ def analyze(parameters: AnalyzeParameters, context: Context) -> dict[str, Any]:
     path = context.files.path(parameters.table)
     table = open_table(path, context.files.folder, parameters.format, report.rows_read)
     context.log.info("table_opened", rows=table.row_count, columns=len(table.columns))
-    profile = _profile(table, report)
+    profile = _profile(table, report, context.check)
     found = find_findings(profile)
     context.log.info("table_analysed", findings=len(found))
     report.at(0.9, "Writing the report")
@@ -82,14 +82,14 @@ class _Reporter:
         self.at(min(READ_SHARE, 0.05 + rows / 4_000_000), f"Reading the table: {rows:,} rows")
 
 
-def _profile(table: "Table", report: _Reporter) -> "Profile":
+def _profile(table: "Table", report: _Reporter, check: Callable[[], None]) -> "Profile":
     from dataclasses import replace  # noqa: PLC0415
 
     from project.jobs.analysis.profiling import profile_table  # noqa: PLC0415
     from project.jobs.tabular.opening import reading  # noqa: PLC0415
 
     report.at(READ_SHARE, f"Loading {table.row_count:,} rows")
-    frame = table.load()
+    frame = table.load(check=check)
     report.steps = frame.width + 4
     with reading(table.format):
         profile = profile_table(frame, report)

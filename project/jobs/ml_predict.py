@@ -47,7 +47,7 @@ def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, A
     table = _open(parameters, context)
     notes = check_features(model, table.columns)
     context.report_progress(_READ_SHARE, 1, f"Loading {table.row_count:,} rows")
-    frame = table.load()
+    frame = table.load(check=context.check)
 
     def report(rows: int) -> None:
         done = _READ_SHARE + 0.5 * rows / table.row_count

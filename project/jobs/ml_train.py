@@ -125,8 +125,8 @@ def _load(parameters: TrainParameters, context: Context) -> "pl.DataFrame":
     wanted = [parameters.target, parameters.time_column, *parameters.features]
     check_columns(table.columns, wanted)
     if not parameters.features:
-        return table.load()
-    return table.load([name for name in dict.fromkeys(wanted) if name])
+        return table.load(check=context.check)
+    return table.load([name for name in dict.fromkeys(wanted) if name], context.check)
 
 
 def _make_plan(parameters: TrainParameters) -> "Plan":

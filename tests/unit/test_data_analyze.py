@@ -12,7 +12,7 @@ from PIL import Image
 
 from project.errors import CancelledError, InvalidInputError, NotFoundError, PermanentError
 from project.files import FileStore
-from project.files.job_files import JobFiles, open_files
+from project.files.job_files import open_files
 from project.jobs import get_kind
 from project.jobs.analysis.profile import Role
 from project.jobs.analysis.profiling import profile_column, profile_table
@@ -33,7 +33,8 @@ def store(tmp_path: Path) -> FileStore:
 def analyze(store: FileStore, content: bytes, suffix: str = ".csv", **parameters: Any) -> Any:
     """The result."""
     values = {"table": store.write(content, suffix), **parameters}
-    return KIND.run(KIND.parse(values), Context(files=JobFiles(store)))
+    with open_files(store) as files:
+        return KIND.run(KIND.parse(values), Context(files=files))
 
 
 def findings(result: Any) -> str:
@@ -292,10 +293,9 @@ def test_cancel_stops_it_wherever_it_is(store: FileStore) -> None:
 
     for after in (0, 4, 12):
         steps.clear()
-        with pytest.raises(CancelledError):
+        with pytest.raises(CancelledError), open_files(store) as files:
             KIND.run(
-                KIND.parse({"table": table}),
-                Context(files=JobFiles(store), report_progress=stop(after)),
+                KIND.parse({"table": table}), Context(files=files, report_progress=stop(after))
             )
 
 
@@ -303,13 +303,11 @@ def test_progress_goes_up_and_tells_each_step(store: FileStore) -> None:
     told: list[tuple[float, str]] = []
     table = store.write(orders_csv(300), ".csv")
 
-    KIND.run(
-        KIND.parse({"table": table}),
-        Context(
-            files=JobFiles(store),
-            report_progress=lambda done, total, step="": told.append((done / total, step)),
-        ),
-    )
+    def report(done: float, total: float, step: str = "") -> None:
+        told.append((done / total, step))
+
+    with open_files(store) as files:
+        KIND.run(KIND.parse({"table": table}), Context(files=files, report_progress=report))
 
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
@@ -320,8 +318,8 @@ def test_progress_goes_up_and_tells_each_step(store: FileStore) -> None:
 
 
 def test_table_that_has_expired_is_not_found(store: FileStore) -> None:
-    with pytest.raises(NotFoundError):
-        KIND.run(KIND.parse({"table": "a" * 32 + ".csv"}), Context(files=JobFiles(store)))
+    with pytest.raises(NotFoundError), open_files(store) as files:
+        KIND.run(KIND.parse({"table": "a" * 32 + ".csv"}), Context(files=files))
 
 
 @pytest.mark.parametrize(

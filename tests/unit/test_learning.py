@@ -15,10 +15,11 @@ import pytest
 import skops.io
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import r2_score, roc_auc_score
 
 from project.errors import CancelledError, InvalidInputError, PermanentError
 from project.files import FileStore
-from project.files.job_files import JobFiles
+from project.files.job_files import open_files
 from project.jobs import get_kind
 from project.jobs.context import Context
 from project.jobs.learning import scoring, splitting, stored
@@ -45,7 +46,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileStore, Any]:
 def run(kind: Any, store: FileStore, content: bytes, **parameters: Any) -> Any:
     suffix = ".parquet" if content[:4] == b"PAR1" else ".csv"
     values = {"table": store.write(content, suffix), **parameters}
-    return kind.run(kind.parse(values), Context(files=JobFiles(store)))
+    with open_files(store) as files:
+        return kind.run(kind.parse(values), Context(files=files))
 
 
 def train(store: FileStore, frame: pl.DataFrame, **parameters: Any) -> Any:
@@ -215,8 +217,8 @@ def test_cancel_stops_it_between_steps(store: FileStore) -> None:
 
     table = store.write(parquet_bytes(flats(200)), ".parquet")
     parameters = TRAIN.parse({"table": table, "target": "rent", "features": HONEST})
-    with pytest.raises(CancelledError):
-        TRAIN.run(parameters, Context(files=JobFiles(store), report_progress=stop))
+    with pytest.raises(CancelledError), open_files(store) as files:
+        TRAIN.run(parameters, Context(files=files, report_progress=stop))
 
     assert any(step.startswith("Cross-validating") for step in steps)
 
@@ -341,6 +343,15 @@ def test_scores_of_classes_are_those_of_the_definitions() -> None:
     assert found["Accuracy"] == pytest.approx(4 / 6)
     assert found["Balanced accuracy"] == pytest.approx((3 / 4 + 1 / 2) / 2)
     assert found["F1, mean of classes"] == pytest.approx((6 / 8 + 2 / 4) / 2)
+
+
+def test_own_measures_are_those_of_scikit_learn() -> None:
+    chance = np.random.default_rng(3)
+    truth, values = chance.integers(0, 2, 200).astype(float), chance.random(200).round(1)
+
+    assert scoring.measure_area(truth == 1, values) == pytest.approx(roc_auc_score(truth, values))
+    assert scoring.explain(truth, values) == pytest.approx(r2_score(truth, values))
+    assert np.isnan(scoring.measure_area(truth > 5, values))
 
 
 def test_interval_is_narrow_where_there_are_many_rows() -> None:

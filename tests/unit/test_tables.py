@@ -1,6 +1,7 @@
 """Tables that people send: good ones are read as what they are, bad ones name the place."""
 
 import random
+import threading
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from project.errors import CancelledError, PermanentError
 from project.jobs.tabular import limits
+from project.jobs.tabular.collecting import collect
 from project.jobs.tabular.opening import Table, open_table
 from project.jobs.tabular.parameters import CsvFormat, TableParameters
 from project.jobs.tabular.parquet_footer import check_parquet
@@ -224,6 +226,26 @@ def test_reading_stops_when_the_job_is_cancelled(open_bytes: Any) -> None:
 
     with pytest.raises(CancelledError):
         open_bytes(csv_bytes("a,b") + csv_bytes("1,2") * 50_000, check=cancelled)
+
+
+def test_work_of_polars_is_given_up_when_the_job_is_cancelled(open_bytes: Any) -> None:
+    table = open_bytes(orders(2000).write_csv().encode())
+    calls = []
+
+    def cancelled() -> None:
+        calls.append(1)
+        raise CancelledError("stop")
+
+    def wait_first(frame: pl.DataFrame) -> pl.DataFrame:
+        deadline.wait(10)
+        return frame
+
+    deadline = threading.Event()
+    with pytest.raises(CancelledError):
+        collect(table.frame.map_batches(wait_first), cancelled)
+    deadline.set()
+
+    assert calls == [1]
 
 
 def _with_footer_length(content: bytes, length: int) -> bytes:

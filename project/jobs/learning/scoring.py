@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
+from scipy.stats import rankdata
 
 from project.jobs.learning.targets import Target
 
@@ -67,7 +67,7 @@ def score(
 def main_score(target: Target, truth: Array, values: Array) -> float:
     """Balanced accuracy, or R²: what models are chosen by."""
     if target.task == "regression":
-        return float(metrics.r2_score(truth, values))
+        return explain(truth, values)
     matrix = count_confusions(len(target.classes), truth, values)
     return float(_balanced_accuracy(matrix))
 
@@ -144,9 +144,9 @@ def _score_shares(
     places = list(range(len(target.classes)))
 
     def area(rows: Array, of: Array) -> float:
-        if len(places) == 2:
-            return float(metrics.roc_auc_score(truth[rows], of[rows, 1]))
-        return float(metrics.roc_auc_score(truth[rows], of[rows], multi_class="ovr", labels=places))
+        asked = places[1:] if len(places) == 2 else places
+        areas = [measure_area(truth[rows] == place, of[rows, place]) for place in asked]
+        return float(np.nanmean(areas))
 
     def loss(rows: Array, of: Array) -> float:
         likely = of[rows, truth[rows].astype(int)]
@@ -160,7 +160,26 @@ def _score_shares(
     return scores
 
 
+def measure_area(is_positive: Array, shares: Array) -> float:
+    """Under the ROC curve: how often a positive row has the larger share than another one.
+
+    By ranks, because it is asked for hundreds of samples; NaN where all rows are alike.
+    """
+    positives = int(is_positive.sum())
+    others = len(is_positive) - positives
+    if not positives or not others:
+        return float("nan")
+    above = rankdata(shares)[is_positive].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * others))
+
+
 # ── Numbers ────────────────────────────────────────────────────────────────────────────────────
+
+
+def explain(truth: Array, values: Array) -> float:
+    """R²: the share of the variance that is explained; NaN where there is none."""
+    spread = ((truth - truth.mean()) ** 2).sum()
+    return float(1 - ((truth - values) ** 2).sum() / spread) if spread else float("nan")
 
 
 def _score_numbers(
@@ -170,7 +189,7 @@ def _score_numbers(
     chance: np.random.Generator,
 ) -> list[Score]:
     def explained(rows: Array, of: Array) -> float:
-        return float(metrics.r2_score(truth[rows], of[rows]))
+        return explain(truth[rows], of[rows])
 
     def absolute(rows: Array, of: Array) -> float:
         return float(np.abs(truth[rows] - of[rows]).mean())
@@ -202,7 +221,7 @@ def _of_rows(
     samples = [figure(chance.integers(0, count, drawn), predicted) for _ in range(SAMPLES)]
     # An interval is as wide as the root of the rows is small.
     width = np.sqrt(drawn / count)
-    low, high = np.percentile(np.asarray(samples) - value, (2.5, 97.5)) * width + value
+    low, high = np.nanpercentile(np.asarray(samples) - value, (2.5, 97.5)) * width + value
     return Score(
         name,
         value,

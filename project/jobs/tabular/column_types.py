@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from project.jobs.tabular.collecting import collect
 from project.jobs.tabular.parameters import CsvFormat
 
 SAMPLED_ROWS = 5000
@@ -51,11 +52,11 @@ def find_readings(
     strays: list[Stray] = []
     for names in _batches([name for name in sample.columns if fitting[name]]):
         check()
-        failures = _count_failures(frame, {name: fitting[name] for name in names})
+        failures = _count_failures(frame, {name: fitting[name] for name in names}, check)
         for name in names:
             reading = _choose(fitting[name], failures[name])
             readings[name] = reading or TEXT
-            if reading is None and (stray := _describe_stray(frame, name, fitting[name])):
+            if reading is None and (stray := _describe_stray(frame, name, fitting[name], check)):
                 strays.append(stray)
     return {name: readings.get(name, TEXT) for name in sample.columns}, strays
 
@@ -146,18 +147,15 @@ def _fails(name: str, reading: Reading) -> pl.Expr:
 
 
 def _count_failures(
-    frame: pl.LazyFrame, fitting: Mapping[str, list[Reading]]
+    frame: pl.LazyFrame, fitting: Mapping[str, list[Reading]], check: Callable[[], None]
 ) -> dict[str, list[int]]:
     """Of each column and type, how many values are not of the type."""
-    row: Any = (
-        frame.select(
-            _fails(name, reading).sum().alias(f"{number}.{place}")
-            for number, (name, readings) in enumerate(fitting.items())
-            for place, reading in enumerate(readings)
-        )
-        .collect(engine="streaming")
-        .row(0, named=True)
+    counts = frame.select(
+        _fails(name, reading).sum().alias(f"{number}.{place}")
+        for number, (name, readings) in enumerate(fitting.items())
+        for place, reading in enumerate(readings)
     )
+    row: Any = collect(counts, check).row(0, named=True)
     return {
         name: [int(row[f"{number}.{place}"]) for place in range(len(readings))]
         for number, (name, readings) in enumerate(fitting.items())
@@ -170,21 +168,20 @@ def _choose(readings: list[Reading], failures: list[int]) -> Reading | None:
     )
 
 
-def _describe_stray(frame: pl.LazyFrame, name: str, fitting: list[Reading]) -> Stray | None:
+def _describe_stray(
+    frame: pl.LazyFrame, name: str, fitting: list[Reading], check: Callable[[], None]
+) -> Stray | None:
     number = next((each for each in fitting if each.name == "number"), None)
     if number is None:
         return None
     fails = _fails(name, number)
-    total, codes, count, example = (
-        frame.select(
-            clean(pl.col(name)).count().alias("total"),
-            clean(pl.col(name)).str.contains(_NO_NUMBER).sum().alias("codes"),
-            fails.sum().alias("count"),
-            pl.col(name).filter(fails).first().alias("example"),
-        )
-        .collect(engine="streaming")
-        .row(0)
+    described = frame.select(
+        clean(pl.col(name)).count().alias("total"),
+        clean(pl.col(name)).str.contains(_NO_NUMBER).sum().alias("codes"),
+        fails.sum().alias("count"),
+        pl.col(name).filter(fails).first().alias("example"),
     )
+    total, codes, count, example = collect(described, check).row(0)
     if codes or count > (1 - _ALMOST) * total:
         return None
     return Stray(name, count, str(example)[:40])

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from project.errors import PermanentError
 from project.jobs.tabular import csv_text
+from project.jobs.tabular.collecting import collect
 from project.jobs.tabular.column_types import Stray, clean, find_readings
 from project.jobs.tabular.limits import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TABLE_BYTES
 from project.jobs.tabular.parameters import CsvFormat
@@ -57,10 +59,12 @@ class Table:
             for batch in batches:
                 yield from batch.iter_slices(rows_at_once)
 
-    def load(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def load(
+        self, columns: Sequence[str] | None = None, check: Callable[[], None] = _never_stopped
+    ) -> pl.DataFrame:
         """All rows, in memory."""
         with reading(self.format):
-            return self.frame.select(columns or self.columns).collect()
+            return collect(self.frame.select(columns or self.columns), check, "auto")
 
 
 def open_table(
@@ -93,11 +97,14 @@ def reading(what: str) -> Iterator[None]:
 def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
     text = csv_text.read_csv_text(path, folder, form, check)
     names = _name_columns(text.header if form.has_header else [""] * len(text.header))
+    pulse = partial(check, text.row_count)
     with reading("CSV"):
         texts = _scan(text, names, form)
-        if _count(texts) != text.row_count:  # polars sees other rows: leave it nothing to guess
+        if (
+            _count(texts, pulse) != text.row_count
+        ):  # polars sees other rows: leave it nothing to guess
             texts = _scan(csv_text.write_regular(text, folder, check), names, form)
-        readings, strays = find_readings(texts, form, lambda: check(text.row_count))
+        readings, strays = find_readings(texts, form, pulse)
         frame = texts.select(
             readings[name].parse(clean(pl.col(name))).alias(name) for name in names
         )
@@ -117,8 +124,8 @@ def _scan(text: csv_text.CsvText, names: Sequence[str], form: CsvFormat) -> pl.L
     )
 
 
-def _count(frame: pl.LazyFrame) -> int:
-    return int(frame.select(pl.len()).collect(engine="streaming").item())
+def _count(frame: pl.LazyFrame, check: Callable[[], None]) -> int:
+    return int(collect(frame.select(pl.len()), check).item())
 
 
 def _name_columns(header: Sequence[str]) -> tuple[str, ...]:
@@ -141,6 +148,7 @@ def _name_columns(header: Sequence[str]) -> tuple[str, ...]:
 
 def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
     claimed = check_parquet(path, check)
+    pulse = partial(check, claimed)
     with reading("Parquet"):
         scanned = pl.scan_parquet(path, glob=False, use_statistics=False)
         schema = scanned.collect_schema()
@@ -154,8 +162,8 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
         frame = scanned.select(
             expression.alias(name) for name, expression in zip(names, kept.values(), strict=True)
         )
-        _check_texts(scanned, [name for name in kept if schema[name] in _TEXTS], check)
-        if _count(frame.select(names[0])) != claimed:
+        _check_texts(scanned, [name for name in kept if schema[name] in _TEXTS], pulse)
+        if _count(frame.select(names[0]), pulse) != claimed:
             raise PermanentError("The Parquet file is damaged: it has other rows than it says.")
     left_out = [name for name in schema.names() if name not in kept]
     return Table(frame, names, claimed, _note_left_out(left_out), "Parquet")
@@ -201,14 +209,13 @@ def _convert_time(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
     return moment.dt.replace_time_zone(None).cast(pl.Datetime("us"))
 
 
-def _check_texts(scanned: pl.LazyFrame, names: list[str], check: Check) -> None:
+def _check_texts(scanned: pl.LazyFrame, names: list[str], check: Callable[[], None]) -> None:
     """A dictionary may stand for far more text than the file's pages hold."""
     total = 0
     for name in names:
-        check(0)
         length = pl.col(name).cast(pl.String).str.len_bytes()
         row = scanned.select(length.max(), length.sum().alias("all"))
-        longest, size = row.collect(engine="streaming").row(0)
+        longest, size = collect(row, check).row(0)
         total += size or 0
         if (longest or 0) > MAX_LINE_BYTES or total > MAX_TABLE_BYTES:
             raise PermanentError(

@@ -6,6 +6,7 @@ Source: https://github.com/apache/parquet-format (README.md, src/main/thrift/par
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -41,7 +42,7 @@ def check_parquet(
             size = path.stat().st_size
             footer = _read_footer(file, size)
             rows = _check_footer(footer, max_bytes)
-            _check_pages(file, size, _chunks(footer), max_bytes, check)
+            _check_pages(file, size, _chunks(footer), max_bytes, partial(check, rows))
     except (ThriftError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise PermanentError(
             "The Parquet file is damaged: its metadata cannot be read. Write it again."
@@ -113,7 +114,7 @@ def _check_pages(
     size: int,
     chunks: Iterator[Chunk],
     max_bytes: int,
-    check: Callable[[int], None],
+    check: Callable[[], None],
 ) -> None:
     total, pages = 0, 0
     for chunk in chunks:
@@ -127,7 +128,7 @@ def _check_pages(
             if pages > MAX_PAGES or values > MAX_CELLS:
                 raise PermanentError(_damaged(chunk, "has too many pages or values"))
             if pages % _PAGES_PER_CHECK == 0:
-                check(0)
+                check()
         if values != chunk.values:
             raise PermanentError(_damaged(chunk, "has other values than the footer says"))
 
