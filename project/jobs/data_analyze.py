@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from pydantic import Field
 
 from project.jobs.definition import Context, job
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 READ_SHARE = 0.4
 """Of the whole time, for progress: to read takes as long as to look at the columns."""
 _SHOWN_FINDINGS = 12
+
+_log = structlog.get_logger()
 
 
 class AnalyzeParameters(TableParameters, extra="forbid"):
@@ -49,10 +52,10 @@ def analyze(parameters: AnalyzeParameters, context: Context) -> dict[str, Any]:
     report("Reading the table")
     path = context.files.path(parameters.table)
     table = open_table(path, context.files.folder, parameters.format, report.rows_read)
-    context.log.info("table_opened", rows=table.row_count, columns=len(table.columns))
+    _log.info("table_opened", rows=table.row_count, columns=len(table.columns))
     profile = _profile(table, report, context.check)
     found = find_findings(profile)
-    context.log.info("table_analysed", findings=len(found))
+    _log.info("table_analysed", findings=len(found))
     report.at(0.9, "Writing the report")
     return _make_result(
         parameters.title, profile, found, table=table, context=context, report=report

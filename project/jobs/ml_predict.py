@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from pydantic import Field
 
 from project.jobs.definition import Context, job
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from project.jobs.tabular.opening import Table as OpenTable
 
 _READ_SHARE = 0.3
+
+_log = structlog.get_logger()
 
 
 class PredictParameters(TableParameters, extra="forbid"):
@@ -55,7 +58,7 @@ def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, A
 
     with limited_threads():
         used = use_model(model, frame, report)
-    context.log.info("rows_predicted", rows=frame.height)
+    _log.info("rows_predicted", rows=frame.height)
     own = frame if parameters.with_input else frame.select([])
     return _make_result(model, used, own, notes, context)
 

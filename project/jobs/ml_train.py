@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import structlog
 from pydantic import Field
 
 from project.jobs.definition import Context, job
@@ -22,6 +23,8 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 _READ_SHARE = 0.15
 _SHOWN_ROWS = 15
+
+_log = structlog.get_logger()
 
 
 class TrainParameters(TableParameters, extra="forbid"):
@@ -103,7 +106,7 @@ def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]
     with limited_threads():
         training = train(frame, _make_plan(parameters), report)
     found = find_findings(training)
-    context.log.info(
+    _log.info(
         "model_trained",
         model=training.recipe.name,
         rows=len(training.split.train),

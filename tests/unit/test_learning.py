@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 import skops.io
 from PIL import Image
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score, roc_auc_score
 
@@ -552,7 +553,10 @@ def test_model_of_another_version_is_to_be_trained_again(tmp_path: Path) -> None
 
     (tmp_path / "old.skops").write_bytes(_edited((tmp_path / "model.skops").read_bytes(), age))
 
-    with pytest.raises(PermanentError, match=r"trained with scikit-learn 0\.1.*train it again"):
+    with (
+        pytest.warns(InconsistentVersionWarning),
+        pytest.raises(PermanentError, match=r"trained with scikit-learn 0\.1.*train it again"),
+    ):
         stored.load_model(tmp_path / "old.skops")
 
 

@@ -2,34 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
+from project.jobs.analysis.column_cards import make_cards, part_of
 from project.jobs.analysis.findings import Finding, quote
 from project.jobs.analysis.profile import (
     Column,
     Correlations,
-    NumberFacts,
     Profile,
     Role,
-    TextFacts,
 )
 from project.jobs.sheet import figures, grids, page, plots
 from project.jobs.sheet.figures import count, moment, number, share, shorten
 from project.jobs.sheet.markup import Html, element, join
 
-_TAGS = {
-    Role.NUMBER: "number",
-    Role.WHOLE: "number",
-    Role.DATE: "time",
-    Role.TIME: "time",
-    Role.TEXT: "text",
-    Role.CATEGORY: "text",
-    Role.TRUTH: "text",
-}
 _LINKED_COLUMNS = 60
 _SHOWN_PAIRS = 10
 _WEAK = 0.05
 """Pairs below are no relation."""
-_SHOWN_SHARE = 0.005
-"""Of texts among which none is more frequent, examples say more than bars."""
 _SMALL_MAP = 8
 """Columns of a heat map that fits beside the pairs."""
 _SHOWN_COLUMNS = 12
@@ -53,7 +41,7 @@ def write_report(title: str, profile: Profile, found: Sequence[Finding], made_on
         page.contents(links, is_main=True),
         page.section("findings", "What stands out", page.findings(found)),
         page.section("overview", "Overview", _overview(profile)),
-        page.section("columns", "Columns", _column_links(profile), _column_cards(profile)),
+        page.section("columns", "Columns", _column_links(profile), make_cards(profile)),
     ]
     if profile.missing:
         body.append(page.section("missing", "Missing values", *_missing(profile)))
@@ -88,7 +76,7 @@ def _tiles(profile: Profile) -> Html:
 def _overview(profile: Profile) -> Html:
     rows = [
         (
-            element("a", shorten(each.name, 32), href=f"#{_part(place)}", title=each.name),
+            element("a", shorten(each.name, 32), href=f"#{part_of(place)}", title=each.name),
             each.role,
             _small_plot(each),
             share(each.missing, each.rows) if each.missing else None,
@@ -99,10 +87,6 @@ def _overview(profile: Profile) -> Html:
     ]
     names = ("Column", "Type", "Distribution", "Missing", "Different", "Typical value")
     return page.table(names, rows, numeric=("Missing", "Different"))
-
-
-def _part(place: int) -> str:
-    return f"c{place + 1}"
 
 
 def _small_plot(column: Column) -> Html:
@@ -125,137 +109,8 @@ def _typical(column: Column) -> str | None:
 
 def _column_links(profile: Profile) -> Html:
     names = [each.name for each in profile.columns[:_LINKED_COLUMNS]]
-    links = page.contents({name: _part(place) for place, name in enumerate(names)})
+    links = page.contents({name: part_of(place) for place, name in enumerate(names)})
     return links if len(names) > 1 else Html("")
-
-
-def _column_cards(profile: Profile) -> Html:
-    return page.cards(*(_column_card(place, each) for place, each in enumerate(profile.columns)))
-
-
-def _column_card(place: int, column: Column) -> Html:
-    parts: list[Html] = []
-    if column.role is Role.EMPTY:
-        parts.append(page.note("No row has a value."))
-    elif column.numbers:
-        parts += _number_parts(column, column.numbers)
-    elif column.times:
-        times = column.times
-        drawn = plots.columns(
-            times.counts, moment(times.first), moment(times.last), labels=times.labels
-        )
-        parts.append(page.figure(drawn, f"Rows by {times.step}."))
-        parts.append(
-            page.facts({**_shared_facts(column), "First": moment(times.first)})
-            if times.first == times.last
-            else page.facts(
-                {
-                    **_shared_facts(column),
-                    "First": moment(times.first),
-                    "Last": moment(times.last),
-                }
-            )
-        )
-    elif column.texts:
-        parts += _text_parts(column, column.texts)
-    tag = (column.role.value, _TAGS.get(column.role, ""))
-    return page.card(column.name, _presence(column), *parts, part=_part(place), tag=tag)
-
-
-def _presence(column: Column) -> Html:
-    """A thin bar that shows how much of the column is there."""
-    if not column.missing:
-        return Html("")
-    there = element("i", style=f"width:{100 * column.present / column.rows:.1f}%")
-    gap = f"{share(column.missing, column.rows)} missing"
-    return element("div", there, class_="present", title=gap, role="img", aria_label=gap)
-
-
-def _shared_facts(column: Column) -> dict[str, object]:
-    missing = f"{count(column.missing)} ({share(column.missing, column.rows)})"
-    return {
-        "Missing": missing if column.missing else "none",
-        "Different values": count(column.distinct),
-    }
-
-
-def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
-    if column.role is Role.CONSTANT:
-        yield page.facts({**_shared_facts(column), "Value": number(facts.minimum)})
-        return
-    if column.role is Role.ID:
-        ends = {"Smallest": number(facts.minimum), "Largest": number(facts.maximum)}
-        yield page.facts(_shared_facts(column) | ends)
-        return
-    box = plots.Box(
-        facts.whiskers[0],
-        facts.quantiles[25],
-        facts.median,
-        facts.quantiles[75],
-        facts.whiskers[1],
-    )
-    beyond = (
-        f" {figures.counted(facts.beyond, 'value')} farther out not drawn." if facts.beyond else ""
-    )
-    yield page.figure(
-        plots.histogram(
-            facts.counts,
-            facts.edges,
-            box,
-            is_stepwise=facts.is_stepwise,
-        ),
-        f"Histogram, and the middle half as a box.{beyond}",
-    )
-    yield page.facts(
-        {
-            **_shared_facts(column),
-            "Mean": number(facts.mean),
-            "Median": number(facts.median),
-            "Standard deviation": number(facts.deviation),
-            "Smallest": number(facts.minimum),
-            "Largest": number(facts.maximum),
-            "5 % – 95 %": f"{number(facts.quantiles[5])} – {number(facts.quantiles[95])}",
-            "Zero": count(facts.zeros),
-            "Negative": count(facts.negatives),
-            "Skewness": figures.coefficient(facts.skewness),
-            "Outliers": f"{count(facts.outliers)} ({share(facts.outliers, column.present)})"
-            if facts.outliers
-            else "none",
-        }
-    )
-    if facts.outlier_examples:
-        shown = ", ".join(
-            f"{number(value)} (row {count(row)})" for row, value in facts.outlier_examples
-        )
-        yield page.note(f"Farthest out: {shown}.")
-
-
-def _text_parts(column: Column, facts: TextFacts) -> Iterator[Html]:
-    most = facts.top[0][1]
-    is_spread = most < _SHOWN_SHARE * column.present
-    if column.role is not Role.ID and not is_spread:
-        rest = column.present - sum(times for _, times in facts.top)
-        rows = [
-            (shorten(value, 40), times / most, share(times, column.present), False)
-            for value, times in facts.top
-        ]
-        others = column.distinct - len(facts.top)
-        if rest and column.role is not Role.TEXT:
-            rows.append((f"{count(others)} others", rest / most, share(rest, column.present), True))
-        yield page.bars(rows)
-    lengths = (
-        f"{count(facts.shortest)} – {count(facts.longest)}"
-        if facts.shortest < facts.longest
-        else count(facts.longest)
-    )
-    examples = ", ".join(quote(value) for value, _ in facts.top[:3])
-    yield page.facts(
-        {
-            **_shared_facts(column),
-            **({} if column.role is Role.TRUTH else {"Characters": lengths}),
-            **({"Examples": examples} if column.role is Role.ID or is_spread else {}),
-        }
-    )
 
 
 def _missing(profile: Profile) -> Iterator[Html]:

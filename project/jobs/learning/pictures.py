@@ -1,6 +1,6 @@
 """The pictures of a training, as PNG: what was predicted, and what counts. With matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,12 +161,14 @@ def _draw_importances(importances: Sequence[Importance]) -> Canvas:
     return canvas
 
 
-def _bars(axes: Any, names: Sequence[str], values: Sequence[float], write: Any) -> None:
+def _bars(
+    axes: Any, names: Sequence[str], values: Sequence[float], label: Callable[[Any], str]
+) -> None:
     places = list(range(len(names), 0, -1))
     axes.barh(places, values, height=0.6, color=ACCENT)
     most = max(values, default=0) or 1
     for place, value in zip(places, values, strict=True):
-        axes.text(value + 0.015 * most, place, write(value), va="center", fontsize=9, color=SOFT)
+        axes.text(value + 0.015 * most, place, label(value), va="center", fontsize=9, color=SOFT)
     axes.set_yticks(places, [shorten(name, 24) for name in names])
     axes.set_xticks([])
     axes.set_xlim(0, most * 1.05)
