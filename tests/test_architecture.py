@@ -23,10 +23,10 @@ ROOMS: dict[str, set[str]] = {
         *("server", "submission", "reconciler", "ledger", "jobs", "commands"),
         *("observability", "config", "errors"),
     },
-    "commands": {"server", "schedules", "observability", "errors"},
+    "commands": {"server", "schedules", "observability", "errors", "lane"},
     "schedules": {
         *("submission", "publisher", "ledger", "jobs", "turn"),
-        *("observability", "redis_client", "config", "errors"),
+        *("observability", "redis_client", "config", "errors", "lane"),
     },
     "submission": {"publisher", "message", "ledger", "jobs", "observability", "errors"},
     "publisher": {"broker", "message", "ledger", "observability", "errors", "lane"},

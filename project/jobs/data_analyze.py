@@ -25,7 +25,7 @@ _SHOWN_FINDINGS = 12
 _log = structlog.get_logger()
 
 
-class AnalyzeParameters(TableParameters, extra="forbid"):
+class AnalyzeParameters(TableParameters):
     """Which table."""
 
     title: str = Field(

@@ -24,7 +24,7 @@ _READ_SHARE = 0.3
 _log = structlog.get_logger()
 
 
-class PredictParameters(TableParameters, extra="forbid"):
+class PredictParameters(TableParameters):
     """Which model, and which table."""
 
     model: ModelFile = Field(title="Model", description="The model that ml.train has made")

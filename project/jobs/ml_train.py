@@ -27,7 +27,7 @@ _SHOWN_ROWS = 15
 _log = structlog.get_logger()
 
 
-class TrainParameters(TableParameters, extra="forbid"):
+class TrainParameters(TableParameters):
     """What to learn from which table."""
 
     target: ColumnName = Field(

@@ -15,8 +15,21 @@ FOR_THE_WEB = {"flask", "werkzeug", "jinja2", "gunicorn", "gevent", "websockets"
 FOR_WORKERS = {"celery", "project.worker", "project.reconciler", "project.mail"}
 # What the `celery` command loads with itself and its plugins.
 FOR_THE_COMMAND_LINE = {"celery.bin.celery", "click_repl", "prompt_toolkit", "flower", "tornado"}
-# Spans are a matter of a setting. Pillow comes with the first picture.
-FOR_FEW = {"opentelemetry", "PIL"}
+# Spans are a matter of a setting, a bucket too. The others come with the first job that needs them.
+FOR_FEW = {
+    *(
+        "opentelemetry",
+        "fsspec",
+        "s3fs",
+        "PIL",
+        "polars",
+        "numpy",
+        "matplotlib",
+        "sklearn",
+        "scipy",
+    ),
+    *("skops", "reportlab", "networkx", "httpx", "selectolax"),
+}
 
 # It is asked when it is about to make its pool.
 WORKER = """

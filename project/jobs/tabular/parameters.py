@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from project.jobs.file_fields import TableFile
+from project.jobs.parameters import Parameters
 
 Delimiter = Literal["auto", "comma", "semicolon", "tab", "bar"]
 DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
@@ -24,7 +25,7 @@ class CsvFormat:
     missing_values: tuple[str, ...] = MISSING_VALUES
 
 
-class TableParameters(BaseModel):
+class TableParameters(Parameters):
     """Which table, and how it is written."""
 
     table: TableFile = Field(title="Table", description="A CSV or Parquet file")
