@@ -33,6 +33,16 @@ def capturing(append: Append) -> Iterator[None]:
         _append.reset(token)
 
 
+@contextmanager
+def releasing() -> Iterator[None]:
+    """What is logged in the block is ours, and not what the job's code has to say."""
+    token = _append.set(None)
+    try:
+        yield
+    finally:
+        _append.reset(token)
+
+
 def is_capturing() -> bool:
     """Whether a job's own log is kept here."""
     return _append.get() is not None

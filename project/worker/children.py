@@ -18,6 +18,7 @@ from project.ledger import Job, Ledger, Status
 from project.ledger.parts import Wait
 from project.ledger.store import Hold
 from project.observability.context import Trace
+from project.observability.job_log import releasing
 from project.submission import Submitter
 from project.submission.family import make_child
 from project.worker.keeper import Held
@@ -48,7 +49,8 @@ class Children:
         found = [self._find_earlier(*call) for call in named]
         new = [call for call, earlier in zip(named, found, strict=True) if earlier is None]
         wanted = [make_child(self._held.job, *call) for call in new]
-        answers = iter(self._submitter.submit_many(wanted, self._trace))
+        with releasing():
+            answers = iter(self._submitter.submit_many(wanted, self._trace))
         return [earlier.id if earlier else self._accept(next(answers)) for earlier in found]
 
     def look(self, job_ids: Sequence[str]) -> list[Child]:
@@ -83,7 +85,8 @@ class Children:
             self._held.ask_to_stop(Hold.CANCEL)
             self._held.check()
         if answer is Wait.WAITING:
-            _log.info("job_suspended", status=Status.WAITING.value, children=len(wish.job_ids))
+            with releasing():
+                _log.info("job_suspended", status=Status.WAITING.value, children=len(wish.job_ids))
         return answer is Wait.WAITING
 
     @property

@@ -1,5 +1,6 @@
 """Columns beside each other: which numbers go together, and what is missing together."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,8 @@ def _correlate_pairs(values: Matrix) -> Matrix:
         return np.zeros((0, 0))
     is_there = ~np.isnan(values)
     # Centred and scaled first: else squares of large numbers would swallow small differences.
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without values has no mean
         scaled = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
         scaled = np.nan_to_num(scaled, nan=0.0, posinf=0.0, neginf=0.0)
         there = is_there.astype(float)
