@@ -11,12 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from project.errors import TemporaryError
+from project.errors import PermanentError, TemporaryError
+from project.jobs.context import require_all
 from project.jobs.definition import Context, job
 from project.lane import Lane
 from tests.faults.journal import Journal
 
 STEP_SECONDS = 0.2
+LEAVES = ("first", "second", "third")
 
 
 class RunParameters(BaseModel):
@@ -77,12 +79,16 @@ def crash(parameters: RunParameters, context: Context) -> dict[str, Any]:
 
 @job("faults.family", title="Family", lane=Lane.SHORT, time_limit_seconds=60)
 def family(parameters: RunParameters, context: Context) -> dict[str, Any]:
-    """A job that submits others, and fails once after that."""
+    """A job that submits others, fails once after that, and waits for them."""
     with _noted(parameters, context):
-        for name in ("first", "second"):
-            context.submit("faults.leaf", {"secret": parameters.secret}, key=name)
+        leaf = {"secret": parameters.secret}
+        ids = context.submit_many([("faults.leaf", leaf, name) for name in LEAVES])
         if context.attempt == 1:
             raise TemporaryError(f"Not yet: {parameters.secret}")
+        children = context.gather(ids)
+        require_all(children)
+        if [child.result for child in children] != [parameters.secret] * len(LEAVES):
+            raise PermanentError("A child's result is not what it returned.")
     return parameters.result
 
 

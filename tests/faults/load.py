@@ -30,7 +30,7 @@ class Mix:
     walk: int = 15
     flaky: int = 20
     crash: int = 20
-    family: int = 10
+    family: int = 20
     poison: int = 0
     walk_seconds: tuple[float, float] = (2, 5)
 
