@@ -55,8 +55,16 @@ def _describe_submission(kind: jobs.Kind) -> type[BaseModel]:
         __base__=Submission,
         __doc__=f"{kind.title}: a job of the kind `{kind.name}`.",
         kind=(name_type, Field(description="What to run")),
-        parameters=(kind.parameters_model, Field(description="What it runs with")),
+        parameters=(kind.parameters_model, _describe_parameters(kind)),
     )
+
+
+def _describe_parameters(kind: jobs.Kind) -> Any:
+    """They may be left out where none of them must be there."""
+    fields = kind.parameters_model.model_fields.values()
+    if any(field.is_required() for field in fields):
+        return Field(description="What it runs with")
+    return Field(default_factory=kind.parameters_model, description="What it runs with")
 
 
 def any_submission() -> TypeAdapter[Any]:
