@@ -127,8 +127,15 @@ def _find_traceless(lines: Iterable[dict[str, Any]]) -> Iterator[str]:
             yield f"{line['message']!r:.80} of {_job_of(line)}"
 
 
+_REFUSALS = frozenset({"submit_failed", "withdrawal_failed"})
+
+
 def _find_torn_stories(by_job: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """Of a job that was refused, and of whose first refusal Redis knows nothing any more, the second
+    request is the first one: it has no story."""
     for job_id, lines in by_job.items():
+        if all(action_of(line) in _REFUSALS for line in lines):
+            continue
         traces = {line["trace"]["id"] for line in lines if "trace" in line}
         if len(traces) > 1:
             yield f"{job_id}: {', '.join(sorted(traces))}"
