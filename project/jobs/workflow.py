@@ -96,14 +96,14 @@ def _conclude(parameters: WorkflowParameters, plan: Plan) -> dict[str, Any]:
             f"{len(failed)} of {len(parameters.steps)} steps did not succeed ({named}). "
             "Run it again: only these, and those that need them, are."
         )
-    last = plan.list_last()
+    last, count = plan.list_last(), len(parameters.steps)
     steps = [
         [name, step.kind, ", ".join(sorted({child.status for child in plan.children_of(name)}))]
         for name, step in parameters.steps.items()
     ]
     table = {"title": "Steps", "columns": ["Step", "Kind", "Outcome"], "rows": steps}
     result = show(
-        f"{parameters.title or 'Workflow'}: {len(parameters.steps)} steps",
+        f"{parameters.title or 'Workflow'}: {count} step{'s' * (count > 1)}",
         tables=[table],  # type: ignore[list-item]  # as a Table says
         steps={name: [child.id for child in plan.children_of(name)] for name in parameters.steps},
     )

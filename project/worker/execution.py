@@ -23,8 +23,9 @@ from redis import Redis
 from project.errors import CancelledError, Suspension, TransitionError
 from project.files import FileStore
 from project.files.job_files import JobFiles, open_files
-from project.jobs import Context, Kind
+from project.jobs import KINDS, Context, Kind
 from project.jobs.definition import SOFT_LIMIT_SHARE
+from project.jobs.inline import Inline
 from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.file_holders import FileHolders
 from project.ledger.job import read_lineage
@@ -153,9 +154,9 @@ def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
 def _run_here(
     kind: Kind, equipment: Equipment, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The plain function; what it makes is kept as a file that no job holds."""
+    """The plain function, its children in its place; no job holds the files that it makes."""
     with open_files(equipment.files) as files:
-        context = Context(
+        context = Inline(KINDS).context(
             files=files,
             mail=equipment.mail,
             allowed_networks=equipment.allowed_networks,

@@ -131,8 +131,8 @@ _REFUSALS = frozenset({"submit_failed", "withdrawal_failed"})
 
 
 def _find_torn_stories(by_job: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Of a job that was refused, and of whose first refusal Redis knows nothing any more, the second
-    request is the first one: it has no story."""
+    """A job that was refused has none: a second request for it may be the first one to Redis, which
+    has lost the other."""
     for job_id, lines in by_job.items():
         if all(action_of(line) in _REFUSALS for line in lines):
             continue

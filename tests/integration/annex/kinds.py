@@ -158,7 +158,7 @@ class PartParameters(BaseModel):
     seconds: float = 0
 
 
-@job("annex.part", title="Part", lane=Lane.SHORT, time_limit_seconds=60)
+@job("annex.part", title="Part", lane=Lane.SHORT, time_limit_seconds=60, retention_seconds=120)
 def part(parameters: PartParameters, context: Context) -> int:
     """Its number; it fails while there is the file that it was told of."""
     context.sleep(parameters.seconds)

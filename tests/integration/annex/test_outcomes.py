@@ -303,6 +303,23 @@ def test_job_of_a_killed_process_runs_again_though_the_process_was_once_told_to_
         system.log.await_event("job_dropped", job_id)
 
 
+def test_kind_says_for_itself_how_long_a_job_that_succeeded_is_kept(
+    system: Annex, browser: Client, tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    good = browser.submit("annex.part", {"number": 1})["id"]
+    bad = browser.submit("annex.part", {"number": 1, "hold": str(hold)})["id"]
+
+    kept = [
+        datetime.fromisoformat(job["expires_at"]) - datetime.fromisoformat(job["finished_at"])
+        for job in (browser.await_end(good), browser.await_end(bad))
+    ]
+
+    assert abs(kept[0] - timedelta(seconds=120)) < timedelta(seconds=5)
+    assert kept[1] > timedelta(days=1)
+
+
 def test_outcome_waits_for_redis(system: Annex, browser: Client, tmp_path: Path) -> None:
     hold, journal = tmp_path / "hold", tmp_path / "journal"
     hold.touch()
