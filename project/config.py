@@ -237,6 +237,8 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"JOBS_{name.upper()} must be a URL that starts with {starts} and names a host"
                 )
+        if "://" in self.files_url and not _is_url(self.files_url, ("s3",)):
+            raise ValueError("JOBS_FILES_URL must be a folder, or as in s3://bucket/folder")
         for name in ("trace_link", "otlp_endpoint"):
             url = getattr(self, name)
             if url and not _is_url(url, ("http", "https")):

@@ -1,7 +1,8 @@
 """Files that people send and jobs make: named by us, typed by their bytes, known by an id.
 
-`store` keeps them in a folder or a bucket, `types` says what a file is, `job_files` is what the
-code of a job sees. Which jobs hold a file, so that it is kept as long as they are, is the ledger's
+`store` keeps them in a place, which is a `folder` or a `bucket`; `types` says what a file is,
+`job_files` is what the code of a job sees. Which jobs hold a file, so that it is kept as long as
+they are, is the ledger's
 (`project.ledger.file_holders`).
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from project.errors import UnavailableError
 from project.files.scratch import make_folder
 from project.files.store import FileStore
 
@@ -68,7 +69,7 @@ class JobFiles:
             shutil.rmtree(self._folder, ignore_errors=True)
         if not is_to_keep:
             for file_id in self._made:
-                with suppress(OSError):  # the sweep will see to it
+                with suppress(UnavailableError):  # the sweep will see to it
                     self._store.delete(file_id)
 
     def _note(self, file_id: str) -> str:

@@ -44,7 +44,7 @@ def send() -> tuple[Response, int, dict[str, str]]:
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
     try:
         stored = services().files.take(_read_stream(), limit)
-    except OSError as error:
+    except OSError as error:  # a form's file, which is written to the disk before we see it
         raise UnavailableError("The file store") from error
     if not stored.size_bytes:
         services().files.delete(stored.id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from project.errors import MissingFileError, NotFoundError, UnavailableError, UnknownKindError
+from project.errors import MissingFileError, NotFoundError, UnknownKindError
 from project.jobs import Kind, get_kind
 from project.jobs.file_fields import list_files
 from project.server.documents import Submission as SubmissionDocument
@@ -41,5 +41,3 @@ def check_files(parameters: Any) -> None:
         except NotFoundError:
             sentence = f"There is no file {file_id}: send it first; it may have expired."
             raise MissingFileError(sentence, field=path) from None
-        except OSError as error:
-            raise UnavailableError("The file store") from error

@@ -92,6 +92,8 @@ def test_production_names_all_that_is_missing_at_once() -> None:
         ("trace_link", "javascript:alert({trace_id})"),
         ("trace_link", "https://traces.example/"),
         ("smtp_url", "smtp://mail:smtp"),
+        ("files_url", "gs://bucket/files"),
+        ("files_url", "s3:///files"),
     ],
 )
 def test_url_that_cannot_work_is_refused_by_its_name(name: str, value: str) -> None:
@@ -111,6 +113,8 @@ def test_url_that_cannot_work_is_refused_by_its_name(name: str, value: str) -> N
         ("otlp_endpoint", ""),
         ("trace_link", "https://traces.example/trace/{trace_id}?x=1"),
         ("trace_link", ""),
+        ("files_url", "/srv/files"),
+        ("files_url", "s3://bucket/files"),
     ],
 )
 def test_url_that_can_work_is_taken(name: str, value: str) -> None:

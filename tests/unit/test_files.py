@@ -3,6 +3,8 @@
 import io
 import os
 import re
+import resource
+import signal
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -10,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from project.errors import NotFoundError, TooLargeError
+from project.errors import NotFoundError, TooLargeError, UnavailableError
 from project.files import TYPES, FileStore, find_type
 from project.files.job_files import open_files
 from tests.builders import a_picture
@@ -76,6 +78,14 @@ def test_type_is_found_from_the_bytes(store: FileStore, content: bytes, suffix: 
     assert take(store, content).endswith(suffix)
 
 
+def test_type_is_found_however_small_the_pieces_are_in_which_it_comes(store: FileStore) -> None:
+    class Trickling(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size or 1, 3))
+
+    assert store.take(Trickling(a_picture("PNG"))).id.endswith(".png")
+
+
 def test_what_a_client_sends_is_never_a_sheet_or_a_model() -> None:
     heads = [b"<html>", b"<svg>", b"<?xml?>", b"{}", b"PK\x03\x04", b"\x80\x05", b"a,b\nc,d"]
 
@@ -116,6 +126,22 @@ def test_failed_copy_leaves_nothing_behind(store: FileStore) -> None:
 
     with pytest.raises(OSError, match="gone"):
         store.take(Broken(b"xx"))
+
+    assert files_in(store) == []
+
+
+def test_full_disk_is_no_fault_of_the_file_and_leaves_nothing(store: FileStore) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, most))  # what is longer cannot be written
+    try:
+        with pytest.raises(UnavailableError, match="file store"):
+            take(store, b"x" * 2_000_000)
+        with pytest.raises(UnavailableError, match="file store"):
+            store.write(b"x" * 2_000_000, ".png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        signal.signal(signal.SIGXFSZ, handler)
 
     assert files_in(store) == []
 
