@@ -14,9 +14,15 @@ MAX_PIXELS = 50_000_000
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "GIF": "GIF", "WEBP": "WebP", "AVIF": "AVIF"}
 """Pillow's names and ours."""
 DAMAGED = "The picture is damaged: it could not be read to its end."
+_NOT_UNDERSTOOD = (
+    "The picture is damaged: it is cut off, or what it says of itself is wrong. Send it again, or "
+    "save it anew."
+)
 _NO_PICTURE = (
     "The file is not a picture that can be read: choose a JPEG, PNG, GIF, WebP or AVIF file."
 )
+_MARKS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+"""First bytes of JPEG, PNG and GIF files."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,12 +55,13 @@ def read_picture(path: Path, longest: int) -> Reading:
     read to its end.
     """
     with _open(path) as picture:
-        turn = _TURNS.get(_find_orientation(picture))
         size = picture.size
         profile = picture.info.get("icc_profile")
         # JPEG's decoder itself can leave pixels out, without which less memory is needed.
         picture.draft(None, (2 * longest, 2 * longest))
         _load(picture)
+        # Not before: of a PNG the library reads the pixels for it, and their errors come only once.
+        turn = _TURNS.get(_find_orientation(picture))
         small = _shrink(_simplify(picture), 2 * longest)
         converted, colour = convert_to_srgb(small, profile)
         # A phone's MPO is a JPEG with a second picture behind the first.
@@ -78,9 +85,16 @@ def _open(path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise PermanentError(_too_large("far too many")) from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise PermanentError(_NO_PICTURE) from error
+        raise PermanentError(_NOT_UNDERSTOOD if _is_picture(path) else _NO_PICTURE) from error
     _check_size(*picture.size)
     return picture
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether it begins as one."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head.startswith(_MARKS) or head[8:12] == b"WEBP" or head[4:8] == b"ftyp"
 
 
 def _find_webp_size(path: Path) -> tuple[int, int]:

@@ -319,11 +319,28 @@ def test_picture_that_was_cut_off_is_damaged(tmp_path: Path, kind: str) -> None:
     noise = Image.frombytes("RGB", (90, 90), random.Random(1).randbytes(90 * 90 * 3))  # noqa: S311
     picture = encoded(noise, kind)
 
-    with pytest.raises(PermanentError, match=r"damaged|not a picture"):
+    with pytest.raises(PermanentError, match="The picture is damaged"):
         reading_of(tmp_path, picture[: len(picture) * 2 // 3])
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", b"text", b"%PDF-1.7", b"\x00" * 1000])
+def test_png_whose_pixels_are_nonsense_is_damaged_and_not_black(tmp_path: Path) -> None:
+    content = bytearray(a_picture("PNG", (90, 90)))
+    at = content.index(b"IDAT") + 4
+    content[at : at + 20] = bytes(20)
+
+    with pytest.raises(PermanentError, match="The picture is damaged"):
+        reading_of(tmp_path, bytes(content))
+
+
+@pytest.mark.parametrize("content", [b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8 "])
+def test_picture_of_which_there_is_only_the_beginning_is_damaged(
+    tmp_path: Path, content: bytes
+) -> None:
+    with pytest.raises(PermanentError, match="The picture is damaged: it is cut off"):
+        reading_of(tmp_path, content)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"%PDF-1.7", b"\x00" * 1000])
 def test_file_that_is_no_picture_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(PermanentError, match="choose a JPEG, PNG, GIF, WebP or AVIF file"):
         reading_of(tmp_path, content)

@@ -195,6 +195,8 @@ def test_range_and_batches_give_the_rows_in_their_order(open_bytes: Any, as_parq
         (csv_bytes("a,b", "1,2", end="\r"), r"carriage return"),
         (csv_bytes("a,b"), r"no rows"),
         (b"\n\n", r"no rows"),
+        (b"\xef\xbb\xbf\n <!DOCTYPE html><html>\n</html>\n", r"is an HTML page"),
+        (csv_bytes("<HTML>", "a,b", "1,2"), r"is an HTML page"),
         (csv_bytes(",".join("a" * 501), ",".join("1" * 501)), r"501 columns; at most 500"),
         (csv_bytes("x" * 300 + ",b", "1,2"), r"name of column 1 has 300 characters"),
         (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8\x00\xd8", r"begins as UTF-16, but somewhere"),

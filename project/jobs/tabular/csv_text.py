@@ -28,6 +28,7 @@ Check = Callable[[int], None]
 
 ROWS_PER_CHECK = 20_000
 _SNIFFED_LINES = 50
+_HEAD_BYTES = 1000
 _CHUNK_CHARACTERS = 1_000_000
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -52,6 +53,7 @@ def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> Cs
     if path.stat().st_size > MAX_TABLE_BYTES:
         raise PermanentError(f"The file is larger than {MAX_TABLE_BYTES:,} bytes: split it.")
     path = _as_utf8(path, folder)
+    _refuse_page(path)
     text = _judge(path, form, form.delimiter or _find_delimiter(path, form), check)
     return text if text.is_regular else write_regular(text, folder, check)
 
@@ -92,6 +94,17 @@ def _as_utf8(path: Path, folder: Path) -> Path:
             "save it as UTF-8."
         ) from None
     return target
+
+
+def _refuse_page(path: Path) -> None:
+    """What a server sends instead of a file, as where one has to log in."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise PermanentError(
+            "The file is an HTML page, and no table: open it to see what it says, and download the "
+            "table itself."
+        )
 
 
 class _Lines:
