@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     )
     short_concurrency: int = Field(2, ge=1, description="Processes of the short lane's pool")
     long_concurrency: int = Field(2, ge=1, description="Processes of the long lane's pool")
+    child_memory_bytes: int = Field(
+        512 * 1024 * 1024,
+        ge=0,
+        description="A worker's process that has more memory than that after a job, bytes, "
+        "is replaced before the next one; 0: never",
+    )
     shutdown_seconds: float = Field(
         5.0,
         ge=0,

@@ -117,6 +117,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         # What cannot be decoded is dead-lettered instead of dropped.
         "worker_consumer": "project.worker.consuming:JobsConsumer",
         "worker_pool": "project.worker.pool.lanes:LanePool",
+        # KiB. A child that a job has left larger is replaced: libraries give little memory back.
+        "worker_max_memory_per_child": settings.child_memory_bytes // 1024 or None,
         # Stopping (with REMAP_SIGTERM=SIGQUIT): short jobs may end, long ones go back at once.
         "worker_soft_shutdown_timeout": (
             0 if settings.role == LONG_WORKER_ROLE else settings.shutdown_seconds

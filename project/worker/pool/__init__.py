@@ -7,5 +7,5 @@ one keeps what a worker needs of it: late acks, time limits, `revoke --terminate
 
 `lanes` is the pool as Celery sees it, `crew` decides which process gets which job, `seat` is one
 process as they see it, `child` what happens in that process, `packets` what they send each other,
-`ticket` one job on its way.
+`ticket` one job on its way, `allowance` when a process is to be replaced.
 """

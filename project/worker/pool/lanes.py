@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -18,6 +17,7 @@ from celery.concurrency.base import BasePool
 from celery.signals import worker_before_create_process
 from kombu.asynchronous import get_event_loop
 
+from project.worker.pool.allowance import Allowance
 from project.worker.pool.child import SOFT_LIMIT_SIGNAL, serve
 from project.worker.pool.crew import Crew, tell
 from project.worker.pool.seat import Seat
@@ -27,7 +27,6 @@ TICK_SECONDS = 0.25
 """Limits are looked at this often."""
 YOUNG_SECONDS = 1.0
 """A child that ends so early is not replaced at once: it would only end again, and again."""
-_PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def _ignore(*_: Any, **__: Any) -> None:
@@ -52,6 +51,9 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self._seats = self._crew.seats
         self._hub: Any = None
         self._wanted: int = self.limit
+        self._allowance = Allowance(
+            self.options.get("maxtasksperchild"), self.options.get("max_memory_per_child")
+        )
         self._hire()
 
     def did_start_ok(self) -> bool:
@@ -104,12 +106,17 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
 
     def _on_answer(self, seat: Seat) -> None:
         self._crew.hear(seat)
+        if seat.has_done_long:  # before it gets the next one
+            seat.has_done_long = False
+            self._check_age(seat)
+        if seat.is_leaving and self._state == self.RUN:  # nobody waits for its end
+            self._hire()
         self._crew.hand_out()
 
     # ── Children ───────────────────────────────────────────────────────────────────────────────
 
     def _hire(self) -> None:
-        while len(self._seats) < self._wanted:
+        while sum(map(_stays, self._seats)) < self._wanted:
             worker_before_create_process.send(sender=self)
             seat = Seat(partial(serve, app=self.app, node_name=self._node_name))
             self._seats.append(seat)
@@ -186,10 +193,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             self.terminate_job(seat.pid, signals.SIGKILL)
 
     def _check_age(self, seat: Seat) -> None:
-        most, largest_kib = (
-            self.options.get(name) for name in ("maxtasksperchild", "max_memory_per_child")
-        )
-        if (most and seat.done >= most) or (largest_kib and _size_kib(seat.pid) > largest_kib):
+        if not seat.is_leaving and self._allowance.is_used_up(seat):
             self._crew.retire(seat)
 
     # ── Remote control ─────────────────────────────────────────────────────────────────────────
@@ -286,6 +290,11 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self._seats.clear()
 
 
+def _stays(seat: Seat) -> bool:
+    """Whether it has a job, or may get one: all others are about to end."""
+    return bool(seat.sent) or not seat.is_leaving
+
+
 def _loss(ticket: Ticket, exit_code: int) -> Any:
     """The error of a job whose process has ended."""
     error = (
@@ -297,10 +306,3 @@ def _loss(ticket: Ticket, exit_code: int) -> Any:
         raise error
     except (Terminated, WorkerLostError):
         return ExceptionInfo()
-
-
-def _size_kib(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_KIB
-    except OSError:
-        return 0

@@ -12,6 +12,7 @@ from billiard import Process
 from billiard.einfo import ExceptionInfo
 
 from project.worker.pool import packets
+from project.worker.pool.allowance import was_long
 from project.worker.pool.child import STOP
 from project.worker.pool.crew import tell
 from project.worker.pool.ticket import Ticket
@@ -29,6 +30,9 @@ class Seat:
         self.sent: deque[Ticket] = deque()
         """What it has been given: first what it runs, then what waits in its socket."""
         self.done = 0
+        self.weighed_at = 0
+        self.has_done_long = False
+        """A long job has ended, and nobody has looked how large it is since."""
         self.is_leaving = False
         self.began_at = monotonic()
         process = Process(target=serve, args=(self._far_end,))
@@ -65,6 +69,7 @@ class Seat:
                 continue  # it had reached its limit, and all has been said about it
             ticket = self.sent.popleft()
             self.done += 1
+            self.has_done_long = self.has_done_long or was_long(ticket.started_at)
             if self.sent:
                 self._begin(self.sent[0])
             yield ticket, is_ok, value

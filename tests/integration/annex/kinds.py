@@ -4,6 +4,7 @@ Its processes load them with `JOBS_EXTRA_KINDS`.
 """
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -99,6 +100,27 @@ def linger(parameters: LingerParameters, context: Context) -> None:
                 raise
 
 
+class SwellParameters(BaseModel):
+    """How much memory is taken, how long the job holds it, and whether it is kept for ever."""
+
+    mebibytes: int = Field(ge=1, le=1024)
+    seconds: float = 0
+    is_kept: bool = False
+
+
+_kept: list[bytes] = []
+
+
+@job("annex.swell", title="Swell", lane=Lane.SHORT, time_limit_seconds=60)
+def swell(parameters: SwellParameters, context: Context) -> int:
+    """The process in which it ran."""
+    content = b"x" * (parameters.mebibytes * 1024 * 1024)
+    context.sleep(parameters.seconds)
+    if parameters.is_kept:
+        _kept.append(content)
+    return os.getpid()
+
+
 class LeaveParameters(BaseModel):
     """Nothing is asked."""
 
@@ -172,4 +194,4 @@ def part(parameters: PartParameters, context: Context) -> int:
     return parameters.number
 
 
-KINDS = [step, talk, linger, leave, parts, part]
+KINDS = [step, talk, linger, swell, leave, parts, part]

@@ -18,6 +18,7 @@ from tests.waiting import wait_until
 
 END_SECONDS = 60
 MANY = 300
+MEBIBYTE = 1024 * 1024
 SHORT = f"short@{socket.gethostname()}"
 
 
@@ -146,6 +147,69 @@ def test_many_jobs_leave_no_message_behind(system: Annex, browser: Client) -> No
     )
     wait_until(lambda: not system.waiting("short"), END_SECONDS, "all messages to be acknowledged")
     assert {system.ledger.get(job_id).attempt for job_id in ids} == {1}
+
+
+@pytest.fixture
+def narrow(system: Annex, browser: Client) -> Iterator[Client]:
+    """Processes of the worker may have 200 MiB after a job."""
+    with system.restarted(JOBS_CHILD_MEMORY_BYTES=str(200 * MEBIBYTE)):
+        yield system.open_page()
+
+
+@pytest.mark.parametrize("seconds", [0, 1.2])
+def test_process_that_a_job_has_left_too_large_is_replaced_and_no_job_suffers(
+    system: Annex, narrow: Client, celery: Celery, seconds: float
+) -> None:
+    """Whether the job took long, and it is seen at once, or not."""
+    before = children_of(celery)
+    large = {"mebibytes": 300, "seconds": seconds, "is_kept": True}
+
+    swollen = narrow.submit("annex.swell", large)["id"]
+    others = [talk(narrow) for _ in range(20)]
+
+    pid = narrow.await_status(swollen, "succeeded", seconds=END_SECONDS)["result"]
+    for job_id in others:
+        assert narrow.await_end(job_id, END_SECONDS)["status"] == "succeeded"
+        assert (system.ledger.get(job_id).attempt, system.ledger.get(job_id).losses) == (1, 0)
+    wait_until(lambda: pid not in children_of(celery), END_SECONDS, "the process to be replaced")
+    assert pid in before
+    wait_until(lambda: len(children_of(celery)) == len(before), END_SECONDS, "all processes")
+    labels = system.log.await_event("child_outgrown", str(pid))["labels"]
+    assert labels["child"] == str(pid)
+    assert int(labels["bytes"]) > 300 * MEBIBYTE
+
+
+def test_process_that_was_large_only_while_a_job_ran_stays(
+    system: Annex, narrow: Client, celery: Celery
+) -> None:
+    before = children_of(celery)
+    large = {"mebibytes": 300, "seconds": 1.2}
+
+    for _ in range(2):
+        job_id = narrow.submit("annex.swell", large)["id"]
+        assert narrow.await_status(job_id, "succeeded", seconds=END_SECONDS)["result"] in before
+
+    assert children_of(celery) == before
+
+
+def test_process_that_is_replaced_is_missed_by_none_of_the_jobs_that_come_all_the_time(
+    system: Annex, narrow: Client
+) -> None:
+    large = {"mebibytes": 250, "seconds": 1, "is_kept": True}
+    kinds = [("annex.swell", large)] * 4 + [("annex.step", {"seconds": 0.01})] * 200
+    jobs = [{"kind": kind, "parameters": values} for kind, values in kinds]
+
+    answers = narrow.post("/api/v1/jobs/bulk", json={"jobs": jobs}).json()["jobs"]
+
+    ids = [answer["id"] for answer in answers]
+    wait_until(
+        lambda: all(system.ledger.get(job_id).status is Status.SUCCEEDED for job_id in ids),
+        END_SECONDS,
+        "all jobs to succeed",
+    )
+    assert {system.ledger.get(job_id).attempt for job_id in ids} == {1}
+    pids = [system.ledger.get(job_id).result for job_id in ids[:4]]
+    assert len(set(pids)) == 4  # none did a second one
 
 
 def test_pool_grows_and_shrinks_when_asked(system: Annex, browser: Client, celery: Celery) -> None:
