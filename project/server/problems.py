@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, render_template, request
+from gunicorn.http.errors import ParseException
 from redis import RedisError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -56,6 +57,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(errors.JobsError, _answer_ours)
     app.register_error_handler(RedisError, _answer_redis)
     app.register_error_handler(RequestEntityTooLarge, _answer_too_large)
+    app.register_error_handler(ParseException, _answer_unreadable)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_unforeseen)
 
@@ -99,6 +101,13 @@ def _answer_too_large(_: RequestEntityTooLarge) -> Response:
     return _problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"At most {limit / 1024 / 1024:g} MiB are taken: send a smaller file.",
+    )
+
+
+def _answer_unreadable(_: ParseException) -> Response:
+    return _problem(
+        HTTPStatus.BAD_REQUEST,
+        "The body cannot be read: its chunks are not as HTTP wants them. Send it again.",
     )
 
 
