@@ -36,6 +36,11 @@ class Bucket:
         self._folder = f"{parts.path.strip('/')}/".lstrip("/")
 
     @property
+    def scratch(self) -> Path:
+        """Where jobs put files that are not to stay: on this machine."""
+        return find_scratch()
+
+    @property
     def staging(self) -> Path:
         """Where files are written before they are sent."""
         return find_scratch()
@@ -85,8 +90,8 @@ class Bucket:
     @cached_property
     def _client(self) -> Any:
         """At first use: its library is large."""
-        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
-        from botocore.session import get_session  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.session import get_session  # noqa: PLC0415
 
         with _asking():
             return get_session().create_client(
@@ -169,7 +174,7 @@ class _Source(io.FileIO):
 @contextmanager
 def _asking() -> Iterator[None]:
     """What the library raises becomes an OSError, of what is not there a FileNotFoundError."""
-    from botocore.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415
+    from botocore.exceptions import (  # noqa: PLC0415
         BotoCoreError,
         ClientError,
     )

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-_STAGING = "incoming"
-"""Folder of what is not there as a whole yet."""
+_STAGING, _SCRATCH = "incoming", "scratch"
+"""Folders of what is not there as a whole yet, and of what jobs do not want to keep."""
 
 
 class Folder:
@@ -21,6 +21,13 @@ class Folder:
         """Where files are written: on the same disk, so that they need only be renamed."""
         folder = self._root / _STAGING
         folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def scratch(self) -> Path:
+        """Where jobs put files that are not to stay: on the same disk, not in a small `/tmp`."""
+        folder = self._root / _SCRATCH
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
     def path(self, key: str) -> Path:
@@ -51,7 +58,7 @@ class Folder:
 
     def list_all(self) -> Iterator[tuple[str, float]]:
         """Each key, and when it was kept, seconds since 1970; what was never whole, too."""
-        for path in self._root.rglob("*"):
+        for path in (*self._root.glob("??/*"), *self._root.glob(f"{_STAGING}/*")):
             with suppress(FileNotFoundError):  # it has gone meanwhile
                 if path.is_file():
                     yield path.relative_to(self._root).as_posix(), path.stat().st_mtime

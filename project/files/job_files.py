@@ -37,7 +37,7 @@ class JobFiles:
     def folder(self) -> Path:
         """An empty folder of the attempt's own; removed when it ends."""
         if self._folder is None:
-            self._folder = make_folder(self._name)
+            self._folder = make_folder(self._store.scratch, self._name)
         return self._folder
 
     def path(self, file_id: str) -> Path:

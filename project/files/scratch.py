@@ -21,9 +21,8 @@ def find_scratch() -> Path:
     return folder
 
 
-def make_folder(name: str = "") -> Path:
-    """An empty folder; one of that name is emptied."""
-    scratch = find_scratch()
+def make_folder(scratch: Path, name: str = "") -> Path:
+    """An empty folder in that one; one of that name is emptied."""
     _remove_old(scratch)
     if not name:
         return Path(tempfile.mkdtemp(dir=scratch))

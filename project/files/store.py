@@ -136,6 +136,11 @@ class FileStore:
         return removed
 
     @property
+    def scratch(self) -> Path:
+        """Where jobs put files that are not to stay."""
+        return self._place.scratch
+
+    @property
     def is_local(self) -> bool:
         """Whether the store is a folder."""
         return isinstance(self._place, Folder)

@@ -19,8 +19,7 @@ FOR_THE_COMMAND_LINE = {"celery.bin.celery", "click_repl", "prompt_toolkit", "fl
 FOR_FEW = {
     *(
         "opentelemetry",
-        "fsspec",
-        "s3fs",
+        "botocore",
         "PIL",
         "polars",
         "numpy",
