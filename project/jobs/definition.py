@@ -10,6 +10,7 @@
 The function stays a plain function: a unit test calls it with parameters and `Context()`.
 """
 
+import errno
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ from project.lane import Lane
 __all__ = ["Context", "Kind", "job"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 SOFT_LIMIT_SHARE = 0.9
 """Share of the time limit after which the job's code is interrupted, so that it can clean up."""
@@ -88,6 +91,8 @@ class Kind:
 
     def is_temporary(self, error: BaseException) -> bool:
         """Whether another attempt may succeed."""
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            return True
         return isinstance(error, (TemporaryError, UnavailableError, LaneFullError, *self.retry_on))
 
     def retry_delay(self, attempt: int, chance: Callable[[], float] = random.random) -> int:
@@ -117,12 +122,12 @@ def job(
 ) -> Callable[[Callable[[Any, Context], Any]], Kind]:
     """Define a kind.
 
-    A TemporaryError, and what `retry_on` lists, is retried up to `max_attempts`; any other error is
-    final. After `max_losses` attempts that ended without an outcome (the process was killed) the
-    job is dead. With `unique_for_seconds`, a job with the parameters of one that was submitted so
-    recently, and has not failed, is that job. A job that has succeeded, and its files, are kept for
-    `retention_seconds`; None: as long as the setting says. An internal kind is not offered to
-    clients. DefinitionError where something is missing or cannot work.
+    A TemporaryError, a full disk, and what `retry_on` lists, is retried up to `max_attempts`; any
+    other error is final. After `max_losses` attempts that ended without an outcome (the process was
+    killed) the job is dead. With `unique_for_seconds`, a job with the parameters of one that was
+    submitted so recently, and has not failed, is that job. A job that has succeeded, and its files,
+    are kept for `retention_seconds`; None: as long as the setting says. An internal kind is not
+    offered to clients. DefinitionError where something is missing or cannot work.
     """
     if lane is None or time_limit_seconds is None:
         missing = "lane" if lane is None else "time_limit_seconds"

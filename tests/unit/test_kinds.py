@@ -1,5 +1,6 @@
 """What a kind is, and `@job`, which checks a definition when its module is imported."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,8 @@ def test_jobs_that_failed_together_do_not_come_back_together() -> None:
         (TemporaryError("no answer"), True),
         (UnavailableError("RabbitMQ"), True),
         (TimeoutError(), True),
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EACCES, "Permission denied"), False),
         (ConnectionResetError(), False),
         (ValueError(), False),
     ],

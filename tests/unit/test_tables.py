@@ -1,5 +1,6 @@
 """Tables that people send: good ones are read as what they are, bad ones name the place."""
 
+import errno
 import random
 import threading
 from datetime import date, datetime
@@ -8,11 +9,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.exceptions import PolarsError
 
-from project.errors import CancelledError, PermanentError
+from project.errors import CancelledError, PermanentError, TemporaryError
 from project.jobs.tabular import limits
 from project.jobs.tabular.collecting import collect
-from project.jobs.tabular.opening import Table, open_table
+from project.jobs.tabular.opening import Table, open_table, reading
 from project.jobs.tabular.parameters import CsvFormat, TableParameters
 from project.jobs.tabular.parquet_footer import check_parquet
 from project.jobs.tabular.thrift import ThriftError, ThriftReader
@@ -215,6 +217,18 @@ def test_quote_that_swallows_the_rest_is_found_before_all_is_in_memory(open_byte
 
     with pytest.raises(PermanentError, match=r"Line 2: a quote opens that is not closed"):
         open_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        PolarsError("underlying IO error: No space left on device (os error 28)"),
+    ],
+)
+def test_full_disk_is_no_fault_of_the_table(error: Exception) -> None:
+    with pytest.raises(TemporaryError, match="disk of the worker is full"), reading("CSV"):
+        raise error
 
 
 def test_too_many_rows_are_refused(open_bytes: Any) -> None:

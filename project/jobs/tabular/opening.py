@@ -4,7 +4,9 @@ Nothing but the file is believed, and no error of polars gets through as such: i
 nor what to do, and a panic of its is no Exception, so that it would end the worker's process.
 """
 
+import errno
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from project.errors import PermanentError
+from project.errors import PermanentError, TemporaryError
 from project.jobs.tabular import csv_text
 from project.jobs.tabular.collecting import collect
 from project.jobs.tabular.column_types import Stray, clean, find_readings
@@ -23,6 +25,7 @@ from project.jobs.tabular.parameters import CsvFormat
 from project.jobs.tabular.parquet_footer import MAGIC, check_parquet
 
 ROWS_AT_ONCE = 50_000
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
@@ -84,14 +87,23 @@ def open_table(
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Whatever polars says about the file becomes a PermanentError."""
+    """Whatever polars says about the file becomes a PermanentError; a full disk is none."""
     try:
         yield
     except PanicException as error:
         raise PermanentError(f"The {what} file is damaged: its content makes no sense.") from error
     except (PolarsError, OSError, ValueError, MemoryError) as error:
+        if _is_of_the_disk(error):
+            raise TemporaryError("The disk of the worker is full: try again later.") from error
         reason = next(iter(str(error).splitlines()), "")[:200].rstrip(".") or type(error).__name__
         raise PermanentError(f"The {what} file is damaged: {reason}.") from error
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether what was written found no room; polars has the number in its text alone."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    number = int(found[1]) if found else getattr(error, "errno", None)
+    return number in _DISK_FULL
 
 
 def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:

@@ -20,6 +20,7 @@ from project.files.bucket import ANSWER_SECONDS, CONNECT_SECONDS
 from tests.builders import a_picture
 from tests.integration.annex.proxy import Proxy
 from tests.integration.annex.system import Annex
+from tests.process_tree import descendants, peak_bytes, watched
 from tests.tables import orders
 from tests.waiting import wait_until
 
@@ -27,6 +28,8 @@ END_SECONDS = 60
 NAME = "jobs"
 ROWS = 4_000
 MEBIBYTE = 1024 * 1024
+LARGE_BYTES = 100 * MEBIBYTE
+GROWTH_BYTES = 24 * MEBIBYTE
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +217,21 @@ def test_file_is_read_from_where_one_goes(store: FileStore) -> None:
         rest = file.read(10)
 
     assert (end, middle, rest) == (content[-1000:], content[500:510], content[510:520])
+
+
+def test_memory_of_the_web_server_does_not_grow_with_a_file(system: Annex) -> None:
+    browser = system.open_page()
+    (process,) = descendants(system.main_pid("web"))
+    browser.send_file(b"x")  # the library is loaded with the first one
+
+    with watched(process) as peak:
+        before = peak_bytes(process)
+        file_id = browser.send_file(bytes(LARGE_BYTES))
+        answer = browser.get(f"/api/v1/files/{file_id}", stream=True)
+        received = sum(len(piece) for piece in answer.iter_content(MEBIBYTE))
+
+    assert received == LARGE_BYTES
+    assert peak.bytes - before < GROWTH_BYTES
 
 
 @pytest.mark.usefixtures("_away")
