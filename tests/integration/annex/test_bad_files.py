@@ -22,11 +22,16 @@ END_SECONDS = 60
 MEBIBYTE = 1024 * 1024
 MEMORY_BYTES = 300 * MEBIBYTE
 """No process of a worker may ever have had more: a third of it is the libraries."""
+Kinds = dict[str, tuple[str, dict[str, Any]]]
+"""Each with the parameter that is the file, and what else it needs."""
 WORKERS = ("worker-short", "worker-long")
 
-PICTURES = {"image.thumbnail": "picture"}
-TABLES = {"report.build": "table"}
-"""Kinds, with the parameter that is the file."""
+PICTURES: Kinds = {"image.thumbnail": ("picture", {})}
+TABLES: Kinds = {
+    "report.build": ("table", {}),
+    "data.analyze": ("table", {}),
+    "ml.train": ("table", {"target": "price"}),
+}
 
 Make = Callable[[], bytes]
 
@@ -97,7 +102,7 @@ BAD_TABLES: dict[str, tuple[Make, str]] = {
     "Parquet, lists only": (bad_files.parquet_of_lists, "no columns with plain values"),
 }
 
-REFUSED: dict[str, tuple[dict[str, str], Make, str]] = {
+REFUSED: dict[str, tuple[Kinds, Make, str]] = {
     "text as a picture": (PICTURES, lambda: b"I am a JPEG, really", "must be a picture"),
     "table as a picture": (PICTURES, lambda: csv_bytes("a,b", "1,2"), "must be a picture"),
     "picture as a table": (TABLES, lambda: bad_files.a_photograph("PNG"), "must be a table"),
@@ -111,9 +116,9 @@ REFUSED: dict[str, tuple[dict[str, str], Make, str]] = {
 """Their type, which is found from their bytes, is one that no such kind takes."""
 
 CASES = [
-    pytest.param(kind, field, *bad, id=f"{kind}: {name}")
+    pytest.param(kind, file, *bad, id=f"{kind}: {name}")
     for kinds, table in ((PICTURES, BAD_PICTURES), (TABLES, BAD_TABLES))
-    for kind, field in kinds.items()
+    for kind, file in kinds.items()
     for name, bad in table.items()
 ]
 
@@ -174,14 +179,14 @@ def family_of(browser: Client, job_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("_nothing_happens")
-@pytest.mark.parametrize(("kind", "field", "make", "words"), CASES)
+@pytest.mark.parametrize(("kind", "file", "make", "words"), CASES)
 def test_bad_file_fails_its_job_once_and_is_named(
-    system: Annex, kind: str, field: str, make: Make, words: str
+    system: Annex, kind: str, file: tuple[str, dict[str, Any]], make: Make, words: str
 ) -> None:
-    browser = system.open_page()
+    browser, (field, more) = system.open_page(), file
     file_id = browser.send_file(make())
 
-    job_id = browser.submit(kind, {field: file_id})["id"]
+    job_id = browser.submit(kind, {field: file_id, **more})["id"]
     job = browser.await_end(job_id, END_SECONDS)
 
     assert job["status"] == "failed"
@@ -214,8 +219,9 @@ def test_file_of_a_wrong_type_is_refused_with_the_submit(system: Annex, name: st
     browser = system.open_page()
     file_id = browser.send_file(make())
 
-    for kind, field in kinds.items():
-        answer = browser.post("/api/v1/jobs", json={"kind": kind, "parameters": {field: file_id}})
+    for kind, (field, more) in kinds.items():
+        job = {"kind": kind, "parameters": {field: file_id, **more}}
+        answer = browser.post("/api/v1/jobs", json=job)
 
         assert answer.status_code == 400
         assert words in answer.json()["detail"]
