@@ -48,7 +48,7 @@ def fill_with_everything(home: Home) -> None:
     home.sign_up(long_address, a_damaged_photograph())
     home.start("Medium")
     expect(home.card("grace.hopper@example.org").get_by_role("img")).to_be_visible()
-    expect(home.row_of("Thumbnail").filter(has_text="Failed")).to_be_visible()
+    expect(home.row_of("Sign-up").filter(has_text="Failed")).to_be_visible()
     home.submit.click()
     expect(home.page.locator("#picture-error")).not_to_be_empty()
 

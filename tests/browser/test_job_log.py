@@ -52,8 +52,7 @@ def button_of(row: Locator) -> Locator:
 
 
 def test_log_of_an_ended_job_opens_and_closes(home: Home) -> None:
-    home.sign_up("ada@example.org")
-    row = home.row_of("Thumbnail")
+    row = home.row(home.run_thumbnail())
     expect(row).to_contain_text("Succeeded")
     lines = row.get_by_role("log", name="Log of Thumbnail")
     expect(lines).to_have_count(0)
@@ -145,8 +144,7 @@ def test_what_is_missing_and_where_an_attempt_begins_is_told(home: Home, job_log
 
 
 def test_link_leads_to_the_log_as_text(home: Home) -> None:
-    home.sign_up("ada@example.org")
-    row = home.row_of("Thumbnail")
+    row = home.row(home.run_thumbnail())
     button_of(row).click()
 
     row.get_by_role("link", name="As text").click()

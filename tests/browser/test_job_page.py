@@ -223,8 +223,7 @@ def test_row_leads_to_the_jobs_page_and_that_to_its_json(home: Home) -> None:
 
 
 def test_log_is_open_on_the_jobs_page(home: Home) -> None:
-    home.sign_up("ada@example.org")
-    row = home.row_of("Thumbnail")
+    row = home.row(home.run_thumbnail())
     expect(row).to_contain_text("Succeeded")
 
     row.get_by_role("link", name="Thumbnail").click()

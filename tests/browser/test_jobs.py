@@ -136,7 +136,7 @@ def test_a_failed_job_says_why(home: Home) -> None:
     """The reason stands in the row, in words."""
     home.sign_up("ada@example.org", a_damaged_photograph())
 
-    row = home.row_of("Thumbnail")
+    row = home.row_of("Sign-up")
 
     expect(row).to_contain_text("Failed")
     expect(row).to_contain_text("The picture is damaged: it could not be read to its end.")

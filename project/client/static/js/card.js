@@ -1,4 +1,4 @@
-/** One sign-up as a card: its picture, its address, how far its mail is, its two jobs. */
+/** One sign-up as a card: its picture, its address, how far its mail is, its job and its two parts. */
 
 import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
 import { findThumbnails } from "./outcome.js";
@@ -21,7 +21,8 @@ export function createCard(first, findJob) {
     picture.element,
     create("div", { class: "card__body" },
       create("h3", { class: "card__email" }, first.email), state),
-    create("ul", { class: "card__jobs", role: "list" }, ...jobs.map((job) => job.element)),
+    create("ul", { class: "card__jobs", role: "list" }, ...jobs.map((job) => job.element),
+      create("li", { class: "card__more" }, linkWhole(first))),
   );
 
   function update(signup) {
@@ -72,6 +73,15 @@ function createPicture(signup) {
 
 function createPart(name, id) {
   const status = createStatus();
-  const element = create("li", {}, create("a", { href: `#job-${id}` }, name), " ", status.element);
+  const element = create("li", {}, create("a", { href: addressOf(id) }, name), " ", status.element);
   return { element, update: (job) => job && status.update(job) };
+}
+
+/** To the job that both are parts of: with its log, and to be run again. */
+function linkWhole({ job, email }) {
+  return create("a", { href: addressOf(job), "aria-label": `Details of the sign-up of ${email}` }, "Details");
+}
+
+function addressOf(id) {
+  return `/jobs/${encodeURIComponent(id)}`;
 }

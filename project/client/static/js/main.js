@@ -27,7 +27,8 @@ let isDrawing = false;
 let shownJobs = SHOWN_JOBS;
 
 const store = createStore((job, previous) => {
-  if (isLoaded && job) announcer.tell(job, previous);
+  // Of what a job consists of is told on its own page: here each would be an outcome of its own.
+  if (isLoaded && job && !job.parent_id) announcer.tell(job, previous);
   draw();
 });
 const rows = createKeyedList(find("tasks"), createRow);

@@ -40,9 +40,7 @@ export function createTree(id, parts) {
     try {
       const tree = await getTree(id);
       show(tree);
-      isOver = Object.entries(tree.counts).every(
-        ([status, count]) => !count || isFinal({ status }),
-      );
+      isOver = isFinal(tree.jobs[0]) && countEnded(tree.counts) === countAll(tree.counts);
       pauseMs = tree.jobs.length > SHOWN_JOBS ? SLOW_POLL_MS : POLL_MS;
     } catch (problem) {
       isOffered = problem.status !== NOT_OFFERED;
@@ -53,18 +51,14 @@ export function createTree(id, parts) {
 
   function show({ jobs, counts }) {
     parts.section.hidden = jobs.length < 2;
-    const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-    const ended = Object.entries(counts).reduce(
-      (sum, [status, count]) => sum + (isFinal({ status }) ? count : 0),
-      0,
-    );
+    const [ended, total] = [countEnded(counts), countAll(counts)];
     parts.bar.max = total || 1;
     parts.bar.value = ended;
     setText(parts.words, describeCounts(counts, ended, total));
     const shown = jobs.slice(0, SHOWN_JOBS);
     for (const job of shown) place(job);
-    parts.limit.hidden = total <= shown.length;
-    setText(parts.limit, `The first ${shown.length} of ${total} are shown.`);
+    parts.limit.hidden = jobs.length <= shown.length;
+    setText(parts.limit, `The first ${shown.length - 1} of ${total} parts are shown.`);
   }
 
   /** Update the job's node, or add it below its parent's: a tree only grows. */
@@ -80,6 +74,17 @@ export function createTree(id, parts) {
 
   document.addEventListener("visibilitychange", refresh);
   return { refresh };
+}
+
+/** `counts` are of the parts alone, by status. */
+function countAll(counts) {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function countEnded(counts) {
+  return countAll(Object.fromEntries(
+    Object.entries(counts).filter(([status]) => isFinal({ status })),
+  ));
 }
 
 /** "5 of 8 ended · 2 running · 1 failed". Pure. */
