@@ -29,18 +29,20 @@ KINDS.update(
     {
         kind.name: kind
         for kind in (
-            create_task,
+            # People are offered them in this order: what most of them come for first.
+            analyze,
+            build_report,
             make_thumbnails,
             send_email,
-            build_report,
-            read_source,
-            sum_rows,
             crawl_site,
-            list_history,
-            analyze,
             train_model,
             predict_rows,
             run_workflow,
+            list_history,
+            create_task,
+            # And these are run by others of them.
+            read_source,
+            sum_rows,
             sign_up,
             sweep_files,
         )

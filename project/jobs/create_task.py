@@ -26,7 +26,7 @@ class CreateTaskParameters(BaseModel):
     # Text digits are taken as well, because the tutorial's page sends its buttons' data attributes.
     type: Annotated[
         int,
-        Field(ge=0, le=LARGEST_TYPE, description="Tens of seconds to sleep"),
+        Field(ge=0, le=LARGEST_TYPE, description="Tens of seconds to sleep: 3 is half a minute"),
         BeforeValidator(_refuse_truth),
     ]
 
@@ -43,7 +43,7 @@ def choose_lane(parameters: CreateTaskParameters) -> Lane:
     time_limit_seconds=SECONDS_PER_TYPE * LARGEST_TYPE + 600,
 )
 def create_task(parameters: CreateTaskParameters, context: Context) -> bool:
-    """Sleep a second at a time, so that its progress can be seen."""
+    """Only takes time, and shows how far it is: to try the service."""
     total = parameters.type * SECONDS_PER_TYPE
     for elapsed in range(total):
         context.report_progress(elapsed, total, "Sleeping")

@@ -67,7 +67,7 @@ class EmailParameters(Parameters):
         min_length=1,
         max_length=50_000,
         description="The mail as plain text; may hold values",
-        examples=["Hello {{ name }},\n\nhere it is.\n"],
+        examples=["Hello Ada,\n\nhere it is.\n"],
     )
     html: str = Field(
         "",
@@ -158,7 +158,7 @@ def choose_lane(parameters: EmailParameters) -> Lane:
     retry_delay_seconds=5,
 )
 def send_email(parameters: EmailParameters, context: Context) -> dict[str, Any]:
-    """Hand a mail for each recipient to the mail server.
+    """Send a mail to one person, or one to each of many, with attachments.
 
     `outcomes` tells of each, in the order of the recipients: `{"number", "recipient", "outcome",
     "code", "answer", "message_id"}`, where the outcome is `sent`, `refused`, `deferred` (given up

@@ -57,7 +57,7 @@ class ThumbnailParameters(Parameters):
     quality: int = Field(
         82,
         title="Quality",
-        description="1 to 100, alike in all formats; PNG has no loss",
+        description="Alike in all formats; PNG has no loss",
         ge=1,
         le=100,
     )
@@ -93,7 +93,7 @@ def choose_lane(parameters: ThumbnailParameters) -> Lane:
 
 @job("image.thumbnail", title="Thumbnail", lane=choose_lane, time_limit_seconds=1800)
 def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[str, Any]:
-    """Thumbnails of a picture or of many, upright, in sRGB, without metadata; and a contact sheet.
+    """Small copies of a picture or of many: upright, in sRGB, without metadata.
 
     `thumbnails` lists them, smallest first: `{"width", "height", "format", "bytes", "file"}`. Of
     many pictures each has the number of its `picture`, from 1; the file `thumbnails.json` has all.

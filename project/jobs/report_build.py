@@ -27,13 +27,22 @@ class ReportParameters(TableParameters):
     """Which table, what is summed, and into how many parts it is split."""
 
     title: str = Field("Report", min_length=1, max_length=120, description="Heading of the PDF")
-    value: ColumnName = Field("", description="Column of numbers to sum; empty: chosen")
-    group_by: ColumnName = Field("", description="Column to sum by; empty: chosen")
-    date: ColumnName = Field("", description="Column of dates; empty: the first one")
+    value: ColumnName = Field(
+        "", title="Column to sum", description="A column of numbers; empty: one is chosen"
+    )
+    group_by: ColumnName = Field(
+        "",
+        title="Sum by",
+        description="A column of few different values; empty: one is chosen",
+    )
+    date: ColumnName = Field(
+        "", title="Column of dates", description="For the chart over time; empty: the first one"
+    )
     parts: int = Field(8, ge=1, le=MOST_PARTS, description="Jobs that the table is split into")
     on_part_failure: Literal["fail", "leave_out"] = Field(
         "fail",
-        description="`fail`: no report without all parts; `leave_out`: it says what is missing",
+        title="When a part fails",
+        description="Fail: no report without all parts. Leave out: the report says what is missing",
     )
 
 
@@ -62,7 +71,7 @@ class PartParameters(Parameters):
 
 @job("report.build", title="Report", lane=Lane.LONG, time_limit_seconds=900)
 def build_report(parameters: ReportParameters, context: Context) -> dict[str, Any]:
-    """A PDF with charts and tables of a big table, made by many workers at once."""
+    """A PDF with charts of a large table, which many workers sum up at once."""
     source = _gather_source(parameters, context)
     calls = [
         ("report.part", {**source["part"], "start": start, "count": count}, f"part {number}")

@@ -25,6 +25,18 @@ from project.lane import Lane
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 
+_EXAMPLE = {
+    "history": {"kind": "jobs.history", "parameters": {"days": 7}},
+    "report": {
+        "kind": "report.build",
+        "parameters": {
+            "table": {"$result": "history", "path": "files.0.file"},
+            "title": "Jobs of the last week",
+            "parts": 4,
+        },
+    },
+}
+"""It needs no file, so that it can be tried as it is."""
 _SHOWN = ("facts", "pictures", "report", "tables", "files")
 
 
@@ -50,11 +62,18 @@ class WorkflowParameters(Parameters):
     """The steps."""
 
     title: str = Field("", max_length=100, description="What it is for")
-    steps: dict[Name, Step] = Field(min_length=1, max_length=200)
+    steps: dict[Name, Step] = Field(
+        min_length=1,
+        max_length=200,
+        description="Each has a name, a kind and its parameters; in these, "
+        '`{"$result": "a step", "path": "files.0.file"}` is what that step has returned there',
+        examples=[_EXAMPLE],
+    )
     on_failure: Literal["stop", "go_on"] = Field(
         "stop",
-        description="When a step fails: `stop` begins no other one; `go_on` runs all that do not "
-        "need it. Either way the workflow fails in the end, once what runs has ended",
+        title="When a step fails",
+        description="Stop: no other one begins. Go on: all run that do not need it. Either way the "
+        "workflow fails in the end, once what runs has ended",
     )
 
     @model_validator(mode="after")
@@ -66,7 +85,7 @@ class WorkflowParameters(Parameters):
 
 @job("workflow", title="Workflow", lane=Lane.SHORT, time_limit_seconds=300)
 def run_workflow(parameters: WorkflowParameters, context: Context) -> dict[str, Any]:
-    """Several jobs as one: chains, fan-outs and joins of any kinds."""
+    """Several jobs as one: one after the other, beside each other, one for each of a list."""
     plan = Plan(parameters.steps, stops=parameters.on_failure == "stop")
     ids: dict[str, str] = context.memory.get("jobs", {})
     while True:

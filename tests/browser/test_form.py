@@ -426,7 +426,7 @@ def test_kinds_lead_to_their_forms(new_visitor: NewVisitor) -> None:
     visitor.page.get_by_role("link", name="E-mail").click()
 
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("E-mail")
-    expect(visitor.page.get_by_label("Recipient")).to_be_visible()
+    expect(visitor.page.get_by_label("Recipient", exact=True)).to_be_visible()
 
 
 def test_sleep_is_run_from_its_form_and_its_page_follows(form: Form) -> None:

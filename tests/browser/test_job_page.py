@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
-from project.ledger.job import JobError
+from project.ledger.job import Job, JobError
 from tests.browser.conftest import NewVisitor, Stack
 from tests.browser.home import Home
 from tests.browser.results import a_rich_result
@@ -226,7 +226,7 @@ def test_log_is_open_on_the_jobs_page(home: Home) -> None:
     row = home.row(home.run_thumbnail())
     expect(row).to_contain_text("Succeeded")
 
-    row.get_by_role("link", name="Thumbnail").click()
+    row.get_by_role("link", name="Thumbnail, job").click()
 
     expect(home.page.get_by_role("log", name="Log of Thumbnail")).to_contain_text("picture_read")
     expect(home.page.locator(".gallery img").first).to_be_visible()
@@ -254,62 +254,84 @@ def test_job_that_is_forgotten_while_it_is_looked_at_says_so(visitor: Home, work
 # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def a_part(number: int, status: str, **more: Any) -> dict[str, Any]:
-    job = {
-        "id": f"part-{number}", "title": f"Part {number}", "kind": "create_task", "status": status,
-        "parent_id": "root", "key": f"p{number}", "progress": None, "cancel_requested_at": None,
-    }  # fmt: skip
-    return job | more
+@dataclass
+class Family:
+    """A job of the real ledger that waits for its parts, and these."""
+
+    worker: Worker
+    root: Job
+    running: Job
+    failed: Job
+
+    def add_part(self, parent: Job, **changes: Any) -> Job:
+        """One more part, which runs."""
+        return add_part(self.worker, self.root, parent, **changes)
+
+
+def add_part(worker: Worker, root: Job, parent: Job, **changes: Any) -> Job:
+    return worker.run(parent_id=parent.id, root_id=root.id, **changes)
 
 
 @pytest.fixture
-def tree(visitor: Home, worker: Worker) -> Iterator[dict[str, Any]]:
-    """A job that waits for its parts, in the words of the tree's answer; tests change it."""
-    root = worker.run()
-    document: dict[str, Any] = {
-        "root_id": root.id,
-        "counts": {"waiting": 1, "succeeded": 1, "failed": 1, "running": 1},
-        "jobs": [
-            a_part(0, "waiting", id=root.id, parent_id=None, title=MARKUP, key=None),
-            a_part(1, "succeeded", parent_id=root.id),
-            a_part(2, "failed", parent_id=root.id),
-            a_part(3, "running", parent_id="part-2", progress={"done": 1, "total": 2, "step": "x"}),
-        ],
-    }
-
-    def answer(route: Route) -> None:
-        route.fulfill(json=document)
-
-    visitor.page.route("**/tree", answer)
-    yield document
+def family(worker: Worker) -> Family:
+    """A job of a hostile kind with three parts: one succeeded, one failed, one of that one runs."""
+    root = worker.run(kind=MARKUP)
+    good = add_part(worker, root, root, key="part 1")
+    worker.end(good, None)
+    parent = add_part(worker, root, root, key=MARKUP)
+    running = add_part(worker, root, parent, key="part 3")
+    worker.report(running, 1, 2, "Reading")
+    failed = worker.end_badly(parent, JobError("ValueError", "No such column."))
+    worker.wait(root, running)
+    return Family(worker, root, running, failed)
 
 
-def test_parts_are_a_tree_with_what_became_of_each(visitor: Home, tree: dict[str, Any]) -> None:
-    page = open_job(visitor, tree["root_id"])
+def test_parts_are_a_tree_with_what_became_of_each(visitor: Home, family: Family) -> None:
+    page = open_job(visitor, family.root.id)
     parts = page.get_by_role("region", name="Parts")
+    node = parts.locator("li li li")
 
-    expect(parts).to_contain_text("2 of 4 ended · 1 waiting · 1 failed · 1 running")
+    expect(parts).to_contain_text("2 of 3 ended · 1 failed · 1 running")
     expect(parts.get_by_role("progressbar")).to_have_attribute("value", "2")
-    expect(parts.locator("li li li")).to_contain_text("Running")
-    expect(parts.locator("li li li")).to_contain_text("50 %")
+    expect(node).to_contain_text("Running")
+    expect(node).to_contain_text("50 %")
     expect(parts.locator("[aria-current]")).to_contain_text(MARKUP)
-    expect(parts.get_by_role("link", name="Part 1, job")).to_have_attribute("href", "/jobs/part-1")
-    expect(parts.get_by_role("button", name="Run again Part 2")).to_be_visible()
-    expect(parts.get_by_role("button", name="Cancel Part 3")).to_be_visible()
-    expect(parts.get_by_role("button", name="Run again Part 1")).to_be_hidden()
+    expect(parts.get_by_text(MARKUP)).to_have_count(2)
+    expect(node.get_by_role("link")).to_have_attribute("href", f"/jobs/{family.running.id}")
+    expect(node.get_by_role("button", name="Cancel Sleep")).to_be_visible()
+    again = parts.get_by_role("button", name=f"Run again Sleep, job {family.failed.id[:8]}")
+    expect(again).to_be_visible()
+    expect(parts.get_by_role("button", name="Run again").filter(visible=True)).to_have_count(1)
+    assert not page.evaluate("() => 'hacked' in window")
 
 
-def test_tree_follows_its_parts_and_grows(visitor: Home, tree: dict[str, Any]) -> None:
-    page = open_job(visitor, tree["root_id"])
+def test_waiting_job_says_what_it_waits_for(visitor: Home, family: Family) -> None:
+    page = open_job(visitor, family.root.id)
+
+    expect(page.locator("#state")).to_contain_text("Waiting")
+    expect(page.locator("#state")).to_contain_text("Adding up · 50 %")
+    expect(page.locator("#attempts")).to_contain_text("Waited for its parts")
+
+
+def test_tree_follows_its_parts_and_grows(visitor: Home, family: Family) -> None:
+    page = open_job(visitor, family.root.id)
     node = page.locator("#parts li li li")
     visitor.mark(node)
 
-    tree["jobs"][3]["status"] = "succeeded"
-    tree["jobs"].append(a_part(4, "queued", parent_id="part-2"))
+    family.add_part(family.failed, key="part 4")
+    family.worker.end(family.running, None)
 
     expect(node.first).to_contain_text("Succeeded")
     expect(node).to_have_count(2)
     assert visitor.is_marked(node.first)
+
+
+def test_part_leads_to_what_it_is_a_part_of(visitor: Home, family: Family) -> None:
+    page = open_job(visitor, family.running.id)
+
+    page.get_by_role("link", name=family.root.id[:8]).click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
 
 
 def test_job_without_parts_shows_no_tree(visitor: Home, worker: Worker) -> None:
@@ -383,11 +405,9 @@ def test_page_of_a_job_has_no_accessibility_faults_and_fits(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_of_a_job_with_parts_has_no_accessibility_faults_and_fits(
-    new_visitor: NewVisitor, tree: dict[str, Any], scheme: str
+    new_visitor: NewVisitor, family: Family, scheme: str
 ) -> None:
-    visitor = new_visitor(color_scheme=scheme, **PHONE)
-    visitor.page.route("**/tree", lambda route: route.fulfill(json=tree))
-    page = open_job(visitor, tree["root_id"])
+    page = open_job(new_visitor(color_scheme=scheme, **PHONE), family.root.id)
     expect(page.get_by_role("region", name="Parts")).to_be_visible()
 
     assert faults(page) == []

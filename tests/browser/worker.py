@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from redis import Redis
 
+from project.errors import Suspension
 from project.files import FileStore
 from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.job import JobError
@@ -39,11 +40,20 @@ class Worker:
 
     def fail(self, error: JobError, **changes: Any) -> Job:
         """A job that has failed for this reason."""
-        return self._finish(self.run(**changes), Status.FAILED, error=error)
+        return self.end_badly(self.run(**changes), error)
 
     def end(self, job: Job, result: Any) -> Job:
         """The running job ends with this result."""
         return self._finish(job, Status.SUCCEEDED, result=result)
+
+    def end_badly(self, job: Job, error: JobError) -> Job:
+        """The running job fails for this reason."""
+        return self._finish(job, Status.FAILED, error=error)
+
+    def wait(self, job: Job, *parts: Job) -> None:
+        """The running job waits for these, with as many others behind it."""
+        wish = Suspension([part.id for part in parts], "all", len(parts), None, "Adding up")
+        self._ledger.wait_for(job, wish)
 
     def keep(self, content: bytes | Path, suffix: str) -> dict[str, Any]:
         """A file that the job has made: `{"file", "bytes"}`."""

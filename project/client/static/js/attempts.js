@@ -10,6 +10,7 @@ const OUTCOMES = {
   failed: "Failed",
   cancelled: "Cancelled",
   interrupted: "Interrupted",
+  suspended: "Waited for its parts",
   lost: "Lost its worker",
 };
 

@@ -147,5 +147,5 @@ function leaveOut({ schema, isSent }, value) {
 function showValue(value) {
   if (value === null) return "Not set";
   if (typeof value === "boolean") return value ? "Yes" : "No";
-  return String(value);
+  return String(value).replaceAll("_", " ");
 }

@@ -41,15 +41,16 @@ const ON_DEMAND = new Set(["group", "variants", "rows"]);
 
 /**
  * The field for a schema. `name` is the parameter's, `isSent` whether it must be in the answer,
- * `value` what it holds at first, `context` `{root, maxBytes}`: the whole schema, and how large a
- * file may be.
+ * `value` what it holds at first, `isBare` that its label and hint are seen elsewhere, `context`
+ * `{root, maxBytes}`: the whole schema, and how large a file may be.
  */
-export function createField(written, { name, label, isSent, value }, context) {
+export function createField(written, { name, label, isSent, value, isBare }, context) {
   const schema = simplify(written, context.root);
   const form = chooseField(schema, context.root);
   const spec = {
     schema,
     isSent,
+    isBare,
     context,
     label: label ?? nameField(name, written),
     isRequired: isSent && !schema.isNullable,

@@ -11,11 +11,11 @@ export function makeId(name) {
 }
 
 /** One control with its label: `{element, fault(text), rename(text)}`. */
-export function createShell({ label, isRequired, hint }, control, ...more) {
+export function createShell({ label, isRequired, hint, isBare }, control, ...more) {
   control.id = makeId("field");
-  const words = createWords(label, isRequired);
-  const name = create("label", { for: control.id }, words.text);
-  const notes = createNotes(hint, control);
+  const words = createWords(label, isRequired && !isBare);
+  const name = create("label", { for: control.id, class: isBare ? "visually-hidden" : null }, words.text);
+  const notes = createNotes(isBare ? "" : hint, control);
   const element = create(
     "div",
     { class: isShort(control) ? "field field--short" : "field" },
@@ -42,7 +42,7 @@ export function createGroup({ label, isRequired, hint }, getControl, ...children
 /** The place of a hint and a fault, as `{children, hints, error, ids, fault(text)}`. */
 export function createNotes(hint, control = null) {
   const error = create("p", { class: "error", role: "alert", id: makeId("error") });
-  const hints = hint ? [create("p", { class: "hint", id: makeId("hint") }, hint)] : [];
+  const hints = hint ? [create("p", { class: "hint", id: makeId("hint") }, ...markCode(hint))] : [];
   const children = [...hints, error];
   const ids = children.map(({ id }) => id).join(" ");
   if (control) setAttribute(control, "aria-describedby", ids);
@@ -52,6 +52,11 @@ export function createNotes(hint, control = null) {
     return marked;
   }
   return { children, hints, error, ids, fault };
+}
+
+/** What stands between backticks is what a program would be given. */
+function markCode(text) {
+  return text.split("`").map((part, index) => (index % 2 ? create("code", {}, part) : part));
 }
 
 /** Whether two such fields have room beside each other. */

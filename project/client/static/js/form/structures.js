@@ -1,16 +1,19 @@
 /** Fields that are made of fields: objects, lists, one of several forms. */
 
 import { create } from "../dom.js";
-import { nameField, simplify } from "./schema.js";
+import { chooseField, nameField, simplify } from "./schema.js";
 import { createGroup, createShell, describe, makeId } from "./shell.js";
-import { describeCount } from "./texts.js";
+import { describeCount, describeEach } from "./texts.js";
 
 /** With no more than so many fields there is nothing to put away. */
 const SEEN_FIELDS = 3;
+/** The field around them has said all that there is to say of each. */
+const BARE = new Set(["number", "moment"]);
 
 /**
  * The fields of an object, without a frame: `{element, read(), fault(path, text)}`. Those that need
- * not be filled in are put away, unless `isWhole`.
+ * not be filled in are put away, unless `isWhole`; but not those before the first that must be:
+ * they come first for a reason, as where one of two must be given.
  */
 export function createFields(spec) {
   const { schema, context } = spec;
@@ -22,9 +25,10 @@ export function createFields(spec) {
     ]),
   );
   const names = [...fields.keys()];
-  const first = names.filter((name) => asked.has(name));
-  const rest = names.filter((name) => !asked.has(name));
-  const isSplit = !spec.isWhole && first.length > 0 && names.length > SEEN_FIELDS;
+  const start = names.findIndex((name) => asked.has(name));
+  const first = names.filter((name, index) => asked.has(name) || index < start);
+  const rest = names.filter((name) => !first.includes(name));
+  const isSplit = !spec.isWhole && start >= 0 && names.length > SEEN_FIELDS;
   const elements = (some) => some.map((name) => fields.get(name).element);
   const element = create("div", { class: "fields" }, ...elements(isSplit ? first : names));
   if (isSplit && rest.length) element.append(createMore(elements(rest)));
@@ -99,11 +103,16 @@ export function createRows(spec) {
   const { maxItems = Infinity } = schema;
   const minItems = spec.isRequired ? (schema.minItems ?? 0) : 0;
   const rows = [];
+  const isBare = BARE.has(chooseField(spec.items, context.root));
   const list = create("ol", { class: "rows", role: "list" });
   const add = create("button", { type: "button", class: "button button--small" }, "Add");
   add.setAttribute("aria-label", `Add to ${spec.label}`);
   const shell = createGroup(
-    { ...spec, isRequired: minItems > 0, hint: describe(schema, describeCount(schema)) },
+    {
+      ...spec,
+      isRequired: minItems > 0,
+      hint: describe(schema, describeCount(schema), isBare ? describeEach(spec.items) : ""),
+    },
     () => findControl(list) ?? add,
     list,
     add,
@@ -112,11 +121,12 @@ export function createRows(spec) {
   function append(value) {
     const field = spec.make(
       schema.items,
-      { name: "", label: nameRow(rows.length), isSent: true, value },
+      { name: "", label: nameRow(rows.length), isSent: true, value, isBare },
       context,
     );
     const remove = create("button", { type: "button", class: "button button--small" }, "Remove");
     const row = { field, remove, element: create("li", { class: "row" }, field.element, remove) };
+    row.element.classList.toggle("row--bare", isBare);
     row.element.classList.toggle("row--tall", field.element.matches("fieldset"));
     remove.addEventListener("click", () => takeAway(row));
     rows.push(row);

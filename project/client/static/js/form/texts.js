@@ -1,11 +1,13 @@
 /** Fields of one value that is typed: text, long text, numbers, dates, JSON, one text a line. */
 
 import { create } from "../dom.js";
-import { createShell, describe } from "./shell.js";
+import { createShell, describe, makeId } from "./shell.js";
 
 const TYPES = { email: "email", uri: "url", password: "password" };
 /** What is meant by a field from which a default was taken out. A number is never nothing. */
 const EMPTY = { string: () => "", array: () => [], object: () => ({}) };
+/** A longer example is scrolled. */
+const MOST_LINES = 22;
 const MOMENTS = { date: "date", time: "time", "date-time": "datetime-local" };
 
 /** A line of text, an e-mail address, a URL. */
@@ -19,7 +21,15 @@ export function createText(spec) {
     autocomplete: "off",
   });
   control.value = spec.value ?? "";
-  return createTyped(spec, control, (text) => text);
+  if (schema.format !== "time-zone") return createTyped(spec, control, (text) => text);
+  const zones = create("datalist", { id: makeId("zones") }, ...listZones());
+  control.setAttribute("list", zones.id);
+  return createTyped(spec, control, (text) => text, zones);
+}
+
+function listZones() {
+  const names = ["UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])];
+  return [...new Set(names)].map((value) => create("option", { value }));
 }
 
 /** Several lines of text. */
@@ -68,23 +78,29 @@ export function createMoment(spec) {
   );
 }
 
-/** Anything that has no field of its own, as JSON. */
+/** Anything that has no field of its own, as JSON. What must be given begins with its example. */
 export function createJson(spec) {
   const isObject = spec.schema.type === "object";
   const isList = spec.schema.type === "array";
-  const example = isObject ? '{"name": "value"}' : isList ? '["value"]' : '"value"';
+  const given = spec.schema.examples?.find((one) => typeof one === "object");
+  const example = given ? asText(given) : isObject ? '{"name": "value"}' : isList ? '["value"]' : '"value"';
   const control = create("textarea", {
     ...bounds(spec),
-    rows: "4",
+    rows: String(Math.min(MOST_LINES, Math.max(4, example.split("\n").length))),
     class: "code",
     spellcheck: "false",
   });
   control.placeholder ||= example;
-  control.value = isEmpty(spec.value) ? "" : JSON.stringify(spec.value, null, 2);
+  if (!isEmpty(spec.value)) control.value = asText(spec.value);
+  else if (spec.isRequired && given) control.value = example;
   control.addEventListener("input", () => {
     control.setCustomValidity(findJsonFault(control.value, isObject, isList));
   });
   return createTyped({ ...spec, hint: describe(spec.schema, "As JSON") }, control, JSON.parse);
+}
+
+function asText(value) {
+  return JSON.stringify(value, null, 2);
 }
 
 /** A list of texts, one a line; what the server says of one of them names its line. */
@@ -123,6 +139,12 @@ export function describeCount({ minItems, maxItems }) {
   return minItems > 1 ? `At least ${minItems}` : "";
 }
 
+/** What holds for each of a list of numbers. */
+export function describeEach({ minimum, maximum }) {
+  const range = describeRange(minimum, maximum);
+  return range && `each ${range.toLowerCase()}`;
+}
+
 function describeRange(min, max) {
   if (min !== undefined && max !== undefined) return `${min} to ${max}`;
   if (max !== undefined) return `At most ${max}`;
@@ -139,8 +161,9 @@ function bounds({ schema, isRequired }) {
 }
 
 /** The field of a control whose text `parse` makes a value. */
-function createTyped(spec, control, parse) {
-  const shell = createShell({ ...spec, hint: spec.hint ?? describe(spec.schema) }, control);
+function createTyped(spec, control, parse, ...more) {
+  const hint = spec.hint ?? describe(spec.schema);
+  const shell = createShell({ ...spec, hint }, control, ...more);
   return {
     element: shell.element,
     rename: shell.rename,
