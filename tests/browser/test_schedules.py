@@ -1,97 +1,47 @@
-"""The page of schedules: what runs by itself, paused, resumed, run now, and made."""
+"""The page of schedules: what runs by itself, paused, resumed, run now, made, and deleted."""
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.home import Home
 from tests.browser.test_design import DESKTOP, PHONE, faults, scrolls_sideways
 from tests.browser.test_hostile_text import MARKUP
 
-BODY = {
-    "type": "object",
-    "required": ["title", "kind"],
-    "properties": {
-        "title": {"type": "string"},
-        "kind": {"type": "string"},
-        "parameters": {"type": "object"},
-        "cron": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
-        "every_seconds": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
-        "time_zone": {"type": "string", "default": "UTC"},
-        "overlap": {"$ref": "#/components/schemas/Overlap", "default": "skip"},
-    },
-}
+PATH = "/api/v1/schedules"
+NEVER = "0 0 29 2 *"
+"""A leap day: it comes in no test."""
 
-
-class Schedules:
-    """A server with schedules, in the words of their API."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, Any]] = []
-        self.refusal: dict[str, Any] = {}
-        self.listed = [
-            self.describe(
-                "s1", title="Report of the day", cron="0 6 * * *", time_zone="Europe/Berlin"
-            ),
-            self.describe("s2", title=MARKUP, every_seconds=300, is_paused=True, last_job_id=None),
-        ]
-
-    def describe(self, name: str, **changes: Any) -> dict[str, Any]:
-        times = {"next_at": "2026-05-05T06:00:00Z", "last_at": "2026-05-04T06:00:00Z"}
-        empty = {"cron": None, "every_seconds": None, "time_zone": None, "is_paused": False}
-        return {
-            "id": name,
-            "kind": "create_task",
-            "last_job_id": "job-1",
-            **times,
-            **empty,
-            **changes,
-        }
-
-    def answer(self, route: Route) -> None:
-        request = route.request
-        path = request.url.partition("/api/v1/schedules")[2]
-        if request.method == "GET":
-            route.fulfill(json={"schedules": self.listed})
-            return
-        self.calls.append((path, json.loads(request.post_data or "null")))
-        if self.refusal:
-            route.fulfill(status=400, json=self.refusal)
-            return
-        if not path:
-            self.listed.append(self.describe("s3", title=self.calls[-1][1]["title"]))
-        for schedule in self.listed:
-            if path == f"/{schedule['id']}/pause":
-                schedule["is_paused"] = True
-        route.fulfill(status=200, json=self.listed[-1])
+MakeSchedule = Callable[..., str]
 
 
 @pytest.fixture
-def schedules() -> Schedules:
-    return Schedules()
+def visitor(new_visitor: NewVisitor) -> Home:
+    """Somebody who has no page open yet."""
+    return new_visitor()
 
 
 @pytest.fixture
-def visitor(new_visitor: NewVisitor, schedules: Schedules) -> Iterator[Home]:
-    visitor = new_visitor()
-    connect(visitor.page, schedules)
-    yield visitor
+def make(visitor: Home) -> Iterator[MakeSchedule]:
+    """Makes schedules as a program would, and deletes them at the end; answers the title."""
+    made: list[str] = []
 
+    def make(title: str = "Report", **form: Any) -> str:
+        whole = f"{title} {uuid4().hex[:8]}"
+        values = {"kind": "create_task", "parameters": {"type": 0}, "title": whole, **form}
+        answer = visitor.page.request.post(PATH, data=values)
+        assert answer.status == 201, answer.text()
+        made.append(answer.json()["id"])
+        return whole
 
-def connect(page: Page, schedules: Schedules) -> None:
-    def describe(route: Route) -> None:
-        document = route.fetch().json()
-        body = {"content": {"application/json": {"schema": BODY}}}
-        document["paths"]["/api/v1/schedules"] = {"post": {"requestBody": body}}
-        document["components"]["schemas"]["Overlap"] = {"enum": ["skip", "queue"], "type": "string"}
-        route.fulfill(json=document)
-
-    page.route("**/api/v1/schedules**", schedules.answer)
-    page.route("**/openapi.json", describe)
+    yield make
+    for name in made:
+        visitor.page.request.delete(f"{PATH}/{name}")
 
 
 def open_page(visitor: Home) -> Page:
@@ -100,66 +50,122 @@ def open_page(visitor: Home) -> Page:
     return visitor.page
 
 
-def test_list_tells_what_runs_and_when(visitor: Home) -> None:
-    page = open_page(visitor)
-    report, other = page.locator(".schedule").all()
+def schedule(page: Page, title: str) -> Locator:
+    name = page.get_by_role("heading", name=title, exact=True)
+    return page.locator(".schedule").filter(has=name)
 
-    expect(report).to_contain_text("0 6 * * *, Europe/Berlin")
-    expect(report.get_by_role("link")).to_have_attribute("href", "/jobs/job-1")
-    expect(other.get_by_role("heading")).to_have_text(MARKUP)
-    expect(other).to_contain_text("Every 5 min")
-    expect(other).to_contain_text("Paused")
+
+def find(page: Page, title: str) -> dict[str, Any] | None:
+    """The schedule as the server knows it."""
+    found = page.request.get(PATH).json()["schedules"]
+    return next((one for one in found if one["title"] == title), None)
+
+
+def fill_in(page: Page, title: str) -> None:
+    page.get_by_label("What to run").select_option("create_task")
+    page.get_by_label("Type", exact=True).fill("0")
+    page.get_by_label("Title").fill(title)
+
+
+def test_list_tells_what_runs_and_when(visitor: Home, make: MakeSchedule) -> None:
+    by_clock = make(cron="0 6 29 2 *", time_zone="Europe/Berlin")
+    at_intervals = make(MARKUP, every_seconds=86_400 * 300)
+    page = open_page(visitor)
+
+    expect(schedule(page, by_clock)).to_contain_text("0 6 29 2 *, Europe/Berlin")
+    expect(schedule(page, by_clock)).to_contain_text(re.compile(r"29.*\b20\d\d, "))
+    expect(schedule(page, by_clock)).to_contain_text("Not yet")
+    expect(schedule(page, at_intervals)).to_contain_text("Every 300 days")
     assert not page.evaluate("() => 'hacked' in window")
 
 
-def test_schedule_is_paused_and_run_now(visitor: Home, schedules: Schedules) -> None:
+def test_schedule_is_run_now_and_its_job_is_linked(visitor: Home, make: MakeSchedule) -> None:
+    title = make(cron=NEVER)
     page = open_page(visitor)
 
-    page.get_by_role("button", name="Run now: Report").click()
-    expect(page.locator(".schedule").first).to_contain_text("Started")
-    page.get_by_role("button", name="Pause: Report").click()
+    page.get_by_role("button", name=f"Run now: {title}").click()
 
-    expect(page.get_by_role("button", name="Resume: Report")).to_be_visible()
-    assert [path for path, _ in schedules.calls] == ["/s1/run", "/s1/pause"]
+    expect(schedule(page, title)).to_contain_text("Started")
+    schedule(page, title).get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sleep")
+    expect(page.locator("#state")).to_contain_text("Succeeded")
 
 
-def test_schedule_is_made_with_the_parameters_of_its_kind(
-    visitor: Home, schedules: Schedules
-) -> None:
+def test_schedule_is_paused_and_resumed(visitor: Home, make: MakeSchedule) -> None:
+    title = make(cron=NEVER)
     page = open_page(visitor)
-    page.get_by_label("What to run").select_option("create_task")
-    page.get_by_label("Type", exact=True).fill("0")
-    page.get_by_label("Title").fill("Every morning")
-    page.get_by_label("Cron").fill("0 8 * * *")
-    page.get_by_label("queue").check()
+
+    page.get_by_role("button", name=f"Pause: {title}").click()
+    expect(schedule(page, title)).to_contain_text("Paused")
+    assert (find(page, title) or {})["is_paused"]
+    page.get_by_role("button", name=f"Resume: {title}").click()
+
+    expect(page.get_by_role("button", name=f"Pause: {title}")).to_be_visible()
+    assert not (find(page, title) or {})["is_paused"]
+
+
+def test_schedule_is_deleted_after_a_question(visitor: Home, make: MakeSchedule) -> None:
+    title = make(cron=NEVER)
+    page = open_page(visitor)
+    button = page.get_by_role("button", name=f"Delete: {title}")
+    page.once("dialog", lambda question: question.dismiss())
+    button.click()
+    expect(schedule(page, title)).to_be_visible()
+
+    page.once("dialog", lambda question: question.accept())
+    button.click()
+
+    expect(schedule(page, title)).to_have_count(0)
+    assert find(page, title) is None
+
+
+def test_schedule_by_the_clock_is_made(visitor: Home) -> None:
+    page = open_page(visitor)
+    title = f"Every leap day {uuid4().hex[:8]}"
+    fill_in(page, title)
+    page.get_by_label("Cron").fill(NEVER)
+    page.get_by_text("More options").last.click()
+    page.get_by_label("allow").check()
 
     page.get_by_role("button", name="Make the schedule").click()
 
-    expect(page.locator(".schedule")).to_have_count(3)
-    path, sent = schedules.calls[-1]
+    expect(schedule(page, title)).to_contain_text("On")
+    made = find(page, title)
+    assert made
     zone = page.evaluate("() => Intl.DateTimeFormat().resolvedOptions().timeZone")
-    assert path == ""
-    assert sent == {
-        "kind": "create_task",
-        "parameters": {"type": 0},
-        "title": "Every morning",
-        "cron": "0 8 * * *",
-        "time_zone": zone,
-        "overlap": "queue",
-    }
+    assert (made["kind"], made["parameters"]) == ("create_task", {"type": 0})
+    assert (made["cron"], made["time_zone"], made["overlap"]) == (NEVER, zone, "allow")
+    page.request.delete(f"{PATH}/{made['id']}")
 
 
-def test_refusal_stands_beside_its_field(visitor: Home, schedules: Schedules) -> None:
+def test_schedule_at_intervals_is_made(visitor: Home) -> None:
     page = open_page(visitor)
-    schedules.refusal = {"detail": "cron: has five parts.", "field": "cron"}
-    page.get_by_label("Type", exact=True).fill("0")
-    page.get_by_label("Title").fill("x")
+    title = f"Now and then {uuid4().hex[:8]}"
+    fill_in(page, title)
+    page.get_by_label("At intervals").check()
+    page.get_by_label("Seconds between two runs").fill("86400")
+
+    page.get_by_role("button", name="Make the schedule").click()
+
+    expect(schedule(page, title)).to_contain_text("Every 24 h")
+    made = find(page, title)
+    assert made
+    assert (made["cron"], made["every_seconds"]) == (None, 86_400)
+    page.request.delete(f"{PATH}/{made['id']}")
+
+
+def test_refusal_stands_beside_its_field(visitor: Home) -> None:
+    page = open_page(visitor)
+    title = f"Never {uuid4().hex[:8]}"
+    fill_in(page, title)
+    page.get_by_label("Cron").fill("every day")
 
     page.get_by_role("button", name="Make the schedule").click()
 
     expect(page.get_by_label("Cron")).to_be_focused()
-    expect(page.get_by_text("Has five parts.")).to_be_visible()
-    expect(page.get_by_label("Title")).to_have_value("x")
+    expect(page.get_by_label("Cron")).to_have_accessible_description(re.compile("five"))
+    expect(page.get_by_label("Title")).to_have_value(title)
+    assert find(page, title) is None
 
 
 def test_server_without_schedules_says_so(new_visitor: NewVisitor) -> None:
@@ -173,11 +179,12 @@ def test_server_without_schedules_says_so(new_visitor: NewVisitor) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440 pixels", "390 pixels"])
 def test_page_has_no_accessibility_faults_and_fits(
-    new_visitor: NewVisitor, schedules: Schedules, size: dict[str, Any], scheme: str
+    new_visitor: NewVisitor, make: MakeSchedule, size: dict[str, Any], scheme: str
 ) -> None:
-    visitor = new_visitor(color_scheme=scheme, **size)
-    connect(visitor.page, schedules)
-    page = open_page(visitor)
+    title = make(MARKUP, cron=NEVER)
+    page = open_page(new_visitor(color_scheme=scheme, **size))
+    expect(schedule(page, title)).to_be_visible()
+    page.get_by_text("More options").last.click()
 
     assert faults(page) == []
     assert not scrolls_sideways(page)

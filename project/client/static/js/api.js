@@ -63,6 +63,11 @@ export function changeSchedule(id, verb) {
   return request(`/api/v1/schedules/${encodeURIComponent(id)}/${verb}`, { method: "POST" });
 }
 
+/** A schedule runs no more; its jobs stay. */
+export function deleteSchedule(id) {
+  return request(`/api/v1/schedules/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
 /** The API's own description (OpenAPI). */
 export function getDescription() {
   return request("/openapi.json");

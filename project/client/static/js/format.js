@@ -1,5 +1,7 @@
 /** Numbers and times as people read them. Pure. */
 
+const DAY_MINUTES = 24 * 60;
+
 /** A duration: "42 ms", "3.2 s", "48 s", "1 min 05 s", "2 h 03 min". */
 export function formatDuration(milliseconds) {
   const rounded = Math.max(0, milliseconds);
@@ -13,11 +15,13 @@ export function formatElapsed(milliseconds) {
   return formatSeconds(Math.floor(Math.max(0, milliseconds) / 1000));
 }
 
-/** A limit of whole seconds: "90 s", "2 min", "1 h 10 min". */
+/** A limit of whole seconds: "90 s", "2 min", "1 h 10 min", "7 days". */
 export function formatLimit(seconds) {
   if (seconds < 120) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return `${minutes} min`;
+  if (minutes >= 2 * DAY_MINUTES && minutes % DAY_MINUTES === 0)
+    return `${minutes / DAY_MINUTES} days`;
   return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
 }
 
@@ -40,12 +44,15 @@ export function formatBytes(bytes) {
   return `${Number((bytes / 1024 ** 3).toFixed(1))} GiB`;
 }
 
-/** The time of day in this browser's own manner; with the date where it is not today's. */
+/** The time of day in this browser's own manner; with the date, or its year, where not this one's. */
 export function formatMoment(text) {
   const moment = new Date(text);
   const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const isToday = moment.toDateString() === new Date().toDateString();
-  return isToday ? time : `${moment.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
+  const today = new Date();
+  if (moment.toDateString() === today.toDateString()) return time;
+  const year = moment.getFullYear() === today.getFullYear() ? undefined : "numeric";
+  const date = moment.toLocaleDateString([], { day: "numeric", month: "short", year });
+  return `${date}, ${time}`;
 }
 
 /** A job's result as short text. */

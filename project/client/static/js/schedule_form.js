@@ -1,7 +1,4 @@
-/**
- * The form that makes a schedule. Its own fields follow the API's description, so that they are
- * those of the server that answers; the parameters follow the kind that is chosen.
- */
+/** The form that makes a schedule: what runs, with the parameters of that kind, and when. */
 
 import { createSchedule, getDescription, listKinds } from "./api.js";
 import { create, setAttribute, setText } from "./dom.js";
@@ -9,8 +6,7 @@ import { checkControls, clearFaults, createForm } from "./form/form.js";
 import { createShell } from "./form/shell.js";
 import { createSubmitter } from "./form/submission.js";
 import { explain, hush, say, speakBeside } from "./messages.js";
-
-const OURS = new Set(["kind", "parameters"]);
+import { createPlan } from "./schedule_plan.js";
 
 /** Fill `form`, whose parts are `{fields, button, message}`; `onMade()` is called with each success. */
 export async function installScheduleForm(form, { fields, button, message }, onMade) {
@@ -23,19 +19,14 @@ export async function installScheduleForm(form, { fields, button, message }, onM
     ...kinds.map(({ name, title }) => create("option", { value: name }, title)),
   );
   const kind = createShell({ label: "What to run" }, control);
-  let own = null;
+  const plan = createPlan(description);
   let parameters = null;
 
   /** The fields for the chosen kind; what was typed of the schedule itself stays. */
   function show() {
     const chosen = kinds.find(({ name }) => name === control.value);
-    own ??= createForm(findSchema(description, chosen.name), {
-      root: description,
-      isWhole: true,
-      value: { time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone },
-    });
     parameters = createForm(chosen.parameters, { maxBytes });
-    fields.replaceChildren(kind.element, parameters.element, own.element);
+    fields.replaceChildren(kind.element, parameters.element, ...plan.elements);
   }
 
   async function send() {
@@ -47,7 +38,7 @@ export async function installScheduleForm(form, { fields, button, message }, onM
       const made = await submit({
         kind: control.value,
         parameters: parameters.read(),
-        ...own.read(),
+        ...plan.read(),
       });
       say(message, `${made?.title ?? "The schedule"} is on.`, "good");
       await onMade();
@@ -58,9 +49,10 @@ export async function installScheduleForm(form, { fields, button, message }, onM
   }
 
   function refuse(problem) {
-    const field = (problem.field ?? "").replace(/^parameters\./, "");
+    const { field } = problem;
     const text = speakBeside(problem);
-    if (field && (own.fault(field, text) || parameters.fault(field, text))) return;
+    if (field && (plan.fault(field, text) || parameters.fault(field.replace(/^parameters\./, ""), text)))
+      return;
     say(message, explain(problem), "bad");
   }
 
@@ -75,26 +67,4 @@ export async function installScheduleForm(form, { fields, button, message }, onM
     event.preventDefault();
     if (!button.hasAttribute("aria-disabled")) send();
   });
-}
-
-/** The schema of a schedule without the kind and its parameters, which have fields of their own. */
-function findSchema(description, kind) {
-  const body = description.paths["/api/v1/schedules"].post.requestBody;
-  let schema = resolve(body.content["application/json"].schema, description);
-  const forms = (schema.oneOf ?? schema.anyOf ?? []).map((form) => resolve(form, description));
-  schema = forms.find((form) => form.properties?.kind?.const === kind) ?? forms[0] ?? schema;
-  const properties = Object.fromEntries(
-    Object.entries(schema.properties ?? {}).filter(([name]) => !OURS.has(name)),
-  );
-  return {
-    ...schema,
-    properties,
-    required: (schema.required ?? []).filter((name) => !OURS.has(name)),
-  };
-}
-
-function resolve(schema, description) {
-  if (!schema.$ref) return schema;
-  const names = schema.$ref.split("/").slice(1);
-  return names.reduce((place, name) => place?.[decodeURIComponent(name)], description) ?? {};
 }

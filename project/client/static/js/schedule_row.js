@@ -1,9 +1,9 @@
 /** One schedule: what runs, when, what came of it last, and what can be done with it. */
 
-import { changeSchedule } from "./api.js";
+import { changeSchedule, deleteSchedule } from "./api.js";
 import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
 import { formatLimit, formatMoment } from "./format.js";
-import { explain } from "./messages.js";
+import { explain, hush, say } from "./messages.js";
 
 /** A view: `{element, update(schedule)}`; `onChanged()` is called when something was done. */
 export function createSchedule(first, onChanged) {
@@ -14,6 +14,7 @@ export function createSchedule(first, onChanged) {
   const pause = createVerb("Pause", first, act);
   const resume = createVerb("Resume", first, act);
   const run = createVerb("Run now", first, act, "run");
+  const remove = createVerb("Delete", first, act);
   const status = create("p", { class: "status" }, sign, state);
   const element = create(
     "li",
@@ -23,7 +24,7 @@ export function createSchedule(first, onChanged) {
       { class: "schedule__head" },
       create("h2", {}, first.title),
       status,
-      create("span", { class: "state__buttons" }, run, pause, resume),
+      create("span", { class: "state__buttons" }, run, pause, resume, remove),
     ),
     create(
       "dl",
@@ -37,15 +38,15 @@ export function createSchedule(first, onChanged) {
   );
 
   async function act(verb, button) {
+    if (verb === "delete" && !confirm(`Delete “${first.title}”? Its jobs stay.`)) return;
     button.disabled = true;
-    setText(note, "");
+    hush(note);
     try {
-      await changeSchedule(first.id, verb);
+      await (verb === "delete" ? deleteSchedule(first.id) : changeSchedule(first.id, verb));
       await onChanged();
-      if (verb === "run") setText(note, "Started: its job is the last run in a moment.");
+      if (verb === "run") say(note, "Started: its job is the last run in a moment.", "good");
     } catch (problem) {
-      setAttribute(note, "data-tone", "bad");
-      setText(note, explain(problem));
+      say(note, explain(problem), "bad");
     }
     button.disabled = false;
   }
