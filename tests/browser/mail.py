@@ -2,6 +2,8 @@
 
 import re
 import time
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import requests
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
@@ -21,6 +23,18 @@ def confirmation_link(inbox_url: str, email: str) -> str:
     link = wait_until(find, 30, f"a mail to {email}")
     assert link is not None
     return link
+
+
+def caught_mail(inbox_url: str, email: str) -> EmailMessage:
+    """The mail to this address, whole, from the catcher's folder."""
+
+    def find() -> str | None:
+        mails = requests.get(f"{inbox_url}/api/messages", params={"to": email}, timeout=10).json()
+        return next((mail["id"] for mail in mails), None)
+
+    mail_id = wait_until(find, 30, f"a mail to {email}")
+    (path,) = Settings().mail_dir.rglob(f"{mail_id}*")
+    return message_from_bytes(path.read_bytes(), policy=policy.default)
 
 
 def expired_link_path() -> str:

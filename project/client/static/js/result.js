@@ -11,6 +11,11 @@ import {
   readTables,
 } from "./result_parts.js";
 
+/** What people do next with a file, by its ending. */
+const NEXT = {
+  ".skops": { kind: "ml.predict", parameter: "model", words: "Predict with this model" },
+  ".csv": { kind: "data.analyze", parameter: "table", words: "Analyse" },
+};
 /** A text of a table that is kept on one line. */
 const SHORT = 24;
 
@@ -144,8 +149,17 @@ function showFiles(files) {
   return create(
     "ul",
     { class: "downloads", role: "list", "aria-label": "Files" },
-    ...files.map((file) => create("li", {}, download(file))),
+    ...files.map((file) => create("li", {}, download(file), ...linkNext(file))),
   );
+}
+
+/** To the form of the kind that such a file is made for, filled in with it. */
+function linkNext({ file, url }) {
+  const next = NEXT[url.slice(url.lastIndexOf("."))];
+  if (!next || typeof file !== "string") return [];
+  const parameters = encodeURIComponent(JSON.stringify({ [next.parameter]: file }));
+  const address = `/new/${next.kind}?parameters=${parameters}`;
+  return [create("a", { class: "downloads__next", href: address }, next.words)];
 }
 
 /** A link that saves the file under the name that the job has given it, `label` or that on its face. */

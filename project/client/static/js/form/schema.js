@@ -2,6 +2,8 @@
 
 /** A text that may be longer than this gets several lines. */
 const ONE_LINE = 200;
+/** Of a list of texts each is still a line where it may be no longer, as a file's name. */
+const MOST_OF_A_LINE = 255;
 const ACRONYMS = {
   html: "HTML",
   url: "URL",
@@ -64,7 +66,7 @@ function chooseList({ items, prefixItems }, root) {
   const field = chooseField(item, root);
   if (field === "file") return "files";
   if (field === "json") return "json";
-  return field === "text" ? "lines" : "rows";
+  return field === "text" || item.maxLength <= MOST_OF_A_LINE ? "lines" : "rows";
 }
 
 /** The words for a field: the title that somebody gave it, else its name as words. */
