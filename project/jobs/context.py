@@ -82,12 +82,13 @@ def require_all(children: Sequence[Child]) -> None:
     failed = [child for child in children if not child.has_succeeded]
     if failed:
         named = "; ".join(
-            f"{child.key or child.id}: {child.error or child.status}" for child in failed[:3]
+            f"{child.key or child.id}: {(child.error or child.status).rstrip('.')}"
+            for child in failed[:3]
         )
         more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
         raise PermanentError(
             f"{len(failed)} of {len(children)} parts did not succeed ({named}{more}). "
-            "Run it again: only these are."
+            "Run it again, and only these are run."
         )
 
 

@@ -113,7 +113,7 @@ def _conclude(parameters: WorkflowParameters, plan: Plan) -> dict[str, Any]:
         named = "; ".join(f"{name}: {reason}" for name, reason in failed[:3])
         raise PermanentError(
             f"{len(failed)} of {len(parameters.steps)} steps did not succeed ({named}). "
-            "Run it again: only these, and those that need them, are."
+            "Run it again, and only these and those that need them are run."
         )
     last, count = plan.list_last(), len(parameters.steps)
     steps = [

@@ -200,6 +200,25 @@ def test_failed_job_says_why_and_can_be_run_again(home: Home, worker: Worker) ->
     expect(page).to_have_url(re.compile(job.id))
 
 
+def test_report_whose_part_failed_says_what_running_it_again_does(home: Home) -> None:
+    """And does it: what was wrong with the table is told at once, once more."""
+    table = home.page.request.post("/api/v1/files", data=b"city,price\nBerlin,1\nBonn,2\n")
+    parameters = {"table": table.json()["file"], "value": "prize", "parts": 2}
+    job = home.page.request.post(
+        "/api/v1/jobs", data={"kind": "report.build", "parameters": parameters}
+    ).json()
+    page = open_job(home, job["id"])
+    expect(page.locator("#state")).to_contain_text("There is no column 'prize'", timeout=60_000)
+    expect(page.locator("#state")).to_contain_text("only these are run")
+    expect(page.locator("#parts-hint")).to_contain_text("only the parts that have not succeeded")
+    expect(page.get_by_role("region", name="Attempts")).not_to_contain_text("prize")
+
+    page.get_by_role("button", name=f"Run again Report, job {job['id'][:8]}").first.click()
+
+    expect(page).not_to_have_url(re.compile(job["id"]))
+    expect(page.locator("#state")).to_contain_text("There is no column 'prize'", timeout=60_000)
+
+
 def test_running_job_is_cancelled_from_its_page(home: Home) -> None:
     page = open_job(home, home.start("Short"))
     expect(page.locator("#state")).to_contain_text("Running")

@@ -17,29 +17,39 @@ const OUTCOMES = {
 /** A view: `{update(job)}`, which fills the body of the table where something has changed. */
 export function createAttempts(body) {
   let shown = "";
-  function update(job) {
-    const text = JSON.stringify(job.attempts);
+  function update({ attempts, error }) {
+    const text = JSON.stringify(attempts);
     if (text === shown) return;
     shown = text;
-    body.replaceChildren(...job.attempts.map(createRow));
+    body.replaceChildren(...attempts.flatMap((attempt) => createRows(attempt, error)));
   }
   return { update };
 }
 
-function createRow({ number, outcome, worker, wait_seconds: wait, run_seconds: run, error }) {
-  return create(
+function createRows({ number, outcome, worker, wait_seconds: wait, run_seconds: run, error }, last) {
+  const row = create(
     "tr",
     {},
     create("th", { scope: "row", class: "number" }, String(number)),
-    create("td", {}, OUTCOMES[outcome] ?? outcome, ...showError(error)),
+    create("td", {}, OUTCOMES[outcome] ?? outcome),
     create("td", { class: "number" }, formatSeconds(wait)),
     create("td", { class: "number" }, formatSeconds(run)),
     create("td", {}, worker ?? "–"),
   );
+  const why = explainError(error, last);
+  return why ? [row, create("tr", { class: "attempt__error" }, create("td"), create("td", { colspan: "4" }, why))] : [row];
 }
 
-function showError(error) {
-  return error ? [create("p", { class: "attempt__error" }, `${error.type}: ${error.message}`)] : [];
+/** What the job itself says of its last error need not be read twice. */
+function explainError(error, last) {
+  if (!error) return "";
+  if (error.message !== last?.message) return [nameError(error), error.message].filter(Boolean).join(": ");
+  return nameError(error);
+}
+
+/** The type of an error, where it says more than that the job has failed. */
+export function nameError({ type }) {
+  return type === "PermanentError" ? "" : type;
 }
 
 function formatSeconds(seconds) {

@@ -36,6 +36,7 @@ const tree = createTree(id, {
   words: find("parts-words"),
   list: find("parts"),
   limit: find("parts-limit"),
+  hint: find("parts-hint"),
 });
 let job = null;
 let shownResult = "";

@@ -1,5 +1,6 @@
 /** The cell that says how far a job is, and in the end what came of it. */
 
+import { nameError } from "./attempts.js";
 import { create, setAttribute, setText } from "./dom.js";
 import { formatResult } from "./format.js";
 import { isFile, readPictures, readSummary } from "./result_parts.js";
@@ -107,7 +108,7 @@ function viewError() {
   const type = create("p", { class: "outcome__step" });
   function update(job) {
     setText(message, job.error.message || "No reason was given.");
-    setText(type, job.status === "retrying" ? "Another attempt follows." : job.error.type);
+    setText(type, job.status === "retrying" ? "Another attempt follows." : nameError(job.error));
   }
   return { children: [message, type], update };
 }

@@ -14,7 +14,6 @@ import {
 /** What people do next with a file, by its ending. */
 const NEXT = {
   ".skops": { kind: "ml.predict", parameter: "model", words: "Predict with this model" },
-  ".csv": { kind: "data.analyze", parameter: "table", words: "Analyse" },
 };
 /** A text of a table that is kept on one line. */
 const SHORT = 24;

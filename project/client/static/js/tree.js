@@ -15,7 +15,7 @@ const SHOWN_JOBS = 200;
 const RUN_AGAIN = new Set(["failed", "cancelled", "dead"]);
 const NOT_OFFERED = 404;
 
-/** Fill the parts `{section, bar, words, list, limit}` for the job `id`; `{refresh()}`. */
+/** Fill the parts `{section, bar, words, list, limit, hint}` for the job `id`; `{refresh()}`. */
 export function createTree(id, parts) {
   const nodes = new Map();
   let timer = 0;
@@ -55,6 +55,7 @@ export function createTree(id, parts) {
     parts.bar.max = total || 1;
     parts.bar.value = ended;
     setText(parts.words, describeCounts(counts, ended, total));
+    parts.hint.hidden = !isFinal(jobs[0]) || !jobs.slice(1).some(({ status }) => RUN_AGAIN.has(status));
     const shown = jobs.slice(0, SHOWN_JOBS);
     for (const job of shown) place(job);
     parts.limit.hidden = jobs.length <= shown.length;
