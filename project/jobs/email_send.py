@@ -46,6 +46,7 @@ class EmailParameters(Parameters):
         None,
         title="Recipient",
         description="One address; or else give several",
+        examples=["ada@example.org"],
     )
     recipients: list[EmailStr] = Field(
         [],

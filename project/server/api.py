@@ -3,16 +3,13 @@
 from collections import Counter
 from typing import Any
 
-import structlog
 from flask import Blueprint, Response, jsonify
-from redis import RedisError
 
 from project.errors import InvalidInputError
 from project.jobs import KINDS
 from project.ledger import Job as LedgerJob
 from project.ledger.listing import JobFilter, Page
 from project.ledger.parts import TREE_LIMIT
-from project.ledger.run_times import RunTime
 from project.server.access_log import current_trace
 from project.server.addresses import job_address
 from project.server.bulk import present_answers, refuse_if_part_is_away, submit_all
@@ -42,12 +39,11 @@ from project.server.parsing import (
     read_query,
 )
 from project.server.presenting import present_job, present_kind, present_lane
+from project.server.run_times import find_run_times
 from project.server.services import services
 from project.server.submitting import make_submission
 
 Accepted = tuple[Response, int, dict[str, str]]
-
-_log = structlog.get_logger()
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -57,17 +53,8 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 def list_kinds() -> Response:
     """What can be run, with the JSON Schema of its parameters, and how long it takes."""
     offered = [kind for kind in KINDS.values() if not kind.is_internal]
-    run_times = _find_run_times()
+    run_times = find_run_times()
     return jsonify(kinds=[present_kind(kind, run_times) for kind in offered])
-
-
-def _find_run_times() -> list[RunTime]:
-    """What can be run is known without Redis."""
-    try:
-        return services().run_times.read()
-    except RedisError as error:
-        _log.warning("run_times_not_read", reason=str(error))
-        return []
 
 
 @blueprint.post("/jobs")

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from project.config import Settings
 from project.jobs import KINDS, get_kind
 from project.server.parsing import OWNER_COOKIE, read_owner
+from project.server.run_times import describe_blocking, find_run_times
 from project.server.services import services
 from project.server.submitting import refuse_internal
 
@@ -27,7 +28,13 @@ def home() -> Response:
 @blueprint.get("/new")
 def choose_kind() -> Response:
     """What can be run."""
-    return _page("kinds.html", kinds=[kind for kind in KINDS.values() if not kind.is_internal])
+    offered = [kind for kind in KINDS.values() if not kind.is_internal]
+    run_times = find_run_times()
+    notes = {
+        kind.name: describe_blocking([one for one in run_times if one.kind == kind.name])
+        for kind in offered
+    }
+    return _page("kinds.html", kinds=offered, notes=notes)
 
 
 @blueprint.get("/new/<name>")

@@ -41,7 +41,7 @@ export function createPlan(description) {
   show();
   const shown = () => [rhythms[choice.read()], title, rest];
   return {
-    elements: [when, title.element, createMore([rest.element])],
+    elements: [when, title.element, createMore([rest.element], "Overlapping and missed runs, id")],
     read: () => Object.assign({}, ...shown().map((form) => form.read())),
     fault: (field, text) => shown().some((form) => form.fault(field, text)),
   };

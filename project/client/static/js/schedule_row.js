@@ -24,7 +24,6 @@ export function createSchedule(first, onChanged) {
       { class: "schedule__head" },
       create("h2", {}, first.title),
       status,
-      create("span", { class: "state__buttons" }, run, pause, resume, remove),
     ),
     create(
       "dl",
@@ -34,6 +33,7 @@ export function createSchedule(first, onChanged) {
       fact("Next run", next),
       fact("Last run", last),
     ),
+    create("div", { class: "schedule__buttons" }, run, pause, resume, remove),
     note,
   );
 

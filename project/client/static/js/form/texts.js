@@ -108,9 +108,11 @@ export function createLines(spec) {
   const isRequired = spec.isRequired && spec.schema.minItems > 0;
   const control = create("textarea", {
     ...bounds({ ...spec, isRequired }),
-    rows: "4",
+    rows: "3",
     spellcheck: "false",
   });
+  const example = spec.schema.examples?.find(Array.isArray);
+  if (example) control.placeholder = example.join("\n");
   control.value = (spec.value ?? []).join("\n");
   const field = createTyped(
     {
