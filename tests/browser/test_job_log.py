@@ -146,6 +146,7 @@ def test_what_is_missing_and_where_an_attempt_begins_is_told(home: Home, job_log
 def test_link_leads_to_the_log_as_text(home: Home) -> None:
     row = home.row(home.run_thumbnail())
     button_of(row).click()
+    expect(row.locator(".log__lines")).to_contain_text("picture_read")
 
     row.get_by_role("link", name="As text").click()
 
