@@ -70,6 +70,8 @@ class Kind:
             # Not chained: pydantic's error repeats the values, and a job's errors go to the logs.
             sentence = first["msg"].rstrip(".")
             raise InvalidInputError(f"{name}: {sentence}.", field=name) from None
+        except RecursionError:  # workflows in workflows, or lists in lists, hundreds deep
+            raise InvalidInputError("parameters: nested too deep.", field="parameters") from None
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> BaseModel:
         """Parameters from a call: positional ones in the order of the model's fields."""

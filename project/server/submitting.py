@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from project.errors import MissingFileError, NotFoundError, UnknownKindError
+from project.errors import InvalidInputError, MissingFileError, NotFoundError, UnknownKindError
 from project.jobs import Kind, get_kind
 from project.jobs.file_fields import list_files
 from project.server.documents import Submission as SubmissionDocument
@@ -35,9 +35,16 @@ def refuse_internal(kind: Kind) -> None:
 
 def check_files(parameters: Any) -> None:
     """A job with a file that is not there would fail: MissingFileError tells it now."""
-    for path, file_id in list_files(parameters):
+    for path, file_id in _list_files(parameters):
         try:
             services().files.size(file_id)
         except NotFoundError:
             sentence = f"There is no file {file_id}: send it first; it may have expired."
             raise MissingFileError(sentence, field=path) from None
+
+
+def _list_files(parameters: Any) -> list[tuple[str, str]]:
+    try:
+        return list(list_files(parameters))
+    except RecursionError:
+        raise InvalidInputError("parameters: nested too deep.", field="parameters") from None

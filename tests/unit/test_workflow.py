@@ -74,6 +74,16 @@ def test_workflow_that_cannot_work_is_refused(steps: Any, reason: str) -> None:
         KIND.parse({"steps": steps})
 
 
+@pytest.mark.parametrize("levels", [190, 400])
+def test_workflow_nested_hundreds_deep_is_refused(levels: int) -> None:
+    parameters: dict[str, Any] = {"steps": {"a": SLEEP}}
+    for _ in range(levels):
+        parameters = {"steps": {"a": {"kind": "workflow", "parameters": parameters}}}
+
+    with pytest.raises(InvalidInputError, match="nested too deep"):
+        KIND.parse(parameters)
+
+
 def test_step_gets_what_another_one_has_returned() -> None:
     result = run({"first": say_step("hi"), "then": say_step({"$result": "first", "path": "word"})})
 
