@@ -11,10 +11,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.conftest import Stack, find_stack, launch_chromium
 from tests.browser.form import Form
-from tests.browser.home import PHOTOGRAPHS, Home
+from tests.browser.home import PHOTOGRAPHS, Home, a_file
 from tests.browser.mail import confirmation_link
-from tests.browser.results import a_rich_result
-from tests.browser.worker import Worker
+from tests.tables import orders_csv
 
 FOLDER = Path(__file__).parent / "screenshots"
 COLOURS = 256
@@ -34,6 +33,7 @@ def main() -> None:
         look(browser, stack, "page-dark.png", color_scheme="dark", storage_state=state, **wide)
         phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
         look(browser, stack, "phone.png", storage_state=state, device_scale_factor=2, **phone)
+        show_kinds(home)
         show_form(home)
         show_job(home)
         browser.close()
@@ -71,15 +71,27 @@ def show_form(home: Home) -> None:
     form.choose_file("Picture", PHOTOGRAPHS / "grace_hopper.jpg")
     expect(form.page.locator(".file")).to_contain_text("JPEG")
     form.field("After a while").check()
+    home.page.evaluate("() => scrollTo(0, 0)")
     save(home.page, "form.png")
 
 
+def show_kinds(home: Home) -> None:
+    """What can be run."""
+    home.visit("/new")
+    save(home.page, "kinds.png")
+
+
 def show_job(home: Home) -> None:
-    """A job with everything that a result may hold."""
-    worker = Worker()
-    home.visit(f"/jobs/{worker.succeed(a_rich_result(worker)).id}")
-    report = home.page.frame_locator("iframe").get_by_role("heading")
+    """A job with a report, pictures and tables to look at."""
+    form = Form(home).open("data.analyze")
+    form.choose_file("Table", a_file("orders.csv", orders_csv(2_000), "text/csv"))
+    expect(form.page.locator(".file__size")).to_contain_text("·")
+    form.open_options()
+    form.field("Title").fill("Orders of two years")
+    form.run()
+    report = home.page.frame_locator("iframe").get_by_role("heading", level=1)
     expect(report).to_be_visible()
+    home.page.evaluate("() => scrollTo(0, 0)")
     save(home.page, "job.png")
 
 

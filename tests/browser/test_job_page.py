@@ -392,8 +392,10 @@ def test_waiting_job_shows_how_many_of_its_parts_have_ended(home: Home) -> None:
     text = home.page.evaluate(
         """async (time) => {
           const { createRow } = await import("/static/js/row.js");
-          const job = { id: "1", title: "Report", lane: "long", kind: "x", version: 1, attempt: 1,
-            submitted_at: time, started_at: time, status: "waiting",
+          const attempts = [1, 2].map((number) => (
+            { number, outcome: number === 1 ? "suspended" : "running", started_at: time }));
+          const job = { id: "1", title: "Report", lane: "long", kind: "x", version: 1, attempt: 2,
+            submitted_at: time, started_at: time, status: "waiting", attempts,
             progress: { done: 3, total: 4, step: "" } };
           const row = createRow(job);
           row.update(job);
@@ -403,6 +405,7 @@ def test_waiting_job_shows_how_many_of_its_parts_have_ended(home: Home) -> None:
     )
 
     assert "Waiting" in text
+    assert "Attempt" not in text
     assert "Waits for its parts · 75 %" in text
 
 

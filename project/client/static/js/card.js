@@ -79,7 +79,7 @@ function createPart(name, id) {
 
 /** To the job that both are parts of: with its log, and to be run again. */
 function linkWhole({ job, email }) {
-  return create("a", { href: addressOf(job), "aria-label": `Details of the sign-up of ${email}` }, "Details");
+  return create("a", { href: addressOf(job), "aria-label": `Job of ${email}` }, "Job");
 }
 
 function addressOf(id) {

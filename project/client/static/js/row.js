@@ -7,7 +7,7 @@ import { formatMoment } from "./format.js";
 import { createLog } from "./job_log.js";
 import { createOutcome } from "./outcome.js";
 import { describeStatus } from "./status.js";
-import { describeTimes } from "./times.js";
+import { countTries, describeTimes } from "./times.js";
 
 /** A view of one job: `{element, update(job), tick()}`. */
 export function createRow(first) {
@@ -38,7 +38,7 @@ export function createRow(first) {
     job = next;
     setAttribute(element, "data-status", job.status);
     status.update(job);
-    setText(attempt, job.attempt > 1 ? `Attempt ${job.attempt}` : "");
+    setText(attempt, countTries(job) > 1 ? `Attempt ${countTries(job)}` : "");
     cancel.update(job);
     outcome.update(job);
     log.update(job);

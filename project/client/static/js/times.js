@@ -9,7 +9,8 @@ const WORTH_TELLING_MS = 1000;
 /** How long it runs or ran, and how long it waited: `{main, more}`. Pure. */
 export function describeTimes(job, moment) {
   const submitted = Date.parse(job.submitted_at);
-  const started = job.started_at && Date.parse(job.started_at);
+  const began = findBegin(job);
+  const started = began && Date.parse(began);
   const finished = job.finished_at && Date.parse(job.finished_at);
   if (!started) {
     if (isFinal(job)) return { main: "–", more: "" };
@@ -21,9 +22,20 @@ export function describeTimes(job, moment) {
   return { main, more: describeWait(job, submitted, started, finished ?? moment) };
 }
 
+/** How often it was tried. To go on once its parts have ended is no new try. Pure. */
+export function countTries({ attempt, attempts }) {
+  return attempt - (attempts ?? []).filter(({ outcome }) => outcome === "suspended").length;
+}
+
+/** Of a job that has waited for its parts, the time of all of it is what it took. */
+function findBegin(job) {
+  const hasWaited = job.attempt > 1 && countTries(job) === 1;
+  return hasWaited ? job.attempts[0].started_at : job.started_at;
+}
+
 function describeWait(job, submitted, started, end) {
   // A new attempt starts the clock again, so the time before it was no mere waiting.
-  if (job.attempt > 1) return isFinal(job) ? `${formatElapsed(end - submitted)} in all` : "";
+  if (countTries(job) > 1) return isFinal(job) ? `${formatDuration(end - submitted)} in all` : "";
   const waited = started - submitted;
   return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
 }
