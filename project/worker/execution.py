@@ -18,7 +18,7 @@ from typing import Any, Never
 import structlog
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from pydantic import BaseModel
-from redis import Redis
+from redis import Redis, RedisError
 
 from project.errors import CancelledError, Suspension, TransitionError
 from project.files import FileStore
@@ -99,7 +99,8 @@ def execute(
                 raise
             _stop(equipment, held, submitted)
         except Exception as error:
-            if not kind.is_temporary(error):
+            # What the code remembers, or waits for, is in Redis, which may be full for now.
+            if not (kind.is_temporary(error) or isinstance(error, RedisError)):
                 raise
             if held.is_to_stop:
                 _stop(equipment, held, submitted)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
-from redis import ResponseError
+from redis import RedisError, ResponseError
 from structlog.contextvars import bind_contextvars
 
 from project.errors import (
@@ -355,6 +355,26 @@ def test_retry_that_the_broker_does_not_take_leaves_the_job_in_its_queue() -> No
 
     assert caught.value.requeue
     assert book.returned == ["j1"]
+
+
+@pytest.mark.parametrize("error", [TemporaryError("no answer"), RedisError("it is full")])
+def test_job_that_fails_for_a_reason_that_passes_gets_another_attempt(error: Exception) -> None:
+    """Redis's own too: what a job remembers, or waits for, is kept there."""
+    task = a_delivery()
+    retried: list[Exception] = []
+
+    def retry(*, exc: Exception, **_: Any) -> None:
+        retried.append(exc)
+        raise Retry("in two seconds", exc)
+
+    task.retry = retry
+
+    def work(_parameters: Parameters, _context: Context) -> None:
+        raise error
+
+    with pytest.raises(Retry):
+        run(Book(), task, work)
+    assert retried == [error]
 
 
 @dataclass
