@@ -94,7 +94,7 @@ class Plan:
             return sorted(running), "all"
         if all(keys == running for keys in needed):
             return sorted(running), "all"
-        return sorted(set().union(*needed)), "any"
+        return sorted(set().union(*needed) or running), "any"
 
     def describe(self) -> str:
         """What runs, in few words."""

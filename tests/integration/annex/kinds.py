@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,7 +184,7 @@ def part(parameters: PartParameters, context: Context) -> int:
     """Its number; it fails while there is the file that it was told of."""
     context.sleep(parameters.seconds)
     while parameters.wait_while and Path(parameters.wait_while).exists():
-        time.sleep(STEP_SECONDS)
+        context.sleep(STEP_SECONDS)
     if parameters.hold and Path(parameters.hold).exists():
         raise PermanentError("It was told to fail.")
     if parameters.journal:
