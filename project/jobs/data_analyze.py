@@ -1,6 +1,7 @@
 """`data.analyze`: what is in a table, as a report, pictures and a table of its columns."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +87,6 @@ class _Reporter:
 
 
 def _profile(table: "Table", report: _Reporter, check: Callable[[], None]) -> "Profile":
-    from dataclasses import replace  # noqa: PLC0415
-
     from project.jobs.analysis.profiling import profile_table  # noqa: PLC0415
     from project.jobs.tabular.opening import reading  # noqa: PLC0415
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from project.jobs.context import Context
 from project.jobs.definition import job
+from project.jobs.keeping import keep_file
 from project.jobs.parameters import Parameters
 from project.jobs.showing import show
 from project.lane import Lane
@@ -37,10 +38,8 @@ def list_history(parameters: HistoryParameters, context: Context) -> dict[str, A
                 context.report_progress(0, 0, f"{count:,} jobs")
             if count == MOST_JOBS:
                 break
-    size = target.stat().st_size
-    link = {"file": context.files.add(target), "name": "jobs.csv", "bytes": size}
     return show(
         f"{count:,} jobs of the last {parameters.days} days",
-        files=[link],  # type: ignore[list-item]  # as a FileLink says
+        files=[keep_file(context, target.name)],
         jobs=count,
     )

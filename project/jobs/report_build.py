@@ -4,19 +4,25 @@ It has children: one that reads the table and makes it fast to read in parts, th
 report is drawn when all have ended; run again, it runs only those that had failed.
 """
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from project.jobs.context import Child, Context, require_all
 from project.jobs.definition import job
 from project.jobs.file_fields import AnyFile
+from project.jobs.keeping import keep_file
 from project.jobs.parameters import Parameters
 from project.jobs.showing import Table, show
 from project.jobs.tabular.parameters import TableParameters
 from project.lane import Lane
 
+if TYPE_CHECKING:
+    from project.jobs.reporting.document import Facts
+    from project.jobs.reporting.sums import Totals
+
 MOST_PARTS = 256
+PDF, GROUPS = "report.pdf", "groups.csv"
 LISTED_GROUPS = 20
 """So many groups are in the result; the PDF has more, the CSV file all."""
 
@@ -176,25 +182,43 @@ def _draw(
         [part["bins"] for part in good],
         sum(part["rows"] for part in good),
     )
+    told = {name: value for name, value in source["part"].items() if name != "source"}
     facts = Facts(
+        **told,
         title=parameters.title,
-        value=source["part"]["value"],
-        group=source["part"]["group"],
-        date=source["part"]["date"],
-        is_daily=source["part"]["is_daily"],
         rows=source["rows"],
         parts=len(parts),
         missing_parts=len(parts) - len(good),
-        least=source["part"]["least"],
-        greatest=source["part"]["greatest"],
         job_id=context.job_id,
     )
     context.report_progress(len(parts) + 1, len(parts) + 2, "Drawing the report")
-    pdf, groups = context.files.folder / "report.pdf", context.files.folder / "groups.csv"
-    pages = draw_report(pdf, facts, totals)
-    write_groups(groups, totals)
-    sizes = {path: path.stat().st_size for path in (pdf, groups)}
-    table: Table = {
+    pages = draw_report(context.files.folder / PDF, facts, totals)
+    write_groups(context.files.folder / GROUPS, totals)
+    return _show(context, facts, totals, pages)
+
+
+def _show(context: Context, facts: "Facts", totals: "Totals", pages: int) -> dict[str, Any]:
+    left_out = f", {facts.missing_parts} parts left out" if facts.missing_parts else ""
+    return show(
+        f"{totals.all.rows:,} rows in {facts.parts} parts, {pages} pages{left_out}",
+        facts={
+            "Rows": totals.all.rows,
+            "Parts": f"{facts.parts - facts.missing_parts} of {facts.parts}",
+            "Summed": facts.value or "nothing: the table has no numbers",
+            "By": facts.group or "nothing",
+            "Groups": len(totals.groups),
+            "Sum": round(totals.all.sum, 4),
+        },
+        report=keep_file(context, PDF),
+        tables=[_list_groups(facts, totals)],
+        files=[keep_file(context, GROUPS)],
+        rows=totals.all.rows,
+        pages=pages,
+    )
+
+
+def _list_groups(facts: "Facts", totals: "Totals") -> Table:
+    return {
         "title": f"By {facts.group}" if facts.group else "All rows",
         "columns": [facts.group or "", "Rows", "Sum", "Mean"],
         "rows": [
@@ -202,20 +226,3 @@ def _draw(
             for one in (totals.groups or [totals.all])[:LISTED_GROUPS]
         ],
     }
-    left_out = f", {facts.missing_parts} parts left out" if facts.missing_parts else ""
-    return show(
-        f"{totals.all.rows:,} rows in {len(parts)} parts, {pages} pages{left_out}",
-        facts={
-            "Rows": totals.all.rows,
-            "Parts": f"{len(good)} of {len(parts)}",
-            "Summed": facts.value or "nothing: the table has no numbers",
-            "By": facts.group or "nothing",
-            "Groups": len(totals.groups),
-            "Sum": round(totals.all.sum, 4),
-        },
-        report={"file": context.files.add(pdf), "name": "report.pdf", "bytes": sizes[pdf]},
-        tables=[table],
-        files=[{"file": context.files.add(groups), "name": "groups.csv", "bytes": sizes[groups]}],
-        rows=totals.all.rows,
-        pages=pages,
-    )

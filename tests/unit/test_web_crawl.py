@@ -21,7 +21,8 @@ from project.jobs.crawling.findings import find_all
 from project.jobs.crawling.layout import place_nodes
 from project.jobs.crawling.pages import Crawled, Ending, Link, Page, Refusal
 from project.jobs.crawling.report import write_report
-from project.jobs.crawling.tables import guard_cell, write_links, write_pages, write_sitemap
+from project.jobs.crawling.tables import write_links, write_pages, write_sitemap
+from project.jobs.spreadsheets import guard_cell
 from project.jobs.web_crawl import OUTPUT_SECONDS, crawl_site
 from tests.site import DISALLOWED, Site, serving
 

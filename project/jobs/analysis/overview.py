@@ -8,6 +8,7 @@ from math import isfinite
 from project.jobs.analysis.profile import Column
 from project.jobs.sheet.figures import shorten
 from project.jobs.showing import Fact, Table
+from project.jobs.spreadsheets import guard_cell
 
 NAMES = ["column", "type", "missing", "missing_share", "different", "most_frequent", "first"]
 NAMES += ["last", "mean", "median", "standard_deviation", "minimum", "maximum", "q1", "q5", "q25"]
@@ -51,7 +52,7 @@ def write_csv(columns: Sequence[Column]) -> bytes:
     writer = csv.DictWriter(buffer, NAMES, lineterminator="\n")
     writer.writeheader()
     for column in columns:
-        writer.writerow({name: defuse(value) for name, value in describe(column).items()})
+        writer.writerow({name: guard_cell(value) for name, value in describe(column).items()})
     return buffer.getvalue().encode()
 
 
@@ -62,12 +63,6 @@ def make_table(columns: Sequence[Column]) -> Table:
         described = describe(column)
         rows.append([_round(described.get(name)) for name in _SHOWN])
     return {"title": "Columns", "columns": list(_SHOWN), "rows": rows}
-
-
-def defuse(value: Fact) -> Fact:
-    """A text that a spreadsheet would take for a formula gets a quote before it."""
-    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if is_formula else value
 
 
 def _round(value: Fact) -> Fact:

@@ -13,10 +13,10 @@ from xml.sax.saxutils import escape
 
 from project.jobs.crawling.findings import Findings, follow
 from project.jobs.crawling.pages import Page
+from project.jobs.spreadsheets import guard_cell
 
 MAX_SITEMAP_URLS = 50_000
 """Of one file, by sitemaps.org; a crawl has a tenth of it at the most."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 PAGE_COLUMNS = (
     *("url", "depth", "status", "outcome", "content_type", "bytes", "seconds", "title", "links"),
@@ -63,13 +63,6 @@ def write_sitemap(findings: Findings, path: Path) -> int:
     return len(pages)
 
 
-def guard_cell(value: object) -> object:
-    """The value; a text that would be a formula gets an apostrophe before it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
 def _page_row(findings: Findings, page: Page) -> list[object]:
     return [
         page.url,
@@ -100,7 +93,13 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]])
         writer.writerow(columns)
         for row in rows:
             padded = [*row, *[""] * (len(columns) - len(row))]
-            writer.writerow([guard_cell(value) for value in padded])
+            writer.writerow([guard_cell(_spell(value)) for value in padded])
+
+
+def _spell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value
 
 
 def _last_modified(page: Page) -> str:

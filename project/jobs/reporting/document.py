@@ -42,6 +42,7 @@ from project.jobs.reporting.charts import (
     shorten,
 )
 from project.jobs.reporting.sums import Figures, Totals
+from project.jobs.spreadsheets import guard_cell
 
 MARGIN = 20 * mm
 WIDTH = A4[0] - 2 * MARGIN
@@ -97,10 +98,9 @@ def write_groups(path: Path, totals: Totals) -> None:
             ["name", "rows", "missing", "sum", "mean", "deviation", "least", "greatest"]
         )
         for one in totals.groups or [totals.all]:
-            name = f"'{one.name}" if one.name[:1] in {"=", "+", "-", "@", "\t", "\r"} else one.name
             writer.writerow(
                 [
-                    *(name, one.rows, one.missing, one.sum, one.mean),
+                    *(guard_cell(one.name), one.rows, one.missing, one.sum, one.mean),
                     *(one.deviation, one.least, one.greatest),
                 ]
             )
