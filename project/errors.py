@@ -120,7 +120,7 @@ class ExhaustedError(JobsError):
 
 
 class CancelledError(JobsError):
-    """The job was asked to stop; raised inside its own code."""
+    """The job was asked to stop (raised inside its own code), or the one that it is a part of."""
 
 
 class Suspension(BaseException):

@@ -167,7 +167,7 @@ def _read_recorded(job: Job, answer: list[Any]) -> Recorded | LaneFullError | Ca
     if answer[0] == "full":
         return LaneFullError(job.lane, int(answer[1]))
     if answer[0] == "refused":
-        return CancelledError(f"Job {job.parent_id} was cancelled: it can submit no more jobs.")
+        return CancelledError(f"Job {job.parent_id} was cancelled: run that one again instead.")
     if answer[0] == "found":
         return Recorded(decode_answer(answer), is_new=False)
     return Recorded(change(job, version=int(answer[1])), is_new=True)

@@ -33,6 +33,7 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.OccupiedError: HTTPStatus.CONFLICT,
     errors.LaneFullError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TransitionError: HTTPStatus.CONFLICT,
+    errors.CancelledError: HTTPStatus.CONFLICT,
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
     errors.LinkExpiredError: HTTPStatus.GONE,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -180,6 +180,18 @@ def test_cancel_of_a_waiting_job_cancels_all_of_its_parts(system: Annex, browser
     assert not system.redis.exists(needs_key(job_id))
 
 
+def test_part_of_a_cancelled_job_is_not_run_again_alone(system: Annex, browser: Client) -> None:
+    job_id = submit(browser, parts=10, seconds=0.5)
+    await_waiting(browser, job_id)
+    browser.post(f"/api/v1/jobs/{job_id}/cancel")
+    wait_until(lambda: not _unfinished(tree_of(browser, job_id)), END_SECONDS)
+
+    answer = browser.post(f"/api/v1/jobs/{parts_of(browser, job_id)['part 9']['id']}/retry")
+
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == f"Job {job_id} was cancelled: run that one again instead."
+
+
 def test_cancel_of_one_part_leaves_the_others_and_fails_their_job(
     system: Annex, browser: Client
 ) -> None:
