@@ -15,6 +15,8 @@ from tests.waiting import wait_until
 
 END_SECONDS = 100
 ROWS, PARTS = 64_000, 64
+MANY_PARTS = 256
+"""So many that the last one has not begun when the first ones have ended."""
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +42,17 @@ def parts_of(browser: Client, job_id: str) -> dict[str, dict[str, Any]]:
     return {job["key"]: job for job in jobs if job["kind"] == "report.part"}
 
 
-def await_submitted(browser: Client, job_id: str, count: int) -> None:
-    def are_there() -> bool:
-        parts = parts_of(browser, job_id).values()
-        return len(parts) == count and all(part["status"] != "accepted" for part in parts)
+def cancel_last_part(browser: Client, job_id: str) -> str:
+    """Cancel the last of many parts before it begins; its id."""
 
-    wait_until(are_there, END_SECONDS)
+    def find() -> str | None:
+        last = parts_of(browser, job_id).get(f"part {MANY_PARTS}")
+        return last["id"] if last else None
+
+    part_id = wait_until(find, END_SECONDS)
+    answer = browser.post(f"/api/v1/jobs/{part_id}/cancel")
+    assert answer.json()["status"] == "cancelled"
+    return str(part_id)
 
 
 def await_ended_parts(browser: Client, job_id: str, least: int) -> None:
@@ -84,36 +91,28 @@ def test_report_over_killed_workers_is_one_pdf_with_each_part_once(
 def test_part_that_failed_is_run_again_alone_and_no_other_one_is(
     system: Annex, browser: Client, table: pl.DataFrame
 ) -> None:
-    with system.paused("worker-long"):
-        job_id = start(browser, table, parts=12)
-    await_submitted(browser, job_id, 12)
-    with system.paused("worker-long"):
-        last = parts_of(browser, job_id)["part 12"]
-        browser.post(f"/api/v1/jobs/{last['id']}/cancel")
+    job_id = start(browser, table, parts=MANY_PARTS)
+    last = cancel_last_part(browser, job_id)
     failed = browser.await_status(job_id, "failed", seconds=END_SECONDS)
     before = parts_of(browser, job_id)
 
-    alone = browser.post(f"/api/v1/jobs/{last['id']}/retry").json()["id"]
+    alone = browser.post(f"/api/v1/jobs/{last}/retry").json()["id"]
     browser.await_status(alone, "succeeded", seconds=END_SECONDS)
     again = browser.post(f"/api/v1/jobs/{job_id}/retry").json()["id"]
     job = browser.await_status(again, "succeeded", seconds=END_SECONDS)
 
-    assert "1 of 12 parts did not succeed (part 12: cancelled)" in failed["error"]["message"]
+    assert "1 of 256 parts did not succeed (part 256: cancelled)" in failed["error"]["message"]
     after = parts_of(browser, again)
-    assert {key for key in after if after[key]["id"] != before[key]["id"]} == {"part 12"}
-    assert after["part 12"]["id"] == alone
+    assert {key for key in after if after[key]["id"] != before[key]["id"]} == {"part 256"}
+    assert after["part 256"]["id"] == alone
     assert job["result"]["rows"] == ROWS
 
 
 def test_report_may_leave_a_failed_part_out_and_says_so(
     system: Annex, browser: Client, table: pl.DataFrame
 ) -> None:
-    with system.paused("worker-long"):
-        job_id = start(browser, table, parts=12, on_part_failure="leave_out")
-    await_submitted(browser, job_id, 12)
-    with system.paused("worker-long"):
-        last = parts_of(browser, job_id)["part 12"]
-        browser.post(f"/api/v1/jobs/{last['id']}/cancel")
+    job_id = start(browser, table, parts=MANY_PARTS, on_part_failure="leave_out")
+    cancel_last_part(browser, job_id)
 
     job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
 
@@ -124,7 +123,7 @@ def test_report_may_leave_a_failed_part_out_and_says_so(
 def test_cancel_of_a_report_stops_all_of_its_parts(
     system: Annex, browser: Client, table: pl.DataFrame
 ) -> None:
-    job_id = start(browser, table)
+    job_id = start(browser, table, parts=MANY_PARTS)
     await_ended_parts(browser, job_id, 2)
 
     browser.post(f"/api/v1/jobs/{job_id}/cancel")
