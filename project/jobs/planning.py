@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from project.errors import InvalidInputError, PermanentError, UnknownKindError
 from project.jobs.context import Child
-from project.jobs.references import fill, list_references, refers
+from project.jobs.references import ITEM, fill, list_references
 from project.jobs.registry import get_kind
 
 Call = tuple[str, Mapping[str, Any], str]
@@ -188,12 +188,12 @@ class Plan:
     def _make_calls(self, name: str) -> list[Call]:
         step, results = self._steps[name], self._results()
         if step.for_each is None:
-            return [(step.kind, fill(step.parameters, results), name)]
+            return [(step.kind, fill(step.parameters, results, kind=step.kind), name)]
         items = fill(step.for_each, results)
         if not isinstance(items, list):
             raise PermanentError(f"Step {name}: for_each must be a list, and is none.")
         return [
-            (step.kind, fill(step.parameters, results, item), f"{name}[{number}]")
+            (step.kind, fill(step.parameters, results, item, step.kind), f"{name}[{number}]")
             for number, item in enumerate(items)
         ]
 
@@ -209,7 +209,8 @@ class Plan:
 
 def find_needs(step: Step) -> set[str]:
     """The steps that must have ended before this one begins."""
-    return {*step.after, *list_references([step.parameters, step.for_each])}
+    named = list_references(step.parameters, step.kind) | list_references(step.for_each)
+    return {*step.after} | named - {ITEM}
 
 
 def find_fault(steps: Mapping[str, Step]) -> str:
@@ -228,17 +229,15 @@ def find_fault(steps: Mapping[str, Step]) -> str:
 
 
 def _find_fault_of(step: Step) -> str:
+    named = list_references(step.parameters, step.kind)
+    if ITEM in (named if step.for_each is None else list_references(step.for_each)):
+        return "there is no item here: $item stands in the parameters of a step that has for_each"
     try:
         kind = get_kind(step.kind)
         if kind.is_internal:
             return f"kind {step.kind} is run by the scheduler only"
-        if not _has_references(step):
+        if not named:  # or else they are known when it begins
             kind.parse(dict(step.parameters))
     except (UnknownKindError, InvalidInputError) as error:
         return str(error).rstrip(".")
     return ""
-
-
-def _has_references(step: Step) -> bool:
-    """Whether its parameters are known only when it begins."""
-    return step.for_each is not None or refers(step.parameters)

@@ -1,26 +1,82 @@
 """References in a workflow's parameters: what another step has returned, or the item at hand. Pure.
 
 `{"$result": "step", "path": "files.0.file"}` and `{"$item": "file"}` stand for values; in a path
-`*` is each element of a list, and an empty one is all of it.
+`*` is each element of a list, and an empty one is all of it. In a step that is a workflow itself,
+its own steps come first: what they name among themselves is left to it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from project.errors import PermanentError
 
+ITEM = "$item"
+WORKFLOW = "workflow"
+"""The kind whose parameters have steps of their own."""
 
-def fill(value: Any, results: Mapping[str, Any], item: Any = None) -> Any:
-    """The value, with what references name in their places."""
-    if isinstance(value, dict):
-        if "$result" in value:
-            return _pick(results.get(value["$result"]), value.get("path", ""), value["$result"])
-        if "$item" in value:
-            return _pick(item, value["$item"], "the item")
-        return {name: fill(inner, results, item) for name, inner in value.items()}
+Reference = Mapping[str, Any]
+Replace = Callable[[Reference], Any]
+
+
+def fill(value: Any, results: Mapping[str, Any], item: Any = None, kind: str = "") -> Any:
+    """The value (parameters of that kind, if it is named) with what references stand for."""
+
+    def find(reference: Reference) -> Any:
+        if ITEM in reference:
+            return _pick(item, reference[ITEM], "the item")
+        name = reference["$result"]
+        return _pick(results.get(name), reference.get("path", ""), name)
+
+    return _replace(value, find, kind)
+
+
+def list_references(value: Any, kind: str = "") -> set[str]:
+    """The steps that the value (parameters of that kind, if it is named) refers to, and ITEM."""
+    found: set[str] = set()
+
+    def note(reference: Reference) -> None:
+        found.add(ITEM if ITEM in reference else reference["$result"])
+
+    _replace(value, note, kind)
+    return found
+
+
+def _replace(value: Any, replace: Replace, kind: str, hidden: frozenset[str] = frozenset()) -> Any:
+    """`hidden` are the names that mean something else there."""
+    if kind != WORKFLOW or not _has_steps(value):
+        return _walk(value, replace, hidden)
+    names = hidden | value["steps"].keys()
+    steps = {name: _replace_in_step(step, replace, names) for name, step in value["steps"].items()}
+    return {**_walk({**value, "steps": None}, replace, hidden), "steps": steps}
+
+
+def _replace_in_step(step: Any, replace: Replace, hidden: frozenset[str]) -> Any:
+    if not isinstance(step, Mapping) or _is_reference(step) or "parameters" not in step:
+        return _walk(step, replace, hidden)
+    own = hidden if step.get("for_each") is None else hidden | {ITEM}
+    parameters = _replace(step["parameters"], replace, step.get("kind", ""), own)
+    return {**_walk({**step, "parameters": None}, replace, hidden), "parameters": parameters}
+
+
+def _walk(value: Any, replace: Replace, hidden: frozenset[str]) -> Any:
     if isinstance(value, list):
-        return [fill(inner, results, item) for inner in value]
-    return value
+        return [_walk(inner, replace, hidden) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    if _is_reference(value):
+        name = ITEM if ITEM in value else value["$result"]
+        return value if name in hidden else replace(value)
+    return {name: _walk(inner, replace, hidden) for name, inner in value.items()}
+
+
+def _has_steps(parameters: Any) -> bool:
+    steps = parameters.get("steps") if isinstance(parameters, Mapping) else None
+    return isinstance(steps, Mapping) and not _is_reference(steps)
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    name, path = value.get("$result"), value.get("path", "")
+    return isinstance(value.get(ITEM), str) or (isinstance(name, str) and isinstance(path, str))
 
 
 def _pick(value: Any, path: str, what: str) -> Any:
@@ -35,22 +91,3 @@ def _pick(value: Any, path: str, what: str) -> Any:
     except (KeyError, IndexError, TypeError, ValueError):
         raise PermanentError(f"There is no {head!r} in what {what} has returned.") from None
     return _pick(inner, rest, what)
-
-
-def list_references(value: Any) -> Iterator[str]:
-    """The steps that the value refers to."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("$result"), str):
-            yield value["$result"]
-        for inner in value.values():
-            yield from list_references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from list_references(inner)
-
-
-def refers(value: Any) -> bool:
-    """Whether the value is known only when the step begins."""
-    if isinstance(value, Mapping):
-        return bool({"$result", "$item"} & value.keys()) or any(map(refers, value.values()))
-    return isinstance(value, list) and any(map(refers, value))

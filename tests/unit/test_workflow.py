@@ -12,7 +12,7 @@ from project.jobs.context import Child, Context
 from project.jobs.definition import Kind, job
 from project.jobs.inline import Inline
 from project.jobs.planning import Plan
-from project.jobs.references import fill
+from project.jobs.references import fill, list_references
 from project.jobs.workflow import Step, WorkflowParameters
 from project.lane import Lane
 
@@ -49,6 +49,16 @@ def say_step(word: Any = "", **more: Any) -> dict[str, Any]:
     return {"kind": "test.say", "parameters": {"word": word, "fails": fails}, **more}
 
 
+def a_workflow(**steps: Any) -> dict[str, Any]:
+    """A step that is a workflow itself."""
+    return {"kind": "workflow", "parameters": {"steps": steps}}
+
+
+def of(name: str) -> dict[str, Any]:
+    """A step that takes what another one has returned."""
+    return {"kind": "create_task", "parameters": {"type": {"$result": name}}}
+
+
 @pytest.mark.parametrize(
     ("steps", "reason"),
     [
@@ -64,6 +74,23 @@ def say_step(word: Any = "", **more: Any) -> dict[str, Any]:
         (
             {"a": {"kind": "create_task", "parameters": {"type": {"$result": "a"}}}},
             "wait for each other: a",
+        ),
+        (
+            {"a": {"kind": "create_task", "parameters": {"type": {"$item": ""}}}},
+            "step a: there is no item here",
+        ),
+        (
+            {"a": {**SLEEP, "for_each": [{"$item": ""}]}},
+            "step a: there is no item here",
+        ),
+        (
+            {"a": {"kind": "create_task", "parameters": {"type": -1}, "for_each": [1, 2]}},
+            "step a: type",
+        ),
+        ({"a": a_workflow(b=SLEEP, c=a_workflow(d=of("e")))}, "step a needs e, and there is no"),
+        (
+            {"a": a_workflow(b=of("c"), c=of("b"))},
+            "step a: .*these steps wait for each other: b, c",
         ),
         ({"a b": SLEEP}, "pattern"),
         ({"a": {**SLEEP, "retries": 3}}, "Extra inputs"),
@@ -137,10 +164,60 @@ def test_missing_part_of_a_result_is_named() -> None:
         ({"$result": "a", "path": "files.*.id"}, [1, 2]),
         ([{"x": {"$item": "id"}}], [{"x": 7}]),
         ({"x": "$result"}, {"x": "$result"}),
+        ({"$item": 5}, {"$item": 5}),
+        ({"$result": "a", "path": 5}, {"$result": "a", "path": 5}),
     ],
 )
 def test_references_are_replaced_wherever_they_stand(value: Any, filled: Any) -> None:
     assert fill(value, {"a": {"files": [{"id": 1}, {"id": 2}]}}, {"id": 7}) == filled
+
+
+def test_workflow_inside_keeps_what_its_own_steps_name_and_gets_the_rest() -> None:
+    inner = {
+        "title": {"$result": "outer", "path": "title"},
+        "steps": {
+            "own": say_step({"$result": "outer", "path": "word"}),
+            "next": say_step([{"$result": "own"}, {"$item": ""}]),
+            "each": {
+                **say_step([{"$item": "x"}, {"$result": "next"}, {"$result": "outer"}]),
+                "for_each": [{"$item": "list"}],
+            },
+            "deeper": a_workflow(own=say_step({"$result": "next"}), last=of("own")),
+        },
+    }
+    results = {"outer": {"title": "T", "word": "w"}}
+
+    filled = fill(inner, results, {"list": [1]}, "workflow")
+
+    assert list_references(inner, "workflow") == {"outer", "$item"}
+    assert filled["title"] == "T"
+    steps = filled["steps"]
+    assert steps["own"]["parameters"]["word"] == "w"
+    assert steps["next"]["parameters"]["word"] == [{"$result": "own"}, {"list": [1]}]
+    assert steps["each"]["for_each"] == [[1]]
+    assert steps["each"]["parameters"]["word"] == [
+        *({"$item": "x"}, {"$result": "next"}),
+        results["outer"],
+    ]
+    assert steps["deeper"] == inner["steps"]["deeper"]
+
+
+def test_steps_of_another_kind_are_values_like_any_other() -> None:
+    assert fill({"steps": {"a": {"$result": "a"}}}, {"a": 1}, kind="test.say") == {
+        "steps": {"a": 1}
+    }
+
+
+def test_steps_of_a_workflow_inside_may_be_what_a_step_has_returned() -> None:
+    steps = {
+        "plan": SLEEP,
+        "all": {"kind": "workflow", "parameters": {"steps": {"$result": "plan"}}},
+    }
+
+    assert KIND.parse({"steps": steps})
+    assert fill(steps["all"]["parameters"], {"plan": {"a": SLEEP}}, kind="workflow") == {
+        "steps": {"a": SLEEP}
+    }
 
 
 # ── What to begin, and what to wait for ────────────────────────────────────────────────────────

@@ -138,6 +138,31 @@ def test_workflow_in_a_workflow_is_part_of_its_tree(system: Annex, browser: Clie
     assert {"inner", "deep", "after"} == set(steps_of(browser, job_id))
 
 
+def test_workflow_for_each_item_joins_steps_of_its_own(
+    system: Annex, browser: Client, tmp_path: Path
+) -> None:
+    journal = {"journal": str(tmp_path / "journal")}
+    inner = {
+        "first": part(0, parameters={"number": {"$item": "start"}, **journal}),
+        "each": {
+            **part(0, parameters={"number": {"$item": ""}, **journal}),
+            "for_each": [{"$item": "start"}, {"$result": "first"}],
+        },
+    }
+    steps = {
+        "all": {
+            "kind": "workflow",
+            "parameters": {"steps": inner},
+            "for_each": [{"start": 10}, {"start": 20}],
+        }
+    }
+
+    job_id = start(browser, steps)
+    browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+
+    assert Counter((tmp_path / "journal").read_text().split()) == {"10": 3, "20": 3}
+
+
 def test_workflow_with_a_wrong_step_is_refused_with_its_name(browser: Client) -> None:
     body = {"kind": "workflow", "parameters": {"steps": {"a": {"kind": "create_task"}}}}
 
