@@ -61,7 +61,7 @@ fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
 	@deploy/native/install --tests
 	@PYTHONPATH=. exec $(PYTHON) -m deploy.native exec -- bash -c ' \
 		.venv/bin/schemathesis --config-file tests/schemathesis.toml \
-		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 1500 --continue-on-failure $(ARGS)'
+		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 750 --continue-on-failure $(ARGS)'
 
 .PHONY: bench
 bench: ## Measure Jobs beside other systems, and write bench/results/systems.md; half an hour (ARGS="--quick")
