@@ -141,6 +141,12 @@ class FileStore:
         return self._place.scratch
 
     @property
+    def staging(self) -> Path:
+        """Where files are that are not there as a whole yet."""
+        with _asking():
+            return self._place.staging
+
+    @property
     def is_local(self) -> bool:
         """Whether the store is a folder."""
         return isinstance(self._place, Folder)
@@ -148,8 +154,7 @@ class FileStore:
     @contextmanager
     def _stage(self) -> Iterator[Path]:
         """A path for a file that is not there as a whole yet."""
-        with _asking():
-            part = self._place.staging / uuid4().hex
+        part = self.staging / uuid4().hex
         try:
             yield part
         finally:

@@ -1,16 +1,33 @@
 """Flask as this application uses it, without what it would do at each request for nobody."""
 
+import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any, cast
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
+
+from project.server.services import services
+
+SMALL_BYTES = 512 * 1024
+"""A form's file up to this size is read in memory."""
+
+
+class FormRequest(Request):
+    """A request whose form's files lie, until they are taken, where the file store writes."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+        """Of one file. werkzeug's own would be in `/tmp`, which in a container is memory."""
+        staging = str(services().files.staging)
+        return cast(IO[bytes], tempfile.SpooledTemporaryFile(SMALL_BYTES, dir=staging))
 
 
 class Application(Flask):
     """Flask without coroutines and sessions; documents keep their written order."""
+
+    request_class = FormRequest
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,14 +1,17 @@
-"""What is different from plain Flask: JSON is written by orjson, answers keep their headers."""
+"""What is different from plain Flask: how it writes JSON, keeps headers, takes forms."""
 
+import io
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from flask import jsonify
+from flask import jsonify, request
 from flask.testing import FlaskClient
 
-from project.server.framework import Application
+from project.server.framework import SMALL_BYTES, Application
+from tests.unit.conftest import ClientMaker
 
 
 @pytest.fixture
@@ -41,6 +44,19 @@ def test_document_is_answered_as_it_is(value: Any, client: FlaskClient) -> None:
     assert answer.content_type == "application/json"
     assert answer.content_length == len(answer.data)
     assert answer.json == (value if value != {"whole": {1: "one"}} else {"whole": {"1": "one"}})
+
+
+def test_large_file_of_a_form_lies_where_the_store_writes_until_it_is_taken(
+    make_client: ClientMaker,
+) -> None:
+    app = make_client().application
+    form = {"file": (io.BytesIO(bytes(SMALL_BYTES + 1)), "name.bin")}
+
+    with app.test_request_context(method="POST", data=form):
+        number = request.files["file"].stream.fileno()
+        path = Path(f"/proc/self/fd/{number}").readlink()
+
+    assert path.parent == app.extensions["services"].files.staging.resolve()
 
 
 def test_documents_keep_their_written_order(client: FlaskClient) -> None:
