@@ -6,8 +6,9 @@ asked again; what was put off is tried in the next attempt.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from project.jobs.mail_letters import Letter, mask_addresses
 from project.jobs.mailing import MailLine
 from project.jobs.showing import Table, show
 
+LISTED_REASONS = 5
 _DEFERRALS = "deferrals"
 """How many attempts have ended because mails were put off."""
 _IN_DOUBT = (
@@ -204,4 +206,15 @@ def _explain_failure(
     if len(made) == 1:
         return error(made[0].reason)
     told = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in sorted(counts.items()))
-    return error(f"None of {len(made)} mails is known to be sent: {told}. 1: {made[0].reason}")
+    reasons = " ".join(islice(_list_reasons(made), LISTED_REASONS))
+    return error(f"None of {len(made)} mails is known to be sent: {told}. {reasons}")
+
+
+def _list_reasons(made: Sequence[Delivery]) -> Iterator[str]:
+    """Each reason once, with the mails that it is of; the job's log has each mail's own line."""
+    numbers: dict[str, list[int]] = {}
+    for number, delivery in enumerate(made, start=1):
+        numbers.setdefault(delivery.reason, []).append(number)
+    for reason, found in numbers.items():
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        yield f"{', '.join(map(str, found[:3]))}{more}: {reason}"

@@ -196,6 +196,19 @@ def test_job_fails_where_nobody_was_sent_a_mail(room: MailRoom, job: Job) -> Non
     assert "example.org" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_failure_tells_each_reason_once_with_its_mails(room: MailRoom, job: Job) -> None:
+    many = [f"{number}@example.org" for number in range(1, 7)]
+    for address in many:
+        is_full = address == many[1]
+        room.answer_recipient(address, "552 Mailbox full" if is_full else "550 No such user")
+
+    with pytest.raises(PermanentError) as caught:
+        job.run({**TO_THREE, "recipients": many})
+
+    assert "1, 3, 4 and 2 more: The mail server" in str(caught.value)
+    assert "(code 550). 2: The mail server" in str(caught.value)
+
+
 def test_refusal_of_the_only_mail_is_the_jobs_error(room: MailRoom, job: Job) -> None:
     room.answer_mail(ADA, "550 No such user here")
 
