@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser.home import Home
 
@@ -77,6 +77,7 @@ def new_visitor(chromium: Browser, stack: Stack) -> Iterator[NewVisitor]:
 
     yield make
     for context in contexts:
+        cancel_jobs(context)
         context.close()
     assert complaints == []
 
@@ -85,6 +86,14 @@ def new_visitor(chromium: Browser, stack: Stack) -> Iterator[NewVisitor]:
 def home(new_visitor: NewVisitor) -> Home:
     """The page, opened by somebody who comes for the first time."""
     return new_visitor().open()
+
+
+def cancel_jobs(context: BrowserContext) -> None:
+    """What its visitor's jobs would still do, other tests' jobs would wait for."""
+    context.set_offline(False)
+    for job in context.request.get("/api/v1/jobs?owner=me").json()["jobs"]:
+        if job["finished_at"] is None:
+            context.request.post(f"/api/v1/jobs/{job['id']}/cancel")
 
 
 def listen(page: Page, complaints: list[str]) -> None:

@@ -79,6 +79,8 @@ def log(settings: Settings) -> LogBook:
 
 
 @pytest.fixture
-def browser(settings: Settings) -> Client:
-    """A browser that has opened the page, with an id of its own."""
-    return Client(settings.public_url).open_page()
+def browser(settings: Settings) -> Iterator[Client]:
+    """A browser that has opened the page, with an id of its own; its jobs end with the test."""
+    browser = Client(settings.public_url).open_page()
+    yield browser
+    browser.cancel_jobs()
