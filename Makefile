@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # What `make test` and `make check` run beside a stack of their own, two tests at a time.
 SUITE := $(PYTHON) -m deploy.native exec -- \
 	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
-	tests/faults/test_outages.py tests/shipping --deselect tests/shipping/test_storm.py --numprocesses 2
+	tests/faults/test_outages.py tests/shipping --deselect tests/shipping/test_storm.py --numprocesses 3
 # What `make soak` does: jobs to be accepted, troubles, and what repeats their order (0: any).
 JOBS ?= 20000
 FAULTS ?= 60

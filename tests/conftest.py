@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ALONE = ("tests/integration/annex/", "tests/faults/")
-"""Folders whose tests build a system, or a whole stack, that all of them use."""
+ANNEX, FAULTS = "tests/integration/annex/", "tests/faults/"
+"""Folders whose tests build a system, or a whole stack."""
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +17,17 @@ def repository() -> Path:
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's types are not exported
-    """Gives each process the next test, and all tests of such a folder to one process.
+    """Gives each process the next test, or the next module of those that share a system.
 
-    Every process that got one of them would build a system of its own. xdist's own way to say so,
-    `xdist_group`, has no effect with pytest 9.2: it writes to an attribute that is gone.
+    A process builds one system for all modules of the annex that it gets, and the stack of the
+    fault tests is built once. xdist's own way to say so, `xdist_group`, has no effect with pytest
+    9.2: it writes to an attribute that is gone.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in ALONE if nodeid.startswith(folder)), nodeid)
+        if nodeid.startswith(FAULTS):
+            return FAULTS
+        return nodeid.partition("::")[0] if nodeid.startswith(ANNEX) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -79,7 +79,7 @@ def test_line_that_was_made_blank_is_none(tmp_path: Path) -> None:
     with shipper_and_store(tmp_path) as (shipper, store):
         text = b"      \n\n\0\0\0\n" + line("a", 0)
         (shipper.logs / "web.host.jsonl").write_bytes(text)
-        wait_until(lambda: store.documents, 30, "the line")
+        wait_until(lambda: store.documents and shipper.dead_letters(), 30, "both lines")
 
         assert [letter["reason"] for letter in shipper.dead_letters()] == ["not one JSON object"]
 
