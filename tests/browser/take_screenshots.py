@@ -86,6 +86,7 @@ def show_job(home: Home) -> None:
     form = Form(home).open("data.analyze")
     form.choose_file("Table", a_file("orders.csv", orders_csv(2_000), "text/csv"))
     expect(form.page.locator(".file__size")).to_contain_text("·")
+    expect(form.page.locator(".file .bar")).to_be_hidden()
     form.open_options()
     form.field("Title").fill("Orders of two years")
     form.run()

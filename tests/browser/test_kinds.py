@@ -49,6 +49,7 @@ def send(form: Form, label: str, *files: FilePayload | Path) -> None:
         name = file.name if isinstance(file, Path) else file["name"]
         line = form.page.locator(".file", has_text=name)
         expect(line.locator(".file__size")).to_contain_text("·")
+        expect(line.locator(".bar")).to_be_hidden()
 
 
 def send_table(form: Form) -> None:
