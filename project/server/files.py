@@ -4,7 +4,7 @@ from typing import IO, cast
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from project.errors import InvalidInputError, UnavailableError
+from project.errors import InvalidInputError
 from project.files import FileType
 from project.server.documents import File, FileForm
 from project.server.openapi import FORM, Answer, describe
@@ -42,10 +42,7 @@ def send() -> tuple[Response, int, dict[str, str]]:
     """
     limit = services().settings.max_upload_bytes
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
-    try:
-        stored = services().files.take(_read_stream(), limit)
-    except OSError as error:  # a form's file, which is written to the disk before we see it
-        raise UnavailableError("The file store") from error
+    stored = services().files.take(_read_stream(), limit)
     if not stored.size_bytes:
         services().files.delete(stored.id)
         raise InvalidInputError("The file is empty: choose another one.", field="file")

@@ -9,6 +9,7 @@ from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 
+from project.errors import UnavailableError
 from project.server.services import services
 
 SMALL_BYTES = 512 * 1024
@@ -22,6 +23,13 @@ class FormRequest(Request):
         """Of one file. werkzeug's own would be in `/tmp`, which in a container is memory."""
         staging = str(services().files.staging)
         return cast(IO[bytes], tempfile.SpooledTemporaryFile(SMALL_BYTES, dir=staging))
+
+    def _load_form_data(self) -> None:
+        """Read the form; UnavailableError where the disk has no room for its files."""
+        try:
+            super()._load_form_data()
+        except OSError as error:
+            raise UnavailableError("The file store") from error
 
 
 class Application(Flask):

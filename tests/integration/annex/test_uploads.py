@@ -18,7 +18,7 @@ END_SECONDS = 30
 MEBIBYTE = 1024 * 1024
 LIMIT_BYTES = 512 * MEBIBYTE
 LARGE_BYTES = 300 * MEBIBYTE
-FULL_BYTES = 16 * MEBIBYTE
+FULL_BYTES = 8 * MEBIBYTE
 """What is longer than this cannot be written where the disk is full. Log files are shorter."""
 GROWTH_BYTES = 24 * MEBIBYTE
 """As much memory an upload of any size may take; of form data the library has a few pieces."""
@@ -189,6 +189,17 @@ def test_full_disk_is_a_503_and_leaves_nothing(system: Annex, is_form: bool) -> 
     assert answer.status_code == 503
     assert "The file store does not answer" in answer.json()["detail"]
     assert answer.headers["Retry-After"]
+
+
+@pytest.mark.usefixtures("_nothing_is_left", "_full")
+def test_full_disk_refuses_a_sign_up_with_a_503(system: Annex) -> None:
+    sent = {"picture": ("me.jpg", b"x" * (FULL_BYTES + MEBIBYTE), "image/jpeg")}
+    form = {"email": "ada@example.org"}
+
+    answer = system.open_page().post("/api/v1/signups", data=form, files=sent)
+
+    assert answer.status_code == 503
+    assert "The file store does not answer" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("is_form", [False, True])
