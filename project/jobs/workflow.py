@@ -20,6 +20,7 @@ from project.jobs.context import Child, Context
 from project.jobs.definition import job
 from project.jobs.parameters import Parameters
 from project.jobs.planning import Plan, find_fault
+from project.jobs.references import WORKFLOW
 from project.jobs.showing import show
 from project.lane import Lane
 
@@ -83,7 +84,7 @@ class WorkflowParameters(Parameters):
         return self
 
 
-@job("workflow", title="Workflow", lane=Lane.SHORT, time_limit_seconds=300)
+@job(WORKFLOW, title="Workflow", lane=Lane.SHORT, time_limit_seconds=300)
 def run_workflow(parameters: WorkflowParameters, context: Context) -> dict[str, Any]:
     """Several jobs as one: one after the other, beside each other, one for each of a list."""
     plan = Plan(parameters.steps, stops=parameters.on_failure == "stop")
