@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-# What `make test` and `make check` run beside a stack of their own, two tests at a time.
+# What `make test` and `make check` run beside a stack of their own, three tests at a time.
 SUITE := $(PYTHON) -m deploy.native exec -- \
 	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
 	tests/faults/test_outages.py tests/shipping --deselect tests/shipping/test_storm.py --numprocesses 3
