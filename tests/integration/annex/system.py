@@ -168,9 +168,16 @@ class Annex:
 
     def stop_process(self, role: str) -> None:
         """Tell it to stop as the process manager does, and wait until it has."""
+        with self.stopping(role):
+            pass
+
+    @contextmanager
+    def stopping(self, role: str) -> Iterator[None]:
+        """It is told to stop at the beginning, and has stopped at the end."""
         process = self._processes.pop(role)
         process.terminate()
         try:
+            yield
             process.wait(STOP_SECONDS)
         finally:
             _signal_group(process, signal.SIGKILL)

@@ -1,19 +1,24 @@
 """A web server that is told to stop keeps nobody hanging."""
 
+import socket
 from contextlib import ExitStack
+from http.client import HTTPConnection
 
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.integration.annex.system import Annex
 
 MANY = 100
+POLL_SECONDS = 3
+"""Longer than programs and pages pause that ask again and again."""
 
 
-def close_code_of(socket: ClientConnection) -> int | None:
+def close_code_of(peer: ClientConnection) -> int | None:
     """What the server says at the end."""
-    for _ in socket:
+    for _ in peer:
         pass
-    return socket.close_code
+    return peer.close_code
 
 
 def test_open_sockets_are_told_that_the_server_goes(annex: Annex) -> None:
@@ -21,8 +26,47 @@ def test_open_sockets_are_told_that_the_server_goes(annex: Annex) -> None:
     annex.start_web()
     with ExitStack() as stack:
         address = f"ws://127.0.0.1:{annex.web_port}/api/v1/socket?scope=all"
-        sockets = [stack.enter_context(connect(address)) for _ in range(MANY)]
+        peers = [stack.enter_context(connect(address)) for _ in range(MANY)]
 
         annex.stop_process("web")
 
-        assert {close_code_of(socket) for socket in sockets} == {1001}
+        assert {close_code_of(peer) for peer in peers} == {1001}
+
+
+def test_connection_stays_open_between_two_questions(annex: Annex) -> None:
+    """Who asks just as the server ends the connection has no answer."""
+    annex.start_web()
+    with socket_of(asked(annex)) as peer:
+        peer.settimeout(POLL_SECONDS)
+        with pytest.raises(TimeoutError):
+            peer.recv(1)
+
+
+def test_idle_connections_are_ended_and_the_others_answered(annex: Annex) -> None:
+    annex.start_web()
+    upload = HTTPConnection("127.0.0.1", annex.web_port, timeout=10)
+    upload.putrequest("POST", "/api/v1/files")
+    upload.putheader("Content-Length", "4")
+    upload.endheaders(b"ab")
+    with socket_of(asked(annex)) as idle, annex.stopping("web"):
+        idle.settimeout(10)
+
+        assert idle.recv(1) == b""
+
+        upload.send(b"cd")
+        assert upload.getresponse().status == 201
+    assert not annex.log.about("graceful timeout")
+
+
+def asked(annex: Annex) -> HTTPConnection:
+    """A connection that has asked once, and has its answer."""
+    connection = HTTPConnection("127.0.0.1", annex.web_port, timeout=10)
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().read()
+    return connection
+
+
+def socket_of(connection: HTTPConnection) -> socket.socket:
+    """The kept connection itself."""
+    assert connection.sock, "the server ended it with its answer"
+    return connection.sock
