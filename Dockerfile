@@ -34,6 +34,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     JOBS_FLOWER_DATABASE=/data/flower/flower.db \
     JOBS_LOG_DIR=/app/logs \
     JOBS_MAIL_DIR=/data/mail \
+    JOBS_SCRATCH_DIR=/data/files/scratch \
     MPLCONFIGDIR=/tmp/matplotlib
 
 COPY --from=build /opt/venv /opt/venv

@@ -141,6 +141,10 @@ class Settings(BaseSettings):
         min_length=1,
         description="Folder of uploads and results, or a bucket as in `s3://bucket/folder`",
     )
+    scratch_dir: Path = Field(
+        Path("data/scratch"),
+        description="With a bucket: folder of files on their way, and of those of running jobs",
+    )
     max_upload_bytes: int = Field(
         1024 * 1024 * 1024, ge=1024, description="Largest file that is taken, bytes"
     )

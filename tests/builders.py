@@ -52,6 +52,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
         **{
             "log_dir": folder / "logs",
             "files_url": str(folder / "files"),
+            "scratch_dir": folder / "scratch",
             "mail_dir": folder / "mail",
             "flower_database": folder / "flower.db",
             **changes,

@@ -41,6 +41,7 @@ def throwaway_settings(settings: Settings, data: Path, ports: list[int]) -> dict
         "JOBS_RABBITMQ_NODE_PORT": str(node),
         "JOBS_RABBITMQ_EPMD_PORT": str(epmd),
         "JOBS_FILES_URL": str(data / "files"),
+        "JOBS_SCRATCH_DIR": str(data / "scratch"),
         "JOBS_LOG_DIR": str(data / "logs"),
         # Tests crawl sites of their own, which are nowhere else.
         "JOBS_CRAWL_ALLOWED_NETWORKS": f"{LOOPBACK}/32",

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
-from project.files.scratch import find_scratch
-
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 20.0
 """As long the bucket may be silent."""
@@ -30,20 +28,22 @@ _UNKNOWN = {"404", "NoSuchKey", "NotFound"}
 class Bucket:
     """Files by keys like `3f/3f…9a.webp`, below the folder; its errors are OSErrors."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, scratch: Path) -> None:
         parts = urlsplit(url)
         self._name = parts.netloc
         self._folder = f"{parts.path.strip('/')}/".lstrip("/")
+        self._scratch = scratch
 
     @property
     def scratch(self) -> Path:
         """Where jobs put files that are not to stay: on this machine."""
-        return find_scratch()
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._scratch
 
     @property
     def staging(self) -> Path:
         """Where files are written before they are sent."""
-        return find_scratch()
+        return self.scratch
 
     def keep(self, part: Path, key: str) -> None:
         """Take in a file; a bucket shows it when it has all of it."""

@@ -1,6 +1,5 @@
 """Where this machine's processes put files that are not to stay."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -9,16 +8,6 @@ from pathlib import Path
 
 KEPT_SECONDS = 2 * 24 * 3600
 """What a process that was killed has left is removed after so long."""
-
-
-def find_scratch() -> Path:
-    """A folder that belongs to this user alone; the system's, for files that are not to stay."""
-    folder = Path(tempfile.gettempdir()) / f"jobs-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or folder.is_symlink():  # somebody else was there before
-        return Path(tempfile.mkdtemp(prefix="jobs-"))
-    return folder
 
 
 def make_folder(scratch: Path, name: str = "") -> Path:

@@ -21,6 +21,7 @@ from project.files.bucket import Bucket
 from project.files.folder import Folder
 from project.files.types import HEAD_BYTES, TYPES, FileType, find_type
 
+SCRATCH = Path("data/scratch")
 CHUNK_BYTES = 1024 * 1024
 SWEPT_AT_ONCE = 500
 _ID = re.compile(r"[0-9a-f]{32}(\.[a-z]{3,7})")
@@ -47,12 +48,13 @@ def is_file_id(text: str) -> bool:
 class FileStore:
     """Files in the folder or bucket at `url`: a path, or as in `s3://bucket/folder`.
 
+    What is on its way to a bucket, or needed a while beside one, lies in the folder `scratch`.
     UnavailableError where the disk is full or the bucket does not answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, scratch: Path = SCRATCH) -> None:
         self.url = url
-        self._place = Bucket(url) if url.startswith(_BUCKET) else Folder(url)
+        self._place = Bucket(url, scratch) if url.startswith(_BUCKET) else Folder(url)
 
     def take(self, stream: IO[bytes], max_bytes: int | None = None, suffix: str = "") -> StoredFile:
         """Keep what somebody sends; its type is found from its bytes, unless a suffix is given.

@@ -62,7 +62,7 @@ def build_services(settings: Settings) -> Services:
         dead_letters=DeadLetters(redis),
         schedules=Register(ScheduleStore(redis), submitter),
         job_log=JobLog(redis),
-        files=FileStore(settings.files_url),
+        files=FileStore(settings.files_url, settings.scratch_dir),
         file_holders=FileHolders(redis),
         run_times=RunTimes(redis),
         signups=SignUps(

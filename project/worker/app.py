@@ -75,7 +75,7 @@ def create_celery(settings: Settings) -> JobsCelery:
         ),
         redis=redis,
         file_holders=FileHolders(redis),
-        files=FileStore(settings.files_url),
+        files=FileStore(settings.files_url, settings.scratch_dir),
         mail=MailServer(settings.smtp_url, settings.mail_from),
         spans=spans,
         allowed_networks=settings.crawl_networks,

@@ -86,6 +86,7 @@ class Annex:
             broker_url=_replaced(self.main.broker_url, path=f"/{self.name}"),
             redis_url=_replaced(self.main.redis_url, path=f"/{self.database}"),
             files_url=str(self.folder / "files"),
+            scratch_dir=self.folder / "scratch",
             log_dir=self.folder / "logs",
             web_port=self.web_port,
             public_url=f"http://localhost:{self.web_port}",

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -84,11 +85,11 @@ def system(annex: Annex, variables: dict[str, str]) -> Iterator[Annex]:
 
 
 @pytest.fixture
-def store(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> FileStore:
+def store(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FileStore:
     """The store as a process of the system has it."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return FileStore(variables["JOBS_FILES_URL"])
+    return FileStore(variables["JOBS_FILES_URL"], tmp_path)
 
 
 @pytest.fixture
@@ -246,6 +247,8 @@ def test_upload_is_refused_in_time_while_the_bucket_is_away(system: Annex, bucke
     assert answer.elapsed.total_seconds() < CONNECT_SECONDS + ANSWER_SECONDS
     assert keys_of(bucket) == before
     assert system.log.about("file_store_hindered")
+    scratch = system.direct.scratch_dir
+    assert scratch.is_dir() and not [path for path in scratch.rglob("*") if path.is_file()]
 
 
 @pytest.mark.usefixtures("_away")
