@@ -71,7 +71,8 @@ def _page(template: str, **values: Any) -> Response:
             max_age=COOKIE_SECONDS,
             httponly=True,
             samesite="Lax",
-            secure=request.is_secure,
+            # A proxy may speak TLS for us and not say so.
+            secure=request.is_secure or services().settings.public_url.startswith("https:"),
         )
     return response
 

@@ -1,7 +1,10 @@
 """Headers that keep the page to itself, and the refusal of other sites' forms."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.builders import settings_in
 from tests.unit.conftest import ClientMaker
 
 
@@ -50,6 +53,24 @@ def test_new_browser_gets_an_id_that_scripts_cannot_read(make_client: ClientMake
     assert cookie.startswith("browser=")
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize(
+    ("public_url", "asked", "is_secure"),
+    [
+        ("http://localhost:5004", "http://localhost:5004/", False),
+        ("http://localhost:5004", "https://localhost:5004/", True),
+        ("https://jobs.example", "http://10.0.0.7:5004/", True),
+    ],
+)
+def test_id_is_sent_by_tls_alone_where_there_is_tls(
+    public_url: str, asked: str, is_secure: bool, make_client: ClientMaker, tmp_path: Path
+) -> None:
+    client = make_client(settings=settings_in(tmp_path, public_url=public_url))
+
+    cookie = client.get(asked).headers["Set-Cookie"]
+
+    assert ("; Secure" in cookie) is is_secure
 
 
 def test_browser_keeps_its_id(make_client: ClientMaker) -> None:
