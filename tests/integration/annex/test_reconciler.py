@@ -154,7 +154,8 @@ def test_message_that_died_without_a_fault_goes_back_and_is_done(
         Message(job.id, DEAD_EXCHANGE.name, "short", message.headers, message.body),
     )
 
-    wait_until(lambda: reconciler.run_once()["dead_letters"], SECONDS)
+    with system.paused("worker-short"):  # a job that has ended meanwhile is not counted any more
+        wait_until(lambda: reconciler.run_once()["dead_letters"], SECONDS)
 
     ended = await_end(system, job.id)
     assert ended.status is Status.SUCCEEDED
@@ -183,7 +184,8 @@ def test_job_whose_message_was_lost_is_published_again_once(
 ) -> None:
     job = confirmed(system, run_at=datetime.now(UTC) - LONG_AGO)
 
-    wait_until(lambda: reconciler.run_once()["lost"], SECONDS)
+    with system.paused("worker-short"):
+        wait_until(lambda: reconciler.run_once()["lost"], SECONDS)
 
     assert await_end(system, job.id).status is Status.SUCCEEDED
     assert system.ledger.get(job.id).repairs == 1
