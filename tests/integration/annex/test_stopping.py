@@ -1,4 +1,4 @@
-"""A web server that is told to stop keeps nobody hanging."""
+"""A web server keeps its connections, and one that is told to stop keeps nobody hanging."""
 
 import socket
 from contextlib import ExitStack
