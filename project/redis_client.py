@@ -11,7 +11,7 @@ def connect_impatient(url: str) -> Redis:
     return Redis.from_url(
         url,
         decode_responses=True,
-        socket_connect_timeout=0.5,
+        socket_connect_timeout=1,
         socket_timeout=1,
         socket_keepalive=True,
         # One more try without a pause: the first may have met a connection that Redis has closed.
