@@ -74,6 +74,7 @@ lint: ## Check format, lint rules and types
 	@$(PYTHON) -m ruff format --check --config .ci/ruff.toml .
 	@$(PYTHON) -m ruff check --config .ci/ruff.toml .
 	@$(PYTHON) -m mypy
+	@$(PYTHON) -m mypy deploy/gunicorn/gunicorn.conf.py
 
 .PHONY: check
 check: lint test ## All of it: format, lint rules, types, tests
