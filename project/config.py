@@ -4,6 +4,7 @@ Every setting has one name, type, default and reader. Its environment variable i
 name in capitals; the README's table is checked against this class.
 """
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
@@ -14,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_MARK = "development-"
 """Every secret's default contains this; production refuses a setting that does."""
+
+_ADDRESS = r"(?!\S*=\?)[^\s@<>,;]+@[^\s@<>,;]+"
+_SENDER = re.compile(rf"{_ADDRESS}|[^\x00-\x1f\x7f-\x9f\u2028\u2029]*<{_ADDRESS}>")
 
 
 class Settings(BaseSettings):
@@ -108,7 +112,10 @@ class Settings(BaseSettings):
         "smtp://127.0.0.1:1025",
         description="Mail server: `smtp://`, `smtps://` or `smtp+starttls://`, with a login",
     )
-    mail_from: str = Field("jobs@localhost.example", description="Sender of the mail we send")
+    mail_from: str = Field(
+        "jobs@localhost.example",
+        description="Sender of the mail we send: an address, or `Name <address>`",
+    )
     mailcatcher_host: str = Field(
         "127.0.0.1", description="Address the local mail catcher listens on"
     )
@@ -217,6 +224,16 @@ class Settings(BaseSettings):
     def crawl_networks(self) -> tuple[str, ...]:
         """The networks that a crawl may reach although they are not public."""
         return tuple(filter(None, map(str.strip, self.crawl_allowed_networks.split(","))))
+
+    @model_validator(mode="after")
+    def _check_sender(self) -> Self:
+        """A sender that no mail can have would be found by the first mail only."""
+        if not _SENDER.fullmatch(self.mail_from):
+            raise ValueError(
+                "JOBS_MAIL_FROM must be an address, or a name and an address as in "
+                "Jobs <jobs@example.org>, on one line"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_networks(self) -> Self:

@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.generator import BytesGenerator
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
 from enum import StrEnum
 from io import BytesIO
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from project.errors import PermanentError, TemporaryError
+from project.mail_headers import MailPolicy, split_mailbox
 
 ANSWER_SECONDS = 30
 """For an answer to a command."""
@@ -30,6 +30,7 @@ wait for ten minutes, lest a mail be sent twice; who heeds what `send` tells nee
 ANSWER_LENGTH = 200
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _SHUTTING_DOWN = 421
+_POLICY = MailPolicy()
 
 
 class Outcome(StrEnum):
@@ -68,7 +69,7 @@ class MailServer:
     @property
     def domain(self) -> str:
         """The sender's."""
-        return self.sender.rpartition("@")[2].rstrip("> ")
+        return split_mailbox(self.sender)[1].rpartition("@")[2]
 
     @contextmanager
     def open(self) -> Iterator["MailLine"]:
@@ -130,7 +131,7 @@ class _Parcel:
 
     @classmethod
     def of(cls, message: EmailMessage, recipient: str) -> Self:
-        sender = str(message["From"])
+        sender = split_mailbox(str(message["From"]))[1]
         addresses = (recipient, sender, str(message["To"]), str(message["Reply-To"] or ""))
         needs_utf8 = not all(address.isascii() for address in addresses)
         return cls(sender, recipient, _as_lines(message, needs_utf8), needs_utf8)
@@ -260,7 +261,7 @@ def _as_error(code: int, what: str) -> TemporaryError | PermanentError:
 def _as_lines(message: EmailMessage, needs_utf8: bool) -> bytes:
     """The mail as it goes over the line: CRLF, and a second dot where a line begins with one."""
     buffer = BytesIO()
-    BytesGenerator(buffer, policy=SMTPUTF8 if needs_utf8 else SMTP).flatten(message)
+    BytesGenerator(buffer, policy=_POLICY.clone(utf8=needs_utf8)).flatten(message)
     content = buffer.getvalue()
     if not content.endswith(b"\r\n"):
         content += b"\r\n"

@@ -40,12 +40,13 @@ ROOMS: dict[str, set[str]] = {
         *("jobs", "ledger", "publisher", "message", "broker", "turn"),
         *("observability", "redis_client", "config", "errors", "lane"),
     },
-    "jobs": {"errors", "lane"},
+    "jobs": {"errors", "lane", "mail_headers"},
     "ledger": {"errors", "lane"},
     "signups": {"ledger", "errors"},
     "files": {"errors"},
     "pictures": {"errors"},
-    "mail": {"errors"},
+    "mail": {"errors", "mail_headers"},
+    "mail_headers": set(),
     "pixels": {"errors"},
     "broker": {"lane"},
     "observability": {"config"},
@@ -60,7 +61,7 @@ ROOMS: dict[str, set[str]] = {
 # The tutorial's door to Celery is where its readers expect it, although it leads to the workers.
 TUTORIAL_DOOR = ("project.server.tasks", "project.worker.app")
 
-ALLOWED_FOR_JOBS = {"project.errors", "project.lane", "project.jobs"}
+ALLOWED_FOR_JOBS = {"project.errors", "project.lane", "project.jobs", "project.mail_headers"}
 NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn"}
 # The centre is pure: values in, values out.
 PURE = {
@@ -80,6 +81,7 @@ PURE = {
     "project.server.log_text",
     "project.lane",
     "project.errors",
+    "project.mail_headers",
 }
 NOT_PURE = {"flask", "celery", "kombu", "redis", "socket", "os", "time", "pathlib", "structlog"}
 

@@ -13,14 +13,16 @@ all, find and drop the copy.
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import EmailStr, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from project.errors import PermanentError
 from project.jobs.definition import Context, job
 from project.jobs.file_fields import AnyFile
+from project.jobs.mail_addresses import Address
 from project.jobs.mail_deliveries import Deliveries
 from project.jobs.mail_letters import (
+    ONE_LINE,
     Letter,
     domain_of,
     fill,
@@ -34,21 +36,19 @@ MAX_ATTEMPTS = 10
 """In about half an hour: servers that make unknown senders wait (greylisting) ask for minutes."""
 SHORT_RECIPIENTS = 5
 MOST_VALUE_CHARACTERS = 100_000
-# A header may hold no control character and no line break, those that only Unicode knows included.
-_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
 
 
 class EmailParameters(Parameters):
     """The mail, and whom it goes to."""
 
-    recipient: EmailStr | None = Field(
+    recipient: Address | None = Field(
         None,
         title="Recipient",
         description="One address; or else give several",
         examples=["ada@example.org"],
     )
-    recipients: list[EmailStr] = Field(
+    recipients: list[Address] = Field(
         [],
         title="Recipients",
         description="Several addresses: each gets a mail of its own, and sees no other address",
@@ -59,7 +59,7 @@ class EmailParameters(Parameters):
         title="Subject",
         min_length=1,
         max_length=200,
-        pattern=_ONE_LINE,
+        pattern=ONE_LINE,
         description="One line; may hold values, as in `Order {{ number }}`",
         examples=["Your report"],
     )
@@ -93,7 +93,7 @@ class EmailParameters(Parameters):
         max_length=20,
         examples=[["report.pdf"]],
     )
-    reply_to: EmailStr | None = Field(
+    reply_to: Address | None = Field(
         None,
         title="Answers go to",
         description="An address; else the sender's",

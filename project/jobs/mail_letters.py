@@ -6,18 +6,20 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from typing import Any
 
 from project.errors import PermanentError
 from project.jobs.mailing import Mail
+from project.mail_headers import MailPolicy
 
 MOST_ATTACHED_BYTES = 25_000_000
 """Of all attachments together; by base64 they become 35 MB, and few servers take more."""
 NAME_LENGTH = 100
 MOST_SUBJECT_CHARACTERS = 300
-_POLICY = SMTP.clone(cte_type="7bit")  # not every server takes eight bits (RFC 6152)
+# A header may hold no control character and no line break, those that only Unicode knows included.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_POLICY = MailPolicy(cte_type="7bit")  # not every server takes eight bits (RFC 6152)
 _TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -154,7 +156,8 @@ def fill(template: Mapping[str, str], values: Mapping[str, Any] | None) -> Mappi
         part: render(part, source, values, is_html=part == "html")
         for part, source in template.items()
     }
-    if not filled["subject"].isprintable() or len(filled["subject"]) > MOST_SUBJECT_CHARACTERS:
+    is_line = re.fullmatch(ONE_LINE, filled["subject"])
+    if not is_line or len(filled["subject"]) > MOST_SUBJECT_CHARACTERS:
         raise PermanentError(
             f"subject: it must be one line of {MOST_SUBJECT_CHARACTERS} characters at the most "
             "once it is made: look at the values in it."

@@ -5,10 +5,11 @@ import re
 from typing import Any, TypeVar, get_origin
 
 from flask import request
-from pydantic import BaseModel, EmailStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import FileStorage
 
 from project.errors import InvalidInputError
+from project.jobs.mail_addresses import Address
 from project.ledger.log_line import PLACE
 from project.server.documents import SignUpForm
 
@@ -21,7 +22,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 class _Address(BaseModel):
-    email: EmailStr
+    email: Address
 
 
 def read_owner() -> str:

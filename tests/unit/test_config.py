@@ -70,6 +70,24 @@ def test_production_names_all_that_is_missing_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    "sender",
+    [
+        *("", "jobs", "Jobs", "a@b, c@d", "jobs@exa mple.org"),
+        *("Jobs\r\nBcc: eve@example.org <jobs@example.org>", "=?utf-8?q?a=0D=0AX?=@example.org"),
+    ],
+)
+def test_sender_that_no_mail_can_have_is_refused_at_the_start(sender: str) -> None:
+    assert "JOBS_MAIL_FROM must be an address" in error_of(mail_from=sender)
+
+
+@pytest.mark.parametrize(
+    "sender", ["jobs@localhost", "Doe, J <a@b.org>", "Jörg <jobs@example.org>", '"A, B" <a@b.org>']
+)
+def test_sender_may_have_a_name(sender: str) -> None:
+    assert Settings(mail_from=sender).mail_from == sender
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("broker_url", "redis://127.0.0.1"),

@@ -20,6 +20,7 @@ from project.jobs.mail_letters import MOST_ATTACHED_BYTES, make_message_id, make
 from project.lane import Lane
 from project.mail import MailServer
 from tests.builders import an_unused_port
+from tests.mail_reader import read_header, read_text
 from tests.mail_server import DROPPED, MailRoom, listening
 
 KIND = get_kind("email.send")
@@ -477,6 +478,48 @@ def test_value_cannot_add_a_header(room: MailRoom, job: Job, separator: str) -> 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "=?utf-8?q?Hello=0D=0ABcc:_eve@example.org?=",
+        "=?utf-8?q?Hi=0D=0A=0D=0AAnother_text?=",
+        "=?utf-8?b?SGkNClJlcGx5LVRvOiBldmVAZXhhbXBsZS5vcmc=?=",
+    ],
+)
+@pytest.mark.parametrize("way", ["subject", "value"])
+def test_encoded_word_in_a_subject_is_text(room: MailRoom, job: Job, text: str, way: str) -> None:
+    """Python before CVE-2024-6923 was mended made headers and a body of it."""
+    changes = (
+        {"subject": text} if way == "subject" else {"subject": "{{ a }}", "values": {"a": text}}
+    )
+
+    job.run({**MAIL, **changes})
+
+    head, _, body = room.received[ADA][0].partition(b"\r\n\r\n")
+    assert read_text(read_header(room.received[ADA][0], "Subject")) == text
+    assert b"\nBcc" not in head
+    assert b"\nReply-To" not in head
+    assert not body.startswith(b"Another")
+
+
+@pytest.mark.parametrize(
+    "subject", ["Bonjour\u00a0! «\u202fOui\u202f»", "👩\u200d👩\u200d👧 {{ name }}"]
+)
+def test_blanks_and_joiners_of_writing_may_be_in_a_template(
+    room: MailRoom, job: Job, subject: str
+) -> None:
+    job.run({**MAIL, "subject": subject, "values": {"name": "Ada"}})
+
+    expected = subject.replace("{{ name }}", "Ada")
+    assert read_text(read_header(room.received[ADA][0], "Subject")) == expected
+
+
+def test_subject_that_a_template_leaves_empty_is_empty(room: MailRoom, job: Job) -> None:
+    job.run({**MAIL, "subject": "{{ name }}", "values": {"name": ""}})
+
+    assert read_header(room.received[ADA][0], "Subject") == ""
+
+
+@pytest.mark.parametrize(
     "values", [{"a b": 1}, {"": 1}, {"a": "x" * 100_001}, {"__a" + "x" * 60: 1}, [1], "x"]
 )
 def test_values_that_are_no_values_are_refused(values: Any) -> None:
@@ -559,6 +602,9 @@ def test_attachments_that_are_too_large_together_are_refused(room: MailRoom, job
         "@example.org",
         "ada@",
         "ada@example",
+        "=?utf-8?q?a=0D=0AX?=@example.org",
+        "=?utf-8?q?a=0D=0AX?= <ada@example.org>, eve@example.org",
+        "a=?b@example.org",
         "",
         7,
     ],
@@ -568,6 +614,31 @@ def test_address_that_is_not_one_address_is_refused(field: str, address: Any) ->
         KIND.parse({**MAIL, field: address})
 
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("field", ["recipient", "reply_to"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada+news@example.org",
+        "o'brien/x!#$%&*={|}~^_`?@example.org",
+        "x" * 64 + "@" + ".".join(["y" * 60] * 3) + ".org",
+    ],
+)
+def test_odd_address_that_is_one_is_written_as_it_is(
+    room: MailRoom, job: Job, field: str, address: str
+) -> None:
+    job.run({**MAIL, field: address})
+
+    ((content,),) = room.received.values()
+    name = {"recipient": b"To", "reply_to": b"Reply-To"}[field]
+    assert name + b": " + address.encode() + b"\r\n" in content
+
+
+def test_name_before_an_address_is_left_out(room: MailRoom, job: Job) -> None:
+    job.run({**MAIL, "recipient": '"=?utf-8?q?a=0D=0AX:_y?=" <ada@example.org>'})
+
+    assert read_header(room.received[ADA][0], "To") == ADA
 
 
 @pytest.mark.parametrize(

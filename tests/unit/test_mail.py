@@ -9,7 +9,9 @@ import pytest
 
 from project.errors import PermanentError, TemporaryError
 from project.mail import MailServer, Outcome, Receipt
+from project.mail_headers import MailPolicy
 from tests.builders import an_unused_port
+from tests.mail_reader import read_header, read_text
 from tests.mail_server import (
     DROPPED,
     MailRoom,
@@ -29,7 +31,7 @@ def nothing() -> None:
 
 
 def a_mail(recipient: str = ADA, text: str = "Grüße\n") -> EmailMessage:
-    message = EmailMessage()
+    message = EmailMessage(policy=MailPolicy())
     message["To"] = recipient
     message["Subject"] = "Hello"
     message.set_content(text)
@@ -219,6 +221,28 @@ def test_address_outside_ascii_is_sent_where_the_server_can() -> None:
         send_by(at(port), "ädä@example.org")
 
     assert room.message("ädä@example.org")["To"] == "ädä@example.org"
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("Jörg & Söhne <jobs@example.com>", "Jörg & Söhne <jobs@example.com>"),
+        (
+            "=?utf-8?q?a=0D=0AB:_c?= <jobs@example.com>",
+            "=?utf-8?q?a=0D=0AB:_c?= <jobs@example.com>",
+        ),
+        ('"Ada, of Jobs" <jobs@example.com>', '"Ada, of Jobs" <jobs@example.com>'),
+    ],
+)
+def test_senders_name_is_text_that_every_server_takes(sender: str, shown: str) -> None:
+    room = MailRoom()
+
+    with listening(room, enable_SMTPUTF8=False) as port:
+        (receipt,) = send_by(MailServer(f"smtp://127.0.0.1:{port}", sender))
+
+    assert receipt.outcome is Outcome.SENT
+    assert read_text(read_header(room.received[ADA][0], "From")) == shown
+    assert b"\nB:" not in room.received[ADA][0]
 
 
 def test_mail_that_is_too_large_for_the_server_is_refused_before_it_is_sent() -> None:

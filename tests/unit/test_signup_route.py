@@ -80,6 +80,19 @@ def sign_up(make_client: ClientMaker) -> SignUpMaker:
     return act
 
 
+@pytest.mark.parametrize("email", ["ada", "=?utf-8?q?a=0D=0AX?=@example.org"])
+def test_address_that_no_mail_can_go_to_is_refused(make_client: ClientMaker, email: str) -> None:
+    stage = Backstage()
+
+    answer = make_client(submitter=stage, signups=stage).post(
+        "/api/v1/signups", data={"email": email, "picture": (io.BytesIO(a_picture()), "me.png")}
+    )
+
+    assert answer.status_code == 400
+    assert "That is no e-mail address" in answer.json["detail"]
+    assert stage.steps == []
+
+
 def files_in(folder: Path) -> list[Path]:
     return [path for path in (folder / "files").rglob("*") if path.is_file()]
 

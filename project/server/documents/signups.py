@@ -1,7 +1,8 @@
 """The page's form, and sign-ups."""
 
-from pydantic import EmailStr, Field
+from pydantic import Field
 
+from project.jobs.mail_addresses import Address
 from project.server.documents.values import AnswerDocument, Moment, RequestDocument
 
 
@@ -12,7 +13,7 @@ class SignUpForm(RequestDocument):
         description="A JPEG, PNG, GIF or WebP file",
         json_schema_extra={"format": "binary", "contentMediaType": "image/*"},
     )
-    email: EmailStr = Field(description="Gets a mail with a confirmation link")
+    email: Address = Field(description="Gets a mail with a confirmation link")
 
 
 class SignUp(AnswerDocument):
