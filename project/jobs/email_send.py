@@ -25,7 +25,7 @@ from project.jobs.mail_letters import (
     ONE_LINE,
     Letter,
     domain_of,
-    fill,
+    make_filler,
     make_message_id,
     read_attachments,
 )
@@ -35,7 +35,7 @@ from project.lane import Lane
 MAX_ATTEMPTS = 10
 """In about half an hour: servers that make unknown senders wait (greylisting) ask for minutes."""
 SHORT_RECIPIENTS = 5
-MOST_VALUE_CHARACTERS = 100_000
+MOST_VALUE_BYTES = 100_000
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
 
 
@@ -117,18 +117,13 @@ class EmailParameters(Parameters):
     def _check_templates(self) -> Self:
         if self.values is None:
             return self
-        if len(json.dumps(self.values)) > MOST_VALUE_CHARACTERS:
-            raise PydanticCustomError(
-                "values",
-                "the values have more than {most} characters of JSON: send fewer",
-                {"most": MOST_VALUE_CHARACTERS},
-            )
+        _check_values(self.values)
         # Jinja2 takes a megabyte: only where there are templates.
-        from project.jobs.mail_templates import check_template  # noqa: PLC0415
+        from project.jobs.mail_templates import parse  # noqa: PLC0415
 
         try:
             for part, source in self.template.items():
-                check_template(part, source, {*self.values, "recipient"})
+                parse(part, source).check_names({*self.values, "recipient"})
         except PermanentError as error:
             sentence = str(error).rstrip(".")
             raise PydanticCustomError("template", "{sentence}", {"sentence": sentence}) from None
@@ -143,6 +138,21 @@ class EmailParameters(Parameters):
     def template(self) -> dict[str, str]:
         """The parts that values may be in."""
         return {"subject": self.subject, "text": self.text, "html": self.html}
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    try:
+        size = len(json.dumps(values, ensure_ascii=False).encode())
+    except (RecursionError, ValueError):
+        raise PydanticCustomError(
+            "values", "the values are nested too deeply, or have half a character in them"
+        ) from None
+    if size > MOST_VALUE_BYTES:
+        raise PydanticCustomError(
+            "values",
+            "the values have more than {most} bytes of JSON: send fewer",
+            {"most": MOST_VALUE_BYTES},
+        )
 
 
 def choose_lane(parameters: EmailParameters) -> Lane:
@@ -180,17 +190,17 @@ def make_letters(parameters: EmailParameters, context: Context) -> list[Letter]:
     """What each recipient gets; PermanentError where a template or an attachment does not do."""
     attached = read_attachments(parameters.attachments, parameters.attachment_names, context.files)
     domain = domain_of(context.mail)
-    return [
-        Letter(
-            recipient=address,
-            message_id=make_message_id(context.job_id, number, domain),
-            reply_to=parameters.reply_to,
-            attachments=attached,
-            **fill(parameters.template, _values_for(address, parameters.values)),
+    fill = make_filler(parameters.template, parameters.values)
+    letters = []
+    for number, address in enumerate(parameters.addresses, start=1):
+        context.check()
+        letters.append(
+            Letter(
+                recipient=address,
+                message_id=make_message_id(context.job_id, number, domain),
+                reply_to=parameters.reply_to,
+                attachments=attached,
+                **fill(address),
+            )
         )
-        for number, address in enumerate(parameters.addresses, start=1)
-    ]
-
-
-def _values_for(address: str, values: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if values is None else {"recipient": address} | values
+    return letters

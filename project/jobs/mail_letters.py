@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -145,17 +145,28 @@ def _pairs(file_ids: Sequence[str], names: Sequence[str]) -> list[tuple[str, str
     return [(one, names[at] if at < len(names) else "") for at, one in enumerate(file_ids)]
 
 
-def fill(template: Mapping[str, str], values: Mapping[str, Any] | None) -> Mapping[str, str]:
-    """Subject, text and HTML, made of the values; without any they are what they are."""
+def make_filler(
+    template: Mapping[str, str], values: Mapping[str, Any] | None
+) -> Callable[[str], Mapping[str, str]]:
+    """Gives subject, text and HTML for an address; without any values they are what they are."""
     if values is None:
-        return template
+        return lambda _address: template
     # Jinja2 takes a megabyte: only where there are templates.
-    from project.jobs.mail_templates import render  # noqa: PLC0415
+    from project.jobs.mail_rendering import render  # noqa: PLC0415
+    from project.jobs.mail_templates import parse  # noqa: PLC0415
 
-    filled = {
-        part: render(part, source, values, is_html=part == "html")
-        for part, source in template.items()
-    }
+    parsed = {part: parse(part, source) for part, source in template.items()}
+
+    def fill(address: str) -> Mapping[str, str]:
+        known = {"recipient": address} | dict(values)
+        return _check_subject(
+            {part: render(each, known, is_html=part == "html") for part, each in parsed.items()}
+        )
+
+    return fill
+
+
+def _check_subject(filled: Mapping[str, str]) -> Mapping[str, str]:
     is_line = re.fullmatch(ONE_LINE, filled["subject"])
     if not is_line or len(filled["subject"]) > MOST_SUBJECT_CHARACTERS:
         raise PermanentError(

@@ -1,29 +1,27 @@
-"""Templates of mails: a small part of Jinja2 that cannot do harm, whoever wrote them.
+"""Templates of mails: values, `if`, `for` and a few filters, in the syntax of Jinja2.
 
-A template has values (`{{ name }}`, `{{ order.items[0].price }}`), `if`, `for` and a few filters.
-Nothing can be called, computed or included, and what is made has limits. In HTML every value is
-escaped: a value never becomes markup.
+Strangers write them. So Jinja2 only reads them here: its parser makes a tree and evaluates nothing.
+Every node of the tree is one of a few kinds, which `mail_rendering` knows how to follow, and both
+the reading and the tree have limits. This module is all that the web server uses of them.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes, pass_eval_context
-from jinja2.filters import FILTERS, do_join
-from jinja2.meta import find_undeclared_variables
-from jinja2.nodes import EvalContext
-from jinja2.runtime import Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.tests import TESTS
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 
 from project.errors import PermanentError
+from project.jobs.mail_filters import FILTERS, TESTS
 
-MOST_ROUNDS = 20_000
-"""Of all loops of a mail's part together."""
-MOST_CHARACTERS = 500_000
-"""That a part of a mail may have once it is made."""
-_FILTERS = ("capitalize", "default", "first", "last", "length", "lower", "round", "title", "trim")
-_TESTS = ("defined", "undefined", "none", "string", "number", "boolean", "true", "false")
+MOST_TAGS = 3_000
+"""Values, `if`, `for` and their ends, comments, of a part."""
+MOST_TOKENS = 10_000
+"""Names, signs, and texts between the braces, of a part; a parser takes microseconds for each."""
+MOST_DEPTH = 100
+"""Of nodes within nodes."""
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -48,120 +46,119 @@ _ALLOWED = (
 )
 
 
-def check_template(part: str, source: str, names: set[str]) -> None:
-    """PermanentError where the template cannot be used, or needs a value of another name."""
-    tree = _parse(_environment(is_html=False, rounds=_Rounds(part)), part, source)
-    missing = sorted(find_undeclared_variables(tree) - names)
-    if missing:
-        raise PermanentError(f"{part}: `values` has no {missing[0]!r}, which the template needs.")
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template of a part of a mail, of which every node is allowed."""
 
+    part: str
+    tree: nodes.Template
 
-def render(part: str, source: str, values: Mapping[str, Any], *, is_html: bool) -> str:
-    """The text that the template makes of these values; PermanentError where it cannot."""
-    environment = _environment(is_html=is_html, rounds=_Rounds(part))
-    tree = _parse(environment, part, source)
-    for loop in list(tree.find_all(nodes.For)):
-        loop.iter = nodes.Filter(loop.iter, "rows", [], [], None, None)
-    try:
-        template = environment.from_string(tree)
-        return "".join(_limited(part, template.generate(values)))
-    except TemplateError as error:
-        raise PermanentError(f"{part}: {error.message}.") from None
-    except (TypeError, ValueError, ArithmeticError, LookupError):
-        raise PermanentError(
-            f"{part}: a filter or a comparison of the template does not fit its value."
-        ) from None
-    except (SyntaxError, RecursionError, MemoryError):
-        raise PermanentError(f"{part}: the template is nested too deeply.") from None
-
-
-class _Rounds:
-    """Counts the rounds of all loops."""
-
-    def __init__(self, part: str) -> None:
-        self._part = part
-        self._left = MOST_ROUNDS
-
-    def take(self, rows: Any) -> list[Any]:
-        """What a loop goes through: a list, or an object's names."""
-        if isinstance(rows, Undefined):
-            str(rows)  # its own sentence tells what is missing
-        if not isinstance(rows, list | dict):
-            raise PermanentError(f"{self._part}: `for` goes through lists and objects only.")
-        self._left -= len(rows)
-        if self._left < 0:
+    def check_names(self, names: set[str]) -> None:
+        """PermanentError where it needs a value of another name."""
+        missing = sorted(set(_free_names(self.tree)) - names)
+        if missing:
             raise PermanentError(
-                f"{self._part}: the loops make more than {MOST_ROUNDS:,} rounds: send fewer rows."
+                f"{self.part}: `values` has no {missing[0][:60]!r}, which the template needs."
             )
-        return list(rows)
 
 
-def _environment(*, is_html: bool, rounds: _Rounds) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        autoescape=is_html, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    environment.globals = {}
-    environment.tests = {name: TESTS[name] for name in _TESTS}
-    environment.filters = {name: FILTERS[name] for name in _FILTERS}
-    environment.filters |= {
-        "upper": FILTERS["upper"],
-        "join": _join,
-        "items": lambda pairs: [[name, value] for name, value in pairs.items()],
-        "rows": rounds.take,
-    }
-    return environment
+class _TokenLimit(Extension):
+    """Stops the parser, which asks for one token after the other."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """The same tokens."""
+        for number, token in enumerate(stream):
+            if number == MOST_TOKENS:
+                raise TemplateSyntaxError(
+                    f"the template has more than {MOST_TOKENS:,} names and signs in its braces",
+                    token.lineno,
+                )
+            yield token
 
 
-def _parse(environment: ImmutableSandboxedEnvironment, part: str, source: str) -> nodes.Template:
-    """The template's tree, of which every node is one that is allowed."""
+def parse(part: str, source: str) -> Template:
+    """The template; PermanentError where it cannot be used."""
+    # The parser does not see comments, but its lexer does.
+    if sum(map(source.count, ("{{", "{%", "{#"))) > MOST_TAGS:
+        raise PermanentError(f"{part}: the template has more than {MOST_TAGS:,} tags in braces.")
     try:
-        tree = environment.parse(source)
-        for node in _walk(tree):
-            _check_node(environment, part, node)
+        tree = _environment().parse(source)
     except TemplateSyntaxError as error:
-        raise PermanentError(f"{part}, line {error.lineno}: {error.message}") from None
+        raise PermanentError(f"{part}, line {error.lineno}: {_shorten(error.message)}.") from None
     except RecursionError:
-        raise PermanentError(f"{part}: the template is nested too deeply.") from None
-    return tree
+        raise _too_deep(part) from None
+    except ValueError:  # Python reads no number of thousands of digits
+        raise PermanentError(f"{part}: a number in the template is too long.") from None
+    _check_tree(part, tree)
+    return Template(part, tree)
 
 
-def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
-    yield tree
-    for child in tree.iter_child_nodes():
-        yield from _walk(child)
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    # It only parses, so there is nothing to escape.
+    return Environment(keep_trailing_newline=True, extensions=[_TokenLimit])  # noqa: S701
 
 
-def _check_node(environment: ImmutableSandboxedEnvironment, part: str, node: nodes.Node) -> None:
-    where = f"{part}, line {node.lineno}"
-    if isinstance(node, nodes.Filter) and node.name not in environment.filters:
-        offered = ", ".join(sorted({*environment.filters} - {"rows"}))
-        raise PermanentError(f"{where}: there is no filter {node.name!r}; there are {offered}.")
-    if isinstance(node, nodes.Test) and node.name not in environment.tests:
+def _shorten(message: str | None) -> str:
+    words = " ".join((message or "it cannot be read").split()).rstrip(".")
+    return words if len(words) <= 200 else f"{words[:200]}…"
+
+
+def _too_deep(part: str) -> PermanentError:
+    return PermanentError(f"{part}: the template is nested too deeply.")
+
+
+def _check_tree(part: str, tree: nodes.Template) -> None:
+    left: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        if depth > MOST_DEPTH:
+            raise _too_deep(part)
+        _check_node(f"{part}, line {node.lineno}", node)
+        left += [(child, depth + 1) for child in node.iter_child_nodes()]
+
+
+def _check_node(where: str, node: nodes.Node) -> None:
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         raise PermanentError(
-            f"{where}: there is no test {node.name!r}; there are {', '.join(_TESTS)}."
+            f"{where}: there is no filter {node.name[:60]!r}; there are {', '.join(FILTERS)}."
         )
-    if not isinstance(node, _ALLOWED):
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        raise PermanentError(
+            f"{where}: there is no test {node.name[:60]!r}; there are {', '.join(TESTS)}."
+        )
+    if not isinstance(node, _ALLOWED) or _has_more(node):
         raise PermanentError(
             f"{where}: a template may hold values, `if`, `for` and filters, and nothing else."
         )
 
 
-@pass_eval_context
-def _join(context: EvalContext, rows: Any, between: str = "") -> str:
-    """Jinja2's own, but that it makes no more than a mail may hold."""
-    texts = [str(row) for row in rows] if isinstance(rows, list) else []
-    if sum(map(len, texts)) + len(between) * len(texts) > MOST_CHARACTERS:
-        raise ValueError("too long")
-    joined: str = do_join(context, rows, between)
-    return joined
+def _has_more(node: nodes.Node) -> bool:
+    """Does an allowed node say something that is not?"""
+    if isinstance(node, nodes.For):
+        return bool(node.recursive)
+    if isinstance(node, nodes.Filter):
+        return node.node is None or node.dyn_args is not None or node.dyn_kwargs is not None
+    if isinstance(node, nodes.Test):
+        return bool(node.args or node.kwargs or node.dyn_args or node.dyn_kwargs)
+    return False
 
 
-def _limited(part: str, pieces: Iterator[str]) -> Iterator[str]:
-    made = 0
-    for piece in pieces:
-        made += len(piece)
-        if made > MOST_CHARACTERS:
-            raise PermanentError(
-                f"{part}: it would have more than {MOST_CHARACTERS:,} characters: send less."
-            )
-        yield piece
+def _free_names(node: nodes.Node) -> Iterator[str]:
+    """The names that no loop around them gives."""
+    if isinstance(node, nodes.For):
+        yield from _free_names(node.iter)
+        within = [*node.body, *([node.test] if node.test else [])]
+        own = {name.name for name in _names_of(node.target)} | {"loop"}
+        yield from (name for each in within for name in _free_names(each) if name not in own)
+        for each in node.else_:
+            yield from _free_names(each)
+    elif isinstance(node, nodes.Name):
+        yield node.name
+    else:
+        for child in node.iter_child_nodes():
+            yield from _free_names(child)
+
+
+def _names_of(target: nodes.Node) -> list[nodes.Name]:
+    return [target] if isinstance(target, nodes.Name) else list(target.find_all(nodes.Name))

@@ -71,6 +71,14 @@ def body_of(message: EmailMessage, kind: str) -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
+def nested(depth: int) -> Any:
+    """A list in a list in a list …"""
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def outcomes_of(result: Any) -> list[str]:
     return [each["outcome"] for each in result["outcomes"]]
 
@@ -431,6 +439,14 @@ def test_braces_are_nothing_special_without_values(room: MailRoom, job: Job) -> 
         ("{{ cycler.__init__.__globals__ }}", "has no 'cycler'"),
         ("{{ " + "(" * 20_000 + " }}", "text"),
         ("{% if name %}" * 1_500 + "{% endif %}" * 1_500, "nested too deeply"),
+        ("{% for x in name %}" * 101 + "{% endfor %}" * 101, "nested too deeply"),
+        ("{{ name }}" * 3_001, "more than 3,000 tags"),
+        ("{{ (" + "1," * 5_000 + ") }}", "more than 10,000 names and signs"),
+        ("{{ " + "9" * 5_000 + " }}", "a number in the template is too long"),
+        ("{% for x in name recursive %}{% endfor %}", "and nothing else"),
+        ("{{ name is none(1) }}", "and nothing else"),
+        ("{{ name | join(*name) }}", "and nothing else"),
+        ("{% filter upper %}{% endfilter %}", "and nothing else"),
     ],
 )
 def test_template_that_cannot_be_used_is_refused_at_once(text: str, sentence: str) -> None:
@@ -443,17 +459,28 @@ def test_template_that_cannot_be_used_is_refused_at_once(text: str, sentence: st
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{{ order.total }}", "has no attribute 'total'"),
-        ("{{ name.__class__ }}", "unsafe"),
-        ("{{ name.__class__.__mro__ }}", "unsafe"),
-        ("{% for x in order.rows %}{% endfor %}", "has no attribute 'rows'"),
+        ("{{ order.total }}", "text, line 1: `order` has no 'total'"),
+        ("{{ name.__class__ }}", "`name` has no '__class__'"),
+        ("{{ name.__class__.__mro__ }}", "`name` has no '__class__'"),
+        ("{{ name.upper }}", "`name` has no 'upper'"),
+        ("{{ many.append }}", "`many` has no 'append'"),
+        ("{{ order.items }}", "`order` has no 'items'"),
+        ("{{ order.items.x }}", "`order` has no 'items'"),
+        ("{{ many[1000] }}", "`many` has no '1000'"),
+        ("\n{{ many[0].x }}", "text, line 2: a value has no 'x'"),
+        ("{{ 'a' if false }}", "no value here"),
+        ("{{ '' | first }}", "no first one"),
+        (r"{{ '\ud800' }}", "half a character"),
+        ("{% for x in order.rows %}{% endfor %}", "`order` has no 'rows'"),
         ("{% for x in name %}x{% endfor %}", "lists and objects only"),
         ("{% for x in many %}{% for y in many %}{% endfor %}{% endfor %}", "20,000 rounds"),
         ("{% for x in many %}{{ long }}{% endfor %}", "500,000 characters"),
-        ("{{ many | join(long) }}", "does not fit its value"),
+        ("{{ many | join(long) }}", "500,000 characters"),
         ("{% if name > 3 %}{% endif %}", "does not fit its value"),
         ("{{ name | round }}", "does not fit its value"),
-        ("{% for x in one %}" * 60 + "{% endfor %}" * 60, "nested too deeply"),
+        ("{{ 1 | round(16) }}", "does not fit its value"),
+        ("{{ 1 | round(3000000, 'floor') }}", "does not fit its value"),
+        ("{% for x in many %}{% if many == many %}{% endif %}{% endfor %}", "500,000 steps"),
     ],
 )
 def test_template_that_fails_with_these_values_fails_for_good(
@@ -520,7 +547,11 @@ def test_subject_that_a_template_leaves_empty_is_empty(room: MailRoom, job: Job)
 
 
 @pytest.mark.parametrize(
-    "values", [{"a b": 1}, {"": 1}, {"a": "x" * 100_001}, {"__a" + "x" * 60: 1}, [1], "x"]
+    "values",
+    [
+        *({"a b": 1}, {"": 1}, {"a": "x" * 100_001}, {"__a" + "x" * 60: 1}, [1], "x"),
+        *({"a": "\ud800"}, {"a": nested(2_000)}, {"a": {1}}, {"a": print}),
+    ],
 )
 def test_values_that_are_no_values_are_refused(values: Any) -> None:
     with pytest.raises(InvalidInputError):
