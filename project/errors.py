@@ -72,6 +72,13 @@ class UnavailableError(JobsError):
         self.part = part
 
 
+class UnforeseenError(JobsError):
+    """A mistake of ours has kept one of many jobs from being submitted."""
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side with this job; the log has the details.")
+
+
 class LaneFullError(JobsError):
     """Too many jobs wait in the lane: it takes no more for now."""
 

@@ -17,18 +17,21 @@ ROOMS: dict[str, set[str]] = {
     "server": {
         *("submission", "publisher", "ledger", "jobs", "signups", "files", "pictures"),
         *("observability", "redis_client", "config", "errors", "lane", "message", "schedules"),
+        "json_values",
     },
     # The command line: the same verbs as the server's, without it.
     "__main__": {
         *("server", "submission", "reconciler", "ledger", "jobs", "commands"),
         *("observability", "config", "errors"),
     },
-    "commands": {"server", "schedules", "observability", "errors", "lane"},
+    "commands": {"server", "schedules", "observability", "json_values", "errors", "lane"},
     "schedules": {
-        *("submission", "publisher", "ledger", "jobs", "turn"),
+        *("submission", "publisher", "ledger", "jobs", "turn", "json_values"),
         *("observability", "redis_client", "config", "errors", "lane"),
     },
-    "submission": {"publisher", "message", "ledger", "jobs", "observability", "errors"},
+    "submission": {
+        *("publisher", "message", "ledger", "jobs", "observability", "json_values", "errors")
+    },
     "publisher": {"broker", "message", "ledger", "observability", "errors", "lane"},
     "message": {"broker", "ledger", "observability"},
     # A job may submit others, and the scheduler has schedules and the reconciler.
@@ -40,7 +43,8 @@ ROOMS: dict[str, set[str]] = {
         *("jobs", "ledger", "publisher", "message", "broker", "turn"),
         *("observability", "redis_client", "config", "errors", "lane"),
     },
-    "jobs": {"errors", "lane", "mail_headers"},
+    "jobs": {"errors", "lane", "mail_headers", "json_values"},
+    "json_values": {"errors"},
     "ledger": {"errors", "lane"},
     "signups": {"ledger", "errors"},
     "files": {"errors"},
@@ -61,7 +65,10 @@ ROOMS: dict[str, set[str]] = {
 # The tutorial's door to Celery is where its readers expect it, although it leads to the workers.
 TUTORIAL_DOOR = ("project.server.tasks", "project.worker.app")
 
-ALLOWED_FOR_JOBS = {"project.errors", "project.lane", "project.jobs", "project.mail_headers"}
+ALLOWED_FOR_JOBS = {
+    *("project.errors", "project.json_values", "project.lane", "project.jobs"),
+    "project.mail_headers",
+}
 NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn"}
 # The centre is pure: values in, values out.
 PURE = {
@@ -79,6 +86,7 @@ PURE = {
     "project.observability.redaction",
     "project.server.presenting",
     "project.server.log_text",
+    "project.json_values",
     "project.lane",
     "project.errors",
     "project.mail_headers",

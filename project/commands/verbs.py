@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 from redis import RedisError
 
-from project.errors import InvalidInputError, JobsError
+from project.errors import JobsError
+from project.json_values import check_json, parse_json
 from project.observability.binding import enter
 from project.observability.context import Trace
 
@@ -26,6 +27,8 @@ def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
                 answer = function(click.get_current_context().obj, *args, **options)
             except JobsError as error:
                 raise click.ClickException(str(error)) from error
+            except UnicodeEncodeError:  # an argument whose bytes are no UTF-8
+                raise click.ClickException("Write all arguments in UTF-8.") from None
             except RedisError as error:
                 raise click.ClickException(f"Redis does not answer: {error}") from error
             if answer is not None:
@@ -45,12 +48,16 @@ def begin() -> Trace:
 
 def print_document(document: Any) -> None:
     """As JSON, on standard output."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a character: a dead letter may hold anything
+        text = json.dumps(document, indent=2)
+    click.echo(text)
 
 
 def read_json(text: str) -> Any:
-    """The value of a JSON text; `-` reads it from standard input."""
-    try:
-        return json.loads(sys.stdin.read() if text == "-" else text)
-    except ValueError as error:
-        raise InvalidInputError(f"That is no JSON: {error}.") from error
+    """The value of a JSON text; `-` reads it from standard input. InvalidInputError."""
+    value = parse_json(sys.stdin.buffer.read() if text == "-" else text)
+    check_json(value, "parameters")
+    return value

@@ -29,6 +29,7 @@ from project.errors import (
     UnavailableError,
 )
 from project.jobs.context import Context
+from project.json_values import check_json
 from project.lane import Lane
 
 __all__ = ["Context", "Kind", "job"]
@@ -72,6 +73,19 @@ class Kind:
             raise InvalidInputError(f"{name}: {sentence}.", field=name) from None
         except RecursionError:  # workflows in workflows, or lists in lists, hundreds deep
             raise InvalidInputError("parameters: nested too deep.", field="parameters") from None
+
+    def write(self, parameters: BaseModel, *, only_set: bool = False) -> dict[str, Any]:
+        """Parameters as records and messages have them; InvalidInputError where those cannot.
+
+        A job's code, or a model that makes a number of a text, has values that no JSON could say.
+        """
+        try:
+            values = parameters.model_dump(mode="json", exclude_unset=only_set)
+        except ValueError:  # of a type that JSON has not, or nested hundreds deep
+            sentence = "parameters: they must be of what JSON has, and not nested too deep."
+            raise InvalidInputError(sentence, field="parameters") from None
+        check_json(values, "parameters")
+        return values
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> BaseModel:
         """Parameters from a call: positional ones in the order of the model's fields."""

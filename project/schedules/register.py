@@ -11,6 +11,7 @@ from redis import RedisError
 
 from project.errors import InvalidInputError, NotFoundError, UnknownKindError
 from project.jobs import get_kind
+from project.json_values import check_json
 from project.ledger import Job
 from project.observability.context import Trace
 from project.schedules.schedule import (
@@ -104,7 +105,8 @@ def _check(plan: Plan, offered_besides: str = "") -> Plan:
     kind = get_kind(plan.kind)
     if kind.is_internal and kind.name != offered_besides:
         raise UnknownKindError(f"Kind {kind.name} is run by the scheduler only.", field="kind")
-    parameters = kind.parse(plan.parameters).model_dump(mode="json", exclude_unset=True)
+    check_json(plan.title, "title")
+    parameters = kind.write(kind.parse(plan.parameters), only_set=True)
     return replace(plan, parameters=parameters)
 
 

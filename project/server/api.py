@@ -33,6 +33,7 @@ from project.server.openapi import IDEMPOTENCY_KEY, JOB_LINKS, Answer, describe
 from project.server.paging import present_page
 from project.server.parsing import (
     read_body,
+    read_body_of_many,
     read_idempotency_key,
     read_optional_body,
     read_owner,
@@ -91,7 +92,7 @@ def submit_jobs() -> tuple[Response, int]:
 
     503 where none was accepted because a part does not answer.
     """
-    items, submitter = read_body(BulkSubmission).jobs, services().submitter
+    items, submitter = read_body_of_many(BulkSubmission).jobs, services().submitter
     answers = submit_all(submitter, items, read_owner(), current_trace())
     refuse_if_part_is_away(answers)
     return jsonify(jobs=present_answers(answers)), 207

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from project.errors import InvalidInputError, JobsError, UnavailableError
+from project.json_values import check_json
 from project.ledger import Job
 from project.observability.context import Trace
 from project.server.addresses import job_address
@@ -42,6 +43,7 @@ def present_answers(answers: Sequence[Answer]) -> list[dict[str, Any]]:
 
 def _read(item: Any, owner: str) -> Submission | InvalidInputError:
     try:
+        check_json(item)
         return make_submission(check(SubmissionDocument, item), owner)
     except InvalidInputError as error:
         return error

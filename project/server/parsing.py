@@ -1,6 +1,5 @@
 """What a request holds, as values. Every refusal says what to change."""
 
-import json
 import re
 from typing import Any, TypeVar, get_origin
 
@@ -10,6 +9,7 @@ from werkzeug.datastructures import FileStorage
 
 from project.errors import InvalidInputError
 from project.jobs.mail_addresses import Address
+from project.json_values import check_json, parse_json
 from project.ledger.log_line import PLACE
 from project.server.documents import SignUpForm
 
@@ -34,13 +34,16 @@ def read_owner() -> str:
 
 
 def read_json_object() -> dict[str, Any]:
-    """The body, which must be a JSON object."""
+    """The body, which must be a JSON object of what can be stored."""
+    document = _parse_json_object()
+    check_json(document)
+    return document
+
+
+def _parse_json_object() -> dict[str, Any]:
     if not request.is_json:
         raise InvalidInputError("Send JSON, with the header Content-Type: application/json.")
-    try:
-        document = json.loads(request.get_data())
-    except (ValueError, RecursionError):  # brackets within brackets, thousands deep
-        raise InvalidInputError("The body is not valid JSON.") from None
+    document = parse_json(request.get_data())
     if not isinstance(document, dict):
         raise InvalidInputError("The body must be a JSON object, like {…}.")
     return document
@@ -87,6 +90,11 @@ def read_last_event_id() -> str:
 def read_body(model: type[Document]) -> Document:
     """The JSON body, as that model."""
     return check(model, read_json_object())
+
+
+def read_body_of_many(model: type[Document]) -> Document:
+    """The same, where each of its items is checked by itself: see `check_json`."""
+    return check(model, _parse_json_object())
 
 
 def read_optional_body(model: type[Document]) -> Document:

@@ -37,6 +37,7 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
     errors.LinkExpiredError: HTTPStatus.GONE,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UnforeseenError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 _log = structlog.get_logger()

@@ -22,6 +22,7 @@ from project.errors import (
     NotFoundError,
     TransitionError,
     UnavailableError,
+    UnforeseenError,
 )
 from project.jobs.file_fields import list_files
 from project.ledger import Job, Ledger, Status
@@ -80,7 +81,14 @@ class Submitter:
         answers: list[Answer] = []
         for start in range(0, len(submissions), BATCH_SIZE):
             batch = submissions[start : start + BATCH_SIZE]
-            answers += self._submit_batch(batch, trace)
+            try:
+                answers += self._submit_batch(batch, trace)
+            except Exception as error:
+                if not answers:
+                    raise
+                # Whose jobs were taken must be told so, whatever mistake of ours this one is.
+                _log.error("submit_failed", jobs=len(batch), exc_info=error)
+                answers += [_unforeseen(error) for _ in batch]
             if _is_part_away(answers[start:]):  # it would be no better for the rest, only slower
                 away = next(a for a in answers[start:] if isinstance(a, UnavailableError))
                 rest = len(submissions) - len(answers)
@@ -177,6 +185,9 @@ class Submitter:
                 drafts[number] = prepare(submission, trace.trace_id)
             except JobsError as error:
                 answers[number] = error
+            except Exception as error:  # noqa: BLE001 - a kind's own code; its neighbours go on
+                _log.error("submit_failed", kind=submission.kind, jobs=1, exc_info=error)
+                answers[number] = _unforeseen(error)
         by = secrets.token_hex(6)
         recorded = self._record(drafts, answers, by)
         recorded_at = monotonic()
@@ -355,6 +366,12 @@ def _settle(draft: Draft, recorded: Recorded) -> Draft | Answer | None:
 
 def _unavailable(part: str, cause: BaseException) -> UnavailableError:
     error = UnavailableError(part)
+    error.__cause__ = cause
+    return error
+
+
+def _unforeseen(cause: BaseException) -> UnforeseenError:
+    error = UnforeseenError()
     error.__cause__ = cause
     return error
 

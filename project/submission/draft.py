@@ -12,6 +12,7 @@ import orjson
 
 from project.errors import InvalidInputError
 from project.jobs import Kind, get_kind
+from project.json_values import check_json
 from project.ledger import Job, Status
 from project.message import MAX_DELAY_SECONDS
 
@@ -71,7 +72,9 @@ def prepare(submission: Submission, trace_id: str) -> Draft:
     """Check a submission. UnknownKindError or InvalidInputError say what is wrong with it."""
     kind = get_kind(submission.kind)
     parameters = kind.parse(submission.parameters)
-    values = parameters.model_dump(mode="json")
+    values = kind.write(parameters)
+    if submission.deduplication_key:
+        check_json(submission.deduplication_key, "deduplication_key")
     now = datetime.now(UTC)
     job_id = _make_id(submission, 0)
     parent = submission.parent

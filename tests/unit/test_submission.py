@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from redis import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
@@ -16,8 +17,11 @@ from project.errors import (
     NotFoundError,
     TransitionError,
     UnavailableError,
+    UnforeseenError,
     UnknownKindError,
 )
+from project.jobs import KINDS, Context, definition
+from project.lane import Lane
 from project.ledger import Job, Status
 from project.ledger.job import WITHDRAWN
 from project.ledger.store import Admission, Recorded
@@ -45,12 +49,16 @@ class Backstage:
     children: dict[str, list[str]] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
+    fail_at: dict[str, int] = field(default_factory=dict)
+    """Steps with a bug, and at which call of them it shows."""
     adopted: list[str] = field(default_factory=list)
 
     def _take(self, step: str) -> None:
         self.steps.append(step)
         if step in self.failures:
             raise self.failures[step]
+        if self.steps.count(step) == self.fail_at.get(step):
+            raise TypeError("a bug")
 
     def record_many(self, jobs: Sequence[Job], rules: Sequence[Admission]) -> list[Any]:
         self._take("record")
@@ -348,6 +356,36 @@ def test_many_jobs_share_a_wait_by_the_batch() -> None:
 
     assert all(isinstance(answer, Job) for answer in answers)
     assert stage.steps == ["record", "publish", "confirm"] * 3
+
+
+def test_mistake_of_a_kinds_own_code_spoils_no_other_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Parameters(BaseModel):
+        number: int
+
+    def find_lane(parameters: Parameters) -> Lane:
+        return {0: Lane.SHORT}[parameters.number]
+
+    @definition.job("test.picky", title="Picky", lane=find_lane, time_limit_seconds=1)
+    def run(parameters: Parameters, _context: Context) -> None:
+        """Nothing."""
+
+    monkeypatch.setitem(KINDS, run.name, run)
+    picky = [a_submission(kind=run.name, parameters={"number": number}) for number in (0, 1, 0)]
+
+    first, second, third = submit_many(Backstage(), *picky)
+
+    assert isinstance(first, Job)
+    assert isinstance(second, UnforeseenError)
+    assert isinstance(third, Job)
+
+
+def test_mistake_of_ours_takes_no_answer_from_batches_before_it() -> None:
+    stage = Backstage(fail_at={"record": 2})
+
+    answers = submit_many(stage, *[a_submission()] * (3 * BATCH_SIZE))
+
+    kinds = [type(answer) for answer in answers]
+    assert kinds == [Job] * BATCH_SIZE + [UnforeseenError] * BATCH_SIZE + [Job] * BATCH_SIZE
 
 
 def test_outage_ends_a_bulk_submit_at_its_first_batch() -> None:

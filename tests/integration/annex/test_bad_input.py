@@ -75,6 +75,20 @@ def test_body_that_is_no_json_object(
     assert_problem(browser.post(path, data=body, headers={"Content-Type": content_type}), 400)
 
 
+@pytest.mark.parametrize("text", [str(2**64), '"\\ud83d"', "NaN", "1e400", "[" * 250 + "]" * 250])
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/api/v1/jobs", ""), ("/api/v1/schedules", ', "cron": "0 0 29 2 *"')],
+)
+def test_value_that_cannot_be_stored(browser: Client, path: str, more: str, text: str) -> None:
+    mail = f'{{"recipient": "{ADDRESS}", "subject": "s", "text": "t", "values": {{"n": {text}}}}}'
+    body = f'{{"kind": "email.send", "parameters": {mail}{more}}}'
+
+    answer = browser.post(path, data=body, headers={"Content-Type": JSON})
+
+    assert assert_problem(answer, 400)["field"].startswith("parameters")
+
+
 def test_request_without_a_body(browser: Client) -> None:
     assert_problem(browser.post("/tasks"), 400)
 
