@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "worker": {
         *("jobs", "ledger", "files", "mail", "broker", "submission", "publisher", "reconciler"),
         *("observability", "redis_client", "omission", "config", "errors", "lane", "schedules"),
+        "json_values",
     },
     "reconciler": {
         *("jobs", "ledger", "publisher", "message", "broker", "turn"),

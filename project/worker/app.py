@@ -14,6 +14,7 @@ from project.errors import InvalidInputError
 from project.files import FileStore
 from project.jobs import KINDS, Kind, load_kinds
 from project.jobs.definition import SOFT_LIMIT_SHARE
+from project.json_values import check_json
 from project.lane import Lane
 from project.ledger import Ledger
 from project.ledger.file_holders import FileHolders
@@ -154,6 +155,8 @@ def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> 
     kind = KINDS.get(name)
     if kind is None:
         return safety
+    # To the caller, not to the worker: its message could not be read, or would say another number.
+    check_json(kind.name_arguments(args or (), kwargs or {}), "parameters")
     try:
         parameters = kind.bind(args or (), kwargs or {})
     except InvalidInputError:

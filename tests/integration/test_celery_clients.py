@@ -77,6 +77,14 @@ def test_wrong_parameter_fails_the_task_and_says_why(ledger: Ledger) -> None:
     assert job.error.type == "InvalidInputError"
 
 
+@pytest.mark.parametrize("value", [2**64, "\ud83d", float("nan")])
+def test_value_that_cannot_be_stored_is_refused_to_the_caller(value: Any) -> None:
+    mail = {"recipient": "ada@example.org", "subject": "s", "text": "t", "values": {"n": value}}
+
+    with pytest.raises(InvalidInputError, match=r"values\.n"):
+        celery.tasks["email.send"].delay(**mail)
+
+
 def test_countdown_is_waited_for_by_the_broker_and_keeps_the_lane(ledger: Ledger) -> None:
     result = create_task.apply_async(args=[0], countdown=1)
 
