@@ -151,6 +151,8 @@ class Job:
     """The job that repeats it."""
     run_at: datetime | None = None
     """Not before this time; None: at once."""
+    request_digest: str = ""
+    """Of a request with an Idempotency-Key: what it asked for besides kind and parameters."""
     available_at: datetime | None = None
     """Since when it waits again, or will; None: since `run_at` or its submission."""
     started_at: datetime | None = None

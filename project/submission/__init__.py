@@ -357,11 +357,19 @@ def _settle(draft: Draft, recorded: Recorded) -> Draft | Answer | None:
     if job.id != draft.job.id:  # the holder of the deduplication key
         _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
         return None if job.status is Status.ACCEPTED else job
-    if (job.kind, job.parameters) != (draft.job.kind, draft.job.parameters):
+    if not _is_same_request(job, draft.job):
         return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
     if job.is_withdrawn and draft.submission.idempotency_key:
         return draft.with_next_id()
     return None if job.status is Status.ACCEPTED else job
+
+
+def _is_same_request(found: Job, wanted: Job) -> bool:
+    if (found.kind, found.parameters) != (wanted.kind, wanted.parameters):
+        return False
+    # A record of an older version has no digest, nor has one that was made anew from its message.
+    digests = {found.request_digest, wanted.request_digest} - {""}
+    return len(digests) < 2
 
 
 def _unavailable(part: str, cause: BaseException) -> UnavailableError:

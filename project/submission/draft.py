@@ -92,6 +92,7 @@ def prepare(submission: Submission, trace_id: str) -> Draft:
         key=submission.key,
         replay_of=submission.replay_of,
         run_at=_find_run_at(submission, now),
+        request_digest=_digest_request(submission),
     )
     key, seconds = _find_unique_key(kind, submission, values)
     return Draft(job, submission, key, seconds)
@@ -115,6 +116,20 @@ def _make_id(submission: Submission, number: int) -> str:
         name = f"{submission.owner} {number} {submission.idempotency_key}"
         return str(uuid5(_KEYS, name))
     return submission.job_id or str(uuid4())
+
+
+def _digest_request(submission: Submission) -> str:
+    """What was asked for besides kind and parameters, under an idempotency key; else empty.
+
+    As it was asked for: a delay is another moment each time. A child's or a replay's key is ours,
+    and says all by itself: of a dead letter there is one replay, at whatever rate.
+    """
+    if not submission.idempotency_key or submission.parent or submission.replay_of:
+        return ""
+    run_at = submission.run_at.astimezone(UTC) if submission.run_at else None
+    delay = None if submission.delay_seconds is None else float(submission.delay_seconds)
+    asked = [run_at, delay, submission.deduplication_key]
+    return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:16]
 
 
 def _find_run_at(submission: Submission, now: datetime) -> datetime | None:

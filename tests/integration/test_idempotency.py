@@ -1,8 +1,10 @@
 """`Idempotency-Key`: a request that is repeated makes no second job."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
+import pytest
 from redis import Redis
 
 from project.ledger import Ledger
@@ -12,9 +14,9 @@ from tests.integration.client import Client
 HEADER = "Idempotency-Key"
 
 
-def post(browser: Client, key: str, number: int = 0) -> tuple[int, str]:
+def post(browser: Client, key: str, number: int = 0, **more: Any) -> tuple[int, str]:
     """The status, and the job's id or what is wrong."""
-    body = {"kind": "create_task", "parameters": {"type": number}}
+    body = {"kind": "create_task", "parameters": {"type": number}, **more}
     answer = browser.post("/api/v1/jobs", json=body, headers={HEADER: key})
     return answer.status_code, str(answer.json().get("id") or answer.json()["detail"])
 
@@ -44,6 +46,27 @@ def test_same_key_for_another_job_is_refused(browser: Client) -> None:
     post(browser, key)
 
     assert post(browser, key, number=1)[0] == 409
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"delay_seconds": 3600}, {"run_at": "2031-05-04T12:00:00Z"}, {"deduplication_key": "z"}],
+)
+def test_same_key_for_another_time_or_deduplication_is_refused(
+    browser: Client, more: dict[str, Any]
+) -> None:
+    key = uuid4().hex
+    post(browser, key)
+
+    assert post(browser, key, **more)[0] == 409
+
+
+def test_same_key_and_delay_is_the_same_job_when_it_has_run(browser: Client) -> None:
+    key = uuid4().hex
+    first = post(browser, key, delay_seconds=1)
+    browser.await_status(first[1], "succeeded")
+
+    assert post(browser, key, delay_seconds=1) == first
 
 
 def test_other_key_is_another_job(browser: Client) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +30,8 @@ from project.message import Message
 from project.observability.context import Trace, submit_span_id
 from project.submission import BATCH_SIZE, Answer, Submitter
 from project.submission.draft import Submission
-from tests.builders import a_job, a_trace
+from project.submission.family import make_child
+from tests.builders import NOON, a_job, a_trace
 from tests.waiting import wait_until
 
 
@@ -147,6 +149,7 @@ def submit_many(stage: Backstage, *submissions: Submission) -> list[Answer]:
 
 
 REDIS_DOWN = RedisConnectionError("no")
+YEAR = timedelta(days=365)
 
 
 def test_job_is_recorded_then_published_then_confirmed() -> None:
@@ -285,6 +288,48 @@ def test_same_key_with_another_job_is_refused() -> None:
 
     with pytest.raises(KeyReusedError):
         submit(Backstage(known={first.id: first}), idempotency_key="k", parameters={"type": 1})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"delay_seconds": 60}, {"run_at": NOON + YEAR}, {"deduplication_key": "d"}],
+    ids=["delay_seconds", "run_at", "deduplication_key"],
+)
+def test_same_key_with_another_time_or_deduplication_is_refused(changes: dict[str, Any]) -> None:
+    plain, more = (submit(Backstage(), idempotency_key="k", **each) for each in ({}, changes))
+
+    with pytest.raises(KeyReusedError):
+        submit(Backstage(known={plain.id: plain}), idempotency_key="k", **changes)
+    with pytest.raises(KeyReusedError):
+        submit(Backstage(known={more.id: more}), idempotency_key="k")
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ({"delay_seconds": 60}, {"delay_seconds": 60.0}),
+        (
+            {"run_at": NOON + YEAR},
+            {"run_at": (NOON + YEAR).astimezone(timezone(timedelta(hours=2)))},
+        ),
+        ({"deduplication_key": "d"}, {"deduplication_key": "d"}),
+    ],
+)
+def test_same_key_and_request_is_the_same_job_however_late(
+    first: dict[str, Any], again: dict[str, Any]
+) -> None:
+    """The same delay means another moment by then, and the job has maybe been run."""
+    job = replace(submit(Backstage(), idempotency_key="k", **first), status=Status.SUCCEEDED)
+
+    assert submit(Backstage(known={job.id: job}), idempotency_key="k", **again).id == job.id
+
+
+def test_record_of_an_older_version_is_compared_by_kind_and_parameters() -> None:
+    first = replace(submit(Backstage(), idempotency_key="k"), request_digest="")
+
+    stage = Backstage(known={first.id: first})
+
+    assert submit(stage, idempotency_key="k", delay_seconds=60).id == first.id
 
 
 def test_key_counts_on_after_a_job_that_was_withdrawn() -> None:
@@ -432,6 +477,33 @@ def test_dead_job_is_replayed_once_however_often_that_is_asked_for() -> None:
     stage.known[first.id] = first
 
     assert submitter_on(stage).retry(dead.id, a_trace()).id == first.id
+
+
+def test_dead_job_is_replayed_once_at_whatever_rate() -> None:
+    dead = [a_job(status=Status.DEAD) for _ in range(2)]
+    ids = [job.id for job in dead]
+    stage = Backstage(known={job.id: job for job in dead})
+    first = submitter_on(stage).retry_many(ids, a_trace(), rate_per_second=0.1)
+    stage.known |= {job.id: job for job in first if isinstance(job, Job)}
+
+    second = submitter_on(stage).retry_many(ids, a_trace())
+
+    assert [job.id for job in second if isinstance(job, Job)] == [
+        job.id for job in first if isinstance(job, Job)
+    ]
+    assert len(second) == 2
+
+
+def test_child_of_the_same_key_is_the_same_child_in_each_attempt() -> None:
+    parent = a_job()
+    child = make_child(parent, "create_task", {"type": 0}, "k")
+    (first,) = submit_many(Backstage(), child)
+    assert isinstance(first, Job)
+
+    (second,) = submit_many(Backstage(known={first.id: first}), child)
+
+    assert second == first
+    assert first.request_digest == ""
 
 
 def test_jobs_that_are_replayed_at_a_rate_become_due_one_after_the_other() -> None:
