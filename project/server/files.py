@@ -10,6 +10,7 @@ from project.server.documents import File, FileForm
 from project.server.openapi import FORM, Answer, describe
 from project.server.presenting import present_file
 from project.server.problems import FORM_OVERHEAD_BYTES
+from project.server.ranges import choose_range
 from project.server.services import services
 
 _SHEET_POLICY = (
@@ -53,13 +54,23 @@ def send() -> tuple[Response, int, dict[str, str]]:
 @blueprint.get("/files/<file_id>")
 @describe(
     "Get a file",
-    Answer(200, text="The file.", content_type="*/*"),
-    Answer(206, text="The part of it that `Range` asks for.", content_type="*/*"),
+    Answer(200, text="The file.", content_type="*/*", headers=("Accept-Ranges", "ETag")),
+    Answer(
+        206,
+        text="The part of it that `Range` asks for.",
+        content_type="*/*",
+        headers=("Accept-Ranges", "Content-Range", "ETag"),
+    ),
+    Answer(304, text="It is the one that `If-None-Match` names.", headers=("ETag",)),
     tag="files",
     problems=(416,),
 )
 def get_file(file_id: str) -> Response:
-    """A file that was sent, or that a job has made. Its content never changes under its id."""
+    """A file that was sent, or that a job has made. Its content never changes under its id.
+
+    `Range` may ask for one range of bytes, as in `bytes=0-499`, with `If-Range` as well. Several
+    ranges, other units and what is no range are ignored: 200 and the whole file.
+    """
     files = services().files
     size, found = files.size(file_id), files.type(file_id)
     response = send_file(
@@ -75,7 +86,8 @@ def get_file(file_id: str) -> Response:
     response.headers["Content-Security-Policy"] = _find_policy(found)
     response.content_length = size
     response.set_etag(file_id)
-    response.make_conditional(request, accept_ranges=True, complete_length=size)
+    environ = choose_range(request.environ, file_id, size)
+    response.make_conditional(environ, accept_ranges=True, complete_length=size)
     return response
 
 

@@ -62,6 +62,9 @@ HEADERS = {
     "Retry-After": "Seconds after which another try makes sense",
     "Link": 'The next page, as `<…>; rel="next"`',
     "Allow": "The methods that this address knows",
+    "Accept-Ranges": "`bytes`: a part may be asked for with `Range`",
+    "Content-Range": "Which part it is, as in `bytes 0-499/1234`; with 416 `bytes */1234`",
+    "ETag": "Names the content, for `If-Range` and `If-None-Match`",
 }
 _ID = "$response.body#/id"
 JOB_LINKS = dict.fromkeys(("get_job", "cancel_job", "retry_job"), _ID)
@@ -289,7 +292,7 @@ def _describe_answers(
             known["content"].update(form["content"])
     statuses = {*operation.problems, *_implied_problems(rule, method, operation)}
     for status in sorted(statuses - {answer.status for answer in operation.answers}):
-        headers = ("Retry-After",) if status in {429, 503} else ()
+        headers = _PROBLEM_HEADERS.get(status, ())
         text = HTTPStatus(status).phrase
         problem = Answer(status, Problem, text, PROBLEM, headers)
         described[str(status)] = _describe_answer(problem, schemas)
@@ -297,6 +300,8 @@ def _describe_answers(
         described["414"] = _describe_answer(_TOO_LONG, schemas)
     return dict(sorted(described.items()))
 
+
+_PROBLEM_HEADERS = {429: ("Retry-After",), 503: ("Retry-After",), 416: ("Content-Range",)}
 
 # The web server itself refuses it, before any code of ours.
 _TOO_LONG = Answer(414, None, "The address has more than 4,094 bytes.", "text/html")

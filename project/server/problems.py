@@ -19,7 +19,10 @@ RETRY_AFTER_SECONDS = {
 }
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form has around its files; a file may be smaller than a body by so much."""
-_KEPT_HEADERS = {"Allow", "Location", "Retry-After", "Upgrade", "Sec-WebSocket-Version"}
+_KEPT_HEADERS = {
+    *("Allow", "Content-Range", "Location", "Retry-After"),
+    *("Upgrade", "Sec-WebSocket-Version"),
+}
 
 STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -143,6 +143,15 @@ def test_part_behind_the_end_is_refused(browser: Client, thumbnail_url: str) -> 
     answer = browser.get(thumbnail_url, headers={"Range": "bytes=99999999-"})
 
     assert answer.status_code == 416
+    assert answer.headers["Content-Range"].startswith("bytes */")
+
+
+@pytest.mark.parametrize("wanted", ["items=0-1", "bytes=abc", "bytes=0-4,10-14"])
+def test_other_ranges_are_ignored(browser: Client, thumbnail_url: str, wanted: str) -> None:
+    answer = browser.get(thumbnail_url, headers={"Range": wanted})
+
+    assert answer.status_code == 200
+    assert answer.content == browser.get(thumbnail_url).content
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".part", "", ".webp.webp", "%00", "/"])
