@@ -65,11 +65,12 @@ class KeyReusedError(JobsError):
 
 
 class UnavailableError(JobsError):
-    """A part that is needed does not answer; nothing was accepted."""
+    """A part that is needed does not answer, or does not do its work; nothing was accepted."""
 
-    def __init__(self, part: str) -> None:
-        super().__init__(f"{part} does not answer at the moment; nothing was accepted.")
+    def __init__(self, part: str, trouble: str = "does not answer") -> None:
+        super().__init__(f"{part} {trouble} at the moment; nothing was accepted.")
         self.part = part
+        self.trouble = trouble
 
 
 class UnforeseenError(JobsError):

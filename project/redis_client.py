@@ -1,9 +1,29 @@
 """Redis clients: for those who must answer soon, must not give up, or only listen."""
 
-from redis import Redis
+from redis import Redis, RedisError
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError  # noqa: A004 - theirs
 from redis.retry import Retry
+
+_WRITE_REFUSALS = ("MISCONF", "NOREPLICAS")
+"""First words of answers that redis-py has no error of its own for: the disk takes no snapshot, or
+too few replicas are there."""
+
+
+def takes_no_writes(error: BaseException) -> bool:
+    """Whether Redis is there, and refuses to write: a replica, or its memory or disk is full."""
+    is_refusal = isinstance(error, ReadOnlyError | OutOfMemoryError)
+    return is_refusal or (isinstance(error, RedisError) and str(error).startswith(_WRITE_REFUSALS))
+
+
+def describe_outage(error: BaseException) -> str:
+    """What is wrong with Redis, behind its name in a sentence."""
+    return "takes no writes" if takes_no_writes(error) else "does not answer"
+
+
+def check_writes(redis: Redis) -> None:
+    """Write a word that is gone at once. Redis's own error says why it takes none."""
+    redis.set("probe", "", px=1)
 
 
 def connect_impatient(url: str) -> Redis:

@@ -24,13 +24,16 @@ ROOMS: dict[str, set[str]] = {
         *("server", "submission", "reconciler", "ledger", "jobs", "commands"),
         *("observability", "config", "errors"),
     },
-    "commands": {"server", "schedules", "observability", "json_values", "errors", "lane"},
+    "commands": {
+        *("server", "schedules", "observability", "json_values", "redis_client", "errors", "lane"),
+    },
     "schedules": {
         *("submission", "publisher", "ledger", "jobs", "turn", "json_values"),
         *("observability", "redis_client", "config", "errors", "lane"),
     },
     "submission": {
-        *("publisher", "message", "ledger", "jobs", "observability", "json_values", "errors")
+        *("publisher", "message", "ledger", "jobs", "observability", "json_values", "errors"),
+        "redis_client",
     },
     "publisher": {"broker", "message", "ledger", "observability", "errors", "lane"},
     "message": {"broker", "ledger", "observability"},

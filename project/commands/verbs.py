@@ -13,6 +13,7 @@ from project.errors import JobsError
 from project.json_values import check_json, parse_json
 from project.observability.binding import enter
 from project.observability.context import Trace
+from project.redis_client import describe_outage
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,7 +31,7 @@ def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
             except UnicodeEncodeError:  # an argument whose bytes are no UTF-8
                 raise click.ClickException("Write all arguments in UTF-8.") from None
             except RedisError as error:
-                raise click.ClickException(f"Redis does not answer: {error}") from error
+                raise click.ClickException(f"Redis {describe_outage(error)}: {error}") from error
             if answer is not None:
                 print_document(answer)
 

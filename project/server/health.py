@@ -4,6 +4,7 @@ from flask import Blueprint, Response, jsonify
 from redis import RedisError
 
 from project.errors import UnavailableError
+from project.redis_client import check_writes, takes_no_writes
 from project.server.documents import Health, Readiness
 from project.server.openapi import Answer, describe
 from project.server.services import Services, services
@@ -22,11 +23,11 @@ def check_process() -> Response:
 @describe(
     "Can work be taken?",
     Answer(200, Readiness),
-    Answer(503, Readiness, "A part is missing."),
+    Answer(503, Readiness, "A part is missing, or takes no writes."),
     tag="probes",
 )
 def check_parts() -> tuple[Response, int]:
-    """All parts that a submit needs are there; else 503, naming those that are missing."""
+    """All parts that a submit needs are there and take writes; else 503, with what each lacks."""
     parts = _check(services())
     is_ready = all(state == "ok" for state in parts.values())
     status = "ready" if is_ready else "not ready"
@@ -36,9 +37,9 @@ def check_parts() -> tuple[Response, int]:
 def _check(equipment: Services) -> dict[str, str]:
     parts = {"redis": "ok", "broker": "ok"}
     try:
-        equipment.redis.ping()
-    except RedisError:
-        parts["redis"] = "missing"
+        check_writes(equipment.redis)  # who takes none answers a ping all the same
+    except RedisError as error:
+        parts["redis"] = "read-only" if takes_no_writes(error) else "missing"
     try:
         equipment.publisher.check(timeout_seconds=1)
     except UnavailableError:

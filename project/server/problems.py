@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from project import errors
 from project.observability.binding import read_bound
+from project.redis_client import describe_outage
 
 RETRY_AFTER_SECONDS = {
     HTTPStatus.SERVICE_UNAVAILABLE: 2,
@@ -98,7 +99,7 @@ def _find_members(error: errors.JobsError) -> dict[str, Any]:
 
 def _answer_redis(error: RedisError) -> Response:
     _log.error("redis_unavailable", exc_info=error)
-    return _answer_ours(errors.UnavailableError("Redis"))
+    return _answer_ours(errors.UnavailableError("Redis", describe_outage(error)))
 
 
 def _answer_too_large(_: RequestEntityTooLarge) -> Response:

@@ -32,6 +32,7 @@ from project.observability.context import Trace
 from project.observability.spans import NO_SPANS, Spans
 from project.publisher import Publisher
 from project.publisher.releasing import Releasing
+from project.redis_client import describe_outage
 from project.submission.aftermath import Aftermath
 from project.submission.draft import Draft, Submission, delay_seconds, prepare
 from project.submission.telling import find_submit, tell
@@ -92,7 +93,7 @@ class Submitter:
             if _is_part_away(answers[start:]):  # it would be no better for the rest, only slower
                 away = next(a for a in answers[start:] if isinstance(a, UnavailableError))
                 rest = len(submissions) - len(answers)
-                return answers + [UnavailableError(away.part) for _ in range(rest)]
+                return answers + [UnavailableError(away.part, away.trouble) for _ in range(rest)]
         return answers
 
     def retry(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
@@ -209,7 +210,7 @@ class Submitter:
                 )
             except RedisError as error:
                 _log.error("submit_failed", part="Redis", jobs=len(drafts), exc_info=error)
-                answers |= {number: _unavailable("Redis", error) for number in drafts}
+                answers |= {number: _unavailable(error) for number in drafts}
                 return recorded
             again: dict[int, Draft] = {}
             for (number, draft), answer in zip(drafts.items(), found, strict=True):
@@ -239,7 +240,7 @@ class Submitter:
             found = self._find_confirmed(job)
             return found or (draft.with_next_id() if draft.submission.idempotency_key else draft)
         except RedisError as error:
-            return _unavailable("Redis", error)
+            return _unavailable(error)
 
     def _admission(self, draft: Draft) -> Admission:
         return Admission(
@@ -282,13 +283,13 @@ class Submitter:
         except (RedisError, NotFoundError) as error:
             _log.error("submit_failed", part="Redis", jobs=len(jobs), exc_info=error)
             self.aftermath.doubt(jobs.values(), submit.by)
-            answers |= {number: _unavailable("Redis", error) for number in jobs}
+            answers |= {number: _unavailable(error) for number in jobs}
             return
         self.aftermath.remember(answer for answer in confirmed if isinstance(answer, Job))
         for (number, job), answer in zip(jobs.items(), confirmed, strict=True):
             if isinstance(answer, TransitionError):
                 _log.error("submit_failed", job_id=job.id, part="Redis", reason=str(answer))
-                answers[number] = self._give_up(job, _unavailable("Redis", answer))
+                answers[number] = self._give_up(job, _unavailable(answer))
                 continue
             answers[number] = answer
             tell(job, submit.trace, monotonic() - submit.started_at, self.spans)
@@ -372,8 +373,8 @@ def _is_same_request(found: Job, wanted: Job) -> bool:
     return len(digests) < 2
 
 
-def _unavailable(part: str, cause: BaseException) -> UnavailableError:
-    error = UnavailableError(part)
+def _unavailable(cause: BaseException) -> UnavailableError:
+    error = UnavailableError("Redis", describe_outage(cause))
     error.__cause__ = cause
     return error
 

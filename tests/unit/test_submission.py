@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from redis import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError
 from structlog.testing import capture_logs
 
 from project.errors import (
@@ -200,6 +201,16 @@ def test_without_redis_nothing_is_published() -> None:
         submit(stage)
 
     assert stage.published == []
+
+
+def test_redis_that_takes_no_writes_is_not_said_to_be_silent() -> None:
+    replica = Backstage({"record": ReadOnlyError("You can't write against a read only replica.")})
+
+    answers = submit_many(replica, *[a_submission()] * (BATCH_SIZE + 1))
+
+    assert {str(answer) for answer in answers} == {
+        "Redis takes no writes at the moment; nothing was accepted."
+    }
 
 
 def test_job_that_the_broker_did_not_confirm_is_withdrawn() -> None:

@@ -144,6 +144,11 @@ class Annex:
         """All jobs in its ledger."""
         return {key.removeprefix("job:") for key in self.redis.scan_iter("job:*")}
 
+    @property
+    def running(self) -> set[str]:
+        """The roles of the processes that were started and not stopped."""
+        return set(self._processes)
+
     def start_web(self) -> None:
         """The web server; returns when it is ready for work."""
         if "web" in self._processes:
