@@ -1,6 +1,6 @@
 """Files: what people send for their jobs, and what jobs have made."""
 
-from typing import IO, cast
+from typing import IO
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
@@ -95,32 +95,9 @@ def _find_policy(found: FileType) -> str:
     return _POLICIES.get(found.suffix, _OTHER_POLICY)
 
 
-class _Body:
-    """What is sent, which must be as long as it was said to be: a client may go half-way.
-
-    werkzeug leaves that to the server, and gunicorn ends such a body as if it were whole.
-    """
-
-    def __init__(self, stream: IO[bytes], length: int | None) -> None:
-        self._stream = stream
-        self._length = length
-        self._received = 0
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._stream.read(size)
-        self._received += len(chunk)
-        if not chunk and self._length is not None and self._received < self._length:
-            raise InvalidInputError(
-                f"The file was cut off: {self._received:,} of {self._length:,} bytes came. "
-                "Send it again.",
-                field="file",
-            )
-        return chunk
-
-
 def _read_stream() -> IO[bytes]:
     if not request.mimetype.startswith("multipart/"):
-        return cast(IO[bytes], _Body(request.stream, request.content_length))
+        return request.stream
     for name in {*request.form, *request.files} - FileForm.model_fields.keys():
         raise InvalidInputError(f"There is no field {name!r} in this form.", field=name)
     sent = request.files.get("file")

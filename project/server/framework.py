@@ -7,17 +7,76 @@ from typing import IO, Any, cast
 import orjson
 from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
+from gunicorn.http.errors import NoMoreData
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import get_input_stream
 
-from project.errors import UnavailableError
+from project.errors import InvalidInputError, UnavailableError
 from project.server.services import services
 
 SMALL_BYTES = 512 * 1024
 """A form's file up to this size is read in memory."""
 
 
-class FormRequest(Request):
-    """A request whose form's files lie, until they are taken, where the file store writes."""
+_PIECE_BYTES = 64 * 1024
+
+
+class Body:
+    """A request's body, whole: no longer than the limit, and as long as it was said to be.
+
+    werkzeug cuts a body that came in chunks at the limit, and takes it for the whole. How long it
+    is werkzeug leaves to the server, and gunicorn ends one of a client that went half-way as if it
+    were whole.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int | None, limit: int | None) -> None:
+        self._stream = stream
+        self._length = length
+        self._limit = limit
+        self._received = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """As files read. RequestEntityTooLarge, or InvalidInputError where it was cut off."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_PIECE_BYTES), b""))
+        piece = self._receive(size)
+        self._received += len(piece)
+        if self._limit is not None and self._received > self._limit:
+            raise RequestEntityTooLarge
+        if not piece and size and self._length is not None and self._received < self._length:
+            raise self._cut_off()
+        return piece
+
+    def _receive(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except NoMoreData:
+            raise self._cut_off() from None
+        except OSError:
+            raise InvalidInputError("The body could not be read. Send it again.") from None
+
+    def _cut_off(self) -> InvalidInputError:
+        whole = "" if self._length is None else f"of {self._length:,} "
+        return InvalidInputError(
+            f"The body was cut off: {self._received:,} {whole}bytes came. Send it again."
+        )
+
+
+class WholeRequest(Request):
+    """A request whose body is whole, or refused; see `Body`.
+
+    A form's files lie, until they are taken, where the file store writes.
+    """
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body."""
+        length, limit = self.content_length, self.max_content_length
+        if length is not None and limit is not None and length > limit:
+            raise RequestEntityTooLarge
+        return cast(IO[bytes], Body(get_input_stream(self.environ), length, limit))
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
         """Of one file. werkzeug's own would be in `/tmp`, which in a container is memory."""
@@ -35,7 +94,7 @@ class FormRequest(Request):
 class Application(Flask):
     """Flask without coroutines and sessions; documents keep their written order."""
 
-    request_class = FormRequest
+    request_class = WholeRequest
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

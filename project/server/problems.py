@@ -104,9 +104,10 @@ def _answer_redis(error: RedisError) -> Response:
 
 def _answer_too_large(_: RequestEntityTooLarge) -> Response:
     limit = (request.max_content_length or 0) - FORM_OVERHEAD_BYTES
+    what = "less at a time" if request.is_json else "a smaller file"
     return _problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"At most {limit / 1024 / 1024:g} MiB are taken: send a smaller file.",
+        f"At most {limit / 1024 / 1024:g} MiB are taken: send {what}.",
     )
 
 

@@ -59,6 +59,38 @@ def test_large_file_of_a_form_lies_where_the_store_writes_until_it_is_taken(
     assert path.parent == app.extensions["services"].files.staging.resolve()
 
 
+@pytest.mark.parametrize(
+    ("sent", "said", "status"),
+    [
+        (b"x" * 10, None, 200),
+        (b"x" * 11, None, 413),
+        (b"x" * 11, 11, 413),
+        (b"x" * 9, 10, 400),
+        (b"", None, 200),
+    ],
+)
+def test_body_is_whole_or_refused(
+    sent: bytes, said: int | None, status: int, make_client: ClientMaker
+) -> None:
+    """As gunicorn hands it over: it ends where the client's did, whatever was said."""
+    app = make_client().application
+    app.config["MAX_CONTENT_LENGTH"] = 10
+
+    @app.post("/echo")
+    def echo() -> bytes:
+        return request.get_data()
+
+    environ: dict[str, Any] = {"wsgi.input": io.BytesIO(sent), "wsgi.input_terminated": True}
+    if said is not None:
+        environ["CONTENT_LENGTH"] = str(said)
+
+    answer = app.test_client().post("/echo", environ_overrides=environ)
+
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.data == sent
+
+
 def test_documents_keep_their_written_order(client: FlaskClient) -> None:
     assert list(answer_with(client, {"b": 1, "a": 2}).json) == ["b", "a"]
 

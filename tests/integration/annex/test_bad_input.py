@@ -1,19 +1,24 @@
 """Bad input, over HTTP: a problem document that says what to change, and not a trace of it left."""
 
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
+from project.server.problems import FORM_OVERHEAD_BYTES
 from tests.builders import a_picture, png
 from tests.integration.annex.system import Annex
 from tests.integration.client import Client
+from tests.integration.raw_http import chunk, read_answer, send_until_refused
 
 pytestmark = pytest.mark.usefixtures("_nothing_is_left")
 
 JSON = "application/json"
 MEBIBYTE = 1024 * 1024
+END_SECONDS = 30
 ADDRESS = "ada@example.org"
 
 
@@ -244,6 +249,80 @@ def test_two_thousand_form_fields(browser: Client) -> None:
     )
 
     assert_problem(answer, 400, 413)
+
+
+# ── Bodies that end too late or too early ──
+
+LIMIT = 10 * MEBIBYTE + FORM_OVERHEAD_BYTES
+TASK = b'{"type": -1}'
+"""It is read, and refused, where its body is whole."""
+FORM = "multipart/form-data; boundary=x"
+FORM_START = b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n' + ADDRESS.encode()
+
+
+def post_raw(web: Annex, path: str, *headers: str, pieces: Iterable[bytes]) -> tuple[int, Any]:
+    """Send this, then no more; the answer's status and document."""
+    with socket.create_connection(("127.0.0.1", web.web_port), timeout=END_SECONDS) as line:
+        head = [f"POST {path} HTTP/1.1", "Host: localhost", *headers, "", ""]
+        line.sendall("\r\n".join(head).encode())
+        for piece in pieces:
+            send_until_refused(line, piece, 1)
+        with suppress(OSError):  # it has hung up
+            line.shutdown(socket.SHUT_WR)
+        return read_answer(line)
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/api/v1/jobs", "/api/v1/jobs/bulk"])
+def test_json_in_chunks_beyond_the_limit(web: Annex, path: str) -> None:
+    """What fits in the limit is a whole document: it must not be taken for all that was sent."""
+    blanks = (LIMIT - len(TASK)) * b" "
+
+    status, document = post_raw(
+        web,
+        path,
+        f"Content-Type: {JSON}",
+        "Transfer-Encoding: chunked",
+        pieces=[chunk(TASK), chunk(blanks), chunk(b" "), b"0\r\n\r\n"],
+    )
+
+    assert status == 413
+    assert document["detail"] == "At most 10 MiB are taken: send less at a time."
+
+
+def test_json_in_chunks_up_to_the_limit_is_read(web: Annex) -> None:
+    blanks = (LIMIT - len(TASK)) * b" "
+
+    status, document = post_raw(
+        web,
+        "/tasks",
+        f"Content-Type: {JSON}",
+        "Transfer-Encoding: chunked",
+        pieces=[chunk(TASK), chunk(blanks), b"0\r\n\r\n"],
+    )
+
+    assert (status, document["field"]) == (400, "type")
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "start"),
+    [("/tasks", JSON, TASK), ("/api/v1/signups", FORM, FORM_START)],
+)
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_body_that_ends_early(
+    web: Annex, path: str, content_type: str, start: bytes, is_chunked: bool
+) -> None:
+    length = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(start) + 9}"
+
+    status, document = post_raw(
+        web,
+        path,
+        f"Content-Type: {content_type}",
+        length,
+        pieces=[chunk(start) if is_chunked else start],
+    )
+
+    assert status == 400
+    assert document["detail"].startswith("The body was cut off: ")
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

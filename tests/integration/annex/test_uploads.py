@@ -1,16 +1,15 @@
 """Uploads by clients that lie, break off or send very much, and onto a disk that is full."""
 
-import json
 import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.integration.annex.system import Annex
+from tests.integration.raw_http import chunk, read_answer, send_until_refused
 from tests.process_tree import descendants, peak_bytes, watched
 from tests.waiting import wait_until
 
@@ -60,36 +59,6 @@ def connection(system: Annex, *headers: str) -> Iterator[socket.socket]:
         head = ["POST /api/v1/files HTTP/1.1", "Host: localhost", *headers, "", ""]
         line.sendall("\r\n".join(head).encode())
         yield line
-
-
-def read_answer(line: socket.socket) -> tuple[int, Any]:
-    """Status and document, once the server has closed the connection or sent all of it."""
-    content = b""
-    while True:
-        head, is_whole, body = content.partition(b"\r\n\r\n")
-        if is_whole and len(body) >= _read_length(head):
-            return int(head.split()[1]), json.loads(body)
-        received = line.recv(65536)
-        assert received, f"the server closed the connection after {content!r}"
-        content += received
-
-
-def _read_length(head: bytes) -> int:
-    lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
-    return next(int(value) for name, _, value in lines if name == b"content-length")
-
-
-def chunk(content: bytes) -> bytes:
-    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
-
-
-def send_until_refused(line: socket.socket, piece: bytes, count: int) -> None:
-    """Send the piece so often, unless the server answers before and hangs up."""
-    try:
-        for _ in range(count):
-            line.sendall(piece)
-    except (BrokenPipeError, ConnectionResetError):
-        return
 
 
 @pytest.mark.usefixtures("_nothing_is_left")
