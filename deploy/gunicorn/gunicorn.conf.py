@@ -42,6 +42,13 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 # gunicorn's own control socket lies in the home folder, where two stacks would share it.
 control_socket_disable = True
 max_requests = 0
+# gunicorn takes SCRIPT_NAME and PATH_INFO from the headers of whoever connects from this machine,
+# as a proxy does, which may hand on what its client has sent: any route could be reached by the
+# address of another one. Nothing of ours is behind a prefix; so no header says where it is.
+forwarder_headers = ""
+# The one header by which a proxy (deploy/nginx) says that it speaks TLS; gunicorn knows three, and
+# a proxy that sets one hands the others on.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 accesslog = None  # the application writes one outcome line per request
 proc_name = "jobs-web"
 
