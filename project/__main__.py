@@ -15,7 +15,7 @@ from project.commands.new import new
 from project.commands.schedules import schedules
 from project.commands.verbs import begin, print_document, read_json, verb
 from project.config import Settings
-from project.jobs import KINDS, load_kinds
+from project.jobs import KINDS, get_offered, load_kinds
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.events import Signal, job_channel
@@ -76,7 +76,7 @@ def submit(
 ) -> Any:
     """Hand in a job of KIND; PARAMETERS are a JSON object, or - to read it."""
     submission = Submission(
-        kind=kind,
+        kind=get_offered(kind).name,
         parameters=read_json(parameters),
         run_at=at,
         delay_seconds=delay,

@@ -17,13 +17,13 @@ from project.jobs.image_thumbnail import make_thumbnails
 from project.jobs.jobs_history import list_history
 from project.jobs.ml_predict import predict_rows
 from project.jobs.ml_train import train_model
-from project.jobs.registry import KINDS, get_kind
+from project.jobs.registry import KINDS, get_kind, get_offered
 from project.jobs.report_build import build_report, read_source, sum_rows
 from project.jobs.sign_up import sign_up
 from project.jobs.web_crawl import crawl_site
 from project.jobs.workflow import run_workflow
 
-__all__ = ["KINDS", "Context", "Kind", "get_kind", "load_kinds"]
+__all__ = ["KINDS", "Context", "Kind", "get_kind", "get_offered", "load_kinds"]
 
 KINDS.update(
     {

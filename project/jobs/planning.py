@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from project.errors import InvalidInputError, PermanentError, UnknownKindError
 from project.jobs.context import Child
 from project.jobs.references import ITEM, fill, list_references
-from project.jobs.registry import get_kind
+from project.jobs.registry import get_offered
 
 Call = tuple[str, Mapping[str, Any], str]
 """Kind, parameters and key of a job to be submitted."""
@@ -233,9 +233,7 @@ def _find_fault_of(step: Step) -> str:
     if ITEM in (named if step.for_each is None else list_references(step.for_each)):
         return "there is no item here: $item stands in the parameters of a step that has for_each"
     try:
-        kind = get_kind(step.kind)
-        if kind.is_internal:
-            return f"kind {step.kind} is run by the scheduler only"
+        kind = get_offered(step.kind)
         if not named:  # or else they are known when it begins
             kind.parse(dict(step.parameters))
     except (UnknownKindError, InvalidInputError) as error:

@@ -13,3 +13,11 @@ def get_kind(name: str) -> Kind:
     except KeyError:
         offered = ", ".join(kind.name for kind in KINDS.values() if not kind.is_internal)
         raise UnknownKindError(f"There is no kind {name!r}; there are {offered}.") from None
+
+
+def get_offered(name: str) -> Kind:
+    """The same, where clients are offered it; else UnknownKindError, too."""
+    kind = get_kind(name)
+    if kind.is_internal:
+        raise UnknownKindError(f"Kind {name} is run by the scheduler only.", field="kind")
+    return kind

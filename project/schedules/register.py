@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import structlog
 from redis import RedisError
 
-from project.errors import InvalidInputError, NotFoundError, UnknownKindError
-from project.jobs import get_kind
+from project.errors import InvalidInputError, NotFoundError
+from project.jobs import get_kind, get_offered
 from project.json_values import check_json
 from project.ledger import Job
 from project.observability.context import Trace
@@ -102,9 +102,7 @@ class Register:
 
 def _check(plan: Plan, offered_besides: str = "") -> Plan:
     """The plan with its parameters as the kind reads them; raises what a submit would."""
-    kind = get_kind(plan.kind)
-    if kind.is_internal and kind.name != offered_besides:
-        raise UnknownKindError(f"Kind {kind.name} is run by the scheduler only.", field="kind")
+    kind = (get_kind if plan.kind == offered_besides else get_offered)(plan.kind)
     check_json(plan.title, "title")
     parameters = kind.write(kind.parse(plan.parameters), only_set=True)
     return replace(plan, parameters=parameters)

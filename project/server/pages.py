@@ -7,11 +7,10 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from project.config import Settings
-from project.jobs import KINDS, get_kind
+from project.jobs import KINDS, get_offered
 from project.server.parsing import OWNER_COOKIE, read_owner
 from project.server.run_times import describe_blocking, find_run_times
 from project.server.services import services
-from project.server.submitting import refuse_internal
 
 COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -40,8 +39,7 @@ def choose_kind() -> Response:
 @blueprint.get("/new/<name>")
 def show_form(name: str) -> Response:
     """The form that runs a job of a kind; UnknownKindError where clients are not offered that."""
-    kind = get_kind(name)
-    refuse_internal(kind)
+    kind = get_offered(name)
     limit = services().settings.max_upload_bytes
     return _page("new_job.html", kind=kind, max_upload_bytes=limit)
 

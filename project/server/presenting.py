@@ -80,6 +80,7 @@ def _job(job: Job, trace_link: str) -> JobDocument:
         finished_at=_time(job.finished_at),
         expires_at=_time(job.expires_at),
         cancel_requested_at=_time(job.cancel_requested_at),
+        is_internal=kind is not None and kind.is_internal,
         has_log=job.has_log,
         result=_with_links(job.result),
         error=_failure(job.error),

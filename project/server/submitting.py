@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from project.errors import InvalidInputError, MissingFileError, NotFoundError, UnknownKindError
-from project.jobs import Kind, get_kind
+from project.errors import InvalidInputError, MissingFileError, NotFoundError
+from project.jobs import get_offered
 from project.jobs.file_fields import list_files
 from project.server.documents import Submission as SubmissionDocument
 from project.server.services import services
@@ -14,7 +14,7 @@ def make_submission(
     document: SubmissionDocument, owner: str, idempotency_key: str = ""
 ) -> Submission:
     """What is to be run; UnknownKindError where clients are not offered that."""
-    refuse_internal(get_kind(document.kind))
+    get_offered(document.kind)
     check_files(document.parameters)
     return Submission(
         kind=document.kind,
@@ -25,12 +25,6 @@ def make_submission(
         run_at=document.run_at,
         delay_seconds=document.delay_seconds,
     )
-
-
-def refuse_internal(kind: Kind) -> None:
-    """UnknownKindError where clients are not offered this kind."""
-    if kind.is_internal:
-        raise UnknownKindError(f"Kind {kind.name} is run by the scheduler only.", field="kind")
 
 
 def check_files(parameters: Any) -> None:

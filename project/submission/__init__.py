@@ -24,6 +24,7 @@ from project.errors import (
     UnavailableError,
     UnforeseenError,
 )
+from project.jobs import get_offered
 from project.jobs.file_fields import list_files
 from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
@@ -99,7 +100,8 @@ class Submitter:
     def retry(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
         """Run an ended job again, as a new job that is linked to it, maybe with other parameters.
 
-        TransitionError where it has not ended. Of a dead job, repeated calls are one.
+        TransitionError where it has not ended, UnknownKindError where its kind is not offered to
+        clients, unless it is a part of another job. Of a dead job, repeated calls are one.
         """
         (answer,) = self.retry_many([job_id], trace, parameters=parameters)
         if isinstance(answer, Exception):
@@ -328,6 +330,10 @@ def _repeat(
 ) -> Submission:
     if not job.status.is_final:
         raise TransitionError(f"Job {job.id} is {job.status}: only an ended job can be retried.")
+    if parent is None or parameters is not None:
+        # What our own code has submitted is run again as a part of the same job and as it was, or
+        # else anybody could run kinds that are not offered, with parameters of their own.
+        get_offered(job.kind)
     return Submission(
         kind=job.kind,
         parameters=job.parameters if parameters is None else parameters,

@@ -200,6 +200,16 @@ def test_failed_job_says_why_and_can_be_run_again(home: Home, worker: Worker) ->
     expect(page).to_have_url(re.compile(job.id))
 
 
+def test_job_of_a_kind_that_is_not_offered_has_no_button_to_run_it_again(
+    home: Home, worker: Worker
+) -> None:
+    job = worker.fail(JobError("OSError", "The disk is away."), kind="files.sweep")
+    page = open_job(home, job.id)
+
+    expect(page.locator("#state")).to_contain_text("The disk is away.")
+    expect(page.get_by_role("button", name="Run again")).to_be_hidden()
+
+
 def test_report_whose_part_failed_says_what_running_it_again_does(home: Home) -> None:
     """And does it: what was wrong with the table is told at once, once more."""
     table = home.page.request.post("/api/v1/files", data=b"city,price\nBerlin,1\nBonn,2\n")

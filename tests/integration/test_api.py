@@ -126,6 +126,20 @@ def test_ended_job_is_run_again_as_a_new_one(browser: Client) -> None:
     assert browser.job(job_id)["replayed_as"] == again["id"]
 
 
+@pytest.mark.parametrize("body", [{}, {"parameters": {"older_than_days": 1}}])
+def test_job_of_a_kind_that_is_not_offered_is_not_run_again(
+    browser: Client, body: dict[str, Any]
+) -> None:
+    sweep = browser.post("/api/v1/schedules/clean-up/run").json()
+    assert browser.await_end(sweep["id"], seconds=60)["is_internal"]
+
+    answer = browser.post(f"{JOBS}/{sweep['id']}/retry", json=body)
+
+    assert answer.status_code == 404
+    assert answer.json()["field"] == "kind"
+    assert "files.sweep is run by the scheduler only" in answer.json()["detail"]
+
+
 def test_job_that_has_not_ended_is_not_run_again(browser: Client) -> None:
     job_id = browser.submit("create_task", {"type": 3})["id"]
 

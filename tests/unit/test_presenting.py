@@ -79,6 +79,7 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
         "finished_at": None,
         "expires_at": None,
         "cancel_requested_at": None,
+        "is_internal": False,
         "has_log": False,
         "result": None,
         "error": None,

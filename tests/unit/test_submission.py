@@ -111,6 +111,9 @@ class Backstage:
     def find(self, job_id: str) -> Job | None:
         return self.known.get(job_id)
 
+    def hold_files(self, job_id: str, file_ids: Sequence[str]) -> None:
+        """Nobody sweeps here."""
+
     def get(self, job_id: str) -> Job:
         if job_id in self.known:
             return self.known[job_id]
@@ -472,6 +475,38 @@ def test_ended_job_can_be_run_again_with_other_parameters() -> None:
     assert submitter_on(stage).retry(dead.id, a_trace(), {"type": 0}).parameters == {"type": 0}
     with pytest.raises(InvalidInputError):
         submitter_on(stage).retry(dead.id, a_trace(), {"type": -1})
+
+
+@pytest.mark.parametrize("parameters", [None, {"older_than_days": 1}])
+@pytest.mark.parametrize("kind", ["files.sweep", "sign_up", "report.part"])
+def test_job_of_a_kind_that_is_not_offered_cannot_be_run_again(kind: str, parameters: Any) -> None:
+    """Or else a client could choose what such a kind is run with."""
+    for status in (Status.FAILED, Status.DEAD):
+        job = a_job(kind=kind, status=status, parameters={})
+        stage = Backstage(known={job.id: job})
+
+        with pytest.raises(UnknownKindError, match="run by the scheduler only"):
+            submitter_on(stage).retry(job.id, a_trace(), parameters)
+
+        assert stage.steps == []
+
+
+def test_part_of_a_kind_that_is_not_offered_is_run_again_as_it_was_only() -> None:
+    """Its parent has submitted it, and may need that one part anew."""
+    parent = a_job(status=Status.FAILED)
+    part = a_job(
+        kind="report.source",
+        status=Status.FAILED,
+        parent_id=parent.id,
+        parameters={"table": f"{'a' * 32}.csv"},
+    )
+    stage = Backstage(known={part.id: part, parent.id: parent})
+
+    with pytest.raises(UnknownKindError, match="run by the scheduler only"):
+        submitter_on(stage).retry(part.id, a_trace(), part.parameters)
+    again = submitter_on(stage).retry(part.id, a_trace())
+
+    assert (again.kind, again.parent_id) == (part.kind, parent.id)
 
 
 def test_job_that_has_not_ended_cannot_be_run_again() -> None:

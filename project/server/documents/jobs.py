@@ -70,6 +70,9 @@ class Job(AnswerDocument):
     cancel_requested_at: Moment | None = Field(
         description="When somebody asked a running job to stop"
     )
+    is_internal: bool = Field(
+        description="Whether its kind is not offered to clients: it is run again as a part only"
+    )
     has_log: bool = Field(description="Whether its code had logged something by this change")
     result: Any = Field(description="What it returned; each `file` in it has a `url`")
     error: Failure | None

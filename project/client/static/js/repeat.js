@@ -30,7 +30,8 @@ export function createRepeat(first, style = "button") {
   return {
     element,
     update: (job) => {
-      element.hidden = !isFinal(job);
+      const isOffered = !job.is_internal || job.parent_id !== null;
+      element.hidden = !isFinal(job) || !isOffered;
     },
   };
 }
