@@ -33,7 +33,7 @@ OWNER_LIMIT = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUp:
-    """One sign-up. Times are UTC text; `confirmed_at` is empty until the link was followed."""
+    """One sign-up. Times are UTC text; `confirmed_at` is empty until the address was confirmed."""
 
     id: str
     email: str
@@ -120,18 +120,27 @@ class SignUps:
         token: str = self._signer.dumps(signup.id)
         return token
 
+    def find_by_link(self, token: str) -> SignUp:
+        """Whose link it is. Raises LinkInvalidError, LinkExpiredError or NotFoundError."""
+        return self.get(self._read_token(token))
+
     def confirm(self, token: str) -> SignUp:
-        """Follow a link. Raises LinkInvalidError, LinkExpiredError or NotFoundError."""
+        """Confirm the address of a link; a second time changes nothing. Raises the same."""
+        signup_id = self._read_token(token)
+        now = format_time(datetime.now(UTC))
+        if not self._confirm(keys=[_key(signup_id)], args=[now, signup_id]):
+            raise NotFoundError("There is no such sign-up; it may have expired.")
+        return self.get(signup_id)
+
+    def _read_token(self, token: str) -> str:
+        """The id of its sign-up."""
         try:
             signup_id: str = self._signer.loads(token, max_age=self._link_seconds)
         except SignatureExpired as error:
             raise LinkExpiredError("This confirmation link has expired.") from error
         except BadSignature as error:
             raise LinkInvalidError("This confirmation link is not valid.") from error
-        now = format_time(datetime.now(UTC))
-        if not self._confirm(keys=[_key(signup_id)], args=[now, signup_id]):
-            raise NotFoundError("There is no such sign-up; it may have expired.")
-        return self.get(signup_id)
+        return signup_id
 
 
 def _key(signup_id: str) -> str:

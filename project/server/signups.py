@@ -1,6 +1,6 @@
 """The sign-up: a picture becomes thumbnails, an address is confirmed by mail."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, render_template, url_for
@@ -83,17 +83,40 @@ def get_signup(signup_id: str) -> Response:
 
 
 @blueprint.get("/confirm/<token>")
-def confirm(token: str) -> tuple[str, int]:
-    """The link in the mail: confirms the address and says so."""
+def show_confirmation(token: str) -> Response:
+    """The link in the mail: a page with the button that confirms.
+
+    The link alone changes nothing: programs follow it, too, that look for harm in a mail.
+    """
+    return _answer_link(services().signups.find_by_link, token)
+
+
+@blueprint.post("/confirm/<token>")
+def confirm(token: str) -> Response:
+    """The button on that page: confirms the address and says so."""
+    return _answer_link(services().signups.confirm, token)
+
+
+def _answer_link(look: Callable[[str], SignUp], token: str) -> Response:
+    """The page about a link, after that look at its sign-up."""
+    button = ""
     try:
-        signup = services().signups.confirm(token)
+        signup = look(token)
     except LinkExpiredError:
         title, text, status = "This link has expired", "Sign up again to get a new one.", 410
     except (LinkInvalidError, NotFoundError):
         title, text, status = "This link does not work", "Copy it whole, or sign up again.", 404
     else:
-        title, text, status = "Confirmed", f"{signup.email} is confirmed. Thank you!", 200
-    return render_template("message.html", title=title, text=text, status=status), status
+        status = 200
+        if signup.confirmed_at:
+            title, text = "Confirmed", f"{signup.email} is confirmed. Thank you!"
+        else:
+            title, button = "Confirm your address", "Confirm"
+            text = f"Somebody signed up with {signup.email}. If it was you, confirm the address."
+    page = render_template("message.html", title=title, text=text, status=status, button=button)
+    response = Response(page, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission]) -> None:

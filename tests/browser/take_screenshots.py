@@ -44,7 +44,7 @@ def keep_busy(home: Home, stack: Stack) -> None:
     home.sign_up("eileen.collins@example.org", PHOTOGRAPHS / "eileen_collins.jpg")
     card = home.sign_up("grace.hopper@example.org")
     link = confirmation_link(stack.inbox_url, "grace.hopper@example.org")
-    home.page.request.get(link)
+    home.page.request.post(link)
     expect(card).to_contain_text("Confirmed")
     jobs = [home.start(length) for length in ("Long", "Medium", "Short")]
     expect(home.row(jobs[-1])).to_contain_text("60 %")

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewVisitor, Stack
 from tests.browser.home import Home, a_damaged_photograph
-from tests.browser.mail import expired_link_path
+from tests.browser.mail import confirmation_link, expired_link_path
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
@@ -101,6 +103,22 @@ def test_a_message_has_the_same_look_and_leads_back(
     visitor.page.get_by_role("link", name="Go to the jobs").click()
 
     expect(visitor.page).to_have_url(f"{stack.public_url}/")
+
+
+@in_both_schemes
+@in_both_sizes
+def test_the_page_of_a_mailed_link_has_that_look_too(
+    new_visitor: NewVisitor, size: dict[str, Any], scheme: str, stack: Stack
+) -> None:
+    """With the longest address that there is."""
+    visitor = new_visitor(color_scheme=scheme, **size).open()
+    address = f"{'m' * 40}.{uuid4().hex[:8]}@{'very-long-name.' * 8}example.org"
+    visitor.sign_up(address)
+    visitor.visit(urlsplit(confirmation_link(stack.inbox_url, address)).path)
+
+    expect(visitor.page.get_by_role("button", name="Confirm")).to_be_visible()
+    assert faults(visitor.page) == []
+    assert not scrolls_sideways(visitor.page)
 
 
 def test_a_table_laid_out_as_cards_is_still_a_table(new_visitor: NewVisitor) -> None:

@@ -41,12 +41,31 @@ def test_a_photograph_becomes_a_thumbnail_and_the_mailed_link_confirms(
     link = confirmation_link(stack.inbox_url, "grace.hopper@example.org")
     reader = home.page.context.new_page()
     reader.goto(link)
+    expect(reader.get_by_text("Somebody signed up with grace.hopper@example.org.")).to_be_visible()
+    expect(card).not_to_contain_text("Confirmed")
+    reader.get_by_role("button", name="Confirm").click()
     expect(reader.get_by_role("heading", name="Confirmed")).to_be_visible()
 
     expect(card).to_contain_text("Confirmed")
     assert home.is_marked(home.page.locator("body"))
     reader.get_by_role("link", name="Go to the jobs").click()
     expect(Home(reader).card("grace.hopper@example.org")).to_contain_text("Confirmed")
+
+
+def test_the_mailed_link_works_without_javascript_and_says_when_it_was_used(
+    home: Home, new_visitor: NewVisitor, stack: Stack
+) -> None:
+    home.sign_up("katherine.johnson@example.org")
+    link = confirmation_link(stack.inbox_url, "katherine.johnson@example.org")
+    reader = new_visitor(java_script_enabled=False).page
+    reader.goto(link)
+
+    reader.get_by_role("button", name="Confirm").click()
+
+    expect(reader.get_by_role("heading", name="Confirmed")).to_be_visible()
+    reader.goto(link)
+    expect(reader.get_by_role("heading", name="Confirmed")).to_be_visible()
+    expect(reader.get_by_role("button")).to_have_count(0)
 
 
 def test_the_form_is_empty_again_after_a_sign_up(home: Home) -> None:

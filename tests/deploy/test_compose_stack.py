@@ -73,7 +73,7 @@ def test_thumbnail_of_a_turned_photograph_is_upright(stack: Stack, signed_up: Si
 
 
 def test_link_in_the_caught_mail_confirms(stack: Stack, signed_up: SignUp) -> None:
-    page = requests.get(confirmation_link(stack, signed_up.email), timeout=REQUEST_SECONDS)
+    page = requests.post(confirmation_link(stack, signed_up.email), timeout=REQUEST_SECONDS)
 
     assert page.status_code == 200, page.text
     assert get_json(stack, f"/api/v1/signups/{signed_up.id}")["confirmed_at"] is not None

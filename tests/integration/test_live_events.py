@@ -159,7 +159,7 @@ def test_open_page_is_told_of_a_new_signup_and_of_its_confirmation(
         signup = browser.sign_up("ada@example.org", a_picture("JPEG"))
         next(document for name, document in events if name == "signup")
 
-        browser.get(f"/confirm/{signups.make_token(signups.get(signup['id']))}")
+        browser.post(f"/confirm/{signups.make_token(signups.get(signup['id']))}")
 
         # The sign-up itself may be told twice: as the state at the start, and as a change.
         told = next(one for name, one in events if name == "signup" and one["confirmed_at"])

@@ -109,6 +109,7 @@ def test_no_line_holds_an_address_a_token_or_a_jobs_parameters(
     signup = browser.sign_up(address, a_picture("JPEG"))
     link = link_in(caught_mail(settings, address))
     browser.get(link)
+    browser.post(link)
     job = browser.submit("email.send", {"recipient": address, "subject": subject, "text": text})
     refused = {"recipient": f"{address}\n", "subject": subject, "text": text}
     browser.post("/api/v1/jobs", json={"kind": "email.send", "parameters": refused})

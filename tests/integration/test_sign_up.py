@@ -86,11 +86,39 @@ def test_signup_ends_with_thumbnails_and_a_confirmed_address(
     assert link_in(mail) in mail["html"]
     assert f"{settings.public_url}{link_in(mail)}" in mail["text"]
 
-    page = browser.get(link_in(mail))
+    asked = browser.get(link_in(mail))
+    assert asked.status_code == 200
+    assert address in asked.text
+    assert browser.get(f"/api/v1/signups/{signup['id']}").json()["confirmed_at"] is None
+    page = browser.post(link_in(mail))
     assert page.status_code == 200
     assert address in page.text
     confirmed = browser.get(f"/api/v1/signups/{signup['id']}").json()
     assert confirmed["confirmed_at"] > confirmed["created_at"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_link_that_a_program_follows_confirms_nothing(
+    browser: Client, signups: SignUps, address: str, method: str
+) -> None:
+    """Mail servers look at the links of a mail, and some programs load them ahead."""
+    signup = browser.sign_up(address, a_picture("JPEG"))
+    link = f"/confirm/{signups.make_token(signups.get(signup['id']))}"
+
+    answer = browser.session.request(method, browser.url + link)
+
+    assert answer.status_code == 200
+    assert browser.get(f"/api/v1/signups/{signup['id']}").json()["confirmed_at"] is None
+
+
+def test_other_sites_form_confirms_nothing(browser: Client, signups: SignUps, address: str) -> None:
+    signup = browser.sign_up(address, a_picture("JPEG"))
+    link = f"/confirm/{signups.make_token(signups.get(signup['id']))}"
+
+    answer = browser.post(link, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+    assert browser.get(f"/api/v1/signups/{signup['id']}").json()["confirmed_at"] is None
 
 
 def test_second_click_on_the_link_changes_nothing(
@@ -98,11 +126,14 @@ def test_second_click_on_the_link_changes_nothing(
 ) -> None:
     signup = browser.sign_up(address, a_picture("JPEG"))
     link = f"/confirm/{signups.make_token(signups.get(signup['id']))}"
-    assert browser.get(link).status_code == 200
+    assert browser.post(link).status_code == 200
     first = browser.get(f"/api/v1/signups/{signup['id']}").json()
 
-    assert browser.get(link).status_code == 200
+    assert browser.post(link).status_code == 200
+    again = browser.get(link)
 
+    assert "is confirmed" in again.text
+    assert "<button" not in again.text
     assert browser.get(f"/api/v1/signups/{signup['id']}").json() == first
 
 
@@ -112,7 +143,7 @@ def test_link_works_in_another_browser(
     signup = browser.sign_up(address, a_picture("JPEG"))
 
     other = Client(settings.public_url)
-    answer = other.get(f"/confirm/{signups.make_token(signups.get(signup['id']))}")
+    answer = other.post(f"/confirm/{signups.make_token(signups.get(signup['id']))}")
 
     assert answer.status_code == 200
     assert browser.get(f"/api/v1/signups/{signup['id']}").json()["confirmed_at"]
@@ -136,10 +167,9 @@ def test_old_link_has_expired_and_confirms_nothing(
     signup = browser.sign_up(address, a_picture("JPEG"))
     token = token_made(settings, signup["id"], settings.confirmation_seconds + 60)
 
-    answer = browser.get(f"/confirm/{token}")
-
-    assert answer.status_code == 410
-    assert "expired" in answer.text
+    for answer in (browser.get(f"/confirm/{token}"), browser.post(f"/confirm/{token}")):
+        assert answer.status_code == 410
+        assert "expired" in answer.text
     assert browser.get(f"/api/v1/signups/{signup['id']}").json()["confirmed_at"] is None
 
 
@@ -149,7 +179,7 @@ def test_link_shortly_before_its_end_still_works(
     signup = browser.sign_up(address, a_picture("JPEG"))
     token = token_made(settings, signup["id"], settings.confirmation_seconds - 60)
 
-    assert browser.get(f"/confirm/{token}").status_code == 200
+    assert browser.post(f"/confirm/{token}").status_code == 200
 
 
 @pytest.mark.parametrize("what", ["signature", "id", "time", "end", "nothing", "no token", "path"])
@@ -168,9 +198,8 @@ def test_tampered_link_confirms_nothing(
         "path": "..%2f..%2fsignups",
     }[what]
 
-    answer = browser.get(f"/confirm/{tampered}")
-
-    assert answer.status_code == 404
+    for answer in (browser.get(f"/confirm/{tampered}"), browser.post(f"/confirm/{tampered}")):
+        assert answer.status_code == 404
     assert browser.get(f"/api/v1/signups/{signup['id']}").json()["confirmed_at"] is None
 
 
@@ -181,6 +210,7 @@ def test_token_that_was_signed_for_something_else_confirms_nothing(
     token = token_made(settings, signup["id"], 0, salt="something-else")
 
     assert browser.get(f"/confirm/{token}").status_code == 404
+    assert browser.post(f"/confirm/{token}").status_code == 404
 
 
 def test_link_of_a_signup_that_is_gone_does_not_work(
@@ -192,6 +222,7 @@ def test_link_of_a_signup_that_is_gone_does_not_work(
     signups.remove(signup)
 
     assert browser.get(f"/confirm/{token}").status_code == 404
+    assert browser.post(f"/confirm/{token}").status_code == 404
     assert browser.get(f"/api/v1/signups/{signup.id}").status_code == 404
     assert browser.get("/api/v1/signups").json() == {"signups": []}
 

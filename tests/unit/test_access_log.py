@@ -64,6 +64,7 @@ def test_client_behind_a_socket_of_the_file_system_has_no_address(
 def test_token_of_a_confirmation_stays_out_of_the_log(make_client: ClientMaker) -> None:
     with capture_logs() as lines:
         make_client().get("/confirm/secret-token")
+        make_client().post("/confirm/secret-token")
 
     assert "secret-token" not in str(lines)
 

@@ -14,7 +14,7 @@ from project.server.openapi import PATH_PARAMETERS, TAGS, VERSION, find_operatio
 from tests.unit.conftest import ClientMaker
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NOT_API = ("static", "signups.confirm", "pages.", "reference.")
+NOT_API = ("static", "signups.confirm", "signups.show_confirmation", "pages.", "reference.")
 """How the names of pages for people begin, and of what they consist of."""
 
 
