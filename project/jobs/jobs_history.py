@@ -11,6 +11,7 @@ from project.jobs.definition import job
 from project.jobs.keeping import keep_file
 from project.jobs.parameters import Parameters
 from project.jobs.showing import show
+from project.jobs.spreadsheets import guard_cell
 from project.lane import Lane
 
 MOST_JOBS = 1_000_000
@@ -32,7 +33,8 @@ def list_history(parameters: HistoryParameters, context: Context) -> dict[str, A
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for summary in context.list_jobs(since):
-            writer.writerow({name: summary[name] for name in COLUMNS})
+            # A message may name a kind that is none of ours.
+            writer.writerow({name: guard_cell(summary[name]) for name in COLUMNS})
             count += 1
             if count % 500 == 0:
                 context.report_progress(0, 0, f"{count:,} jobs")

@@ -83,11 +83,12 @@ def _make_result(
 ) -> dict[str, Any]:
     from project.jobs.learning.pictures import draw_predictions  # noqa: PLC0415
     from project.jobs.learning.using import make_columns, summarise  # noqa: PLC0415
+    from project.jobs.tabular.writing import write_csv  # noqa: PLC0415
 
     context.report_progress(0.85, 1, "Writing the predictions")
     made = make_columns(model, used.predicted, own.columns)
     whole = own.hstack(made) if own.width else made
-    whole.write_csv(context.files.folder / "predictions.csv")
+    write_csv(whole, context.files.folder / "predictions.csv")
     context.check()
     whole.write_parquet(context.files.folder / "predictions.parquet")
     files = [keep_file(context, f"predictions.{ending}") for ending in ("csv", "parquet")]

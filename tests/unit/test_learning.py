@@ -1,5 +1,6 @@
 """`ml.train` and `ml.predict`, called as plain functions on real tables."""
 
+import csv
 import functools
 import io
 import json
@@ -397,6 +398,23 @@ def test_table_without_target_and_with_more_columns_will_do(trained: tuple[FileS
     assert "scores" not in result or result["scores"] == {}
     assert "Not needed by the model: flat_id" in result["notes"][0]
     assert "prediction (2)" in predictions(store, result).columns
+
+
+def test_csv_repeats_no_formula_and_parquet_repeats_all(
+    trained: tuple[FileStore, Any],
+) -> None:
+    """A spreadsheet would run a cell of the sender's."""
+    store, model = trained[0], trained[1]["model"]
+    texts = ["=1+1", "@SUM(A1)", "+1", "a=b"]
+    frame = flats(len(texts)).with_columns(pl.Series("note", texts), pl.lit(-5).alias("change"))
+
+    result = predict(store, frame, model)
+
+    with store.path(result["files"][0]["file"]).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["note"] for row in rows] == ["'=1+1", "'@SUM(A1)", "'+1", "a=b"]
+    assert {row["change"] for row in rows} == {"-5"}
+    assert predictions(store, result)["note"].to_list() == texts
 
 
 def test_predictions_alone_if_wanted(trained: tuple[FileStore, Any]) -> None:
