@@ -30,7 +30,7 @@ MAX_DELAY_SECONDS = 2**MAX_NUMBER_OF_BITS_TO_USE - 1
 The level n holds a message for 2^n seconds; the bits of the delay say which levels it passes.
 """
 
-_ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
+_HOST = socket.gethostname()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
         # Empty: parameters do not belong into headers, where Flower and logs show them.
         "argsrepr": "",
         "kwargsrepr": "",
-        "origin": _ORIGIN,
+        "origin": f"{os.getpid()}@{_HOST}",  # not made once: processes are forked after the import
         "submitted_at": format_time(job.submitted_at),
         **submitted.message_headers,
     }

@@ -1,6 +1,8 @@
 """The message of a job: Celery's own, so that any Celery worker reads it."""
 
 import json
+import os
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +53,20 @@ def test_headers_say_nothing_that_their_absence_says() -> None:
 
     assert not {"group", "shadow", "eta", "expires", "parent_id", "owner"} & headers.keys()
     assert None not in headers.values()
+
+
+def test_message_of_a_forked_process_names_that_process_as_its_origin() -> None:
+    """The application is imported before the web server forks, and the worker."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.write(writing, make_headers(a_job(), a_trace())["origin"].encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    with open(writing, "wb"), open(reading, "rb") as answer:  # noqa: PTH123 - descriptors
+        origin = answer.read1().decode()
+
+    assert origin == f"{pid}@{socket.gethostname()}"
 
 
 def test_body_is_the_one_that_celery_makes() -> None:
