@@ -214,7 +214,8 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         if n >= self._wanted:
             raise ValueError("A pool has at least one process.")
         self._wanted -= n
-        for seat in sorted(self._seats, key=lambda seat: len(seat.sent))[:n]:
+        staying = [seat for seat in self._seats if not seat.is_leaving]
+        for seat in sorted(staying, key=lambda seat: len(seat.sent))[:n]:
             self._crew.retire(seat)
 
     def restart(self) -> None:

@@ -225,6 +225,25 @@ def test_pool_grows_and_shrinks_when_asked(system: Annex, browser: Client, celer
     assert browser.await_end(talk(browser), END_SECONDS)["status"] == "succeeded"
 
 
+def test_pool_shrinks_again_while_a_process_that_leaves_takes_its_time(celery: Celery) -> None:
+    """It counts no more: another one has to go, too."""
+    before = len(children_of(celery))
+    celery.control.pool_grow(2, [SHORT], reply=True, timeout=5)
+    children = children_of(celery)
+
+    for pid in children:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            celery.control.pool_shrink(1, [SHORT], reply=True, timeout=5)
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGCONT)
+
+    assert len(children) == before + 2
+    wait_until(lambda: len(children_of(celery)) == before, END_SECONDS, "two to have gone")
+
+
 def test_job_that_was_revoked_while_it_waited_does_not_start(
     system: Annex, browser: Client, celery: Celery, tmp_path: Path
 ) -> None:
