@@ -6,6 +6,6 @@ one keeps what a worker needs of it: late acks, time limits, `revoke --terminate
 `pool_grow` and the other remote controls, a soft stop. It needs Linux 5.3 (pidfd_open(2)).
 
 `lanes` is the pool as Celery sees it, `crew` decides which process gets which job, `seat` is one
-process as they see it, `child` what happens in that process, `packets` what they send each other,
-`ticket` one job on its way, `allowance` when a process is to be replaced.
+process as they see it, `forking` how it begins, `child` what happens in it, `packets` what they
+send each other, `ticket` one job on its way, `allowance` when a process is to be replaced.
 """

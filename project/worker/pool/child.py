@@ -19,6 +19,7 @@ from celery.utils.serialization import get_pickleable_exception
 
 from project.ledger import Ledger
 from project.worker.pool import packets
+from project.worker.pool.forking import Mask
 from project.worker.running import make_runner
 
 STOP = ()
@@ -27,8 +28,8 @@ STOP = ()
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1
 
 
-def serve(line: socket.socket, app: Any, node_name: str) -> None:
-    """Be a child of the pool until told to end."""
+def serve(line: socket.socket, mask: Mask, app: Any, node_name: str) -> None:
+    """Be a child of the pool until told to end. Signals are blocked until `mask` is set."""
     process_initializer(app, node_name)
     # Signals that end the process raise SystemExit, so that `finally` blocks of jobs run.
     reset_signals()
@@ -37,6 +38,8 @@ def serve(line: socket.socket, app: Any, node_name: str) -> None:
     signal.signal(SOFT_LIMIT_SIGNAL, child.interrupt)
     code = 0
     try:
+        # All handlers are its own now. What has come since the fork is handled here.
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         child.run()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1

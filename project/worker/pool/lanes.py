@@ -283,7 +283,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
             seat.dismiss()
         deadline = monotonic() + 1
         for seat in self._seats:
-            seat.process.join(max(0.0, deadline - monotonic()))
+            seat.await_end(max(0.0, deadline - monotonic()))
             if seat.process.is_alive():
                 self.terminate_job(seat.pid, signals.SIGKILL)
                 seat.process.join()

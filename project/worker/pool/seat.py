@@ -1,6 +1,7 @@
 """One process of the pool, as the first process sees it: a child, and the jobs in its hands."""
 
 import os
+import select
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -8,13 +9,13 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from billiard import Process
 from billiard.einfo import ExceptionInfo
 
 from project.worker.pool import packets
 from project.worker.pool.allowance import was_long
 from project.worker.pool.child import STOP
 from project.worker.pool.crew import tell
+from project.worker.pool.forking import Mask, PoolProcess
 from project.worker.pool.ticket import Ticket
 
 UNREADABLE = 0
@@ -24,7 +25,7 @@ UNREADABLE = 0
 class Seat:
     """A child, from its start to its end."""
 
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(self, serve: Callable[[socket.socket, Mask], None]) -> None:
         self.line, self._far_end = packets.open_line()
         self.line.setblocking(False)
         self.sent: deque[Ticket] = deque()
@@ -35,11 +36,9 @@ class Seat:
         """A long job has ended, and nobody has looked how large it is since."""
         self.is_leaving = False
         self.began_at = monotonic()
-        process = Process(target=serve, args=(self._far_end,))
-        process.daemon = True
-        process.start()
-        self.process = process
-        self.pid: int = process.pid
+        self.process = PoolProcess(self._far_end, serve)
+        self.process.start()
+        self.pid: int = self.process.pid
         self.life = os.pidfd_open(self.pid)
         """Becomes readable when it has ended."""
 
@@ -92,6 +91,13 @@ class Seat:
         """Have it end when it has nothing to do."""
         with suppress(OSError):
             packets.send(self.line, STOP)
+
+    def await_end(self, seconds: float) -> None:
+        """Wait until it has ended, as long as that."""
+        # Not by billiard's own `join`: it waits for a pipe, of which the process keeps no end.
+        end = select.poll()
+        end.register(self.life, select.POLLIN)
+        end.poll(seconds * 1000)
 
     def close(self) -> None:
         """Let go of what belonged to a child that has ended."""
