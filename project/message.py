@@ -105,6 +105,8 @@ def _add_occasional_headers(headers: dict[str, Any], job: Job) -> None:
         headers["key"] = job.key
     if job.replay_of:
         headers["replay_of"] = job.replay_of
+    if job.request_digest:
+        headers["request_digest"] = job.request_digest
     if job.run_at:
         headers["run_at"] = format_time(job.run_at)
 

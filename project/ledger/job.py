@@ -180,6 +180,43 @@ class Job:
     version: int = 0
     """Grows with every change, so that a late event is known as late."""
 
+    @classmethod
+    def from_message(
+        cls,
+        headers: Mapping[str, Any],
+        *,
+        id: str,  # noqa: A002 - the field's name
+        kind: str,
+        lane: str,
+        parameters: Mapping[str, Any],
+        trace_id: str,
+        received_at: datetime,
+        worker: str = "",
+    ) -> "Job":
+        """The job as its message describes it: its record, where Redis has none.
+
+        `headers` are those of the message. What cannot be kept of them is left out.
+        """
+        parent_id, root_id = read_lineage(headers, id)
+        submitted_at = _read_time(headers.get("submitted_at"))
+        return cls(
+            id=id,
+            kind=kind,
+            lane=lane,
+            status=Status.QUEUED,
+            parameters=parameters,
+            submitted_at=min(submitted_at or received_at, received_at),
+            run_at=_read_time(headers.get("run_at")),
+            owner=_read_text(headers.get("owner")),
+            trace_id=trace_id,
+            parent_id=parent_id,
+            root_id=root_id,
+            key=_read_text(headers.get("key")),
+            replay_of=_read_text(headers.get("replay_of")),
+            request_digest=_read_text(headers.get("request_digest")),
+            worker=worker,
+        )
+
     @property
     def is_withdrawn(self) -> bool:
         """Whether it could not be handed to the broker: its client was told to try again."""
@@ -218,6 +255,10 @@ _NAMES = tuple(field.name for field in fields(Job))
 _get_values = attrgetter(*_NAMES)
 
 
+_LONGEST_TEXT = 1000
+"""Of a text that a message brings for the record, characters."""
+
+
 def read_lineage(headers: Mapping[str, Any], job_id: str) -> tuple[str, str]:
     """The ids of a job's parent and root, as Celery's headers say; empty where it has none.
 
@@ -230,7 +271,23 @@ def read_lineage(headers: Mapping[str, Any], job_id: str) -> tuple[str, str]:
 
 
 def _find_other(value: Any, job_id: str) -> str:
-    return value if isinstance(value, str) and value != job_id else ""
+    return _read_text(value) if value != job_id else ""
+
+
+def _read_text(value: Any) -> str:
+    """A header's text; empty where it is no text, or none that a record can have."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        return ""
+    return value if value == value.encode(errors="ignore").decode() else ""
+
+
+def _read_time(value: Any) -> datetime | None:
+    """A header's time, in UTC; None where it is none."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 _ATTEMPT_OUTCOMES = {

@@ -26,9 +26,8 @@ from project.files.job_files import JobFiles, open_files
 from project.jobs import KINDS, Context, Kind
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.jobs.inline import Inline
-from project.ledger import Job, Ledger, Progress, Status
+from project.ledger import Job, Ledger, Progress
 from project.ledger.file_holders import FileHolders
-from project.ledger.job import read_lineage
 from project.ledger.memory import Memory
 from project.ledger.store import Hold
 from project.mail import MailServer
@@ -79,7 +78,17 @@ def execute(
         return _run_here(kind, equipment, args, kwargs)
     submitted = Trace.of_message(vars(request), request.id)
     request.submitted = submitted
-    described = _job_of(request, kind, kind.name_arguments(args, kwargs), submitted)
+    described = Job.from_message(
+        vars(request),
+        id=request.id,
+        kind=kind.name,
+        # A delayed message's routing key is the lane behind the delay: `0.0.….1.short`.
+        lane=request.delivery_info["routing_key"].rpartition(".")[2],
+        parameters=kind.name_arguments(args, kwargs),
+        trace_id=submitted.trace_id,
+        received_at=datetime.now(UTC),
+        worker=request.hostname,
+    )
     enter_job(described, submitted)
     job = claim(equipment.ledger, kind, task, described)
     request.job = job
@@ -118,29 +127,6 @@ def _run(kind: Kind, parameters: BaseModel, equipment: Equipment, held: Held, tr
                 wish = suspension
         if children.wait(wish):
             raise Ignore(str(wish))
-
-
-def _job_of(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Trace) -> Job:
-    """The job as its message describes it; the record, should Redis have lost it."""
-    parent_id, root_id = read_lineage(vars(request), request.id)
-    submitted_at, run_at = (getattr(request, name, None) for name in ("submitted_at", "run_at"))
-    return Job(
-        id=request.id,
-        kind=kind.name,
-        # A delayed message's routing key is the lane behind the delay: `0.0.….1.short`.
-        lane=request.delivery_info["routing_key"].rpartition(".")[2],
-        status=Status.QUEUED,
-        parameters=parameters,
-        submitted_at=datetime.fromisoformat(submitted_at) if submitted_at else datetime.now(UTC),
-        run_at=datetime.fromisoformat(run_at) if run_at else None,
-        owner=getattr(request, "owner", None) or "",
-        trace_id=submitted.trace_id,
-        parent_id=parent_id,
-        root_id=root_id,
-        key=getattr(request, "key", None) or "",
-        replay_of=getattr(request, "replay_of", None) or "",
-        worker=request.hostname,
-    )
 
 
 def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:

@@ -1,15 +1,16 @@
 """The job: its record, and the steps its status allows."""
 
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from typing import Any
 
 import pytest
 
-from project.ledger import Progress, Status
+from project.ledger import Job, Progress, Status
 from project.ledger.job import FINAL, SOURCES, AttemptOutcome, JobError, format_time, read_lineage
 from project.ledger.record import decode_job, encode_fields, encode_job
-from tests.builders import NOON, a_job
+from project.message import make_headers
+from tests.builders import NOON, a_job, a_trace
 
 LIVE = {Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING, Status.WAITING}
 
@@ -162,6 +163,67 @@ def test_parents_are_those_that_the_message_names_unless_it_is_the_job(
     headers: Any, lineage: tuple[str, str]
 ) -> None:
     assert read_lineage(headers, "me") == lineage
+
+
+def from_message(**headers: Any) -> Job:
+    return Job.from_message(
+        headers,
+        id="me",
+        kind="create_task",
+        lane="short",
+        parameters={"type": 1},
+        trace_id="t",
+        received_at=NOON,
+    )
+
+
+def test_job_is_rebuilt_from_its_message() -> None:
+    job = a_job(
+        status=Status.QUEUED,
+        submitted_at=NOON - timedelta(hours=1),
+        run_at=NOON,
+        owner="browser",
+        parent_id="parent",
+        root_id="root",
+        key="step",
+        replay_of="earlier",
+        request_digest="0123456789abcdef",
+    )
+
+    rebuilt = Job.from_message(
+        make_headers(job, a_trace()),
+        id=job.id,
+        kind=job.kind,
+        lane=job.lane,
+        parameters=job.parameters,
+        trace_id=job.trace_id,
+        received_at=NOON,
+    )
+
+    assert rebuilt == job
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"submitted_at": "soon", "run_at": 5, "owner": ["x"], "key": 5, "replay_of": b"x"},
+        {"submitted_at": "9999-12-31T23:59:59+00:00", "run_at": "9999-12-31T23:59:59-23:00"},
+        {"owner": "\ud83d", "key": "k" * 1001, "parent_id": "\ud83d", "root_id": {}},
+        {"submitted_at": None, "owner": None},
+    ],
+)
+def test_what_a_record_cannot_hold_of_a_message_is_left_out(headers: Any) -> None:
+    job = from_message(**headers)
+
+    assert job == from_message()
+    assert job.submitted_at == NOON
+    assert decode_job(encode_job(job)) == job
+
+
+def test_time_without_a_zone_is_utc() -> None:
+    assert from_message(submitted_at="2020-01-01T00:00:00").submitted_at == datetime(
+        2020, 1, 1, tzinfo=UTC
+    )
 
 
 def test_times_of_an_attempt_are_told_in_seconds() -> None:
