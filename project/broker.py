@@ -5,11 +5,16 @@ makes from this module; so the application's user needs no right to create or de
 """
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
+from amqp.basic_message import Message  # type: ignore[import-untyped]  # py-amqp ships no types
+from amqp.method_framing import frame_handler  # type: ignore[import-untyped]
+from amqp.serialization import dumps  # type: ignore[import-untyped]
 from kombu import Exchange, Queue
 
 from project.lane import Lane
+from project.message_reader import UNREADABLE_HEADER
 
 DELIVERY_LIMIT = 10
 """Failed deliveries of one message before it is dead-lettered."""
@@ -50,7 +55,56 @@ def lane_queue(lane: Lane) -> Queue:
 def transport_options(role: str) -> dict[str, Any]:
     """Options of every connection: publishing is confirmed, and the console shows whose it is."""
     name = f"{role} on {socket.gethostname()}"
-    return {"confirm_publish": True, "client_properties": {"connection_name": name}}
+    return {
+        "confirm_publish": True,
+        "client_properties": {"connection_name": name},
+        "frame_handler": tolerate_headers,
+    }
+
+
+Frame = tuple[int, int, bytes]
+"""Its type, channel and payload."""
+
+_HEADER_FRAME = 2
+_BODY_SIZE = slice(4, 12)
+"""Its place in a header frame's payload; the properties follow it (AMQP 0-9-1, 2.3.5.2)."""
+# The one property is the table of headers.
+_UNREADABLE = b"\x20\x00" + bytes(dumps("F", [{UNREADABLE_HEADER: True}]))
+
+
+def tolerate_headers(connection: Any, callback: Any) -> Callable[[Frame], bool]:
+    """py-amqp's reader of frames, which a message's properties cannot stop.
+
+    RabbitMQ takes what py-amqp cannot decode: a content type that is not UTF-8, a time of the year
+    10000, tables a thousand deep. py-amqp's error would end the worker, and the message would come
+    again. Here the message comes with the header UNREADABLE_HEADER, and with no other property.
+    """
+    handle = frame_handler(connection, callback)
+
+    def on_frame(frame: Frame) -> bool:
+        if frame[0] != _HEADER_FRAME:
+            return bool(handle(frame))
+        if frame[2][_BODY_SIZE] == bytes(8):  # `handle` calls the message's receiver at once
+            return bool(handle(frame if _is_readable(frame[2]) else _replace_properties(frame)))
+        try:
+            return bool(handle(frame))
+        except Exception:  # noqa: BLE001 - whatever py-amqp raises on a stranger's bytes
+            return bool(handle(_replace_properties(frame)))
+
+    return on_frame
+
+
+def _is_readable(payload: bytes) -> bool:
+    try:
+        Message().inbound_header(payload)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
+
+
+def _replace_properties(frame: Frame) -> Frame:
+    kind, channel, payload = frame
+    return kind, channel, payload[: _BODY_SIZE.stop] + _UNREADABLE
 
 
 LANE_QUEUES = tuple(lane_queue(lane) for lane in Lane)

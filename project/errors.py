@@ -38,6 +38,10 @@ class MissingFileError(InvalidInputError):
     """A job was to be given a file that the store does not have."""
 
 
+class UnreadableMessageError(JobsError):
+    """A message that no worker can run; the sentence says why, and quotes nothing of it."""
+
+
 class NotFoundError(JobsError):
     """There is no such job, file, schedule or sign-up."""
 

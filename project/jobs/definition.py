@@ -118,7 +118,7 @@ class Kind:
         that jobs which failed together do not come back together.
         """
         # Whole, because delayed delivery on quorum queues refuses parts of a second.
-        delay: float = min(self.retry_delay_seconds * 2 ** (attempt - 1), 600)
+        delay: float = min(self.retry_delay_seconds * 2 ** min(attempt - 1, 64), 600)
         return max(1, round(delay * (1 + chance() / 4)))
 
 

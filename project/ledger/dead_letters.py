@@ -6,6 +6,7 @@ forgotten together with it.
 """
 
 import base64
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from project.ledger.keys import DEAD_LETTERS, dead_letter_key
 from project.ledger.record import as_milliseconds
 
 _CHUNK = 200
+_DEEPEST = 50
+"""Levels of a message's headers that are kept."""
 
 
 class DeathReason(StrEnum):
@@ -152,10 +155,30 @@ def _encode(letter: DeadLetter) -> dict[str, str]:
         "kind": letter.kind,
         "lane": letter.lane,
         "died_at": format_time(letter.died_at),
-        "headers": orjson.dumps(dict(letter.headers), default=str).decode(),
+        "headers": orjson.dumps(_as_json(letter.headers)).decode(),
         "body": base64.b64encode(letter.body).decode(),
-        "content_type": letter.content_type,
+        "content_type": _as_text(letter.content_type),
     }
+
+
+def _as_json(value: Any, depth: int = 0) -> Any:
+    """What JSON has for a value of AMQP's: text for what it has not."""
+    if isinstance(value, Mapping | list | tuple) and depth == _DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        return {_as_text(name): _as_json(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(one, depth + 1) for one in value]
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    if value is None or (is_number and -(2**63) <= value < 2**64):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else _as_text(value)
+
+
+def _as_text(value: Any) -> str:
+    """The value as text of UTF-8, without what that cannot hold."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text.encode(errors="replace").decode()
 
 
 def _decode(letter_id: str, record: Mapping[str, str]) -> DeadLetter:

@@ -4,3 +4,12 @@
 `repairs` finds what the ledger says and the broker does not know, `rounds` does all of it, again
 and again. Safe to run anywhere, any number of times: every change is one of the ledger's steps.
 """
+
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]  # py-amqp ships no types
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from project.errors import UnavailableError
+
+HINDRANCES = (UnavailableError, RedisError, KombuError, AMQPError, OSError)
+"""A part is away: what fails so is tried again."""

@@ -4,9 +4,10 @@ A message is acknowledged after what becomes of it is written down. One that was
 acknowledged comes again and finds that done.
 """
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -15,16 +16,18 @@ import structlog
 from kombu import Connection
 
 from project.broker import DEAD_QUEUE, JOBS_EXCHANGE
-from project.errors import TransitionError
+from project.errors import TransitionError, UnreadableMessageError
 from project.jobs import KINDS
 from project.lane import Lane
-from project.ledger import Job, Ledger, Status
-from project.ledger.dead_letters import DeadLetter, DeadLetters
-from project.ledger.job import JobError, read_lineage
+from project.ledger import Job, Ledger
+from project.ledger.dead_letters import DeadLetter, DeadLetters, DeathReason
+from project.ledger.job import JobError
 from project.message import Message
+from project.message_reader import REQUEUES_HEADER
 from project.observability.binding import about, about_message
 from project.observability.context import Trace
 from project.publisher import Publisher
+from project.reconciler import HINDRANCES
 from project.reconciler.verdict import ERROR_TYPES, DeadMessage, Fate, Verdict, judge
 
 PUBLISH_SECONDS = 5
@@ -49,7 +52,8 @@ class Intake:
 
     def take_all(self, connection: Connection, limit: int = 1000) -> int:
         """Take in what lies there, `limit` messages at the most; how many they were."""
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
+        channel.auto_decode = False  # a letter keeps the body's own bytes
         for taken in range(limit):
             message = channel.basic_get(DEAD_QUEUE.name, no_ack=False)
             if message is None:
@@ -59,13 +63,35 @@ class Intake:
         return limit
 
     def _take(self, message: DeadMessage) -> None:
-        job_id = message.job_id or str(uuid5(_UNNAMED, repr(message)))
-        job = self.ledger.find(job_id)
-        with about(job) if job else about_message(message.headers, job_id):
-            self._settle(message, job_id, job)
+        """One message; whatever stands in it, the next one is not held up by it."""
+        try:
+            self._settle(message)
+        except HINDRANCES:
+            raise  # it lies there until the part is back
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's message leads to
+            _log.error("dead_letter_unusual", exc_info=error)
+            bare = replace(message, headers={})
+            detail = "The message cannot be dealt with: the log has the reason."
+            verdict = Verdict(Fate.KEEP, DeathReason.UNDECODABLE, detail)
+            self._keep(bare, make_id(bare), None, verdict)
 
-    def _settle(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
-        verdict = judge(message, job, is_leased=self._is_leased(job_id), kinds=frozenset(KINDS))
+    def _settle(self, message: DeadMessage) -> None:
+        job_id = message.job_id
+        job = self.ledger.find(job_id) if job_id else None
+        is_leased = job is not None and self._is_leased(job_id)
+        verdict = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
+        is_another = job is not None and (
+            job.kind != message.kind or (is_leased and verdict.fate is Fate.KEEP)
+        )
+        if not job_id or is_another:  # the job of that id is not to blame for this message
+            job_id, job = make_id(message), None
+            verdict = judge(message, None, is_leased=False, kinds=frozenset(KINDS))
+        with about(job) if job else about_message(message.headers, job_id):
+            self._carry_out(verdict, message, job_id, job)
+
+    def _carry_out(
+        self, verdict: Verdict, message: DeadMessage, job_id: str, job: Job | None
+    ) -> None:
         if verdict.fate is Fate.DROP:
             _log.info("dead_letter_dropped", job_id=job_id, status=job and job.status.value)
         elif verdict.fate is Fate.RETURN:
@@ -78,12 +104,15 @@ class Intake:
         return ends is not None and ends > self.ledger.read_time()
 
     def _return(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
-        """Back to its lane, with a fresh count of deliveries."""
+        """Back to its lane, with a fresh count of deliveries.
+
+        The message itself says how often that was done: it may have no record.
+        """
         again = Message(
             job_id=job_id,
             exchange=JOBS_EXCHANGE.name,
             routing_key=_lane_of(message, job),
-            headers=own_headers(message.headers),
+            headers={**message.headers, REQUEUES_HEADER: message.requeues + 1},
             body=message.body,
         )
         (error,) = self.publisher.publish([again], PUBLISH_SECONDS)
@@ -105,7 +134,7 @@ class Intake:
                 kind=kind,
                 lane=lane,
                 died_at=datetime.now(UTC),
-                headers=own_headers(message.headers),
+                headers=message.headers,
                 body=message.body,
                 content_type=message.content_type,
             )
@@ -126,15 +155,25 @@ class Intake:
 def read_message(message: Any) -> DeadMessage:
     """A message as py-amqp hands it out."""
     headers = dict(message.properties.get("application_headers") or {})
-    deaths = headers.get("x-death") or [{}]
-    body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+    deaths = headers.get("x-death")
+    death = deaths[0] if isinstance(deaths, list) and deaths else {}
+    death = death if isinstance(death, dict) else {}
+    body = message.body
     return DeadMessage(
-        headers=headers,
-        body=body,
+        headers=own_headers(headers),
+        body=body if isinstance(body, bytes) else str(body).encode("utf-8", "surrogatepass"),
         content_type=message.properties.get("content_type") or "",
-        queue=str(deaths[0].get("queue", "")),
-        cause=str(deaths[0].get("reason", "")),
+        content_encoding=message.properties.get("content_encoding") or "",
+        queue=str(death.get("queue", "")),
+        cause=str(death.get("reason", "")),
     )
+
+
+def make_id(message: DeadMessage) -> str:
+    """The id of a message that names no job: the same message gets the same one."""
+    content = repr((sorted(message.headers.items(), key=repr), message.content_type, message.body))
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+    return str(uuid5(_UNNAMED, digest))
 
 
 def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +181,7 @@ def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in headers.items()
-        if name not in _BROKERS_OWN and not name.startswith(("x-first-death", "x-last-death"))
+        if name not in _BROKERS_OWN and not str(name).startswith(("x-first-death", "x-last-death"))
     }
 
 
@@ -154,23 +193,21 @@ def _lane_of(message: DeadMessage, job: Job | None) -> str:
 
 def _describe(message: DeadMessage, job_id: str, kind: str, lane: str) -> Job:
     """The job as its message describes it, as far as it does."""
-    parent_id, root_id = read_lineage(message.headers, job_id)
-    return Job(
+    return Job.from_message(
+        message.headers,
         id=job_id,
         kind=kind,
         lane=lane,
-        status=Status.QUEUED,
-        parameters=message.parameters,
-        submitted_at=_find_time(message.headers.get("submitted_at")),
-        owner=str(message.headers.get("owner") or "")[:200],
+        parameters=_find_parameters(message),
         trace_id=Trace.of_message(message.headers, job_id).trace_id,
-        parent_id=parent_id,
-        root_id=root_id,
+        received_at=datetime.now(UTC),
     )
 
 
-def _find_time(value: Any) -> datetime:
+def _find_parameters(message: DeadMessage) -> dict[str, Any]:
     try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return datetime.now(UTC)
+        args, kwargs, _ = message.read()
+    except UnreadableMessageError:
+        return {}
+    kind = KINDS.get(message.kind)
+    return kind.name_arguments(args, kwargs) if kind else kwargs

@@ -4,18 +4,28 @@ Not every one is to blame: a lost connection, too, counts as a failed delivery o
 worker had fetched. Such a message goes back to its lane.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
+from project.errors import UnreadableMessageError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeathReason
+from project.message_reader import (
+    REQUEUES_HEADER,
+    Call,
+    is_job_id,
+    read_body,
+    read_message,
+)
 
 MOST_RETURNS = 3
 """So often a message goes back to its lane. One that comes back again is dead."""
+
+_KIND = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
+"""A name that somebody may have given a task."""
 
 
 class Fate(StrEnum):
@@ -31,46 +41,63 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeadMessage:
-    """A message from the dead-letter queue."""
+    """A message from the dead-letter queue. A worker reads it by the same rules."""
 
     headers: Mapping[str, Any]
+    """As it was published: without what the broker has added."""
     body: bytes
     content_type: str
     queue: str
     """Where it died; empty where that is not known."""
     cause: str
     """RabbitMQ's word: `rejected`, `delivery_limit`, `expired` or `maxlen`."""
+    content_encoding: str = ""
 
     @property
     def job_id(self) -> str:
         """The job it belongs to; empty where it names none."""
-        return _as_text(self.headers.get("id"))
+        value = self._find("id")
+        return value if is_job_id(value) else ""
 
     @property
     def kind(self) -> str:
         """The kind that it names; empty where it names none."""
-        return _as_text(self.headers.get("task"))
+        value = self._find("task")
+        return value if isinstance(value, str) and _KIND.fullmatch(value) else ""
 
     @property
-    def is_readable(self) -> bool:
-        """Whether a worker can read it: Celery's `[args, kwargs, embed]` as JSON."""
-        if self.content_type != "application/json" or not self.job_id or not self.kind:
-            return False
+    def requeues(self) -> int:
+        """How often it was put back on its queue."""
+        value = self.headers.get(REQUEUES_HEADER)
+        return value if isinstance(value, int) else 0
+
+    @property
+    def fault(self) -> str:
+        """Why no worker can run it; empty where one can."""
         try:
-            parts = orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return False
-        return (
-            isinstance(parts, list)
-            and len(parts) == 3
-            and isinstance(parts[0], list)
-            and isinstance(parts[1], dict)
-        )
+            self.read()
+        except UnreadableMessageError as error:
+            return str(error)
+        return ""
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of a readable message that names them; else none."""
-        return dict(orjson.loads(self.body)[1]) if self.is_readable else {}
+    def read(self) -> Call:
+        """What it calls; UnreadableMessageError as the worker has it."""
+        _, body = read_message(self.headers, self.body, self.content_type, self.content_encoding)
+        if self.headers.get("compression"):
+            return Call([], {}, {})  # the worker unpacks it
+        return read_body(body)
+
+    def _find(self, header: str) -> Any:
+        """A header, wherever its protocol has it."""
+        if header in self.headers:
+            return self.headers[header]
+        try:
+            headers, _ = read_message(
+                self.headers, self.body, self.content_type, self.content_encoding
+            )
+        except UnreadableMessageError:
+            return None
+        return headers[header]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +116,27 @@ def judge(
     """What becomes of the message. `is_leased`: some attempt of its job runs at this moment."""
     if job is not None and job.status.is_final:
         return _judge_ended(job)
-    if not message.is_readable:
-        return Verdict(Fate.KEEP, DeathReason.UNDECODABLE, "The message cannot be read.")
-    if message.kind not in kinds:
-        detail = f"The workers know no kind {message.kind!r}."
-        return Verdict(Fate.KEEP, DeathReason.UNKNOWN_KIND, detail)
-    if is_leased or job is None or job.returns < MOST_RETURNS:
+    reason, detail = _find_blame(message, kinds)
+    if detail:
+        return Verdict(Fate.KEEP, reason, detail)
+    if is_leased or max(message.requeues, job.returns if job else 0) < MOST_RETURNS:
         return Verdict(Fate.RETURN)
     if message.cause == "delivery_limit":
         detail = "Its message was delivered in vain again and again."
         return Verdict(Fate.KEEP, DeathReason.DELIVERY_LIMIT, detail)
     return Verdict(Fate.KEEP, DeathReason.REJECTED, f"The broker gave it up: {message.cause}.")
+
+
+def _find_blame(message: DeadMessage, kinds: frozenset[str]) -> tuple[DeathReason, str]:
+    """Why the message itself is the reason; the sentence is empty where it is not."""
+    if fault := message.fault:
+        return DeathReason.UNDECODABLE, f"The message cannot be read: {fault}"
+    if message.kind not in kinds:
+        named = repr(message.kind) if message.kind else "of the name that it has"
+        return DeathReason.UNKNOWN_KIND, f"The workers know no kind {named}."
+    if message.cause == "expired":
+        return DeathReason.REJECTED, "Its time to live was over before a worker took it."
+    return DeathReason.REJECTED, ""
 
 
 def _judge_ended(job: Job) -> Verdict:
@@ -126,7 +163,3 @@ _REASONS = {
 """The type of a dead job's error, and the letter's reason."""
 
 ERROR_TYPES = {reason: name for name, reason in _REASONS.items()}
-
-
-def _as_text(value: Any) -> str:
-    return value[:200] if isinstance(value, str) else ""

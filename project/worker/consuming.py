@@ -21,7 +21,9 @@ from celery.worker.request import Request
 from celery.worker.state import task_ready
 from redis import RedisError
 
-from project.errors import JobsError
+from project.errors import JobsError, UnreadableMessageError
+from project.jobs import KINDS
+from project.message_reader import is_job_id, read_message
 from project.observability.binding import about_message
 from project.observability.context import Trace
 from project.worker.acks import Acks
@@ -63,8 +65,11 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
             self._acks.note(message)
             try:
                 _forget_time(message)
+                _read(message)
                 return handle(message)
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
+            except (*self.connection_errors, *self.channel_errors):
+                raise
+            except Exception as error:  # noqa: BLE001 - no message may end the worker
                 return self.on_decode_error(message, error)
 
         return on_task_received
@@ -108,7 +113,7 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Celery would acknowledge it."""
         with _about(message.headers):
-            _log.error("message_undecodable", reason=type(exc).__name__)
+            _log.error("message_undecodable", **_tell(exc))
         if not message.acknowledged:
             message.reject_log_error(_log, self.connection_errors)
 
@@ -129,7 +134,7 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
             return super().on_failure(exc_info, send_failed_event, return_ok)
         task_ready(self)
         with about_message(self.request_dict, self.id):
-            _log.error("message_undecodable", job_id=self.id, reason=type(error).__name__)
+            _log.error("message_undecodable", job_id=self.id, **_tell(error))
         return self.reject(requeue=False)
 
     @property
@@ -164,10 +169,26 @@ def _find_error(exc_info: Any) -> BaseException:
     return error.exc if isinstance(error, ExceptionWithTraceback) else error
 
 
+def _tell(error: BaseException) -> dict[str, Any]:
+    """The reason in words of ours; where we have none, the place."""
+    if isinstance(error, UnreadableMessageError):
+        return {"reason": str(error)}
+    return {"reason": type(error).__name__, "exc_info": error}
+
+
 def _about(headers: Any) -> AbstractContextManager[Any]:
     """Inside this, lines are about the job that the headers name, where they do."""
     job_id = headers.get("id") if isinstance(headers, Mapping) else None
-    return about_message(headers, job_id) if isinstance(job_id, str) else nullcontext()
+    return about_message(headers, job_id) if is_job_id(job_id) else nullcontext()
+
+
+def _read(message: Any) -> None:
+    """Leave of its headers what a worker can use, whatever protocol it is of."""
+    message.headers, message.body = read_message(
+        message.headers, message.body, message.content_type, message.content_encoding
+    )
+    if message.headers["task"] in KINDS:
+        message.headers.pop("ignore_result", None)  # the ledger wants every outcome
 
 
 def _forget_time(message: Any) -> None:

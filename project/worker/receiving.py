@@ -6,13 +6,18 @@ extension point, `Task.Strategy`; a message that is not plain goes Celery's way.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from time import monotonic, time
 from typing import Any
 
+import orjson
 from celery import signals
+from celery.app.task import Context
 from celery.worker import state
 from celery.worker.strategy import default
 
+from project.errors import UnreadableMessageError
+from project.message_reader import Call, read_body
 from project.worker.consuming import JobRequest
 from project.worker.pool.lanes import LanePool
 
@@ -35,6 +40,8 @@ def strategy(task: Any, app: Any, consumer: Any) -> Receive:
             or consumer.task_buckets[task.name]  # the kind has a rate limit
         )
         if not is_plain:
+            # As our own reader has it: Celery's knows less of what clients send.
+            message.body = orjson.dumps(list(read_body(message.body)))
             return usual(message, body, ack, reject, callbacks)
         request = PlainRequest(message, ack, reject, task, consumer)
         if request.id in state.revoked and request.revoked():
@@ -87,17 +94,27 @@ class PlainRequest(JobRequest):
             "delivery_info": self._delivery_info,
         }
 
-    @property
-    def _payload(self) -> Any:
-        return self._message.payload
+    @cached_property
+    def _payload(self) -> Call:
+        """For what is said of the job here; what cannot be read is refused where it is to run."""
+        try:
+            return read_body(self._message.body)
+        except UnreadableMessageError:
+            return Call([], {}, {})
 
     @property
     def _args(self) -> Any:
-        return self._payload[0]
+        return self._payload.args
 
     @property
     def _kwargs(self) -> Any:
-        return self._payload[1]
+        return self._payload.kwargs
+
+    @cached_property
+    def _context(self) -> Context:
+        """What its outcome is stored with, where this process stores it."""
+        args, kwargs, embed = self._payload
+        return Context(self._request_dict | embed, args=args, kwargs=kwargs)
 
     def execute_using_pool(self, pool: Any, **_: Any) -> None:
         """Hand it to a child."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-import orjson
 from billiard.einfo import ExceptionInfo
 from celery import signals
 from celery._state import _task_stack
@@ -20,6 +19,7 @@ from celery.states import FAILURE, IGNORED, REJECTED, RETRY
 from celery.utils.saferepr import saferepr
 
 from project.jobs import KINDS
+from project.message_reader import read_body
 
 Outcome = tuple[int, Any, float | None]
 """As `fast_trace_task` answers: whether it failed, the result's text or the error, seconds."""
@@ -53,8 +53,8 @@ def make_runner(tasks: Mapping[str, Any]) -> Callable[..., Outcome]:
         name: str, job_id: str, request: dict[str, Any], body: Any, content_type: str, encoding: str
     ) -> Outcome:
         task = tasks[name]
-        if content_type == "application/json" and _is_plain(request, task):
-            args, kwargs, embed = orjson.loads(body)
+        if _is_plain(request, task):
+            args, kwargs, embed = read_body(body)
             if not any(embed.get(field) for field in _RARE):
                 request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
                 return _run(task, MessageContext(request), args, kwargs)
@@ -66,7 +66,7 @@ def make_runner(tasks: Mapping[str, Any]) -> Callable[..., Outcome]:
 
 def _is_plain(request: Mapping[str, Any], task: Any) -> bool:
     """Whether the message needs nothing of Celery but that its job is run."""
-    return task.name in KINDS and not (request.get("ignore_result") or request.get("group"))
+    return task.name in KINDS and not request.get("group")
 
 
 def _run(task: Any, context: MessageContext, args: Any, kwargs: Any) -> Outcome:

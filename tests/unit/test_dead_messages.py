@@ -1,14 +1,21 @@
 """What becomes of a message that was dead-lettered."""
 
-from datetime import datetime
-from typing import Any
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import reduce
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from project.errors import UnavailableError
 from project.ledger import Job, Status
-from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason
+from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason, _encode
 from project.ledger.job import JobError
-from project.reconciler.intake import own_headers
+from project.message import Message
+from project.reconciler.intake import Intake, make_id, own_headers
 from project.reconciler.verdict import MOST_RETURNS, DeadMessage, Fate, Verdict, judge
 from tests.builders import NOON, a_job
 
@@ -81,6 +88,12 @@ def test_message_of_a_job_that_its_worker_has_buried_is_kept_for_that_reason() -
         {"headers": {}},
         {"headers": {"task": "create_task"}},
         {"headers": {"task": "create_task", "id": 7}},
+        {"body": b"[[0], {}, null]"},
+        {"body": b"[[18446744073709551616], {}, {}]"},
+        {"headers": {"task": "create_task", "id": "j1", "eta": "tomorrow"}},
+        {"headers": {"task": "create_task", "id": "j1", "expires": 5}},
+        {"headers": {"task": "create_task", "id": "j1", "\ud83d": "\ud83d", "group": 5}},
+        {"content_encoding": "utf-16"},
     ],
 )
 def test_message_that_no_worker_can_read_is_a_dead_letter(changes: dict[str, Any]) -> None:
@@ -96,9 +109,46 @@ def test_message_of_an_unknown_kind_is_a_dead_letter_that_names_it() -> None:
     assert "'nope'" in verdict.detail
 
 
-def test_parameters_are_those_that_the_message_names() -> None:
-    assert a_message().parameters == {"type": 1}
-    assert a_message(body=b"broken").parameters == {}
+def test_message_without_a_record_goes_back_so_often_and_no_more() -> None:
+    """It counts that itself: a worker that refuses it would else get it again without end."""
+    headers = {"id": "j1", "task": "create_task"}
+    often = {**headers, "requeues": MOST_RETURNS}
+
+    assert judged(a_message(headers={**headers, "requeues": MOST_RETURNS - 1}), None) == Verdict(
+        Fate.RETURN
+    )
+    assert judged(a_message(headers=often, cause="rejected"), None).fate is Fate.KEEP
+
+
+def test_message_whose_time_to_live_is_over_does_not_run_any_more() -> None:
+    verdict = judged(a_message(cause="expired"), None)
+
+    assert (verdict.fate, verdict.reason) == (Fate.KEEP, DeathReason.REJECTED)
+
+
+@pytest.mark.parametrize("name", ["\ud83d", "a b", "", "x" * 101])
+def test_name_that_no_task_can_have_is_no_kind(name: str) -> None:
+    message = a_message(headers={"id": "j1", "task": name})
+
+    assert message.kind == ""
+    assert judged(message, None).fate is Fate.KEEP
+
+
+def test_message_of_protocol_1_names_its_job() -> None:
+    body = b'{"task": "create_task", "id": "j1", "args": [1], "kwargs": {}}'
+
+    message = a_message(headers={}, body=body)
+
+    assert (message.job_id, message.kind, message.fault) == ("j1", "create_task", "")
+    assert message.read().args == [1]
+
+
+def test_same_message_gets_the_same_id_and_another_one_another() -> None:
+    first, again = (a_message(headers={"b": 1, "a": b"\xff"}) for _ in range(2))
+
+    assert make_id(first) == make_id(again)
+    assert make_id(first) != make_id(a_message(headers={"a": b"\xff"}))
+    assert make_id(a_message(headers={"\ud83d": "\ud83d"}, content_type="\ud83d"))
 
 
 def test_message_is_published_again_without_what_the_broker_has_added() -> None:
@@ -112,6 +162,173 @@ def test_message_is_published_again_without_what_the_broker_has_added() -> None:
     }
 
     assert own_headers(headers) == {"id": "j1", "owner": "me"}
+
+
+@dataclass
+class Ledger:
+    """Stands in for the ledger, and for the dead letters and the publisher."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    leased: set[str] = field(default_factory=set)
+    buried: dict[str, Job] = field(default_factory=dict)
+    letters: dict[str, DeadLetter] = field(default_factory=dict)
+    published: list[Message] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    """What the next looks for a job raise."""
+
+    def find(self, job_id: str) -> Job | None:
+        if self.failures:
+            raise self.failures.pop()
+        return self.jobs.get(job_id)
+
+    def find_lease_ends(self, job_ids: list[str]) -> list[datetime | None]:
+        return [NOON + timedelta(hours=1) if one in self.leased else None for one in job_ids]
+
+    def read_time(self) -> datetime:
+        return NOON
+
+    def bury(self, job_id: str, error: JobError, fallback: Job) -> None:
+        assert error.message
+        self.buried[job_id] = fallback
+
+    def note_return(self, job: Job) -> None:
+        pass
+
+    def add(self, letter: DeadLetter) -> None:
+        self.letters[letter.id] = letter
+
+    def publish(self, messages: list[Message], _seconds: float) -> list[None]:
+        self.published += messages
+        return [None] * len(messages)
+
+
+class Queue:
+    """Stands in for the dead-letter queue's channel."""
+
+    def __init__(self, *messages: DeadMessage) -> None:
+        self.ready = list(enumerate(messages))
+        self.acknowledged: list[int] = []
+
+    @property
+    def default_channel(self) -> "Queue":
+        return self
+
+    def basic_get(self, _queue: str, *, no_ack: bool) -> Any:
+        assert not no_ack
+        if not self.ready:
+            return None
+        tag, message = self.ready.pop(0)
+        properties = {
+            "application_headers": message.headers,
+            "content_type": message.content_type,
+            "content_encoding": message.content_encoding,
+        }
+        return SimpleNamespace(properties=properties, body=message.body, delivery_tag=tag)
+
+    def basic_ack(self, tag: int) -> None:
+        self.acknowledged.append(tag)
+
+
+def taken(ledger: Ledger, *messages: DeadMessage) -> Queue:
+    stage: Any = ledger
+    queue: Any = Queue(*messages)
+    Intake(stage, stage, stage).take_all(queue)
+    return cast(Queue, queue)
+
+
+STRANGE: list[dict[str, Any]] = [
+    {"headers": {"id": "\ud83d", "task": "\ud83d", "\ud83d": "\ud83d"}},
+    {"headers": {b"\xff": {b"\xff": float("nan")}, "id": "j1", "task": "create_task"}},
+    {"headers": {"x-death": 5, "x-delivery-count": [], "id": 2**62}},
+    {"headers": {"x-death": [5]}, "content_type": "\ud83d", "body": b""},
+    {"headers": {"id": "j1", "task": "create_task", "submitted_at": "0001-01-01", "owner": [1]}},
+    {"headers": {"unreadable": True}, "content_type": ""},
+]
+
+
+@pytest.mark.parametrize("changes", STRANGE)
+def test_strange_message_holds_up_no_other(changes: dict[str, Any]) -> None:
+    ledger = Ledger()
+    good = a_message(headers={"id": "good", "task": "create_task"})
+
+    queue = taken(ledger, a_message(**changes), good)
+
+    assert queue.acknowledged == [0, 1]
+    assert [message.job_id for message in ledger.published][-1:] == ["good"]
+    assert len(ledger.letters) + len(ledger.published) == 2
+
+
+def test_message_that_meets_a_fault_of_ours_is_kept_and_holds_up_no_other() -> None:
+    ledger = Ledger(failures=[LookupError("ours")])
+
+    queue = taken(ledger, a_message(), a_message())
+
+    assert queue.acknowledged == [0, 1]
+    (letter,) = ledger.letters.values()
+    assert letter.body == BODY
+    assert len(ledger.published) == 1
+
+
+def test_message_lies_there_while_a_part_is_away() -> None:
+    ledger = Ledger(failures=[UnavailableError("Redis")])
+
+    with pytest.raises(UnavailableError):
+        taken(ledger, a_message())
+
+    assert (ledger.letters, ledger.published) == ({}, [])
+
+
+def test_message_that_goes_back_counts_that() -> None:
+    ledger = Ledger()
+
+    taken(ledger, a_message(headers={"id": "j1", "task": "create_task", "requeues": 1}))
+
+    assert ledger.published[0].headers["requeues"] == 2
+
+
+@pytest.mark.parametrize(
+    ("job", "leased"),
+    [
+        (a_job(id="j1", kind="image.thumbnail", status=Status.QUEUED), set[str]()),
+        (a_job(id="j1", kind="create_task", status=Status.RUNNING), {"j1"}),
+    ],
+)
+def test_job_is_not_given_up_for_a_message_that_is_not_its_own(job: Job, leased: set[str]) -> None:
+    """Of another kind; or that nobody can read, while the job runs."""
+    ledger = Ledger({"j1": job}, leased)
+
+    taken(ledger, a_message(body=b"broken"))
+
+    assert "j1" not in ledger.buried
+    assert ledger.buried.keys() == ledger.letters.keys()
+
+
+def test_letter_of_a_call_by_position_has_its_parameters_by_name() -> None:
+    headers = {"id": "j1", "task": "create_task", "requeues": MOST_RETURNS}
+    ledger = Ledger()
+
+    taken(ledger, a_message(headers=headers, body=b"[[1], [], {}]"))
+
+    assert ledger.buried["j1"].parameters == {"type": 1}
+
+
+def test_headers_of_a_letter_are_json_whatever_they_were() -> None:
+    when = datetime(2026, 5, 4, tzinfo=UTC)
+    headers: dict[Any, Any] = {
+        "half": "a\ud83d",
+        b"\xff": b"\xfe",
+        "numbers": [1, 2**64, 1.5, float("nan"), Decimal("1.5"), True, None],
+        "when": when,
+        "deep": reduce(lambda inner, _: [inner], range(500), [1]),
+    }
+
+    text = _encode(a_letter(headers=headers, content_type="\ud83d"))["headers"]
+
+    document = json.loads(text)
+    assert document["half"] == "a?"
+    assert document["\ufffd"] == "\ufffd"
+    assert document["numbers"] == [1, str(2**64), 1.5, "nan", "1.5", True, None]
+    assert document["when"] == when.isoformat()
 
 
 def a_letter(**changes: Any) -> DeadLetter:

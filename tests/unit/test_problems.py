@@ -144,6 +144,7 @@ def test_errors_that_only_jobs_raise_need_no_status() -> None:
         errors.UndecidedError,
         errors.ExhaustedError,
         errors.DefinitionError,
+        errors.UnreadableMessageError,
         errors.TemporaryError,
         errors.PermanentError,
     }

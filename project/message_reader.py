@@ -1,0 +1,246 @@
+"""Reads Celery's messages as any client may have sent them. Pure, but for the clock.
+
+The worker and the dead-letter intake read by the same rules: what one of them refuses, the other
+does not send back. Protocols 1 and 2
+(https://docs.celeryq.dev/en/stable/internals/protocol.html).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeGuard
+
+import orjson
+
+from project.errors import InvalidInputError, UnreadableMessageError
+from project.json_values import check_json, parse_json
+
+UNREADABLE_HEADER = "unreadable"
+"""Stands in the headers of a message whose own cannot be decoded: see `broker.tolerate_headers`."""
+
+REQUEUES_HEADER = "requeues"
+"""How often the message came back from the dead letters."""
+
+RESERVED_HEADERS = frozenset(
+    {
+        # Celery's worker sets these itself, in the object that it makes of the headers.
+        *("args", "kwargs", "callbacks", "errbacks", "chain", "chord", "headers", "properties"),
+        *("delivery_info", "hostname", "reply_to", "correlation_id", "loglevel", "logfile"),
+        *("called_directly", "is_eager", "time_limit", "soft_time_limit", "taskset"),
+        # These are its methods.
+        *("as_execution_options", "children", "clear", "get", "update"),
+        # And these are ours, in the same object.
+        *("due_at", "job", "submitted"),
+    }
+)
+"""Headers that would take the place of what the worker itself knows; they are not read."""
+
+LONGEST_ID = 200
+_LONGEST_DELAY = timedelta(seconds=2**28 - 1)
+"""As in `message.MAX_DELAY_SECONDS`."""
+_MOST_RETRIES = 1_000_000
+_RESERVED_IDS = frozenset({"bulk", "replay", ".", ".."})
+"""Words that stand in an id's place in addresses."""
+
+# orjson reads a whole number beyond 64 bits as a fraction, and more levels than it writes. To look
+# closer takes longer than to read, so that is done only where there may be something to see.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_MOST_BRACKETS_UNSEEN = 200
+
+_SIGNATURES = ("callbacks", "errbacks", "chain")
+
+
+class Call(NamedTuple):
+    """What a message's body says: how its task is called, and what follows."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    embed: dict[str, Any]
+
+
+class Content(NamedTuple):
+    """A message of protocol 2."""
+
+    headers: dict[str, Any]
+    body: bytes | str
+
+
+def read_message(
+    headers: Mapping[str, Any], body: bytes | str, content_type: Any, content_encoding: Any
+) -> Content:
+    """The message, with the headers that a worker can use; its body is not looked at yet.
+
+    UnreadableMessageError: no worker can run it; the sentence quotes nothing of it.
+    """
+    if UNREADABLE_HEADER in headers:
+        raise UnreadableMessageError("Its properties or headers cannot be decoded.")
+    if content_type != "application/json":
+        raise UnreadableMessageError("Its content type must be application/json.")
+    if content_encoding and str(content_encoding).lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise UnreadableMessageError("Its content encoding must be utf-8.")
+    if "task" not in headers:
+        headers, body = _read_protocol_1(headers, body)
+    return Content(_read_headers(headers), body)
+
+
+def read_body(body: bytes | str) -> Call:
+    """`[args, kwargs, embed]`; UnreadableMessageError where it is anything else."""
+    values = _load(body)
+    if not (isinstance(values, list) and len(values) == 3):
+        raise UnreadableMessageError("Its body must be the JSON array [args, kwargs, embed].")
+    args, kwargs, embed = values
+    if kwargs == []:
+        kwargs = {}  # PHP and Lua write an empty map so
+    if not isinstance(args, list):
+        raise UnreadableMessageError("Its positional arguments must be a JSON array.")
+    if not isinstance(kwargs, dict):
+        raise UnreadableMessageError("Its keyword arguments must be a JSON object.")
+    if not isinstance(embed, dict):
+        raise UnreadableMessageError("The third part of its body must be a JSON object.")
+    if embed:
+        _check_embed(embed)
+    return Call(args, kwargs, embed)
+
+
+def is_job_id(value: Any) -> TypeGuard[str]:
+    """Whether a job can have this id: printable text that can stand in an address."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= LONGEST_ID
+        and value.isprintable()
+        and "/" not in value
+        and value not in _RESERVED_IDS
+    )
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is text that UTF-8 can hold: AMQP's may have halves of surrogate pairs."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _read_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that say something, and are not the worker's own."""
+    usable: dict[str, Any] = {}
+    for name, value in headers.items():
+        # To Celery a header that is null is one that is not there.
+        if value is None or name in RESERVED_HEADERS or not isinstance(name, str):
+            continue
+        check = _CHECKS.get(name)
+        if check is not None and not check[0](value):
+            raise UnreadableMessageError(f"Its header {name} must be {check[1]}.")
+        if name[:1] != "_":
+            usable[name] = value
+    for name in ("task", "id"):
+        if name not in usable:
+            raise UnreadableMessageError(f"It has no header {name}.")
+    return usable
+
+
+def _read_protocol_1(
+    headers: Mapping[str, Any], body: bytes | str
+) -> tuple[dict[str, Any], bytes | str]:
+    """A message that has everything in its body, as one of protocol 2."""
+    values = _load(body)
+    if not isinstance(values, dict):
+        raise UnreadableMessageError("It has no header task.")
+    args, kwargs = values.pop("args", None) or [], values.pop("kwargs", None) or {}
+    embed = {name: values.pop(name, None) for name in ("callbacks", "errbacks", "chord")}
+    return {**values, **headers}, orjson.dumps([args, kwargs, embed])
+
+
+def _load(body: bytes | str) -> Any:
+    """The body's JSON, of which everything can be written as JSON again."""
+    data = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
+    try:
+        values = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise UnreadableMessageError("Its body is not valid JSON.") from None
+    if data.count(b"[") + data.count(b"{") > _MOST_BRACKETS_UNSEEN or _LONG_NUMBER.search(data):
+        try:
+            check_json(parse_json(data))
+        except InvalidInputError:  # its sentence names the field
+            raise UnreadableMessageError(
+                "Its body is nested too deeply, or has a whole number of more than 64 bits."
+            ) from None
+    return values
+
+
+def _check_embed(embed: Mapping[str, Any]) -> None:
+    for name in _SIGNATURES:
+        following = embed.get(name)
+        if following is not None and not (
+            isinstance(following, list) and all(map(_is_signature, following))
+        ):
+            raise UnreadableMessageError(f"Its {name} must be an array of signatures.")
+    chord = embed.get("chord")
+    if chord is not None and not _is_signature(chord):
+        raise UnreadableMessageError("Its chord must be a signature.")
+
+
+def _is_signature(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("task"), str)
+        and isinstance(value.get("args") or [], list)
+        and isinstance(value.get("kwargs") or {}, dict)
+        and isinstance(value.get("options") or {}, dict)
+    )
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value <= _MOST_RETRIES
+
+
+def _is_time(value: Any) -> bool:
+    """ISO 8601, or AMQP's own type; not so late that nobody can wait for it."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return moment - datetime.now(UTC) <= _LONGEST_DELAY
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _are_limits(value: Any) -> bool:
+    """`[hard, soft]`, in seconds; null: none."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(one is None or (isinstance(one, int | float) and one > 0) for one in value)
+    )
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+_TEXT = (is_text, "text")
+_TIME = (_is_time, "an ISO 8601 time that can be waited for")
+_COUNT = (_is_count, "a small whole number")
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (is_job_id, f"1 to {LONGEST_ID} printable characters without a slash"),
+    **dict.fromkeys(("task", "lang", "origin", "shadow", "argsrepr", "kwargsrepr"), _TEXT),
+    **dict.fromkeys(("root_id", "parent_id", "group", "compression"), _TEXT),
+    **dict.fromkeys(("eta", "expires"), _TIME),
+    **dict.fromkeys(("retries", "group_index", "replaced_task_nesting"), _COUNT),
+    **dict.fromkeys((REQUEUES_HEADER, "repair"), _COUNT),
+    "timelimit": (_are_limits, "two numbers of seconds"),
+    "ignore_result": (_is_flag, "true or false"),
+    "stamped_headers": (_are_texts, "an array of texts"),
+    "stamps": (_is_table, "a table"),
+}
+"""Headers that Celery and we act upon: what each must be."""
