@@ -258,9 +258,14 @@ def discard(equipment: Services, letter_ids: tuple[str, ...]) -> None:
 
 
 @verb(main, "reconcile")
-def reconcile(equipment: Services) -> Any:
-    """Repair what an outage has left behind, now; what was found."""
-    return build_reconciler(equipment.settings).run_once()
+def reconcile(equipment: Services) -> None:
+    """Repair what an outage has left behind, now; what was found, null where it was not done."""
+    found = build_reconciler(equipment.settings).run_once()
+    print_document(found)
+    if skipped := [name for name, count in found.items() if count is None]:
+        raise click.ClickException(
+            f"RabbitMQ or Redis does not answer, so this was not done: {', '.join(skipped)}."
+        )
 
 
 if __name__ == "__main__":

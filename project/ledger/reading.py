@@ -12,6 +12,9 @@ from project.ledger.record import as_milliseconds, decode_job, from_milliseconds
 from project.ledger.retention import is_gone, trim
 from project.ledger.steps import Steps
 
+_NEVER = -1
+"""Redis's word for a key that does not expire."""
+
 
 class Reading(Steps):
     """Reads, and forgets what is over."""
@@ -84,7 +87,8 @@ class Reading(Steps):
         """Remove results of jobs that have no record: a part of them, from the cursor on.
 
         The next cursor (0 at the end), and the jobs' ids. A result without a record says what the
-        ledger, the one truth, does not know.
+        ledger, the one truth, does not know. One that expires by itself may be of a task that is no
+        kind, and stays.
         """
         next_cursor, found = self._redis.scan(cursor, match=result_key("*"), count=1000)
         keys: Any = found
@@ -92,8 +96,12 @@ class Reading(Steps):
         pipeline = self._redis.pipeline(transaction=False)
         for job_id in ids:
             pipeline.exists(job_key(job_id))
+            pipeline.ttl(result_key(job_id))
+        answers = pipeline.execute()
         orphans = [
-            job_id for job_id, is_there in zip(ids, pipeline.execute(), strict=True) if not is_there
+            job_id
+            for job_id, is_there, seconds in zip(ids, answers[::2], answers[1::2], strict=True)
+            if not is_there and seconds == _NEVER
         ]
         if orphans:
             self._redis.unlink(*map(result_key, orphans))

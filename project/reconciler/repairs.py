@@ -6,7 +6,7 @@
 | running, and its lease ran out long ago | its message is published again |
 | waits for children, and none of them is under way | it goes on |
 | waits since long, and its lane's queue is empty, or later jobs of the lane run | the same |
-| a result of Celery's without a record | removed |
+| a result of Celery's without a record, which would never expire | removed |
 | ended, and its time is over | forgotten |
 
 A message that is published again may be a second copy: of two, the claim drops one.
@@ -28,6 +28,7 @@ from project.observability.binding import about
 from project.observability.context import Trace, derive_trace_id
 from project.publisher import Publisher
 from project.publisher.releasing import Releasing
+from project.reconciler import HINDRANCES
 
 GRACE_SECONDS = 60
 """So long a job waits, or runs without a lease, before its message counts as lost. A second copy
@@ -83,7 +84,12 @@ class Repairs:
         ]
         for job, reason in lost:
             with about(job):
-                self._revive(job, reason)
+                try:
+                    self._revive(job, reason)
+                except HINDRANCES:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the others are not to wait for this one
+                    _log.error("job_not_revived", job_id=job.id, kind=job.kind, exc_info=error)
         return len(lost)
 
     def resume_waiting(self) -> int:
@@ -103,8 +109,11 @@ class Repairs:
                 self.release(job.id)
         return resumed
 
-    def remove_orphans(self, cursor: int) -> int:
-        """Results without a record are removed, a part of them a call; the next call's cursor."""
+    def remove_orphans(self, cursor: int) -> tuple[int, int]:
+        """Results without a record are removed, a part of them a call.
+
+        The next call's cursor, 0 at the end; and how many they were.
+        """
         next_cursor, ids = self.ledger.remove_orphans(cursor)
         for job_id in ids:
             _log.warning(
@@ -113,7 +122,7 @@ class Repairs:
                 trace_id=derive_trace_id(job_id),  # nothing knows the one that it had
                 reason="it has no record",
             )
-        return next_cursor
+        return next_cursor, len(ids)
 
     def trim(self) -> int:
         """Ended jobs whose time is over are forgotten."""

@@ -10,18 +10,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
-from amqp.exceptions import AMQPError  # type: ignore[import-untyped]  # py-amqp ships no types
 from kombu import Connection
-from kombu.exceptions import KombuError
-from redis import RedisError
 
 from project.broker import transport_options
 from project.config import Settings
-from project.errors import UnavailableError
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.run_times import RunTimes
 from project.publisher import Publisher
+from project.reconciler import HINDRANCES
 from project.reconciler.intake import Intake
 from project.reconciler.measuring import Measuring
 from project.reconciler.repairs import Repairs
@@ -33,8 +30,8 @@ TURN_SECONDS = 10
 """A reconciler that dies is replaced within this time."""
 PAUSE_SECONDS = 1.0
 
-HINDRANCES = (UnavailableError, RedisError, KombuError, AMQPError, OSError)
-"""A part is away."""
+_ONLY_MEASURED = {"lanes", "kinds"}
+"""Works that only write log lines."""
 
 _log = structlog.get_logger()
 
@@ -53,30 +50,34 @@ class Reconciler:
     _last: dict[str, float] = field(default_factory=dict)
 
     def run_forever(self) -> None:
-        """Work for ever; whatever is away is tried again a second later."""
+        """Work for ever; what fails is tried again when it is due again."""
         while True:
-            try:
-                self.run_due()
-            except Exception as error:  # noqa: BLE001 - the thread must not end; it tells, and goes on
-                _log.error("reconciler_failed", exc_info=error)
-                self._drop_connection()
+            self.run_due()
             time.sleep(PAUSE_SECONDS)
 
-    def run_once(self) -> dict[str, int]:
-        """Do everything now, whoever's turn it is; what was found, by the name of the work."""
-        works = {
-            name: work
-            for name, _, work in self._works()
-            if name not in {"orphans", "lanes", "kinds"}
+    def run_once(self) -> dict[str, int | None]:
+        """Do everything now, whoever's turn it is.
+
+        What was found, by the name of the work; None where a part that is away kept it from being
+        done.
+        """
+        works = {name: work for name, _, work in self._works()}
+        works["orphans"] = self._remove_all_orphans
+        return {
+            name: self._try(name, work)
+            for name, work in works.items()
+            if name not in _ONLY_MEASURED
         }
-        found = {name: work() for name, work in works.items()}
-        cursor = self.repairs.remove_orphans(0)
-        while cursor:
-            cursor = self.repairs.remove_orphans(cursor)
-        return found
+
+    def _try(self, name: str, work: Callable[[], int]) -> int | None:
+        try:
+            return work()
+        except HINDRANCES as error:
+            self._tell_hindered(name, error)
+            return None
 
     def run_due(self) -> None:
-        """Do what is due, where it is this one's turn."""
+        """Do what is due, where it is this one's turn. No work holds up the others."""
         for name, interval_seconds, work in self._works():
             if monotonic() - self._last.get(name, float("-inf")) < interval_seconds:
                 continue
@@ -84,10 +85,17 @@ class Reconciler:
                 if not self.turn.take():
                     return
                 work()
-                self._last[name] = monotonic()
             except HINDRANCES as error:
-                _log.warning("reconciler_hindered", work=name, reason=f"{error!r:.300}")
+                self._tell_hindered(name, error)
+                continue  # and again a second later
+            except Exception as error:  # noqa: BLE001 - the thread must not end; it tells, and goes on
+                _log.error("reconciler_failed", work=name, exc_info=error)
                 self._drop_connection()
+            self._last[name] = monotonic()
+
+    def _tell_hindered(self, name: str, error: Exception) -> None:
+        _log.warning("reconciler_hindered", work=name, reason=f"{error!r:.300}")
+        self._drop_connection()
 
     def _works(self) -> tuple[tuple[str, float, Callable[[], int]], ...]:
         return (
@@ -107,8 +115,15 @@ class Reconciler:
         return self.intake.take_all(self._connection)
 
     def _remove_orphans(self) -> int:
-        self._cursor = self.repairs.remove_orphans(self._cursor)
-        return self._cursor
+        self._cursor, removed = self.repairs.remove_orphans(self._cursor)
+        return removed
+
+    def _remove_all_orphans(self) -> int:
+        cursor, removed = self.repairs.remove_orphans(0)
+        while cursor:
+            cursor, more = self.repairs.remove_orphans(cursor)
+            removed += more
+        return removed
 
     def _drop_connection(self) -> None:
         """As it is: a proper close would wait for a broker that may be silent."""

@@ -137,4 +137,16 @@ def test_repairs_can_be_made_by_hand(run: Any) -> None:
     code, found, _ = run("reconcile")
 
     assert code == 0
-    assert set(found) == {"dead_letters", "undecided", "lost", "waiting", "expired"}
+    assert set(found) == {"dead_letters", "undecided", "lost", "waiting", "expired", "orphans"}
+
+
+def test_repairs_without_rabbitmq_say_what_was_not_done(run: Any) -> None:
+    url = f"amqp://jobs:jobs@127.0.0.1:{an_unused_port()}/jobs"
+
+    code, found, said = run("reconcile", JOBS_BROKER_URL=url)
+
+    assert code == 1
+    assert (found["dead_letters"], found["lost"]) == (None, None)
+    assert None not in (found["expired"], found["undecided"], found["waiting"])
+    assert said.strip().endswith("so this was not done: dead_letters, lost.")
+    assert "Traceback" not in said
