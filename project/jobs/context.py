@@ -112,7 +112,7 @@ def _no_many(calls: Sequence[tuple[str, Mapping[str, Any], str]]) -> list[str]:
     raise DefinitionError("This context submits no jobs.")
 
 
-def _nothing_submitted(job_ids: Sequence[str], wake_on: str = "all") -> list[Child]:
+def _nothing_submitted(job_ids: Sequence[str], *_: Any, **__: Any) -> list[Child]:
     raise DefinitionError("This context has submitted no jobs.")
 
 

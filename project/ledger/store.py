@@ -294,6 +294,23 @@ class Ledger(Parting):
             error=error,
         )
 
+    def end_unrecorded(
+        self, job: Job, status: Status, *, celery_result: str, error: JobError | None
+    ) -> Job:
+        """A job that has no record and never began has ended: it expired, say, in its queue.
+
+        TransitionError where it has a record by now, and has begun.
+        """
+        return self._move(
+            job.id,
+            status,
+            sources=(Status.QUEUED,),
+            fallback=self._written(change(job, status=Status.QUEUED)),
+            celery_result=celery_result,
+            finished_at=datetime.now(UTC),
+            error=error,
+        )
+
     def note_return(self, job: Job) -> Job:
         """It was dead-lettered without a fault of its own, and goes back to its lane."""
         return self._move(job.id, job.status, sources=(job.status,), returns=job.returns + 1)

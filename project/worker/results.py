@@ -2,6 +2,10 @@
 
 Celery stores a result with a GET, then MULTI/SETEX/PUBLISH/EXEC. This backend hands the same
 document to the ledger, which writes it, the job's transition and the event in one call.
+
+What has no record has an outcome, too, the one that Celery gives it. A job that never began (it
+expired or was revoked, or is the callback of a chord that failed) gets a record with it. A task
+that is no kind has Celery's result alone.
 """
 
 import json
@@ -11,9 +15,12 @@ from typing import Any
 
 import structlog
 from celery import states
+from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 
 from project.errors import NotFoundError, TransitionError
+from project.jobs import KINDS
+from project.lane import Lane
 from project.ledger import Job, Ledger, Status
 from project.ledger.job import JobError, format_time
 from project.ledger.record import encode_json
@@ -37,6 +44,9 @@ _log = structlog.get_logger()
 class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     """Writes Celery's result format through the ledger."""
 
+    _unsubmitted: Any = None
+    """The callback of a chord, while its failure is stored: Celery then names its id alone."""
+
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Celery subscribes here to a result that no publisher of ours waits for; not so we."""
 
@@ -49,13 +59,28 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         request: Any = None,
         **_: Any,
     ) -> Any:
+        if state not in STATUSES and state != states.RETRY:  # `update_state`, of a task or a job
+            return super()._store_result(task_id, result, state, traceback, request)
         meta = self._get_result_meta(result, state, traceback, request)
         meta["task_id"] = task_id
         try:
             self._tell(task_id, request, self._move(task_id, state, meta, traceback, request))
         except (TransitionError, NotFoundError) as refused:
-            self._tell(task_id, request, refused)
+            if self._ledger.find(task_id) is not None:
+                self._tell(task_id, request, refused)
+            elif job := self._describe_unrecorded(task_id, request):
+                self._tell(task_id, request, self._end_unrecorded(job, state, meta, traceback))
+            else:
+                super()._store_result(task_id, result, state, traceback, request)
         return result
+
+    def chord_error_from_stack(self, callback: Any, exc: BaseException | None = None) -> Any:
+        """A chord's header has failed: its callback, which nobody has submitted, fails with it."""
+        self._unsubmitted = callback
+        try:
+            return super().chord_error_from_stack(callback, exc)
+        finally:
+            self._unsubmitted = None
 
     def succeed(self, request: Any, value: Any) -> None:
         """The attempt of `request.job` has succeeded. It may be written with the next step.
@@ -124,6 +149,39 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             celery_result=self.encode(meta),
             result=self._plain(meta) if state == states.SUCCESS else None,
             error=error,
+        )
+
+    def _describe_unrecorded(self, task_id: str, request: Any) -> Job | None:
+        """The job that never began; None where the task is no kind."""
+        callback = self._unsubmitted
+        if request is None and callback is not None and callback.id == task_id:
+            request = Context(callback)
+        described = vars(request) if request else {}
+        kind = KINDS.get(described.get("task", ""))
+        if kind is None:
+            return None
+        routing_key = (described.get("delivery_info") or {}).get("routing_key") or ""
+        lane = routing_key.rpartition(".")[2]
+        return Job.from_message(
+            described,
+            id=task_id,
+            kind=kind.name,
+            lane=lane if lane in set(Lane) else Lane.SHORT.value,
+            parameters=kind.name_arguments(
+                described.get("args") or (), described.get("kwargs") or {}
+            ),
+            trace_id=Trace.of_message(described, task_id).trace_id,
+            received_at=datetime.now(UTC),
+        )
+
+    def _end_unrecorded(
+        self, job: Job, state: str, meta: dict[str, Any], traceback: str | None
+    ) -> Job:
+        return self._ledger.end_unrecorded(
+            job,
+            STATUSES[state],
+            celery_result=self.encode(meta),
+            error=_describe(meta["result"], state, traceback),
         )
 
     def _plain(self, meta: dict[str, Any]) -> Any:

@@ -1,10 +1,12 @@
 """Programs that know Celery only: what they submit and ask for works as with any Celery app."""
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from celery import Celery, chain, chord, group
+from celery.exceptions import ChordError, TaskRevokedError
 from celery.result import AsyncResult
 from kombu import Exchange, Queue
 from redis import Redis
@@ -114,6 +116,57 @@ def test_canvas_of_tasks_works() -> None:
     assert chain(one, one).apply_async().get(timeout=RESULT_SECONDS) is True
     assert group(one, one).apply_async().get(timeout=RESULT_SECONDS) == [True, True]
     assert chord([one, one], one).apply_async().get(timeout=RESULT_SECONDS) is True
+
+
+def test_callback_of_a_chord_whose_header_failed_has_failed(ledger: Ledger) -> None:
+    callback = create_task.si(0)
+    failed = chord([create_task.s(0), create_task.s(-5)], callback)()
+
+    assert isinstance(failed.get(timeout=RESULT_SECONDS, propagate=False), ChordError)
+    job = ledger.get(failed.id)
+    assert (job.status, job.kind, job.attempts) == (Status.FAILED, "create_task", ())
+    assert job.error
+    assert job.error.type == "ChordError"
+    assert job.parameters == {"type": 0}
+
+
+def test_step_of_a_chain_after_one_that_failed_has_failed(ledger: Ledger) -> None:
+    last = chain(create_task.si(-5), create_task.si(0)).apply_async()
+
+    assert isinstance(last.get(timeout=RESULT_SECONDS, propagate=False), InvalidInputError)
+    assert ledger.get(last.id).status is Status.FAILED
+
+
+def test_message_that_has_expired_is_revoked(ledger: Ledger) -> None:
+    expired = create_task.apply_async((0,), expires=datetime.now(UTC) - timedelta(seconds=5))
+
+    with pytest.raises(TaskRevokedError):
+        expired.get(timeout=RESULT_SECONDS)
+    job = ledger.get(expired.id)
+    assert (job.status, job.lane, job.parameters) == (Status.CANCELLED, "short", {"type": 0})
+
+
+def test_task_that_is_revoked_before_it_begins_never_runs(ledger: Ledger) -> None:
+    revoked = create_task.apply_async((0,), countdown=2)
+    revoked.revoke()
+
+    with pytest.raises(TaskRevokedError):
+        revoked.get(timeout=RESULT_SECONDS)
+    # The worker says so at once, and the record is there when the message has come.
+    job = wait_until(lambda: ledger.find(revoked.id), RESULT_SECONDS, "the job's record")
+    assert job is not None
+    assert (job.status, job.attempts) == (Status.CANCELLED, ())
+
+
+def test_ledger_has_the_outcome_of_a_task_whose_client_wants_none(ledger: Ledger) -> None:
+    sent = create_task.apply_async((0,), ignore_result=True)
+
+    def ended() -> bool:
+        with suppress(NotFoundError):
+            return ledger.get(sent.id).status is Status.SUCCEEDED
+        return False
+
+    wait_until(ended, RESULT_SECONDS, "the job to succeed")
 
 
 def test_result_is_kept_as_long_as_the_record(

@@ -937,9 +937,34 @@ def test_many_jobs_are_recorded_and_confirmed_in_one_round_trip(ledger: Ledger) 
     ]
 
 
+def test_job_that_never_began_ends_without_a_record(ledger: Ledger, redis: "Redis") -> None:
+    job = a_job(id=str(uuid4()), owner=str(uuid4()), status=Status.QUEUED)
+
+    ended = ledger.end_unrecorded(
+        job, Status.FAILED, celery_result='{"status":"FAILURE"}', error=JobError("ChordError", "x")
+    )
+
+    assert (ended.status, ended.attempts) == (Status.FAILED, ())
+    assert ledger.get(job.id) == ended
+    assert redis.get(f"celery-task-meta-{job.id}") == '{"status":"FAILURE"}'
+    assert ended.expires_at
+    assert job.id not in redis.zrange(f"jobs:waiting:{job.lane}", 0, -1)
+
+
+def test_job_that_has_begun_does_not_end_as_one_that_never_did(ledger: Ledger) -> None:
+    job = running(ledger)
+
+    with pytest.raises(TransitionError):
+        ledger.end_unrecorded(job, Status.CANCELLED, celery_result="{}", error=None)
+
+    assert ledger.get(job.id).status is Status.RUNNING
+
+
 def test_results_without_a_record_are_removed(ledger: Ledger, redis: "Redis") -> None:
-    job, orphan = finish(ledger, running(ledger)), str(uuid4())
-    redis.set(f"celery-task-meta-{orphan}", "{}", ex=600)
+    """But for those that go by themselves: they may be of tasks that are no kinds."""
+    job, orphan, plain = finish(ledger, running(ledger)), str(uuid4()), str(uuid4())
+    redis.set(f"celery-task-meta-{orphan}", "{}")
+    redis.set(f"celery-task-meta-{plain}", "{}", ex=600)
 
     removed, cursor = [], 0
     while True:
@@ -949,5 +974,5 @@ def test_results_without_a_record_are_removed(ledger: Ledger, redis: "Redis") ->
             break
 
     assert orphan in removed
-    assert job.id not in removed
+    assert not {job.id, plain} & set(removed)
     assert not redis.exists(f"celery-task-meta-{orphan}")

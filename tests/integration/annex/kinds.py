@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import structlog
+from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import BaseModel, Field
 
@@ -191,6 +192,12 @@ def part(parameters: PartParameters, context: Context) -> int:
         with Path(parameters.journal).open("a") as journal:
             journal.write(f"{parameters.number}\n")
     return parameters.number
+
+
+@shared_task(name="annex.plain")
+def plain(number: float) -> float:
+    """A task of Celery's own, as a team may have some beside its kinds."""
+    return 12 / number
 
 
 KINDS = [step, talk, linger, swell, leave, parts, part]

@@ -1,11 +1,16 @@
 """What an outage has left behind is repaired, and what cannot be done becomes a dead letter."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import Celery
+from celery.exceptions import InvalidTaskError
+from celery.result import AsyncResult
+from kombu import Exchange, Queue
 
 from project.broker import DEAD_EXCHANGE, JOBS_EXCHANGE
 from project.errors import InvalidInputError, NotFoundError
@@ -142,6 +147,116 @@ def test_message_that_names_no_job_is_kept_and_ends_no_worker(
     publish(publisher, make_message(healthy, a_trace()))
     assert await_end(system, healthy.id).status is Status.SUCCEEDED
     assert system.main_pid("worker-short") == pid
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"eta": "Mon Nov 30 2026 12:00:00 GMT+0000"}, b"[[0], {}, {}]"),
+        ({"expires": "tomorrow"}, b"[[0], {}, {}]"),
+        ({}, b"[[0], {}, null]"),
+        ({"mine": "\ud83d"}, b"[[0], {}, null]"),
+        ({"retries": "1"}, b"[[0], {}, {}]"),
+        ({}, b"[[18446744073709551616], {}, {}]"),
+    ],
+)
+def test_message_that_its_worker_refuses_is_a_dead_letter_at_once(
+    system: Annex,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    letters: DeadLetters,
+    case: tuple[dict[str, Any], bytes],
+) -> None:
+    """As clients in other languages send them; it does not go back to be refused again."""
+    (headers, body), job_id = case, str(uuid4())
+    send_raw(publisher, {"task": "create_task", "id": job_id, "lang": "js", **headers}, body)
+
+    letter = await_letter(system, reconciler, letters, job_id)
+
+    assert letter.reason is DeathReason.UNDECODABLE
+    assert letter.detail.startswith("The message cannot be read: ")
+    assert not [
+        line for line in system.log.about(job_id) if line["event"].get("action") == "job_returned"
+    ]
+
+
+def test_empty_array_of_keyword_arguments_is_none(system: Annex, publisher: Publisher) -> None:
+    """PHP and Lua write an empty map so."""
+    job_id = str(uuid4())
+    send_raw(publisher, {"task": "create_task", "id": job_id, "lang": "php"}, b"[[0], [], {}]")
+
+    wait_until(lambda: system.ledger.find(job_id), SECONDS, "the job's record")
+    assert await_end(system, job_id).status is Status.SUCCEEDED
+
+
+def test_message_of_protocol_1_is_run(system: Annex, publisher: Publisher) -> None:
+    job_id = str(uuid4())
+    body = {"task": "create_task", "id": job_id, "args": [0], "kwargs": {}, "retries": 0}
+    send_raw(publisher, {}, json.dumps(body).encode())
+
+    wait_until(lambda: system.ledger.find(job_id), SECONDS, "the job's record")
+    job = await_end(system, job_id)
+    assert (job.status, job.parameters) == (Status.SUCCEEDED, {"type": 0})
+
+
+def test_record_that_redis_lost_is_rebuilt_from_its_message_as_it_was(
+    system: Annex, reconciler: Reconciler, publisher: Publisher, letters: DeadLetters
+) -> None:
+    """By the worker that runs it, and by the intake that gives it up."""
+    wanted = {"owner": "me", "parent_id": "p", "root_id": "r", "key": "k", "replay_of": "e"}
+    run_at = datetime(2026, 1, 2, tzinfo=UTC)
+    for address, headers in ((JOBS_EXCHANGE, {}), (DEAD_EXCHANGE, {"eta": "never"})):
+        job = a_job(id=str(uuid4()), run_at=run_at, **wanted)
+        message = make_message(job, a_trace(), headers=headers)
+        lost = Message(job.id, address.name, "short", message.headers, message.body)
+        publish(publisher, lost)
+        if headers:
+            await_letter(system, reconciler, letters, job.id)
+
+        wait_until(lambda job=job: system.ledger.find(job.id), SECONDS, "the job's record")
+        found = await_end(system, job.id)
+        assert {name: getattr(found, name) for name in wanted} == wanted
+        assert (found.run_at, found.submitted_at) == (run_at, job.submitted_at)
+
+
+def plain_task(system: Annex, *args: Any) -> AsyncResult:
+    """Celery's own way to a task that is no kind; its result."""
+    lane = Queue("short", Exchange("jobs", no_declare=True), "short", no_declare=True)
+    app = Celery(
+        broker=system.direct.broker_url, backend=system.direct.redis_url, set_as_current=False
+    )
+    app.conf.task_queues = [lane]
+    return app.send_task("annex.plain", args=args, queue="short")
+
+
+def test_task_that_is_no_kind_has_its_result(system: Annex, reconciler: Reconciler) -> None:
+    result = plain_task(system, 4)
+
+    assert result.get(timeout=SECONDS) == 3
+    reconciler.run_once()
+    assert result.get() == 3
+    assert system.ledger.find(result.id) is None
+
+
+@pytest.mark.parametrize(("args", "error"), [((0,), ZeroDivisionError), ((), TypeError)])
+def test_task_that_is_no_kind_fails_as_celery_says(
+    system: Annex, args: tuple[Any, ...], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        plain_task(system, *args).get(timeout=SECONDS)
+
+
+def test_task_that_is_no_kind_and_cannot_be_called_has_failed(
+    system: Annex, publisher: Publisher
+) -> None:
+    """Celery says so in its log alone."""
+    job_id = str(uuid4())
+    send_raw(publisher, {"task": "annex.plain", "id": job_id}, b"[[4], [], {}]")
+
+    result = plain_task(system, 4).app.AsyncResult(job_id)
+
+    with pytest.raises(InvalidTaskError):
+        result.get(timeout=SECONDS)
 
 
 def test_message_that_died_without_a_fault_goes_back_and_is_done(
