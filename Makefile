@@ -6,6 +6,8 @@ PYTHON := .venv/bin/python
 SUITE := $(PYTHON) -m deploy.native exec -- \
 	pytest tests/test_architecture.py tests/unit tests/integration tests/browser \
 	tests/faults/test_outages.py tests/shipping --deselect tests/shipping/test_storm.py --numprocesses 3
+# How many messages `make fuzz-messages` makes up.
+MESSAGES ?= 10000
 # What `make soak` does: jobs to be accepted, troubles, and what repeats their order (0: any).
 JOBS ?= 20000
 FAULTS ?= 60
@@ -62,6 +64,12 @@ fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
 	@PYTHONPATH=. exec $(PYTHON) -m deploy.native exec -- bash -c ' \
 		.venv/bin/schemathesis --config-file tests/schemathesis.toml \
 		run "$$JOBS_PUBLIC_URL/openapi.json" --max-examples 750 --continue-on-failure $(ARGS)'
+
+.PHONY: fuzz-messages
+fuzz-messages: ## Put 10,000 made-up messages into the queues, and see each end once; half an hour (MESSAGES=10000)
+	@deploy/native/install --tests
+	@FUZZ_MESSAGES=$(MESSAGES) exec $(PYTHON) -m deploy.native exec -- \
+		pytest tests/integration/annex/test_strange_messages.py $(ARGS)
 
 .PHONY: bench
 bench: ## Measure Jobs beside other systems, and write bench/results/systems.md; half an hour (ARGS="--quick")

@@ -1,0 +1,181 @@
+"""Whatever stands in a message: it ends as one outcome or one dead letter, and holds up no other.
+
+`make fuzz-messages` sends 10,000 of them; here it is a hundred, always the same.
+"""
+
+import json
+import os
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from project.ledger import Status
+from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters
+from project.reconciler.verdict import MOST_RETURNS
+from tests.builders import a_job
+from tests.integration.annex.strange_messages import Strange, messages, publish_all
+from tests.integration.annex.system import Annex
+from tests.integration.client import Client
+from tests.integration.logbook import action_of
+from tests.waiting import wait_until
+
+FEW = 150
+MESSAGES = int(os.environ.get("FUZZ_MESSAGES", FEW))
+BATCH = 150
+SECONDS = 90
+WORKERS = ("worker-short", "worker-long")
+
+Letters = dict[str, DeadLetter]
+
+
+@pytest.fixture(scope="module")
+def system(annex: Annex) -> Annex:
+    annex.start_web()
+    for role in WORKERS:
+        annex.start_worker(role)
+    annex.start_scheduler()
+    return annex
+
+
+@pytest.fixture(scope="module")
+def browser(system: Annex) -> Client:
+    return system.open_page()
+
+
+@pytest.mark.timeout(3600)
+def test_message_ends_as_one_outcome_or_one_dead_letter(system: Annex, browser: Client) -> None:
+    """Beside good jobs, and one whose message was purged."""
+    made_up = make_up(MESSAGES)
+    for start in range(0, MESSAGES, BATCH):
+        send_and_check(system, browser, made_up[start : start + BATCH])
+
+
+def make_up(count: int) -> list[Strange]:
+    """So many messages; few of them are the same in each run."""
+    found: list[Strange] = []
+
+    @settings(
+        max_examples=count,
+        derandomize=count <= FEW,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
+        database=None,
+    )
+    @given(message=messages())
+    def collect(message: Strange) -> None:
+        found.append(message)
+
+    collect()
+    return found[:count]
+
+
+def send_and_check(system: Annex, browser: Client, batch: list[Strange]) -> None:
+    lost = confirmed_long_ago(system)
+    good = [browser.start_task(0) for _ in range(5)]
+
+    sent = publish_all(system.direct, batch)
+
+    assert len(sent) > len(batch) / 2
+    with suppress(AssertionError):  # the next line says more
+        wait_until(lambda: not find_open(system, sent), SECONDS)
+    assert find_open(system, sent) == []
+    letters = read_letters(system)
+    for message in sent:
+        assert_one_end(system, message, letters)
+    for job_id in good:
+        browser.await_status(job_id, "succeeded", seconds=SECONDS)
+    wait_until(
+        lambda: system.ledger.get(lost).status is Status.SUCCEEDED, SECONDS, "the lost job's repair"
+    )
+    for letter_id in letters:
+        assert_letter_can_be_used(browser, letter_id)
+
+
+def test_nothing_comes_back_without_end_and_nobody_has_ended(system: Annex) -> None:
+    """`stop_process` waits for processes that have been running all the time."""
+    for role in (*WORKERS, "scheduler"):
+        assert is_running(system, role), role
+        system.stop_process(role)
+
+    assert {name: system.waiting(name) for name in ("short", "long", "dead")} == {
+        "short": 0,
+        "long": 0,
+        "dead": 0,
+    }
+    lines = system.log.lines()
+    returned = Counter(
+        line["celery"]["task"]["id"] for line in lines if action_of(line) == "job_returned"
+    )
+    assert max(returned.values(), default=0) <= MOST_RETURNS
+    faults = {"dead_letter_unusual", "reconciler_failed", "job_not_revived", "job_callback_failed"}
+    assert [line for line in lines if action_of(line) in faults] == []
+
+
+def confirmed_long_ago(system: Annex) -> str:
+    """A job that waits since two hours, and whose message nobody has."""
+    run_at = datetime.now(UTC) - timedelta(hours=2)
+    job = system.ledger.record(a_job(id=str(uuid4()), submitted_at=run_at, run_at=run_at)).job
+    return system.ledger.confirm(job).id
+
+
+def find_open(system: Annex, sent: list[Strange]) -> list[Strange]:
+    """The messages of which nothing has become yet."""
+    letters = read_letters(system)
+    return [message for message in sent if not list_ends(system, message, letters)]
+
+
+def list_ends(system: Annex, message: Strange, letters: Letters) -> list[str]:
+    """What has become of it: its job's end, Celery's result of a task that is no kind, a letter."""
+    ends = [
+        f"letter {one.reason}" for one in letters.values() if message.token.encode() in one.body
+    ]
+    job = system.ledger.find(message.job_id) if message.job_id else None
+    if job is not None and job.status.is_final and job.status is not Status.DEAD:
+        ends.append(job.status.value)
+    elif job is None and message.job_id:
+        result = system.redis.get(f"celery-task-meta-{message.job_id}")
+        ends += [json.loads(str(result))["status"]] if result else []
+    return ends
+
+
+def assert_one_end(system: Annex, message: Strange, letters: Letters) -> None:
+    ends = list_ends(system, message, letters)
+
+    assert len(ends) == 1, (message, ends)
+    assert ends[0].startswith("letter") or ends[0].lower() in {
+        *("succeeded", "failed", "cancelled", "success", "failure", "revoked"),
+    }
+
+
+def read_letters(system: Annex) -> Letters:
+    """All dead letters, by id."""
+    found, _ = DeadLetters(system.redis).list_letters(DeadLetterFilter(), limit=100_000)
+    return {letter.id: letter for letter in found}
+
+
+def assert_letter_can_be_used(browser: Client, letter_id: str) -> None:
+    """It can be read, run again (or it says why not) and discarded."""
+    path = f"/api/v1/dead-letters/{quote(letter_id, safe='')}"
+    letter = browser.get(path)
+    assert letter.status_code == 200, letter.text
+    assert letter.json()["detail"]
+
+    again = browser.post(f"{path}/replay", json={"parameters": {"type": 0}})
+
+    if letter.json()["kind"] == "create_task":
+        assert again.status_code == 202, again.text
+        assert browser.session.delete(browser.url + path).status_code == 404
+    else:
+        assert again.status_code in {202, 400, 404}, again.text
+        assert browser.session.delete(browser.url + path).status_code in {204, 404}
+
+
+def is_running(system: Annex, role: str) -> bool:
+    return Path(f"/proc/{system.main_pid(role)}/exe").exists()
