@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 240
 DELAYS_MICROSECONDS = (0, 0, 0, 100, 0, 300, 1_000, 0, 3_000, 10_000, 0)
 """Most are hit at once; some a little later, when they are nearly themselves."""
 

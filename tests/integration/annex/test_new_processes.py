@@ -20,7 +20,7 @@ from tests.integration.logbook import action_of
 from tests.process_tree import descendants
 from tests.waiting import wait_until
 
-HITS = 120
+HITS = 200
 AT_A_TIME = 6
 END_SECONDS = 60
 SHORT = f"short@{socket.gethostname()}"
@@ -54,6 +54,7 @@ def test_processes_share_no_connection(worker: int) -> None:
     assert not set.union(*opened) & connections_of(worker)
 
 
+@pytest.mark.timeout(300)
 def test_process_that_is_told_to_end_before_it_is_itself_does_nothing_in_the_workers_name(
     system: Annex, browser: Client, celery: Celery, worker: int, tmp_path: Path
 ) -> None:
