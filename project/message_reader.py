@@ -16,7 +16,7 @@ from project.errors import InvalidInputError, UnreadableMessageError
 from project.json_values import check_json, parse_json
 
 UNREADABLE_HEADER = "unreadable"
-"""Stands in the headers of a message whose own cannot be decoded: see `broker.tolerate_headers`."""
+"""The only header of a message whose headers cannot be decoded: see `broker.tolerate_headers`."""
 
 REQUEUES_HEADER = "requeues"
 """How often the message came back from the dead letters."""
@@ -33,7 +33,7 @@ RESERVED_HEADERS = frozenset(
         *("due_at", "job", "submitted"),
     }
 )
-"""Headers that would take the place of what the worker itself knows; they are not read."""
+"""Headers that would replace what the worker itself knows; they are not read."""
 
 LONGEST_ID = 200
 _LONGEST_DELAY = timedelta(seconds=2**28 - 1)
@@ -42,8 +42,8 @@ _MOST_RETRIES = 1_000_000
 _RESERVED_IDS = frozenset({"bulk", "replay", ".", ".."})
 """Words that stand in an id's place in addresses."""
 
-# orjson reads a whole number beyond 64 bits as a fraction, and more levels than it writes. To look
-# closer takes longer than to read, so that is done only where there may be something to see.
+# orjson reads a whole number beyond 64 bits as a fraction, and reads more levels than it writes. A
+# closer look takes longer than the reading, so only bodies that may have either get one.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _MOST_BRACKETS_UNSEEN = 200
 
@@ -124,10 +124,10 @@ def is_text(value: Any) -> bool:
 
 
 def _read_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that say something, and are not the worker's own."""
+    """The headers that a worker may act upon; absent ones and the worker's own are left out."""
     usable: dict[str, Any] = {}
     for name, value in headers.items():
-        # To Celery a header that is null is one that is not there.
+        # Celery takes a null header for an absent one.
         if value is None or name in RESERVED_HEADERS or not isinstance(name, str):
             continue
         check = _CHECKS.get(name)

@@ -87,8 +87,8 @@ class Reading(Steps):
         """Remove results of jobs that have no record: a part of them, from the cursor on.
 
         The next cursor (0 at the end), and the jobs' ids. A result without a record says what the
-        ledger, the one truth, does not know. One that expires by itself may be of a task that is no
-        kind, and stays.
+        ledger, the one truth, does not know. A result that expires by itself stays: it may belong
+        to a task that is no kind.
         """
         next_cursor, found = self._redis.scan(cursor, match=result_key("*"), count=1000)
         keys: Any = found

@@ -78,17 +78,7 @@ def execute(
         return _run_here(kind, equipment, args, kwargs)
     submitted = Trace.of_message(vars(request), request.id)
     request.submitted = submitted
-    described = Job.from_message(
-        vars(request),
-        id=request.id,
-        kind=kind.name,
-        # A delayed message's routing key is the lane behind the delay: `0.0.….1.short`.
-        lane=request.delivery_info["routing_key"].rpartition(".")[2],
-        parameters=kind.name_arguments(args, kwargs),
-        trace_id=submitted.trace_id,
-        received_at=datetime.now(UTC),
-        worker=request.hostname,
-    )
+    described = _describe(request, kind, kind.name_arguments(args, kwargs), submitted)
     enter_job(described, submitted)
     job = claim(equipment.ledger, kind, task, described)
     request.job = job
@@ -127,6 +117,21 @@ def _run(kind: Kind, parameters: BaseModel, equipment: Equipment, held: Held, tr
                 wish = suspension
         if children.wait(wish):
             raise Ignore(str(wish))
+
+
+def _describe(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Trace) -> Job:
+    """The job as its message describes it: its record, where Redis has lost it."""
+    return Job.from_message(
+        vars(request),
+        id=request.id,
+        kind=kind.name,
+        # A delayed message's routing key is the lane behind the delay: `0.0.….1.short`.
+        lane=request.delivery_info["routing_key"].rpartition(".")[2],
+        parameters=parameters,
+        trace_id=submitted.trace_id,
+        received_at=datetime.now(UTC),
+        worker=request.hostname,
+    )
 
 
 def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
