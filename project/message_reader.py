@@ -84,8 +84,12 @@ def read_message(
 
 
 def read_body(body: bytes | str) -> Call:
+    """What a body's JSON says; UnreadableMessageError where a worker cannot call that."""
+    return read_call(_load(body))
+
+
+def read_call(values: Any) -> Call:
     """`[args, kwargs, embed]`; UnreadableMessageError where it is anything else."""
-    values = _load(body)
     if not (isinstance(values, list) and len(values) == 3):
         raise UnreadableMessageError("Its body must be the JSON array [args, kwargs, embed].")
     args, kwargs, embed = values

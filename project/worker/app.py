@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from celery import Celery, signals, states
+from celery import Celery, signals
 from kombu import Consumer
 
 from project.broker import JOBS_EXCHANGE, LANE_QUEUES, transport_options
@@ -196,12 +196,6 @@ def _connect_signals(settings: Settings) -> None:
     @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def prepare_process(**_: Any) -> None:
         redirect_prints()
-
-    @signals.task_internal_error.connect(weak=False)  # type: ignore[untyped-decorator]
-    def store_failure(sender: Any, task_id: str, exception: Exception, **_: Any) -> None:
-        # Celery acknowledges a message that has failed outside of its task's code, and may store
-        # nothing of it.
-        sender.backend.store_result(task_id, exception, states.FAILURE)
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(sender: Any, **_: Any) -> None:

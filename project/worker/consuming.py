@@ -7,6 +7,7 @@ lost its connection, Celery says nothing: here the ledger hears that the job was
 Both classes are Celery's own extension points: `worker_consumer` and `Task.Request`.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -23,7 +24,7 @@ from redis import RedisError
 
 from project.errors import JobsError, UnreadableMessageError
 from project.jobs import KINDS
-from project.message_reader import is_job_id, read_message
+from project.message_reader import is_job_id, read_call, read_message
 from project.observability.binding import about_message
 from project.observability.context import Trace
 from project.worker.acks import Acks
@@ -189,6 +190,9 @@ def _read(message: Any) -> None:
     )
     if message.headers["task"] in KINDS:
         message.headers.pop("ignore_result", None)  # the ledger wants every outcome
+    else:
+        # Celery would take the names of an object for a call. What it writes may be more than JSON.
+        message.body = json.dumps(read_call(message.payload))
 
 
 def _forget_time(message: Any) -> None:

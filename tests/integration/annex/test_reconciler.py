@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery
-from celery.exceptions import InvalidTaskError
 from celery.result import AsyncResult
 from kombu import Exchange, Queue
 
@@ -246,17 +245,33 @@ def test_task_that_is_no_kind_fails_as_celery_says(
         plain_task(system, *args).get(timeout=SECONDS)
 
 
-def test_task_that_is_no_kind_and_cannot_be_called_has_failed(
-    system: Annex, publisher: Publisher
+@pytest.mark.parametrize(
+    ("body", "result"), [(b"[[4], [], {}]", 3), (b"[[NaN], {}, {}]", "nan"), (b"[[4], {}, {}]", 3)]
+)
+def test_task_that_is_no_kind_is_called_with_all_that_celery_writes(
+    system: Annex, publisher: Publisher, body: bytes, result: Any
 ) -> None:
-    """Celery says so in its log alone."""
     job_id = str(uuid4())
-    send_raw(publisher, {"task": "annex.plain", "id": job_id}, b"[[4], [], {}]")
+    send_raw(publisher, {"task": "annex.plain", "id": job_id}, body)
 
-    result = plain_task(system, 4).app.AsyncResult(job_id)
+    found = plain_task(system, 4).app.AsyncResult(job_id).get(timeout=SECONDS)
 
-    with pytest.raises(InvalidTaskError):
-        result.get(timeout=SECONDS)
+    assert str(found) == str(float(result))
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "b": 2, "c": 3}', b'"abc"', b"[[4], {}, null]", b"{"])
+def test_body_that_is_no_call_is_a_dead_letter_whatever_the_task(
+    system: Annex,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    letters: DeadLetters,
+    body: bytes,
+) -> None:
+    """Celery would call it with the names of an object."""
+    job_id = str(uuid4())
+    send_raw(publisher, {"task": "annex.plain", "id": job_id}, body)
+
+    assert await_letter(system, reconciler, letters, job_id).body == body
 
 
 def test_message_that_died_without_a_fault_goes_back_and_is_done(
