@@ -18,6 +18,7 @@ from project.jobs.crawling.fetching import (
     Decoder,
     Fetcher,
     Problem,
+    find_patience,
     trusted_authorities,
 )
 from project.jobs.crawling.guard import Guard
@@ -207,13 +208,31 @@ def test_server_that_asks_for_patience_is_asked_again(status: str, moment: str) 
     assert fetch(busy, busy, reply(b"at last")).body == b"at last"
 
 
+def test_seconds_with_zeros_before_them_are_read_to_their_end() -> None:
+    busy = Answer("", 503, {"retry-after": "00000000000000000007"})
+
+    assert find_patience(busy) == 7
+
+
+def test_wait_beyond_all_numbers_is_a_long_wait() -> None:
+    assert find_patience(Answer("", 429, {"retry-after": "9" * 999})) == float("inf")
+
+
 def test_server_that_never_has_time_is_asked_three_times() -> None:
     busy = reply(status="503 Service Unavailable", Retry_After="0")
 
     assert fetch(busy, busy, busy).status == 503
 
 
-@pytest.mark.parametrize("moment", ["", "soon", "-1", "\u00b2"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *("", "soon", "-1", "\u00b2", "0x5", "1e3"),
+        "Fri, 31 Dec 99999999999999999999 23:59:59 GMT",
+        "Wed, 21 Oct 2015 07:28:00 +99999999999999",
+        "Wed, 21 Oct 0 99:99:99 -0000",
+    ],
+)
 def test_server_that_names_no_time_is_asked_once(moment: str) -> None:
     busy = reply(status="503 Service Unavailable") if not moment else reply(
         status="503 Service Unavailable", Retry_After=moment

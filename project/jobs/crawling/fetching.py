@@ -109,7 +109,7 @@ class Fetcher:
         """
         for attempt in range(RETRIES + 1):
             answer = await self._ask("GET", url, wanted)
-            seconds = _read_patience(answer)
+            seconds = find_patience(answer)
             if seconds is None or attempt == RETRIES:
                 break
             self._pacer.pause(host_of(url), min(seconds, MAX_RETRY_AFTER_SECONDS))
@@ -207,16 +207,16 @@ def _useful(headers: httpx.Headers) -> dict[str, str]:
     return found | {"x-robots-tag": headers.get("x-robots-tag", "")[:MAX_HEADER_CHARS].lower()}
 
 
-def _read_patience(answer: Answer) -> float | None:
+def find_patience(answer: Answer) -> float | None:
     """Seconds after which the server wants to be asked again; None where it says nothing of it."""
     text = answer.headers.get("retry-after", "").strip()
     if answer.status not in _ASKS_FOR_PATIENCE or not text:
         return None
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year or a zone beyond the machine's int
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
