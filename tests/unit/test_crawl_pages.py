@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from project.jobs.crawling.page_parser import MAX_LINKS, MAX_TEXT_CHARS, decode, read_page
-from project.jobs.crawling.parsing import PageParser, ReadPage, find_charset
+from project.jobs.crawling.charsets import decode, find_charset, find_encoding
+from project.jobs.crawling.page_parser import MAX_LINKS, MAX_TEXT_CHARS, read_page
+from project.jobs.crawling.parsing import PageParser, ReadPage
 
 
 def read(html: str, charset: str = "") -> dict[str, Any]:
@@ -72,7 +73,17 @@ def test_link_that_is_too_long_leads_nowhere() -> None:
         ("é".encode("utf-16"), ""),
         (b"\xef\xbb\xbf" + "é".encode(), "iso-8859-1"),
         (b"<meta charset=iso-8859-1>" + "é".encode("latin-1"), ""),
-        (b"<meta http-equiv=x content='text/html; charset=ISO-8859-15'>\xe9", "none-such"),
+        (b"<meta http-equiv=Content-Type content='text/html; charset=ISO-8859-15'>\xe9", "x"),
+        (b"<meta name=x content='charset=koi8-r'>" + "é".encode(), ""),
+        (b"<!-- <meta charset=koi8-r> --><meta charset='latin1'>\xe9", ""),
+        (b"<meta charset=none-such><meta content='a' charset=\"l1\"/>\xe9", ""),
+        (b"<meta charset=utf-16>" + "é".encode(), ""),
+        (b"<meta charset=x-user-defined>\xe9", ""),
+        (b"<?xml version='1.0' encoding='ISO-8859-1'?>\xe9", ""),
+        (b"<?xml version='1.0' encoding='UTF-16'?>" + "é".encode(), ""),
+        ("<?xml version='1.0'?>é".encode("utf-16-be"), ""),
+        (b"\xe9 \xe9", ""),
+        ("é".encode("utf-16-le"), "UTF-16"),
         ("é".encode(), "zlib"),
         ("é".encode(), "unicode_escape"),
         ("é".encode(), "utf-7"),
@@ -81,6 +92,75 @@ def test_link_that_is_too_long_leads_nowhere() -> None:
 )
 def test_page_is_decoded_as_browsers_do(body: bytes, charset: str) -> None:
     assert decode(body, charset).endswith("é")
+
+
+@pytest.mark.parametrize(
+    ("label", "codec", "text"),
+    [
+        ("Shift_JIS", "cp932", "①～髙"),
+        ("x-sjis", "cp932", "日本"),
+        (" Windows-31J ", "cp932", "①"),
+        ("gb2312", "gb18030", "中文龍"),
+        ("GB_2312-80", "gb18030", "镕"),
+        ("x-gbk", "gbk", "中"),
+        ("gb18030", "gb18030", "𠮷"),
+        ("big5", "big5hkscs", "嘅"),
+        ("euc-kr", "cp949", "똠방각하"),
+        ("ks_c_5601-1987", "cp949", "똠"),
+        ("euc-jp", "euc_jis_2004", "①日本ｱ"),
+        ("iso-2022-jp", "iso2022_jp_ext", "日本ｱ語 a"),
+        ("iso-8859-9", "cp1254", "“ş”"),
+        ("latin1", "cp1252", "“€”"),
+        ("tis-620", "cp874", "ไทย…"),
+        ("iso-8859-11", "cp874", "ไ"),
+        ("iso-8859-8-i", "iso8859_8", "שלום"),
+        ("koi8-ru", "koi8_u", "їґ"),
+        ("x-mac-cyrillic", "mac_cyrillic", "Ж"),
+        ("macintosh", "mac_roman", "ﬁ"),
+        ("cp866", "cp866", "Ж"),
+        ("sun_eu_greek", "iso8859_7", "α"),
+        ("unicode-1-1-utf-8", "utf-8", "é"),
+        ("ucs-2", "utf-16-le", "é"),
+        ("unicodefffe", "utf-16-be", "é"),
+    ],
+)
+def test_label_means_what_it_means_on_the_web(label: str, codec: str, text: str) -> None:
+    page = f"{text}<a href=x>".encode(codec)
+
+    assert decode(page, label) == f"{text}<a href=x>"
+
+
+@pytest.mark.parametrize(
+    ("body", "label", "text"),
+    [
+        (b"\xa1\xc1\xad\xb5", "euc-jp", "～Ⅰ"),
+        (b"\x1b$B-!\x1b(B~", "iso-2022-jp", "①~"),
+        (b"\xae\xbe", "koi8-u", "ўЎ"),
+        (b"\x80", "gbk", "€"),
+        (b"\x81", "windows-1252", "\x81"),
+        (b"\xff", "windows-1253", "\ufffd"),
+        (b"a\xe9", "x-user-defined", "a\uf7e9"),
+        (b"anything <a href=x>", "iso-2022-kr", "\ufffd"),
+    ],
+)
+def test_bytes_that_python_reads_differently_are_read_as_browsers_do(
+    body: bytes, label: str, text: str
+) -> None:
+    assert decode(body, label) == text
+
+
+@pytest.mark.parametrize("label", ["shift_jis", "gbk", "big5", "euc-kr", "euc-jp", "utf-8"])
+def test_character_that_is_cut_off_swallows_no_element(label: str) -> None:
+    assert decode(b"\x82<a href=x>", label) == "\ufffd<a href=x>"
+
+
+@pytest.mark.parametrize("label", ["zlib", "utf-7", "cp037", "idna", "", "utf_8_sig"])
+def test_encoding_of_python_alone_is_none(label: str) -> None:
+    assert find_encoding(label) == ""
+
+
+def test_page_cut_in_the_middle_of_a_character_is_utf_8_all_the_same() -> None:
+    assert decode("ééé".encode()[:-1], "").startswith("éé")
 
 
 def test_wrong_bytes_are_replaced() -> None:

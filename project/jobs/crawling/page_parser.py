@@ -4,20 +4,21 @@ A parser of a stranger's HTML can be kept busy for minutes by two megabytes of n
 no signal handler runs meanwhile. Here the kernel's timer ends the process, which costs that page.
 
 The input is, for each page, two lengths, the name of its encoding and its bytes; the output a
-length and a JSON document. Only the standard library and selectolax are imported: it must start
-soon.
+length and a JSON document. Only the standard library, selectolax and `charsets` are imported: it
+must start soon.
 """
 
-import codecs
 import json
 import re
 import resource
 import signal
 import struct
 import sys
-from typing import IO, Any
+from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from project.jobs.crawling.charsets import decode
 
 REQUEST = struct.Struct(">II")
 REPLY = struct.Struct(">I")
@@ -30,14 +31,6 @@ MAX_HREF_CHARS = 2000
 MAX_TEXT_CHARS = 120
 MEMORY_BYTES = 1024 * 1024 * 1024
 
-_ENCODINGS = re.compile(
-    r"utf-8|utf-16(-[lb]e)?|windows-125[0-8]|cp125[0-8]|iso-?8859-\d+|koi8-[ru]|mac-?roman|"
-    r"gbk|gb18030|gb2312|big5|euc[-_](jp|kr)|iso-2022-jp|shift[-_]jis|cp949"
-)
-"""What is taken for an encoding: Python knows some that are none of the web, and slow."""
-_IN_PAGE = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{2,20})", re.I)
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
-          (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 _BLANKS = re.compile(r"\s+")
 
 
@@ -53,28 +46,6 @@ def read_page(body: bytes, charset: str) -> dict[str, Any]:
         "links": [_read_link(node) for node in nodes[:MAX_LINKS]],
         "links_left_out": max(0, len(nodes) - MAX_LINKS),
     }
-
-
-def decode(body: bytes, charset: str) -> str:
-    """By its byte order mark, else as the server says, else as the page does, else as UTF-8."""
-    for mark, name in _MARKS:
-        if body.startswith(mark):
-            return body[len(mark) :].decode(name, "replace")
-    in_page = _IN_PAGE.search(body[:4096])
-    named = in_page[1].decode("ascii") if in_page else ""
-    return body.decode(_find_codec(charset) or _find_codec(named) or "utf-8", "replace")
-
-
-def _find_codec(label: str) -> str:
-    """Python's name of the encoding; empty where it is none of the web's."""
-    name = label.strip().strip("\"'").lower()
-    if name in {"iso-8859-1", "latin1", "ascii", "us-ascii"}:
-        return "cp1252"  # as browsers do
-    try:
-        found = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        return ""
-    return found if _ENCODINGS.fullmatch(found.replace("_", "-")) else ""
 
 
 def _find_canonical(tree: LexborHTMLParser) -> str:
@@ -108,8 +79,9 @@ def _text_of(node: LexborNode | None) -> str:
     return _BLANKS.sub(" ", text[: MAX_TEXT_CHARS * 10]).strip()[:MAX_TEXT_CHARS]
 
 
-def main(pages: IO[bytes], replies: IO[bytes]) -> None:
+def main() -> None:
     """Answer pages until there are no more."""
+    pages, replies = sys.stdin.buffer, sys.stdout.buffer
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever it is doing
     while head := pages.read(REQUEST.size):
@@ -121,7 +93,3 @@ def main(pages: IO[bytes], replies: IO[bytes]) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(REPLY.pack(len(reply)) + reply)
         replies.flush()
-
-
-if __name__ == "__main__":
-    main(sys.stdin.buffer, sys.stdout.buffer)
