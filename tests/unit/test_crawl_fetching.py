@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,10 +13,9 @@ from email.utils import format_datetime
 import pytest
 import trustme
 
+from project.jobs.crawling.codings import MAX_BODY_BYTES, Decoder
 from project.jobs.crawling.fetching import (
-    MAX_BODY_BYTES,
     Answer,
-    Decoder,
     Fetcher,
     Problem,
     find_patience,
@@ -128,6 +128,78 @@ def test_coded_page_is_decoded(compress: Callable[[bytes], bytes]) -> None:
     assert fetch(reply(compress(b"hello"), Content_Encoding=encoding)).body == b"hello"
 
 
+def deflate_bare(text: bytes) -> bytes:
+    """Without zlib's header, as many servers write it."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(text) + packer.flush()
+
+
+PLAIN = b"<!doctype html><a href=x>" * 100
+
+
+@pytest.mark.parametrize(
+    ("coding", "coded"),
+    [
+        ("gzip", gzip.compress(PLAIN)),
+        ("X-GZIP", gzip.compress(PLAIN)),
+        ("deflate", zlib.compress(PLAIN)),
+        ("deflate", deflate_bare(PLAIN)),
+        ("gzip", gzip.compress(PLAIN[:99]) + gzip.compress(b"") + gzip.compress(PLAIN[99:])),
+        ("gzip", gzip.compress(PLAIN) + b"\0\0 and more"),
+        ("gzip, gzip", gzip.compress(gzip.compress(PLAIN))),
+        ("deflate, gzip", gzip.compress(deflate_bare(PLAIN))),
+        ("identity, gzip", gzip.compress(PLAIN)),
+        ("gzip", PLAIN),
+        ("deflate", PLAIN),
+        *((name, PLAIN) for name in ("", "none", "identity", "utf-8", "UTF-8", "chunked", "8bit")),
+        ("utf-16", PLAIN.decode().encode("utf-16")),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_coding_is_undone_as_browsers_do(coding: str, coded: bytes, size: int) -> None:
+    decoder = Decoder(coding)
+
+    for position in range(0, len(coded), size):
+        decoder.feed(coded[position : position + size])
+    decoder.finish()
+
+    expected = coded if coding == "utf-16" else PLAIN
+    assert (bytes(decoder.body), decoder.is_full) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("coding", "bomb"),
+    [
+        ("gzip", gzip.compress(b"\0" * 50_000_000)),
+        ("gzip", gzip.compress(b"\0" * 1_000_000) * 50),
+        ("gzip", gzip.compress(b"") * 50_000),
+        ("deflate", deflate_bare(b"\0" * 50_000_000)),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"\0" * 50_000_000))),
+    ],
+)
+def test_no_coding_makes_much_of_little(coding: str, bomb: bytes) -> None:
+    decoder = Decoder(coding)
+
+    decoder.feed(bomb)
+    decoder.finish()
+
+    assert decoder.is_full
+    assert len(decoder.body) <= MAX_BODY_BYTES
+
+
+def test_body_that_is_coded_again_and_again_is_not_read() -> None:
+    with pytest.raises(zlib.error):
+        Decoder(", ".join(["gzip"] * 9))
+
+
+def test_coded_page_that_is_long_before_it_is_decoded_is_cut() -> None:
+    noise = os.urandom(MAX_BODY_BYTES)
+
+    answer = fetch(reply(gzip.compress(noise, 1) + b"\0" * 9, Content_Encoding="gzip"))
+
+    assert answer.is_cut
+
+
 def test_decoder_takes_parts_and_stops_at_its_limit() -> None:
     decoder = Decoder("gzip")
     coded = gzip.compress(b"a" * (MAX_BODY_BYTES * 3))
@@ -146,7 +218,12 @@ def test_decoder_takes_parts_and_stops_at_its_limit() -> None:
         (b"SSH-2.0-OpenSSH\r\n\r\n", Problem.NONSENSE),
         (b"HTTP/1.1 200 OK\r\n" + b"A: " + b"b" * 200_000 + b"\r\n\r\n", Problem.NONSENSE),
         (reply(b"short", Content_Length="999"), Problem.NONSENSE),
-        (reply(b"no gzip", Content_Encoding="gzip"), Problem.NONSENSE),
+        (reply(b"\0\1 no gzip", Content_Encoding="gzip"), Problem.NONSENSE),
+        (reply(b"\0\1 no text", Content_Encoding="lzma"), Problem.NONSENSE),
+        (
+            reply(gzip.compress(b"x" * 999)[:-9] + b"\0" * 9, Content_Encoding="gzip"),
+            Problem.NONSENSE,
+        ),
         (reply(b"what is this", Content_Encoding="br"), Problem.NONSENSE),
     ],
 )
@@ -322,6 +399,17 @@ def test_rules_for_this_crawler_count(path: str, is_allowed: bool) -> None:
 
     assert rules.allows(f"https://example.org{path}") is is_allowed
     assert rules.delay_seconds == MAX_CRAWL_DELAY_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("none", ROBOTS), ("gzip", ROBOTS), ("deflate", deflate_bare(ROBOTS))],
+)
+def test_rules_are_read_however_they_are_coded(coding: str, body: bytes) -> None:
+    rules = read_rules(fetch(reply(body, Content_Encoding=coding)))
+
+    assert not rules.refusal
+    assert not rules.allows("https://example.org/private/x")
 
 
 @pytest.mark.parametrize("status", [404, 403, 410, 301])

@@ -1,7 +1,7 @@
 """One URL, fetched within limits: whatever the server does, an answer comes back soon.
 
 Redirects are not followed here: the crawl decides about each of them. The body is read as far as
-it is wanted, and decoded with a limit on what comes out, so a small file cannot become a huge one.
+it is wanted; of what is decoded there is a limit, so a small file cannot become a huge one.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ import anyio
 import httpcore
 import httpx
 
+from project.jobs.crawling.codings import ASKED_FOR, MAX_BODY_BYTES, Decoder
 from project.jobs.crawling.guard import RefusedError
 from project.jobs.crawling.pacing import Pacer
 from project.jobs.crawling.urls import host_of
 
 USER_AGENT = "JobsCrawler/1.0"
-MAX_BODY_BYTES = 2 * 1024 * 1024
 FETCH_SECONDS = 20.0
 """From the request's start to the end of its body."""
 CONNECT_SECONDS = 10.0
@@ -36,8 +36,6 @@ ANYTHING = frozenset({"*"})
 NOTHING: frozenset[str] = frozenset()
 
 _ASKS_FOR_PATIENCE = {429, 503}
-_ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""Content codings that are asked for, with zlib's name of their format."""
 
 
 class Problem(StrEnum):
@@ -144,39 +142,16 @@ class Fetcher:
 
     async def _read(self, answer: Answer, response: httpx.Response) -> Answer:
         decoder = Decoder(answer.headers.get("content-encoding", ""))
-        received = 0
+        received, is_cut = 0, False
         async for part in response.stream:  # type: ignore[union-attr]  # ours is asynchronous
             received += len(part)
             self.received_bytes += len(part)
             decoder.feed(part)
-            if decoder.is_full or received >= MAX_BODY_BYTES:
+            is_cut = decoder.is_full or received >= MAX_BODY_BYTES
+            if is_cut:
                 break
-        return replace(
-            answer, body=bytes(decoder.body), received_bytes=received, is_cut=decoder.is_full
-        )
-
-
-class Decoder:
-    """Undoes a content coding, and makes no more than `MAX_BODY_BYTES` of whatever it is fed."""
-
-    def __init__(self, encoding: str) -> None:
-        name = encoding.strip().lower()
-        self.body = bytearray()
-        if name not in {"", "identity", *_ENCODINGS}:
-            raise zlib.error(f"The content coding {name[:20]} was not asked for.")
-        self._inflate = zlib.decompressobj(_ENCODINGS[name]) if name in _ENCODINGS else None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it takes no more."""
-        return len(self.body) >= MAX_BODY_BYTES
-
-    def feed(self, part: bytes) -> None:
-        """Add what the part holds; zlib.error where it is no such coding."""
-        room = MAX_BODY_BYTES - len(self.body)
-        if room > 0:
-            # zlib keeps what it did not come to in `unconsumed_tail`, which is left there.
-            self.body += self._inflate.decompress(part, room) if self._inflate else part[:room]
+        decoder.finish()
+        return replace(answer, body=bytes(decoder.body), received_bytes=received, is_cut=is_cut)
 
 
 def trusted_authorities() -> ssl.SSLContext:
@@ -194,7 +169,7 @@ def _request(method: str, url: str) -> httpx.Request:
     headers = {
         "User-Agent": USER_AGENT,
         "Accept": "text/html,*/*;q=0.1",
-        "Accept-Encoding": ", ".join(("gzip", "deflate")),
+        "Accept-Encoding": ", ".join(ASKED_FOR),
     }
     return httpx.Request(method, url, headers=headers, extensions={"timeout": timeouts})
 
