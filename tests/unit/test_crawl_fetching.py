@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from project.jobs.crawling.codings import MAX_BODY_BYTES, Decoder
+from project.jobs.crawling.content_types import choose_type
 from project.jobs.crawling.fetching import (
     Answer,
     Fetcher,
@@ -103,6 +104,49 @@ def test_body_of_another_type_is_not_read() -> None:
     answer = fetch(reply(b"%PDF", Content_Type="application/pdf"))
 
     assert (answer.status, answer.body, answer.media_type) == (200, b"", "application/pdf")
+
+
+@pytest.mark.parametrize(
+    ("types", "body", "is_page"),
+    [
+        (["text/html"], b"x", True),
+        (["application/xhtml+xml; charset=utf-8"], b"x", True),
+        (["text/html", "text/html; charset=utf-8"], b"x", True),
+        (["text/html, text/html"], b"x", True),
+        (["text/html;charset=utf-8", "nonsense"], b"x", True),
+        ([], b" <!DOCTYPE html><p>", True),
+        ([""], b"<title>x", True),
+        (["html"], b"\xef\xbb\xbf<html >", True),
+        (["*/*"], b"<!-- x --><p>", True),
+        (["application/xml"], b"<html xmlns='http://www.w3.org/1999/xhtml'>", True),
+        ([], b"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'>", True),
+        (["text/xml"], b"<rss/>", False),
+        ([], b"plain text", False),
+        ([], b"<abbr>", False),
+        (["text/plain"], b"<html>", False),
+        (["text/html", "application/pdf"], b"<html>", False),
+    ],
+)
+def test_what_browsers_take_for_a_page_is_read(
+    types: list[str], body: bytes, is_page: bool
+) -> None:
+    lines = "".join(f"Content-Type: {one}\r\n" for one in types)
+    head = f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+
+    answer = fetch(head.encode() + body)
+
+    assert answer.is_html is is_page
+    assert not is_page or answer.body == body
+
+
+def test_charset_of_a_type_that_is_said_twice_is_kept() -> None:
+    assert choose_type("text/html; charset=gbk, text/html") == "text/html; charset=gbk"
+    assert choose_type("text/html; charset=gbk, application/xhtml+xml") == "application/xhtml+xml"
+
+
+@pytest.mark.parametrize("status", ["203 Non-Authoritative Information", "201 Created"])
+def test_page_of_another_success_is_read(status: str) -> None:
+    assert fetch(reply(b"<p>", status)).is_html
 
 
 def test_long_page_is_cut() -> None:

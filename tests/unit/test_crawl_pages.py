@@ -44,6 +44,16 @@ def test_head_is_read() -> None:
     assert page["robots"] == "noindex, nofollow"
 
 
+def test_elements_that_are_whole_in_xml_hold_nothing() -> None:
+    page = read_page(
+        b'<head><title/><script src="a>b"/></head><a href="/x">x</a><br/><a href="/y"/>',
+        "",
+        is_xml=True,
+    )
+
+    assert [link[0] for link in page["links"]] == ["/x", "/y"]
+
+
 def test_page_without_anything_is_a_page() -> None:
     page = read("")
 

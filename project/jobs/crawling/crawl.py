@@ -10,6 +10,7 @@ from typing import TypeVar
 import structlog
 
 from project.errors import PermanentError, TemporaryError
+from project.jobs.crawling.content_types import XHTML
 from project.jobs.crawling.describing import (
     describe_page,
     find_target,
@@ -239,7 +240,9 @@ class Crawl:
         answer = await self._fetcher.fetch(entry.url)
         if not answer.is_html:
             return answer, None
-        return answer, await self._parser.read(answer.body, answer.headers["content-type"])
+        return answer, await self._parser.read(
+            answer.body, answer.headers["content-type"], is_xml=answer.media_type == XHTML
+        )
 
     async def _note(self, entry: Entry, visit: tuple[Answer, ReadPage | None] | None) -> None:
         if visit is None:

@@ -18,6 +18,13 @@ import httpcore
 import httpx
 
 from project.jobs.crawling.codings import ASKED_FOR, MAX_BODY_BYTES, Decoder
+from project.jobs.crawling.content_types import (
+    MAYBE_PAGES,
+    PAGES,
+    choose_type,
+    essence_of,
+    settle_type,
+)
 from project.jobs.crawling.guard import RefusedError
 from project.jobs.crawling.pacing import Pacer
 from project.jobs.crawling.urls import host_of
@@ -31,7 +38,6 @@ RETRIES = 2
 MAX_RETRY_AFTER_SECONDS = 30.0
 MAX_HEADER_CHARS = 2000
 
-PAGES = frozenset({"text/html"})
 ANYTHING = frozenset({"*"})
 NOTHING: frozenset[str] = frozenset()
 
@@ -71,14 +77,19 @@ class Answer:
     """The problem in a sentence."""
 
     @property
+    def is_success(self) -> bool:
+        """Whether what comes is what was asked for."""
+        return 200 <= self.status < 300
+
+    @property
     def media_type(self) -> str:
-        """As in `text/html`."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        """As in `text/html`: what it says that it is or, of XML and of no type, what it is."""
+        return settle_type(essence_of(self.headers.get("content-type", "")), self.body)
 
     @property
     def is_html(self) -> bool:
         """Whether there is a page to read."""
-        return self.status == 200 and self.media_type in PAGES
+        return self.is_success and self.media_type in PAGES
 
 
 class Fetcher:
@@ -100,7 +111,7 @@ class Fetcher:
         """Ask that host no faster than once in so many seconds."""
         self._pacer.slow_down(host, interval_seconds)
 
-    async def fetch(self, url: str, wanted: frozenset[str] = PAGES) -> Answer:
+    async def fetch(self, url: str, wanted: frozenset[str] = MAYBE_PAGES) -> Answer:
         """The answer to a GET; its body where it is of a wanted type, or any is.
 
         A server that asks for patience, and says how much, is asked again.
@@ -133,7 +144,7 @@ class Fetcher:
         try:
             answer = Answer(url, response.status_code, _useful(response.headers))
             is_wanted = wanted == ANYTHING or answer.media_type in wanted
-            if method == "HEAD" or answer.status != 200 or not is_wanted:
+            if method == "HEAD" or not answer.is_success or not is_wanted:
                 return answer
             return await self._read(answer, response)
         finally:
@@ -168,7 +179,7 @@ def _request(method: str, url: str) -> httpx.Request:
     }
     headers = {
         "User-Agent": USER_AGENT,
-        "Accept": "text/html,*/*;q=0.1",
+        "Accept": "text/html,application/xhtml+xml,*/*;q=0.1",
         "Accept-Encoding": ", ".join(ASKED_FOR),
     }
     return httpx.Request(method, url, headers=headers, extensions={"timeout": timeouts})
@@ -179,6 +190,7 @@ _USEFUL = ("content-type", "content-encoding", "location", "last-modified", "ret
 
 def _useful(headers: httpx.Headers) -> dict[str, str]:
     found = {name: headers[name][:MAX_HEADER_CHARS] for name in _USEFUL if name in headers}
+    found["content-type"] = choose_type(found.get("content-type", ""))
     return found | {"x-robots-tag": headers.get("x-robots-tag", "")[:MAX_HEADER_CHARS].lower()}
 
 

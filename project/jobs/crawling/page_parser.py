@@ -3,9 +3,9 @@
 A parser of a stranger's HTML can be kept busy for minutes by two megabytes of nested elements, and
 no signal handler runs meanwhile. Here the kernel's timer ends the process, which costs that page.
 
-The input is, for each page, two lengths, the name of its encoding and its bytes; the output a
-length and a JSON document. Only the standard library, selectolax and `charsets` are imported: it
-must start soon.
+The input is, for each page, two lengths, whether it is XML, the name of its encoding and its bytes;
+the output a length and a JSON document. Only the standard library, selectolax and `charsets` are
+imported: it must start soon.
 """
 
 import json
@@ -20,7 +20,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from project.jobs.crawling.charsets import decode
 
-REQUEST = struct.Struct(">II")
+REQUEST = struct.Struct(">II?")
 REPLY = struct.Struct(">I")
 
 PARSE_SECONDS = 2.0
@@ -31,12 +31,14 @@ MAX_HREF_CHARS = 2000
 MAX_TEXT_CHARS = 120
 MEMORY_BYTES = 1024 * 1024 * 1024
 
+_TAG = re.compile(r"<([A-Za-z][\w.:-]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+>")
 _BLANKS = re.compile(r"\s+")
 
 
-def read_page(body: bytes, charset: str) -> dict[str, Any]:
+def read_page(body: bytes, charset: str, *, is_xml: bool = False) -> dict[str, Any]:
     """What a crawl needs of a page; every text is as long as it may be at the most."""
-    tree = LexborHTMLParser(decode(body, charset))
+    text = decode(body, charset)
+    tree = LexborHTMLParser(_TAG.sub(_close, text) if is_xml else text)
     nodes = tree.css("a[href], area[href], iframe[src]")
     return {
         "title": _text_of(tree.css_first("title")),
@@ -46,6 +48,11 @@ def read_page(body: bytes, charset: str) -> dict[str, Any]:
         "links": [_read_link(node) for node in nodes[:MAX_LINKS]],
         "links_left_out": max(0, len(nodes) - MAX_LINKS),
     }
+
+
+def _close(tag: re.Match[str]) -> str:
+    """`<title/>` is whole in XML: to a parser of HTML all that follows would be in it."""
+    return f"{tag[0]}</{tag[1]}>" if tag[0].endswith("/>") else tag[0]
 
 
 def _find_canonical(tree: LexborHTMLParser) -> str:
@@ -85,11 +92,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever it is doing
     while head := pages.read(REQUEST.size):
-        charset_bytes, body_bytes = REQUEST.unpack(head)
+        charset_bytes, body_bytes, is_xml = REQUEST.unpack(head)
         charset = pages.read(charset_bytes).decode("utf-8", "replace")
         body = pages.read(body_bytes)
         signal.setitimer(signal.ITIMER_PROF, PARSE_SECONDS)
-        reply = json.dumps(read_page(body, charset)).encode()
+        reply = json.dumps(read_page(body, charset, is_xml=is_xml)).encode()
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(REPLY.pack(len(reply)) + reply)
         replies.flush()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from project.jobs.crawling.content_types import PAGES
 from project.jobs.crawling.fetching import Problem
 
 
@@ -48,7 +49,7 @@ class Page:
     @property
     def is_page(self) -> bool:
         """Whether it is HTML that was read."""
-        return self.status == 200 and self.content_type == "text/html"
+        return 200 <= self.status < 300 and self.content_type in PAGES
 
     @property
     def is_broken(self) -> bool:

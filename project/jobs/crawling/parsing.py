@@ -62,12 +62,14 @@ class PageParser:
         """Of the process at work, where there is one."""
         return self._process.pid if self._process else None
 
-    async def read(self, body: bytes, content_type: str) -> ReadPage | None:
+    async def read(
+        self, body: bytes, content_type: str, *, is_xml: bool = False
+    ) -> ReadPage | None:
         """What the page holds; None where it could not be read in time."""
         async with self._turn:
             try:
                 async with asyncio.timeout(PARSE_SECONDS + SAFETY_SECONDS):
-                    return _understand(await self._ask(body, find_charset(content_type)))
+                    return _understand(await self._ask(body, find_charset(content_type), is_xml))
             except TimeoutError:
                 await self._end()
                 return None
@@ -82,13 +84,13 @@ class PageParser:
         """End the process."""
         await self._end()
 
-    async def _ask(self, body: bytes, charset: str) -> dict[str, Any]:
+    async def _ask(self, body: bytes, charset: str, is_xml: bool) -> dict[str, Any]:
         process = self._process = self._process or await self._start()
         pages, replies = process.stdin, process.stdout
         if pages is None or replies is None:
             raise OSError("The page parser has no pipes.")
         name = charset.encode()
-        pages.write(REQUEST.pack(len(name), len(body)) + name + body)
+        pages.write(REQUEST.pack(len(name), len(body), is_xml) + name + body)
         await pages.drain()
         (size,) = REPLY.unpack(await replies.readexactly(REPLY.size))
         document: dict[str, Any] = json.loads(await replies.readexactly(size))

@@ -40,7 +40,7 @@ def read_rules(answer: Answer) -> Rules:
     """
     if answer.problem or answer.status >= 500 or answer.status == 429:
         return Rules(refusal=answer.detail or f"It answers {answer.status}.")
-    if answer.status != 200:
+    if not answer.is_success:
         return Rules()
     text = answer.body[:MAX_ROBOTS_BYTES].decode("utf-8", "replace")
     return Rules(Protego.parse("\n".join(text.splitlines()[:MAX_RULES])))
