@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project.jobs.crawling.charsets import decode, find_charset, find_encoding
-from project.jobs.crawling.page_parser import MAX_LINKS, MAX_TEXT_CHARS, read_page
+from project.jobs.crawling.page_parser import MAX_LINKS, MAX_TEXT_CHARS, find_refresh, read_page
 from project.jobs.crawling.parsing import PageParser, ReadPage
 
 
@@ -52,6 +52,33 @@ def test_elements_that_are_whole_in_xml_hold_nothing() -> None:
     )
 
     assert [link[0] for link in page["links"]] == ["/x", "/y"]
+
+
+@pytest.mark.parametrize(
+    ("content", "href"),
+    [
+        ("0; url=/en/", "/en/"),
+        ("5;URL='/en/' and more", "/en/"),
+        ('0, url = "/en/"', "/en/"),
+        ("1.5 /en/", "/en/"),
+        ("  0;/en/ ", "/en/"),
+        ("0", ""),
+        ("0;", ""),
+        ("url=/en/", ""),
+        ("soon; url=/en/", ""),
+    ],
+)
+def test_refresh_leads_where_it_leads_a_browser(content: str, href: str) -> None:
+    assert find_refresh(content) == href
+
+
+def test_refresh_and_frames_are_links() -> None:
+    page = read(
+        '<meta http-equiv="Refresh" content="0; url=/en/"><meta http-equiv=x content="0; url=/no">'
+        '<meta http-equiv=refresh content=30><frameset><frame src="/menu"><frame></frameset>'
+    )
+
+    assert page["links"] == [("/en/", "", False), ("/menu", "", False)]
 
 
 def test_page_without_anything_is_a_page() -> None:

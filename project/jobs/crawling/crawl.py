@@ -260,7 +260,7 @@ class Crawl:
         if target:
             await self._note_redirect(entry, page, target)
         elif read is not None:
-            self._found.pages[entry.url] = await self._note_links(entry, page, read)
+            self._found.pages[entry.url] = await self._note_links(entry, page, answer, read)
 
     async def _note_redirect(self, entry: Entry, page: Page, target: str) -> None:
         if entry.is_start:
@@ -288,11 +288,11 @@ class Crawl:
         except OSError:  # no such host, or not in time
             return
 
-    async def _note_links(self, entry: Entry, page: Page, read: ReadPage) -> Page:
+    async def _note_links(self, entry: Entry, page: Page, answer: Answer, read: ReadPage) -> Page:
         await asyncio.sleep(0)
         counts = {"links": 0, "other_links": 0, "nofollow_links": 0}
         is_followed = not (self._plan.respects_robots and says(page, read, "nofollow"))
-        for target, text, is_nofollow in resolve_links(page, read):
+        for target, text, is_nofollow in resolve_links(page, answer, read):
             counts["nofollow_links"] += is_nofollow
             if target is None:
                 counts["other_links"] += 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from project.jobs.crawling.fetching import Answer, Problem
 from project.jobs.crawling.frontier import Entry
+from project.jobs.crawling.page_parser import find_refresh
 from project.jobs.crawling.pages import Page
 from project.jobs.crawling.parsing import ReadPage
 from project.jobs.crawling.urls import normalise
@@ -63,8 +64,12 @@ def says(page: Page, read: ReadPage, word: str) -> bool:
     return word in words or "none" in words
 
 
-def resolve_links(page: Page, read: ReadPage) -> Iterator[tuple[str | None, str, bool]]:
+def resolve_links(
+    page: Page, answer: Answer, read: ReadPage
+) -> Iterator[tuple[str | None, str, bool]]:
     """Each link's URL, None where it is none of the web, its text, and whether it is nofollow."""
     base = normalise(read.base, page.url) or page.url
+    if refresh := find_refresh(answer.headers.get("refresh", "")):
+        yield normalise(refresh, page.url), "", False
     for link in read.links:
         yield normalise(link.href, base), link.text, link.is_nofollow

@@ -185,7 +185,14 @@ def _request(method: str, url: str) -> httpx.Request:
     return httpx.Request(method, url, headers=headers, extensions={"timeout": timeouts})
 
 
-_USEFUL = ("content-type", "content-encoding", "location", "last-modified", "retry-after")
+_USEFUL = (
+    "content-type",
+    "content-encoding",
+    "location",
+    "last-modified",
+    "retry-after",
+    "refresh",
+)
 
 
 def _useful(headers: httpx.Headers) -> dict[str, str]:

@@ -32,6 +32,9 @@ MAX_TEXT_CHARS = 120
 MEMORY_BYTES = 1024 * 1024 * 1024
 
 _TAG = re.compile(r"<([A-Za-z][\w.:-]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+>")
+_REFRESH = re.compile(
+    r"\s*(?:\d+[\d.]*|\.[\d.]*)(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?([\"']?)(.+)", re.I | re.S
+)
 _BLANKS = re.compile(r"\s+")
 
 
@@ -39,7 +42,8 @@ def read_page(body: bytes, charset: str, *, is_xml: bool = False) -> dict[str, A
     """What a crawl needs of a page; every text is as long as it may be at the most."""
     text = decode(body, charset)
     tree = LexborHTMLParser(_TAG.sub(_close, text) if is_xml else text)
-    nodes = tree.css("a[href], area[href], iframe[src]")
+    found = tree.css("a[href], area[href], iframe[src], frame[src], meta[http-equiv][content]")
+    nodes = [node for node in found if node.tag != "meta" or _find_refresh(node)]
     return {
         "title": _text_of(tree.css_first("title")),
         "base": _attribute(tree.css_first("base[href]"), "href"),
@@ -71,8 +75,26 @@ def _find_robots(tree: LexborHTMLParser) -> str:
 
 def _read_link(node: LexborNode) -> tuple[str, str, bool]:
     """Address, text, and whether the page's author vouches not for it."""
-    href = _attribute(node, "href" if node.tag in {"a", "area"} else "src")
+    href = _find_refresh(node) or _attribute(node, "href" if node.tag in {"a", "area"} else "src")
     return href, _text_of(node), "nofollow" in _attribute(node, "rel").lower().split()
+
+
+def find_refresh(content: str) -> str:
+    """Where a refresh leads, as in `0; url=/en/`; empty where it leads nowhere.
+
+    https://html.spec.whatwg.org/#shared-declarative-refresh-steps
+    """
+    match = _REFRESH.match(content)
+    if not match:
+        return ""
+    quote, text = match[1], match[2]
+    return (text.partition(quote)[0] if quote else text).strip()
+
+
+def _find_refresh(node: LexborNode) -> str:
+    if node.tag != "meta" or _attribute(node, "http-equiv").strip().lower() != "refresh":
+        return ""
+    return find_refresh(_attribute(node, "content"))
 
 
 def _attribute(node: LexborNode | None, name: str) -> str:
