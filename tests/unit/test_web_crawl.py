@@ -96,6 +96,21 @@ def test_crawl_ends_at_its_page_limit_and_says_so(site: Site, files: JobFiles) -
     assert result["summary"].endswith("; stopped at the page limit")
 
 
+def test_page_that_was_not_read_to_its_end_is_said_everywhere(site: Site, files: JobFiles) -> None:
+    result = crawl(f"{site.url}huge", context_with(files), max_depth=0)
+
+    report = files.path(result["report"]["file"]).read_text()
+    assert result["summary"].endswith(", 1 page not read to the end")
+    assert result["facts"]["Pages not read to the end"] == 1
+    assert "complete" not in str(result["facts"])
+    assert "1 page was not read to the end" in report
+
+
+def test_host_that_is_not_there_ends_a_crawl_at_once(files: JobFiles) -> None:
+    with pytest.raises(PermanentError, match=r"There is no host nowhere\.invalid"):
+        crawl("http://nowhere.invalid/", context_with(files))
+
+
 def test_crawl_whose_time_is_over_tells_what_it_has(site: Site, files: JobFiles) -> None:
     ends_at = time.monotonic() + OUTPUT_SECONDS + 2
     context = context_with(files, ends_at=ends_at)

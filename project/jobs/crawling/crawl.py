@@ -228,6 +228,8 @@ class Crawl:
             url = find_target(answer)
             if url is None:
                 break
+        if answer.problem is Problem.NO_HOST and host_of(answer.url) == host_of(origin):
+            return Rules()  # nobody is there to forbid anything: the page itself tells why
         if answer.problem is Problem.REFUSED:
             raise PermanentError(answer.detail)
         rules = read_rules(answer)

@@ -34,6 +34,7 @@ def describe_page(entry: Entry, answer: Answer, target: str | None, read: ReadPa
         is_cut=answer.is_cut,
         redirects_to=target or "",
         last_modified=answer.headers.get("last-modified", ""),
+        is_unread=bool(_find_note(answer, read)),
         note=_find_note(answer, read),
     )
     if answer.status in _REDIRECTS and not target:

@@ -70,6 +70,11 @@ class Findings:
         return sorted(answered, key=lambda page: page.seconds, reverse=True)[:10]
 
     @property
+    def unread(self) -> list[Page]:
+        """Pages of which a part was not read: links behind it are not known."""
+        return [page for page in self.crawled.pages.values() if page.is_unread]
+
+    @property
     def noted(self) -> list[Page]:
         """Pages with something unusual."""
         return [page for page in self.crawled.pages.values() if page.note]

@@ -55,6 +55,8 @@ def summarise(findings: Findings) -> str:
     ]
     if counts["refused"]:
         parts.append(f"{counts['refused']:,} refused")
+    if findings.unread:
+        parts.append(f"{_number(len(findings.unread), 'page')} not read to the end")
     told = ", ".join(parts)
     return told if crawled.ending is Ending.COMPLETE else f"{told}; stopped at {crawled.ending}"
 
@@ -81,6 +83,7 @@ def count_all(findings: Findings) -> dict[str, int]:
 def list_facts(findings: Findings) -> dict[str, str | int]:
     """Figures for people, those alone that say something."""
     crawled, counts = findings.crawled, count_all(findings)
+    is_partial = crawled.ending is Ending.COMPLETE and bool(findings.unread)
     facts: dict[str, str | int] = {
         "Start page": crawled.site_url,
         "URLs fetched": counts["urls"],
@@ -97,7 +100,8 @@ def list_facts(findings: Findings) -> dict[str, str | int]:
         "Below the depth limit": counts["too_deep"],
         "Known but not fetched": counts["not_fetched"],
         "Received": f"{crawled.received_bytes / 1e6:.1f} MB",
-        "Ended by": str(crawled.ending),
+        "Pages not read to the end": len(findings.unread),
+        "Ended by": "" if is_partial else str(crawled.ending),
     }
     always = ("Broken links", "Pages read")
     return {name: value for name, value in facts.items() if value or name in always}

@@ -25,7 +25,7 @@ REPLY = struct.Struct(">I")
 
 PARSE_SECONDS = 2.0
 """Of the processor: on a busy machine a page may take longer."""
-MAX_LINKS = 1000
+MAX_LINKS = 10_000
 """Links of one page; more are left out."""
 MAX_HREF_CHARS = 2000
 MAX_TEXT_CHARS = 120

@@ -38,6 +38,8 @@ class Page:
     """Links that are none of the web: mailto, tel, javascript."""
     nofollow_links: int = 0
     last_modified: str = ""
+    is_unread: bool = False
+    """Links of it may not be known: it is too long, has too many, or could not be read in time."""
     note: str = ""
     """What is unusual about it."""
 

@@ -4,14 +4,18 @@ from project.errors import PermanentError, TemporaryError
 from project.jobs.crawling.fetching import Problem
 from project.jobs.crawling.pages import Page
 from project.jobs.crawling.robots import Rules
-from project.jobs.crawling.urls import path_of
+from project.jobs.crawling.urls import host_of, path_of
 
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 
 def check_start(page: Page) -> None:
     """Raises where the crawl ends before it has begun."""
-    if page.problem in {Problem.REFUSED, Problem.NO_HOST}:
+    if page.problem is Problem.NO_HOST:
+        raise PermanentError(
+            f"There is no host {host_of(page.url)}: check the start page's address."
+        )
+    if page.problem is Problem.REFUSED:
         raise PermanentError(f"The start page cannot be fetched. {page.detail}")
     if page.problem is not None:
         raise TemporaryError(f"The start page cannot be fetched. {page.detail}")
