@@ -5,12 +5,12 @@ plain one has none of these, and its body is decoded where the job runs. This is
 extension point, `Task.Strategy`; a message that is not plain goes Celery's way.
 """
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from time import monotonic, time
 from typing import Any
 
-import orjson
 from celery import signals
 from celery.app.task import Context
 from celery.worker import state
@@ -40,8 +40,8 @@ def strategy(task: Any, app: Any, consumer: Any) -> Receive:
             or consumer.task_buckets[task.name]  # the kind has a rate limit
         )
         if not is_plain:
-            # As our own reader has it: Celery's knows less of what clients send.
-            message.body = orjson.dumps(list(read_body(message.body)))
+            # As it was read: Celery takes less than our reader does.
+            message.body = json.dumps(read_body(message.body))
             return usual(message, body, ack, reject, callbacks)
         request = PlainRequest(message, ack, reject, task, consumer)
         if request.id in state.revoked and request.revoked():

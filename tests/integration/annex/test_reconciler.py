@@ -179,10 +179,22 @@ def test_message_that_its_worker_refuses_is_a_dead_letter_at_once(
     ]
 
 
-def test_empty_array_of_keyword_arguments_is_none(system: Annex, publisher: Publisher) -> None:
-    """PHP and Lua write an empty map so."""
+@pytest.mark.parametrize(
+    ("headers", "embed"),
+    [
+        ({}, b"{}"),
+        ({"group": "g"}, b"{}"),
+        ({"expires": "2030-01-01T00:00:00Z"}, b"{}"),
+        ({}, b'{"chord": {"task": "create_task", "kwargs": {"type": 0}}}'),
+    ],
+)
+def test_empty_array_of_keyword_arguments_is_none(
+    system: Annex, publisher: Publisher, headers: dict[str, Any], embed: bytes
+) -> None:
+    """PHP and Lua write an empty map so. Whichever way Celery's worker goes with the message."""
     job_id = str(uuid4())
-    send_raw(publisher, {"task": "create_task", "id": job_id, "lang": "php"}, b"[[0], [], {}]")
+    named = {"task": "create_task", "id": job_id, "lang": "php", **headers}
+    send_raw(publisher, named, b"[[0], [], " + embed + b"]")
 
     wait_until(lambda: system.ledger.find(job_id), SECONDS, "the job's record")
     assert await_end(system, job_id).status is Status.SUCCEEDED
