@@ -42,6 +42,10 @@ class UnreadableMessageError(JobsError):
     """A message that no worker can run; the sentence says why, and quotes nothing of it."""
 
 
+class UnsendableMessageError(JobsError):
+    """A message that no frame can carry; nothing was sent."""
+
+
 class NotFoundError(JobsError):
     """There is no such job, file, schedule or sign-up."""
 

@@ -11,10 +11,14 @@ from functools import lru_cache
 from amqp.exceptions import UnexpectedFrame  # type: ignore[import-untyped]  # it has no types
 from amqp.serialization import dumps  # type: ignore[import-untyped]  # py-amqp ships no types
 
+from project.errors import UnsendableMessageError
 from project.message import Message
 
 CHANNEL = 1
 """The one that messages are published on."""
+
+LONGEST_FRAME = 131_072
+"""RabbitMQ's `frame_max`. It closes the connection at a longer frame, and headers take only one."""
 
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _END = b"\xce"
@@ -36,6 +40,7 @@ class Content:
     __slots__ = ("_body", "_start", "address")
 
     def __init__(self, message: Message, *, is_mandatory: bool) -> None:
+        """UnsendableMessageError: its headers are too long."""
         self.address = message.job_id, message.exchange, message.routing_key
         """By which a message that is given back is known."""
         self._body = message.body
@@ -58,7 +63,10 @@ def _publish_frame(exchange: str, routing_key: str, is_mandatory: bool) -> bytes
 
 def _encode_header(message: Message) -> bytes:
     properties = bytes(dumps("Fos", (message.headers, _PERSISTENT, message.job_id)))
-    return struct.pack(">HHQ", 60, 0, len(message.body)) + _JSON + properties
+    header = struct.pack(">HHQ", 60, 0, len(message.body)) + _JSON + properties
+    if len(header) + _FRAME_OVERHEAD > LONGEST_FRAME:
+        raise UnsendableMessageError("Its headers are too long for a message.")
+    return header
 
 
 def _frame(kind: int, payload: bytes) -> bytes:

@@ -16,7 +16,7 @@ import structlog
 from kombu import Connection
 
 from project.broker import DEAD_QUEUE, JOBS_EXCHANGE
-from project.errors import TransitionError, UnreadableMessageError
+from project.errors import TransitionError, UnreadableMessageError, UnsendableMessageError
 from project.jobs import KINDS
 from project.lane import Lane
 from project.ledger import Job, Ledger
@@ -94,10 +94,15 @@ class Intake:
     ) -> None:
         if verdict.fate is Fate.DROP:
             _log.info("dead_letter_dropped", job_id=job_id, status=job and job.status.value)
-        elif verdict.fate is Fate.RETURN:
-            self._return(message, job_id, job)
-        else:
+        elif verdict.fate is Fate.KEEP:
             self._keep(message, job_id, job, verdict)
+        else:
+            try:
+                self._return(message, job_id, job)
+            except UnsendableMessageError as error:
+                verdict = Verdict(Fate.KEEP, DeathReason.REJECTED, f"It cannot go back: {error}")
+                # A job that has a record gets another message, by the repair of lost ones.
+                self._keep(message, make_id(message) if job else job_id, None, verdict)
 
     def _is_leased(self, job_id: str) -> bool:
         (ends,) = self.ledger.find_lease_ends([job_id])

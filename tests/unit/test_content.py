@@ -12,12 +12,13 @@ from amqp.serialization import loads  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from project.errors import UnsendableMessageError
 from project.message import Message
-from project.publisher.content import CHANNEL, Content, split_frames
+from project.publisher.content import CHANNEL, LONGEST_FRAME, Content, split_frames
 from project.publisher.line import WRITE_BYTES, gather
 from tests.builders import a_job
 
-FRAME_MAX = 131072
+FRAME_OVERHEAD = 8
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 VALUES = st.recursive(
     st.one_of(st.text(), st.none(), st.booleans(), st.integers(-(2**63) + 1, 2**63 - 1)),
@@ -96,20 +97,37 @@ def test_message_without_a_body_has_no_frame_of_it() -> None:
 def test_many_messages_share_a_write() -> None:
     contents = [Content(a_message(), is_mandatory=True) for _ in range(3)]
 
-    (piece,) = gather(contents, FRAME_MAX)
+    (piece,) = gather(contents, LONGEST_FRAME)
 
-    assert piece == b"".join(frame for content in contents for frame in content.frames(FRAME_MAX))
+    assert piece == b"".join(
+        frame for content in contents for frame in content.frames(LONGEST_FRAME)
+    )
 
 
 def test_large_messages_are_written_one_by_one() -> None:
     contents = [Content(a_message(body=b"x" * WRITE_BYTES), is_mandatory=True) for _ in range(3)]
 
-    assert len(list(gather(contents, FRAME_MAX))) == 3
+    assert len(list(gather(contents, LONGEST_FRAME))) == 3
 
 
 def test_header_that_is_no_value_is_refused_by_its_name() -> None:
     with pytest.raises(FrameSyntaxError, match="odd"):
         Content(a_message(headers={"odd": object()}), is_mandatory=True)
+
+
+def test_headers_that_are_too_long_are_refused_before_they_are_sent() -> None:
+    """RabbitMQ would close the connection, and with it all that is under way."""
+
+    def start(length: int) -> bytes:
+        message = a_message(headers={"long": "x" * length}, body=b"")
+        return b"".join(Content(message, is_mandatory=True).frames(LONGEST_FRAME))
+
+    _, (_, _, header) = read_frames(start(0))
+    longest = LONGEST_FRAME - len(header) - FRAME_OVERHEAD
+
+    assert start(longest)
+    with pytest.raises(UnsendableMessageError, match="too long"):
+        start(longest + 1)
 
 
 def test_address_that_is_too_long_is_refused() -> None:

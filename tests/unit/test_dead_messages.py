@@ -15,6 +15,7 @@ from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason, _encode
 from project.ledger.job import JobError
 from project.message import Message
+from project.publisher.order import Order
 from project.reconciler.intake import Intake, make_id, own_headers
 from project.reconciler.verdict import MOST_RETURNS, DeadMessage, Fate, Verdict, judge
 from tests.builders import NOON, a_job
@@ -198,6 +199,7 @@ class Ledger:
         self.letters[letter.id] = letter
 
     def publish(self, messages: list[Message], _seconds: float) -> list[None]:
+        Order(messages, deadline=0)
         self.published += messages
         return [None] * len(messages)
 
@@ -301,6 +303,21 @@ def test_job_is_not_given_up_for_a_message_that_is_not_its_own(job: Job, leased:
 
     assert "j1" not in ledger.buried
     assert ledger.buried.keys() == ledger.letters.keys()
+
+
+@pytest.mark.parametrize("jobs", [{}, {"j1": a_job(id="j1", status=Status.QUEUED)}])
+def test_message_that_is_too_long_to_go_back_holds_up_no_other(jobs: dict[str, Job]) -> None:
+    """RabbitMQ would close the connection at it, again and again. A job's record makes another."""
+    ledger = Ledger(jobs)
+    headers = {"id": "j1", "task": "create_task", "long": [1] * 60_000}
+
+    queue = taken(ledger, a_message(headers=headers), a_message())
+
+    assert queue.acknowledged == [0, 1]
+    (letter,) = ledger.letters.values()
+    assert "too long" in letter.detail
+    assert (letter.id == "j1") is (not jobs)
+    assert len(ledger.published) == 1
 
 
 def test_letter_of_a_call_by_position_has_its_parameters_by_name() -> None:
