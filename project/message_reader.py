@@ -216,11 +216,11 @@ def _is_time(value: Any) -> bool:
 
 
 def _are_limits(value: Any) -> bool:
-    """`[hard, soft]`, in seconds; null: none."""
+    """`[hard, soft]`, in seconds; null or 0: none."""
     return (
         isinstance(value, list | tuple)
         and len(value) == 2
-        and all(one is None or (isinstance(one, int | float) and one > 0) for one in value)
+        and all(one is None or (isinstance(one, int | float) and one >= 0) for one in value)
     )
 
 

@@ -95,6 +95,7 @@ def test_header_that_would_mislead_a_worker_is_named(headers: Any, field: str) -
         {"expires": TOMORROW.isoformat()},
         {"timelimit": [None, None]},
         {"timelimit": [30, 20.5]},
+        {"timelimit": [0, 0]},
         {"retries": 3},
         {"mine": {"any": [1, None, b"\xff", {"thing": 2}]}},
         {"id": "Bestellung 17 ä"},
