@@ -31,6 +31,8 @@ ANSWER_LENGTH = 200
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _SHUTTING_DOWN = 421
 _POLICY = MailPolicy()
+_MAILBOXES = {"From", "Reply-To", "To"}
+"""Headers that hold an address, maybe with a person's name."""
 
 
 class Outcome(StrEnum):
@@ -127,13 +129,15 @@ class _Parcel:
     recipient: str
     content: bytes
     needs_utf8: bool
-    """An address outside ASCII needs SMTPUTF8 (RFC 6531); all else has an encoding of its own."""
+    """A local part outside ASCII needs SMTPUTF8 (RFC 6531); all else has an encoding of its own."""
 
     @classmethod
     def of(cls, message: EmailMessage, recipient: str) -> Self:
-        sender = split_mailbox(str(message["From"]))[1]
-        addresses = (recipient, sender, str(message["To"]), str(message["Reply-To"] or ""))
-        needs_utf8 = not all(address.isascii() for address in addresses)
+        for name in _MAILBOXES & {each.title() for each in message}:
+            message.replace_header(name, encode_domain(str(message[name])))
+        recipient = encode_domain(recipient)
+        sender, *shown = (split_mailbox(str(message[name] or ""))[1] for name in sorted(_MAILBOXES))
+        needs_utf8 = not all(address.isascii() for address in (recipient, sender, *shown))
         return cls(sender, recipient, _as_lines(message, needs_utf8), needs_utf8)
 
 
@@ -246,6 +250,26 @@ class MailLine:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+
+def encode_domain(mailbox: str) -> str:
+    """The mailbox with its domain in ASCII (RFC 5891), which every mail server takes.
+
+    A local part outside ASCII has no such form: the server has to take SMTPUTF8, and the address
+    stays as it is. So does a domain that IDNA does not know.
+    """
+    address = split_mailbox(mailbox)[1]
+    local, _, domain = address.rpartition("@")
+    if not local.isascii() or domain.isascii():
+        return mailbox
+    import idna  # noqa: PLC0415  # large tables that few addresses need
+
+    try:
+        encoded = idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return mailbox
+    before, _, behind = mailbox.rpartition(address)
+    return f"{before}{local}@{encoded}{behind}"
 
 
 def _is_temporary(code: int) -> bool:

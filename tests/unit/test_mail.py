@@ -224,6 +224,48 @@ def test_address_outside_ascii_is_sent_where_the_server_can() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+        ("ada@BÜCHER.example", "ada@xn--bcher-kva.example"),
+        ("ada@例え.テスト", "ada@xn--r8jz45g.xn--zckzah"),
+    ],
+)
+def test_domain_outside_ascii_is_sent_in_the_form_that_every_server_takes(
+    written: str, sent: str
+) -> None:
+    room = MailRoom()
+
+    with listening(room, enable_SMTPUTF8=False) as port:
+        (receipt,) = send_by(at(port), written)
+
+    assert receipt.outcome is Outcome.SENT
+    assert room.message(sent)["To"] == sent
+
+
+def test_domains_and_names_of_sender_and_answers_need_nothing_of_the_server() -> None:
+    room, message = MailRoom(), a_mail()
+    message["Reply-To"] = "Jörg <joerg@bücher.example>"
+
+    with listening(room, enable_SMTPUTF8=False) as port:
+        server = MailServer(f"smtp://127.0.0.1:{port}", "Söhne <jobs@bücher.example>")
+        with server.open() as line:
+            receipt = line.send(message, ADA, nothing)
+
+    assert receipt.outcome is Outcome.SENT
+    raw = room.received[ADA][0]
+    assert read_text(read_header(raw, "From")) == "Söhne <jobs@xn--bcher-kva.example>"
+    assert read_text(read_header(raw, "Reply-To")) == "Jörg <joerg@xn--bcher-kva.example>"
+
+
+def test_domain_that_is_none_is_left_to_the_server() -> None:
+    with listening(MailRoom(), enable_SMTPUTF8=False) as port:
+        (receipt,) = send_by(at(port), "ada@ü-.example")
+
+    assert receipt.outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
     ("sender", "shown"),
     [
         ("Jörg & Söhne <jobs@example.com>", "Jörg & Söhne <jobs@example.com>"),
