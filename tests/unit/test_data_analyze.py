@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,43 @@ def test_correlations_use_the_rows_in_which_both_are_there() -> None:
     assert pearson["x", "double"] == pytest.approx(1.0)
     expected = frame.drop_nulls().select(pl.corr("x", "square")).item()
     assert pearson["x", "square"] == pytest.approx(expected, abs=0.02)
+
+
+def test_ranks_are_those_of_the_rows_in_which_both_are_there() -> None:
+    """Where x has gaps in its upper half, y's ranks among all rows would leave holes."""
+    x = [float(n) for n in range(1000)]
+    gappy = [None if n > 500 and n % 10 else n**3 for n in x]
+    other = [None if n < 500 and n % 7 else -n for n in x]
+    frame = pl.DataFrame({"x": x, "gappy": gappy, "other": other})
+
+    found = profile_table(frame, nothing).correlations
+
+    ranks = {(a, b): rank for a, b, _, rank in found.pairs()}
+    assert ranks["x", "gappy"] == pytest.approx(1.0)
+    assert ranks["x", "other"] == pytest.approx(-1.0)
+    assert ranks["gappy", "other"] == pytest.approx(-1.0)
+
+
+def test_columns_that_are_never_there_together_have_no_correlation() -> None:
+    frame = pl.DataFrame({"a": [1, 2, 3, None, None, None], "b": [None, None, None, 1, 2, 3]})
+
+    assert profile_table(frame, nothing).correlations.pairs() == []
+
+
+def test_sample_of_many_rows_is_drawn_at_random_and_the_same_each_time() -> None:
+    """Two sensors in turn: every second row would be of one of them."""
+    generator = random.Random(1)  # noqa: S311 - the same each time
+    level = [generator.gauss(0, 1) for _ in range(200_000)]
+    x = [value if n % 2 else noise for n, value in enumerate(level) for noise in (-value, value)]
+    y = [value for value in level for _ in (0, 1)]
+    frame = pl.DataFrame({"x": x, "y": y})
+
+    found = [profile_table(frame, nothing).correlations for _ in range(2)]
+
+    assert found[0] == found[1]
+    assert found[0].rows_used == 200_000
+    expected = frame.select(pl.corr("x", "y")).item()
+    assert found[0].pearson[0][1] == pytest.approx(expected, abs=0.01)
 
 
 def test_columns_missing_together_are_found() -> None:

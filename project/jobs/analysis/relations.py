@@ -12,28 +12,31 @@ from project.jobs.analysis.profile import Column, Correlations, Role
 MAX_COMPARED = 30
 """Columns of numbers; more would be no picture that anybody can read."""
 SAMPLED_ROWS = 200_000
+_SEED = 0
 _MAX_PATTERN_COLUMNS = 20
 _SHOWN_PATTERNS = 8
 _COMPARED = {Role.NUMBER, Role.WHOLE, Role.TRUTH}
 
+Array = Any
+"""A numpy array of numbers."""
 Matrix = Any
-"""A numpy array of numbers, two-dimensional."""
+"""One of two dimensions."""
 
 
 def correlate(frame: pl.DataFrame, columns: Sequence[Column]) -> Correlations:
     """Pearson's and Spearman's coefficients of each pair, over the rows in which both are there.
 
-    Of more rows than SAMPLED_ROWS, so many are taken at equal distances.
+    Of more rows than SAMPLED_ROWS, so many are drawn at random: rows at equal distances may all be
+    of one sensor, weekday or shop. The draw is the same each time.
     """
     fitting = [each.name for each in columns if each.role in _COMPARED and each.distinct > 1]
     names = fitting[:MAX_COMPARED]
-    step = -(-frame.height // SAMPLED_ROWS) if frame.height > SAMPLED_ROWS else 1
-    sample = frame.select(pl.col(name).cast(pl.Float64) for name in names).gather_every(step)
-    ranks = sample.select(pl.col(name).rank() for name in names)
+    numbers = frame.select(pl.col(name).cast(pl.Float64) for name in names)
+    sample = numbers.sample(SAMPLED_ROWS, seed=_SEED) if frame.height > SAMPLED_ROWS else numbers
     return Correlations(
         names=names,
         pearson=_as_rows(_correlate_pairs(_to_array(sample))),
-        spearman=_as_rows(_correlate_pairs(_to_array(ranks))),
+        spearman=_as_rows(_correlate_ranks(sample)),
         rows_used=sample.height,
         left_out=len(fitting) - len(names),
     )
@@ -61,6 +64,31 @@ def _correlate_pairs(values: Matrix) -> Matrix:
         result = together / np.sqrt(spread * spread.T)
     result[(count < 3) | ~np.isfinite(result)] = np.nan
     return np.clip(result, -1, 1)
+
+
+def _correlate_ranks(sample: pl.DataFrame) -> Matrix:
+    """Each pair by its ranks among the rows in which both columns have a value.
+
+    Ranks among all values of a column would leave holes where the other one has gaps.
+    """
+    places = [
+        values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
+        for values in sample.iter_columns()
+    ]
+    result = np.full((len(places), len(places)), np.nan)
+    for b, second in enumerate(places):
+        for a, first in enumerate(places[: b + 1]):
+            are_there = (first > 0) & (second > 0)
+            ranks = [_rank(each[are_there]) for each in (first, second)]
+            if are_there.any():
+                result[a, b] = result[b, a] = _correlate_pairs(np.column_stack(ranks))[0, 1]
+    return result
+
+
+def _rank(places: Array) -> Array:
+    """The mean rank of each among these, by its place in an order of more; no sorting anew."""
+    counts = np.bincount(places)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
 
 def _as_rows(matrix: Matrix) -> list[list[float | None]]:

@@ -143,7 +143,7 @@ def _missing(profile: Profile) -> Iterator[Html]:
 def _correlations(profile: Profile) -> Iterator[Html]:
     found = profile.correlations
     basis = (
-        f"over {count(found.rows_used)} rows taken at equal distances"
+        f"over {count(found.rows_used)} rows drawn at random"
         if found.rows_used < profile.rows
         else "over all rows in which both are there"
     )
