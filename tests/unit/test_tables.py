@@ -136,6 +136,15 @@ def test_missing_values_are_missing(open_bytes: Any) -> None:
     assert values(table, "b") == [None, None, None]
 
 
+def test_missing_values_are_missing_with_blanks_around_them(open_bytes: Any) -> None:
+    lines = ("x, y, job", "1, 1.5, cook", "2, NA, ?", '3,"N/A ", cook', "4, 2,\t-")
+
+    table = open_bytes(csv_bytes(*lines))
+
+    assert values(table, "y") == [1.5, None, None, 2.0]
+    assert values(table, "job") == ["cook", None, "cook", None]
+
+
 def test_column_that_is_a_number_but_for_few_is_told_with_an_example(open_bytes: Any) -> None:
     lines = [f"{number},{number * 5}" for number in range(1, 40)]
 

@@ -46,6 +46,7 @@ def find_readings(
 ) -> tuple[dict[str, Reading], list[Stray]]:
     """How to read each column of texts, and which are almost numbers."""
     candidates = _candidates(form)
+    frame = frame.select(clean(pl.all(), form))
     sample = frame.head(SAMPLED_ROWS).collect()
     fitting = {name: _find_fitting(sample[name], candidates) for name in sample.columns}
     readings: dict[str, Reading] = {}
@@ -61,10 +62,11 @@ def find_readings(
     return {name: readings.get(name, TEXT) for name in sample.columns}, strays
 
 
-def clean(column: pl.Expr) -> pl.Expr:
-    """The text without blanks around it; null where nothing is left."""
+def clean(column: pl.Expr, form: CsvFormat) -> pl.Expr:
+    """The text without blanks around it; null where nothing is left, or a missing value."""
     stripped = column.str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    absent = ["", *(each.strip() for each in form.missing_values)]
+    return pl.when(~stripped.is_in(absent)).then(stripped)
 
 
 TEXT = Reading("text", lambda text: text)
@@ -122,7 +124,7 @@ def _time_reader(form: str) -> Callable[[pl.Expr], pl.Expr]:
 
 def _find_fitting(values: pl.Series, candidates: list[Reading]) -> list[Reading]:
     """The types of which all of the sampled values are; number, where nearly all of them are."""
-    frame = pl.DataFrame({"text": values}).select(clean(pl.col("text"))).drop_nulls().unique()
+    frame = pl.DataFrame({"text": values}).drop_nulls().unique()
     if not frame.height:
         return candidates
     parsed = frame.select(
@@ -142,7 +144,7 @@ def _batches(names: list[str]) -> Iterator[list[str]]:
 
 
 def _fails(name: str, reading: Reading) -> pl.Expr:
-    text = clean(pl.col(name))
+    text = pl.col(name)
     return text.is_not_null() & reading.parse(text).is_null()
 
 
@@ -176,8 +178,8 @@ def _describe_stray(
         return None
     fails = _fails(name, number)
     described = frame.select(
-        clean(pl.col(name)).count().alias("total"),
-        clean(pl.col(name)).str.contains(_NO_NUMBER).sum().alias("codes"),
+        pl.col(name).count().alias("total"),
+        pl.col(name).str.contains(_NO_NUMBER).sum().alias("codes"),
         fails.sum().alias("count"),
         pl.col(name).filter(fails).first().alias("example"),
     )

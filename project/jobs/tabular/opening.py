@@ -111,19 +111,19 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
     names = _name_columns(text.header if form.has_header else [""] * len(text.header))
     pulse = partial(check, text.row_count)
     with reading("CSV"):
-        texts = _scan(text, names, form)
+        texts = _scan(text, names)
         if (
             _count(texts, pulse) != text.row_count
         ):  # polars sees other rows: leave it nothing to guess
-            texts = _scan(csv_text.write_regular(text, folder, check), names, form)
+            texts = _scan(csv_text.write_regular(text, folder, check), names)
         readings, strays = find_readings(texts, form, pulse)
         frame = texts.select(
-            readings[name].parse(clean(pl.col(name))).alias(name) for name in names
+            readings[name].parse(clean(pl.col(name), form)).alias(name) for name in names
         )
     return Table(frame, names, text.row_count, strays=tuple(strays))
 
 
-def _scan(text: csv_text.CsvText, names: Sequence[str], form: CsvFormat) -> pl.LazyFrame:
+def _scan(text: csv_text.CsvText, names: Sequence[str]) -> pl.LazyFrame:
     """All columns as text."""
     return pl.scan_csv(
         text.path,
@@ -131,7 +131,6 @@ def _scan(text: csv_text.CsvText, names: Sequence[str], form: CsvFormat) -> pl.L
         has_header=text.has_header,
         new_columns=list(names),
         infer_schema=False,
-        null_values=list(form.missing_values),
         glob=False,
     )
 
@@ -197,8 +196,7 @@ def _convert(name: str, kind: pl.DataType, form: CsvFormat) -> pl.Expr | None:
     if kind.is_temporal() and kind != pl.Time:
         return _convert_time(column, kind)
     if kind in (*_TEXTS, pl.Time):
-        text = clean(column.cast(pl.String))
-        return pl.when(~text.is_in(list(form.missing_values))).then(text)
+        return clean(column.cast(pl.String), form)
     if kind == pl.Null:
         return pl.lit(None, pl.String)
     return column if kind == pl.Boolean else None
