@@ -130,7 +130,12 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
         "least": least,
         "greatest": greatest,
     }
-    return {"rows": table.row_count, "columns": len(table.columns), "part": part}
+    return {
+        "rows": table.row_count,
+        "columns": len(table.columns),
+        "notes": list(table.notes),
+        "part": part,
+    }
 
 
 @job("report.part", title="Report: part", lane=Lane.LONG, time_limit_seconds=600, is_internal=True)
@@ -194,10 +199,12 @@ def _draw(
     context.report_progress(len(parts) + 1, len(parts) + 2, "Drawing the report")
     pages = draw_report(context.files.folder / PDF, facts, totals)
     write_groups(context.files.folder / GROUPS, totals)
-    return _show(context, facts, totals, pages)
+    return _show(context, facts, totals, pages, source["notes"])
 
 
-def _show(context: Context, facts: "Facts", totals: "Totals", pages: int) -> dict[str, Any]:
+def _show(
+    context: Context, facts: "Facts", totals: "Totals", pages: int, notes: list[str]
+) -> dict[str, Any]:
     left_out = f", {facts.missing_parts} parts left out" if facts.missing_parts else ""
     return show(
         f"{totals.all.rows:,} rows in {facts.parts} parts, {pages} pages{left_out}",
@@ -212,6 +219,7 @@ def _show(context: Context, facts: "Facts", totals: "Totals", pages: int) -> dic
         report=keep_file(context, PDF),
         tables=[_list_groups(facts, totals)],
         files=[keep_file(context, GROUPS)],
+        notes=notes,
         rows=totals.all.rows,
         pages=pages,
     )

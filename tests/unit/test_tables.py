@@ -83,6 +83,50 @@ def test_delimiter_is_found(open_bytes: Any, delimiter: str) -> None:
     assert values(open_bytes(csv_bytes(*lines)), "b") == ["x,;|", "y"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        csv_bytes("sep=;", "name;n", "ada;1"),
+        csv_bytes("sep=;", "name;n", "ada;1", encoding="utf-8-sig", end="\r\n"),
+        csv_bytes("sep=;", "name;n", "ada;1", encoding="utf-16"),
+        csv_bytes('"SEP=;"', "name;n", "ada;1"),
+        csv_bytes("sep=\t", "name\tn", "ada\t1"),
+        csv_bytes("sep=^", "name^n", "ada^1"),
+    ],
+)
+def test_first_line_that_names_the_delimiter_is_no_row(open_bytes: Any, content: bytes) -> None:
+    table = open_bytes(content)
+
+    assert table.load().to_dicts() == [{"name": "ada", "n": 1}]
+    assert table.row_count == 1
+
+
+def test_lines_are_counted_with_the_one_that_names_the_delimiter(open_bytes: Any) -> None:
+    with pytest.raises(PermanentError, match="Line 3 has 1 cell where the header has 2"):
+        open_bytes(csv_bytes("sep=;", "a;b", "1"))
+
+
+def test_blank_cell_behind_each_row_is_left_out_and_told(open_bytes: Any) -> None:
+    table = open_bytes(csv_bytes("a,b", "1,2,", "3,4, "))
+
+    assert table.load().rows() == [(1, 2), (3, 4)]
+    assert "ends with a blank cell" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (("1,2,", "3,4"), "Line 3 has 2 cells where the row before has 3"),
+        (("1,2", "3,4,"), "Line 3 has 3 cells, the last one blank, where the header has 2"),
+    ],
+)
+def test_blank_cell_behind_some_rows_is_a_fault(
+    open_bytes: Any, rows: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(PermanentError, match=sentence):
+        open_bytes(csv_bytes("a,b", *rows))
+
+
 def test_decimal_comma_is_taken_when_told(open_bytes: Any) -> None:
     table = open_bytes(csv_bytes("a;b", "1.234,5;1", "2,25;2"), decimal_comma=True)
 

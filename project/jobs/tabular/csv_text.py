@@ -7,6 +7,7 @@ quote within a cell) is written anew, in the one form that all readers understan
 
 import codecs
 import csv
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ ROWS_PER_CHECK = 20_000
 _SNIFFED_LINES = 50
 _HEAD_BYTES = 1000
 _CHUNK_CHARACTERS = 1_000_000
+_DELIMITER_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
+"""Excel's first line, which names the delimiter and is no row."""
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -46,6 +49,8 @@ class CsvText:
     """Without the header."""
     is_regular: bool = True
     """Whether all readers take it alike: no blank lines, no lone quotes."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was left out."""
 
 
 def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> CsvText:
@@ -54,7 +59,8 @@ def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> Cs
         raise PermanentError(f"The file is larger than {MAX_TABLE_BYTES:,} bytes: split it.")
     path = _as_utf8(path, folder)
     _refuse_page(path)
-    text = _judge(path, form, form.delimiter or _find_delimiter(path, form), check)
+    named = form.delimiter or _read_named_delimiter(path)
+    text = _judge(path, form, named or _find_delimiter(path, form), check)
     return text if text.is_regular else write_regular(text, folder, check)
 
 
@@ -66,7 +72,7 @@ def write_regular(text: CsvText, folder: Path, check: Check) -> CsvText:
         with text.path.open("rb") as source:
             for number, row in enumerate(_rows(_Lines(source), text.delimiter)):
                 if row:
-                    writer.writerow(row)
+                    writer.writerow(row[: len(text.header)])  # no more than a blank is behind it
                 if number % ROWS_PER_CHECK == 0:
                     check(number)
     return replace(text, path=target, is_regular=True)
@@ -116,11 +122,16 @@ class _Lines:
         """Of the line that came last, from 1."""
         self.quotes = 0
         """How many quotation marks there were so far."""
+        self.has_delimiter_line = False
+        """Whether Excel's `sep=;` came first; it is left out."""
 
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(MAX_LINE_BYTES + 1):
             self.number += 1
             text = self._decode(line)
+            if self.number == 1 and _DELIMITER_LINE.fullmatch(text):
+                self.has_delimiter_line = True
+                continue
             self.quotes += text.count('"')
             yield text
 
@@ -168,6 +179,19 @@ def _explain(error: csv.Error, begun: int, line: int) -> str:
     return f"Line {begun:,}: a quote opens that is not closed, {where}. Close it."
 
 
+def _read_named_delimiter(path: Path) -> str:
+    """The one that the first line names, as Excel's `sep=;` does; empty where it is a row."""
+    with path.open("rb") as file:
+        line = file.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
+    found = _DELIMITER_LINE.fullmatch(line.decode("utf-8", "replace"))
+    if found and not found[1].isascii():
+        raise PermanentError(
+            f"Line 1 names {found[1]} as the delimiter, sep={found[1]}: write the file with a "
+            "comma, semicolon, tab or bar."
+        )
+    return found[1] if found else ""
+
+
 def _find_delimiter(path: Path, form: CsvFormat) -> str:
     """The one that gives the first rows the same number of cells, and the most."""
     candidates = [each for each in DELIMITERS.values() if not (form.decimal_comma and each == ",")]
@@ -192,7 +216,7 @@ def _read_widths(path: Path, delimiter: str) -> list[int]:
 
 def _judge(path: Path, form: CsvFormat, delimiter: str, check: Check) -> CsvText:
     header: list[str] = []
-    count, is_regular = 0, True
+    count, longer, is_regular = 0, 0, True
     with path.open("rb") as file:
         lines = _Lines(file)
         for row in _rows(lines, delimiter):
@@ -203,24 +227,44 @@ def _judge(path: Path, form: CsvFormat, delimiter: str, check: Check) -> CsvText
             if not header:
                 header = row
                 _check_width(len(header), lines.number)
-            elif len(row) != len(header):
-                raise PermanentError(_ragged(row, header, lines.number, form.has_header))
+            elif form.has_header and longer == count - 1 and _has_blank_behind(row, header):
+                longer += 1
+            elif longer or len(row) != len(header):
+                expected = len(header) + bool(longer)
+                before = "the row before" if longer else "the header"
+                raise PermanentError(
+                    _ragged(row, expected, lines.number, before if form.has_header else "")
+                )
             count += 1
             if count % ROWS_PER_CHECK == 0:
                 _check_size(count, len(header))
                 check(count)
+        is_regular = is_regular and not longer and not lines.has_delimiter_line
     row_count = count - form.has_header
     if row_count < 1:
         raise PermanentError("The table has no rows: send a file with data in it.")
     _check_size(row_count, len(header))
-    return CsvText(path, delimiter, form.has_header, tuple(header), row_count, is_regular)
+    return CsvText(
+        path, delimiter, form.has_header, tuple(header), row_count, is_regular, _note(longer)
+    )
 
 
-def _ragged(row: list[str], header: list[str], line: int, has_header: bool) -> str:
-    first = "the header" if has_header else "the first row"
+def _note(longer: int) -> tuple[str, ...]:
+    if not longer:
+        return ()
+    return ("Each row ends with a blank cell that the header has no name for; it was left out.",)
+
+
+def _has_blank_behind(row: list[str], header: list[str]) -> bool:
+    """Behind all rows such a cell is of no column; behind some of them, it is a fault."""
+    return len(row) == len(header) + 1 and not row[-1].strip()
+
+
+def _ragged(row: list[str], expected: int, line: int, before: str) -> str:
+    blank = ", the last one blank," if len(row) > expected and not row[-1].strip() else ""
     return (
-        f"Line {line:,} has {_cells(len(row))} where {first} has {len(header)}: is a delimiter "
-        "missing, or a cell with one in it not quoted?"
+        f"Line {line:,} has {_cells(len(row))}{blank} where {before or 'the first row'} has "
+        f"{expected}: is a delimiter missing, or a cell with one in it not quoted?"
     )
 
 

@@ -120,7 +120,7 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
         frame = texts.select(
             readings[name].parse(clean(pl.col(name), form)).alias(name) for name in names
         )
-    return Table(frame, names, text.row_count, strays=tuple(strays))
+    return Table(frame, names, text.row_count, text.notes, strays=tuple(strays))
 
 
 def _scan(text: csv_text.CsvText, names: Sequence[str]) -> pl.LazyFrame:
