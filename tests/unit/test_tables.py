@@ -223,6 +223,63 @@ def test_parquet_columns_become_plain_types_and_others_are_left_out(open_bytes: 
     assert values(table, "nothing") == [None] * 500
 
 
+def test_whole_numbers_beyond_63_bits_and_short_times_are_kept(open_bytes: Any) -> None:
+    big = [2**63, 2**63 + 1, None]
+    frame = pl.DataFrame(
+        {
+            "hash": pl.Series(big, dtype=pl.UInt64),
+            "small": pl.Series([1, 2**63 - 1, None], dtype=pl.UInt64),
+            "vast": pl.Series([2**100, -(2**100), None], dtype=pl.Int128),
+            **{unit: pl.Series([1, -5, None]).cast(pl.Duration(unit)) for unit in ("ms", "us")},
+        }
+    )
+
+    table = open_bytes(parquet_bytes(frame))
+
+    assert values(table, "hash") == big
+    assert values(table, "vast") == [2**100, -(2**100), None]
+    assert table.load()["small"].dtype == pl.Int64
+    assert values(table, "ms") == [0.001, -0.005, None]
+    assert values(table, "us") == pytest.approx([1e-6, -5e-6, None])
+    assert table.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "example"),
+    [
+        (csv_bytes("d,n", "0000-01-01,1", "2020-01-01,2"), "0000-01-01"),
+        (csv_bytes("d,n", "+20000-01-01 10:00,1", "2020-01-01 10:00,2"), "+20000-01-01"),
+        (
+            parquet_bytes(pl.DataFrame({"d": pl.Series([3298139, 18262]).cast(pl.Date)})),
+            "+10999-12-31",
+        ),
+        (
+            parquet_bytes(pl.DataFrame({"d": pl.Series([2**62, 5]).cast(pl.Datetime("ms"))})),
+            "4,611,686,018,427,387,904 ms",
+        ),
+    ],
+)
+def test_dates_beyond_the_calendar_are_missing_and_told(
+    open_bytes: Any, content: bytes, example: str
+) -> None:
+    table = open_bytes(content)
+
+    first, second = values(table, "d")
+    assert first is None
+    assert second is not None
+    assert (
+        f'1 of the values of column "d" lie outside of the years 1 to 9999, such as {example}'
+        in (table.notes[0])
+    )
+
+
+def test_infinite_values_are_missing_and_told(open_bytes: Any) -> None:
+    table = open_bytes(parquet_bytes(pl.DataFrame({"a": [1.0, float("inf"), float("nan")]})))
+
+    assert values(table, "a") == [1.0, None, None]
+    assert table.notes[0].startswith('1 of the values of column "a" are infinite')
+
+
 @pytest.mark.parametrize("as_parquet", [True, False])
 def test_range_and_batches_give_the_rows_in_their_order(open_bytes: Any, as_parquet: bool) -> None:
     frame = orders(3000)

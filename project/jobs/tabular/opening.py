@@ -7,9 +7,10 @@ nor what to do, and a panic of its is no Exception, so that it would end the wor
 import errno
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,17 @@ from project.jobs.tabular.parquet_footer import MAGIC, check_parquet
 ROWS_AT_ONCE = 50_000
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
+_DAY_SECONDS = 86_400
+_UNITS = {
+    "day": 1,
+    "ms": _DAY_SECONDS * 10**3,
+    "us": _DAY_SECONDS * 10**6,
+    "ns": _DAY_SECONDS * 10**9,
+}
+"""How many of them a day has."""
+_YEARS = tuple(day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
+"""The first and last day that Python has, from 1970."""
+_WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 Check = Callable[..., None]
@@ -117,10 +129,15 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
         ):  # polars sees other rows: leave it nothing to guess
             texts = _scan(csv_text.write_regular(text, folder, check), names)
         readings, strays = find_readings(texts, form, pulse)
-        frame = texts.select(
+        parsed = texts.select(
             readings[name].parse(clean(pl.col(name), form)).alias(name) for name in names
         )
-    return Table(frame, names, text.row_count, text.notes, strays=tuple(strays))
+        schema = parsed.collect_schema()
+        frame = parsed.select(_bound(name, kind).alias(name) for name, kind in schema.items())
+        lost = _note_lost(
+            parsed, {name: _bound(name, kind) for name, kind in schema.items()}, pulse
+        )
+    return Table(frame, names, text.row_count, (*text.notes, *lost), strays=tuple(strays))
 
 
 def _scan(text: csv_text.CsvText, names: Sequence[str]) -> pl.LazyFrame:
@@ -163,7 +180,10 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
     with reading("Parquet"):
         scanned = pl.scan_parquet(path, glob=False, use_statistics=False)
         schema = scanned.collect_schema()
-        converted = {name: _convert(name, kind, form) for name, kind in schema.items()}
+        wide = _find_wide(scanned, schema, pulse)
+        converted = {
+            name: _convert(name, wide.get(name, kind), form) for name, kind in schema.items()
+        }
         kept = {name: each for name, each in converted.items() if each is not None}
         if not kept or not claimed:
             raise PermanentError(
@@ -176,8 +196,80 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
         _check_texts(scanned, [name for name in kept if schema[name] in _TEXTS], pulse)
         if _count(frame.select(names[0]), pulse) != claimed:
             raise PermanentError("The Parquet file is damaged: it has other rows than it says.")
+        lost = _note_lost(scanned, kept, pulse)
     left_out = [name for name in schema.names() if name not in kept]
-    return Table(frame, names, claimed, _note_left_out(left_out), "Parquet")
+    return Table(frame, names, claimed, (*_note_left_out(left_out), *lost), "Parquet")
+
+
+def _bound(name: str, kind: pl.DataType) -> pl.Expr:
+    """The column without dates that Python cannot hold: what follows asks for Python's."""
+    column = pl.col(name)
+    unit = _UNITS.get(getattr(kind, "time_unit", None) or "day")
+    if kind not in (pl.Date, pl.Datetime) or unit is None:
+        return column
+    first, last = (days * unit for days in _YEARS)
+    return pl.when(column.cast(pl.Int64).is_between(first, last + unit - 1)).then(column)
+
+
+def _find_wide(
+    scanned: pl.LazyFrame, schema: pl.Schema, check: Callable[[], None]
+) -> dict[str, pl.DataType]:
+    """Of the columns of whole numbers that may be beyond 63 bits, the type that holds them."""
+    names = [name for name, kind in schema.items() if kind in _WIDE or _is_whole_decimal(kind)]
+    if not names:
+        return {}
+    bounds = scanned.select(
+        pl.concat_list(
+            pl.col(name).cast(pl.Int128).min(), pl.col(name).cast(pl.Int128).max()
+        ).alias(name)
+        for name in names
+    )
+    found = collect(bounds, check).row(0, named=True)
+    return {
+        name: pl.Int64()
+        if all(low is None or -(2**63) <= low < 2**63 for low in found[name])
+        else pl.Int128()
+        for name in names
+    }
+
+
+def _is_whole_decimal(kind: pl.DataType) -> bool:
+    return isinstance(kind, pl.Decimal) and not kind.scale
+
+
+def _note_lost(
+    before: pl.LazyFrame, after: Mapping[str, pl.Expr], check: Callable[[], None]
+) -> tuple[str, ...]:
+    """A sentence for each column of which values are taken as missing that are none."""
+    schema = before.collect_schema()
+    names = [name for name in after if schema[name].is_float() or schema[name].is_temporal()]
+    lost = {
+        name: after[name].is_null()
+        & pl.col(name).is_not_null()
+        & (pl.col(name).is_not_nan() if schema[name].is_float() else True)
+        for name in names
+        if schema[name] not in (pl.Time, pl.Duration)
+    }
+    if not lost:
+        return ()
+    counted = before.select(each.sum().alias(name) for name, each in lost.items())
+    counts = collect(counted, check).row(0, named=True)
+    return tuple(
+        f"{count:,} of the values of column {json.dumps(name[:40], ensure_ascii=False)} "
+        f"{'are infinite' if schema[name].is_float() else 'lie outside of the years 1 to 9999'}, "
+        f"such as {_find_example(before, name, lost[name])}: taken as missing."
+        for name, count in counts.items()
+        if count
+    )
+
+
+def _find_example(frame: pl.LazyFrame, name: str, is_lost: pl.Expr) -> str:
+    """As text, where polars can write it; its number else."""
+    lost = frame.filter(is_lost).select(name).head(1).collect()[name]
+    try:
+        return str(lost.cast(pl.String)[0])
+    except PanicException:
+        return f"{lost.cast(pl.Int64)[0]:,} {getattr(lost.dtype, 'time_unit', 'days')} after 1970"
 
 
 def _note_left_out(names: list[str]) -> tuple[str, ...]:
@@ -204,7 +296,7 @@ def _convert(name: str, kind: pl.DataType, form: CsvFormat) -> pl.Expr | None:
 
 def _convert_number(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
     if kind.is_integer():
-        return column.cast(pl.Int64, strict=False)
+        return column.cast(pl.Int128 if kind == pl.Int128 else pl.Int64)
     number = column.cast(pl.Float64)
     return pl.when(number.is_finite()).then(number)
 
@@ -212,7 +304,8 @@ def _convert_number(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
 def _convert_time(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
     """A date, or a time in UTC; of a duration its seconds."""
     if isinstance(kind, pl.Duration):
-        return column.dt.total_seconds().cast(pl.Float64)
+        return column.cast(pl.Int64) * _DAY_SECONDS / _UNITS[kind.time_unit]
+    column = _bound(str(column.meta.output_name()), kind)
     if not isinstance(kind, pl.Datetime):
         return column
     moment = column.dt.convert_time_zone("UTC") if kind.time_zone else column
