@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from project.errors import PermanentError
 from project.pixels.colour import convert_to_srgb
@@ -128,6 +128,9 @@ def _load(picture: Image.Image) -> None:
 def _find_orientation(picture: Image.Image) -> int:
     """1 where the metadata cannot be read: the pixels may be well all the same."""
     try:
+        # XMP's orientation is for programs that edit: viewers heed EXIF's alone, Pillow both.
+        for name in ("xmp", "XML:com.adobe.xmp"):
+            picture.info.pop(name, None)
         return int(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - whatever the library meets in there
         return 1
@@ -136,12 +139,26 @@ def _find_orientation(picture: Image.Image) -> int:
 def _simplify(picture: Image.Image) -> Image.Image:
     """In a mode that can be averaged: L, LA, RGB, RGBA or CMYK."""
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
-        return picture.point(lambda value: value * (1 / 256)).convert("L")
+        return _simplify_deep_grey(picture)
     if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} and "transparency" not in picture.info:
         return picture
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _simplify_deep_grey(picture: Image.Image) -> Image.Image:
+    """L, or LA where one of the 65,536 greys is transparent, which must be found before that."""
+    grey = picture.point(lambda value: value * (1 / 256)).convert("L")
+    hidden = picture.info.get("transparency")
+    if not isinstance(hidden, int):
+        return grey
+    wide = picture.convert("I")
+    # L is cut off at 0 and 255: the one is above where a grey is lighter, the other where darker.
+    lighter = wide.point(lambda value: value * 1.0 + float(-hidden)).convert("L")
+    darker = wide.point(lambda value: value * -1.0 + float(hidden)).convert("L")
+    grey.putalpha(ImageChops.add(lighter, darker).point(lambda value: 255 if value else 0))
+    return grey
 
 
 def _shrink(picture: Image.Image, longest: int) -> Image.Image:

@@ -146,6 +146,41 @@ def _turn_back(upright: Image.Image, orientation: int) -> Image.Image:
     return turned.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else turned
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_orientation_of_xmp_turns_nothing(tmp_path: Path, kind: str) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    picture = Image.new("RGB", (80, 60))
+    if kind == "PNG":
+        text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
+        content = _insert(encoded(picture, "PNG"), png_chunk(b"iTXt", text))
+    else:
+        content = encoded(picture, kind, xmp=xmp)
+    assert b"tiff:Orientation" in content
+
+    assert reading_of(tmp_path, content).width == 80
+
+
+def _insert(content: bytes, chunk: bytes) -> bytes:
+    """The PNG with that chunk behind its header."""
+    return content[:33] + chunk + content[33:]
+
+
+@pytest.mark.parametrize("hidden", [0, 1, 40_000, 65_535])
+def test_deep_grey_that_is_transparent_stays_so_and_no_other_grey(
+    tmp_path: Path, hidden: int
+) -> None:
+    """40,001 is the same of 8 bits as 40,000 is."""
+    greys = (0, 1, 40_000, 40_001, 65_534, 65_535)
+    pixels = Image.frombytes("I;16", (6, 1), struct.pack("<6H", *greys))
+    content = _insert(encoded(pixels, "PNG"), png_chunk(b"tRNS", struct.pack(">H", hidden)))
+
+    picture = reading_of(tmp_path, content).picture
+
+    alpha = [picture.getpixel((at, 0)) for at in range(6)]
+    expected = [(grey // 256,) * 3 + (0 if grey == hidden else 255,) for grey in greys]
+    assert alpha == expected
+
+
 def test_metadata_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
     picture = encoded(Image.new("RGB", (80, 60)), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
 
