@@ -1,5 +1,7 @@
 """`report.build`: whatever the number of parts, the report says the same."""
 
+import statistics
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,45 @@ def test_report_of_many_parts_says_what_the_table_says(store: FileStore) -> None
     assert found["deviation"].to_list() == pytest.approx(expected["std"].to_list())
     assert result["facts"]["Sum"] == pytest.approx(table["price"].sum())
     assert result["rows"] == 5_000
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1000000001, 1000000002, 1000000003],
+        [1700000000001, 1700000000002, 1700000000003],
+        [1e16, 1e16, 1e16 + 2],
+        [1e16, 1.0, -1e16, 1e-7],
+        [1e300, -1e300, 2e300, 5e299],
+        [3e-200, 1e-200, 2e-200],
+        [0.1] * 10,
+        [7, 7, 8, 8],
+        [5],
+    ],
+)
+def test_figures_are_those_of_exact_arithmetic(
+    store: FileStore, values: list[float], parts: int
+) -> None:
+    content = csv_bytes("k,v", *(f"a,{value!r}" for value in values), "b,1e-9")
+
+    found = groups_of(store, build(store, content, value="v", group_by="k", parts=parts)).row(
+        0, named=True
+    )
+
+    exact = [Fraction(value) for value in values]
+    assert found["sum"] == pytest.approx(float(sum(exact)), rel=1e-15)
+    assert found["mean"] == pytest.approx(float(sum(exact) / len(exact)), rel=1e-15)
+    expected = statistics.pstdev(exact)
+    assert found["deviation"] == pytest.approx(expected, rel=1e-9, abs=0)
+
+
+def test_sum_that_no_number_can_hold_is_told(store: FileStore) -> None:
+    content = csv_bytes("k,v", "a,1.7e308", "a,1.7e308")
+
+    for parts in (1, 2):
+        with pytest.raises(PermanentError, match="values of the summed column are too large"):
+            build(store, content, value="v", parts=parts)
 
 
 def test_number_of_parts_changes_nothing(store: FileStore) -> None:

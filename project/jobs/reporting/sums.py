@@ -1,13 +1,18 @@
 """The sums of a part of a table, and of all parts together.
 
 A part gives one row a group and one a day or month: how many rows, how many without a value, sum,
-sum of squares, least and greatest. All of these can be merged without loss, so that a report of
-many parts says what one of a single part says.
+what the sum's 64 bits leave over, the root of the sum of squared differences from the mean, least
+and greatest. All of these can be merged without loss, so that a report of many parts says what one
+of a single part says. (Chan, Golub and LeVeque, "Algorithms for computing the sample variance",
+1983. Squares of the values themselves would swallow small differences between large values.)
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import fsum, hypot, isfinite, sqrt
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +23,10 @@ BINS = 24
 GROUP, PERIOD, ALL = "group", "period", "all"
 NO_GROUP = "(none)"
 
-_SUMS = ("rows", "missing", "sum", "squares")
+_TOO_LARGE = (
+    "The values of the summed column are too large: their sums have to stay below 1.8 × 10^308. "
+    "Sum another column, or one in a larger unit."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,10 @@ class Figures:
     rows: int
     missing: int
     sum: float
-    squares: float
+    rest: float
+    """What is left over where the sum has no more digits."""
+    spread: float
+    """The root of the sum of squared differences from the mean."""
     least: float | None
     greatest: float | None
 
@@ -46,9 +57,7 @@ class Figures:
     @property
     def deviation(self) -> float | None:
         """Standard deviation of the values (of the population); None where there is none."""
-        if self.mean is None:
-            return None
-        return float(max(0.0, self.squares / self.values - self.mean**2) ** 0.5)
+        return self.spread / sqrt(self.values) if self.values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +96,11 @@ def count_bins(frame: pl.DataFrame, columns: Columns, least: float, greatest: fl
 
 def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: int) -> Totals:
     """The parts together. PermanentError where they do not make up all rows."""
-    merged = (
-        pl.concat([pl.read_parquet(path) for path in paths])
-        .group_by("by", "name")
-        .agg(
-            *(pl.col(name).sum() for name in _SUMS), pl.col("least").min(), pl.col("greatest").max()
-        )
-    )
-    found = {by: _list_figures(merged, by) for by in (ALL, GROUP, PERIOD)}
+    parts: dict[str, dict[str, list[Figures]]] = {ALL: {}, GROUP: {}, PERIOD: {}}
+    for row in pl.concat([pl.read_parquet(path) for path in paths]).iter_rows(named=True):
+        by = parts[row.pop("by")]
+        by.setdefault(row["name"], []).append(Figures(**row))
+    found = {by: [_merge(same) for same in each.values()] for by, each in parts.items()}
     (everything,) = found[ALL]
     if everything.rows != expected_rows:
         raise PermanentError(
@@ -110,18 +116,65 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
 
 def _sum_by(prepared: pl.DataFrame, by: str) -> pl.DataFrame:
     value = pl.col("value")
-    return (
-        prepared.group_by(by)
-        .agg(
-            pl.len().cast(pl.Int64).alias("rows"),
-            value.null_count().cast(pl.Int64).alias("missing"),
-            value.sum().alias("sum"),
-            (value * value).sum().alias("squares"),
-            value.min().alias("least"),
-            value.max().alias("greatest"),
-        )
-        .rename({by: "name"})
-        .select(pl.lit(by).alias("by"), pl.all())
+    grouped = prepared.group_by(by).agg(
+        pl.len().cast(pl.Int64).alias("rows"),
+        value.null_count().cast(pl.Int64).alias("missing"),
+        value.drop_nulls().alias("values"),
+        value.min().alias("least"),
+        value.max().alias("greatest"),
+    )
+    summed = [_sum(values.to_list()) for values in grouped["values"]]
+    names = ("sum", "rest", "spread")
+    columns = [
+        pl.Series(name, [each[place] for each in summed], pl.Float64)
+        for place, name in enumerate(names)
+    ]
+    return grouped.rename({by: "name"}).select(
+        pl.lit(by).alias("by"), "name", "rows", "missing", *columns, "least", "greatest"
+    )
+
+
+def _sum(values: list[float]) -> tuple[float, float, float]:
+    """Sum, its rest and spread, each as near to the truth as 64 bits can be."""
+    if not values:
+        return 0.0, 0.0, 0.0
+    try:
+        total = fsum(values)
+        rest = fsum([*values, -total])
+    except OverflowError:
+        raise PermanentError(_TOO_LARGE) from None
+    mean = total / len(values)
+    # What the mean's last digit is off would be a difference of each value.
+    differences = [each - mean for each in values]
+    off = fsum(differences) / len(values) if all(map(isfinite, differences)) else 0.0
+    spread = hypot(*(each - off for each in differences))
+    if not isfinite(spread):
+        raise PermanentError(_TOO_LARGE)
+    return total, rest, spread
+
+
+def _merge(parts: list[Figures]) -> Figures:
+    """The same group of several parts. Differences between their means are exact until the end."""
+    if len(parts) == 1:
+        return parts[0]
+    try:
+        total = fsum(number for each in parts for number in (each.sum, each.rest))
+    except OverflowError:
+        raise PermanentError(_TOO_LARGE) from None
+    sums = [(part, Fraction(part.sum) + Fraction(part.rest)) for part in parts if part.values]
+    exact = sum((each for _, each in sums), Fraction())
+    count = sum(part.values for part, _ in sums)
+    between = [float(each / part.values - exact / count) * sqrt(part.values) for part, each in sums]
+    bounds: Any = [(part.least, part.greatest) for part, _ in sums]
+    return Figures(
+        name=parts[0].name,
+        rows=sum(part.rows for part in parts),
+        missing=sum(part.missing for part in parts),
+        sum=total,
+        rest=float(exact - Fraction(total)),
+        spread=hypot(*(part.spread for part in parts), *between),
+        least=min((low for low, _ in bounds), default=None),
+        greatest=max((high for _, high in bounds), default=None),
     )
 
 
@@ -134,8 +187,3 @@ def _name_period(columns: Columns) -> pl.Expr:
         return pl.lit(NO_GROUP)
     form = "%Y-%m-%d" if columns.is_daily else "%Y-%m"
     return pl.col(columns.date).dt.strftime(form).fill_null(NO_GROUP)
-
-
-def _list_figures(merged: pl.DataFrame, by: str) -> list[Figures]:
-    rows = merged.filter(pl.col("by") == by).drop("by").iter_rows(named=True)
-    return [Figures(**row) for row in rows]
