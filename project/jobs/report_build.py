@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from project.jobs.reporting.sums import Totals
 
 MOST_PARTS = 256
-PDF, GROUPS = "report.pdf", "groups.csv"
+PDF = "report.pdf"
 LISTED_GROUPS = 20
 """So many groups are in the result; the PDF has more, the CSV file all."""
 
@@ -177,7 +177,13 @@ def _draw(
     parameters: ReportParameters, context: Context, source: dict[str, Any], parts: list[Child]
 ) -> dict[str, Any]:
     """Merge the sums and lay them out."""
-    from project.jobs.reporting.document import Facts, draw_report, write_groups  # noqa: PLC0415
+    from project.jobs.reporting.document import (  # noqa: PLC0415
+        GROUPS,
+        PERIODS,
+        Facts,
+        draw_report,
+        write_figures,
+    )
     from project.jobs.reporting.sums import merge  # noqa: PLC0415
 
     good = [part.result for part in parts if part.has_succeeded]
@@ -198,13 +204,16 @@ def _draw(
     )
     context.report_progress(len(parts) + 1, len(parts) + 2, "Drawing the report")
     pages = draw_report(context.files.folder / PDF, facts, totals)
-    write_groups(context.files.folder / GROUPS, totals)
-    return _show(context, facts, totals, pages, source["notes"])
+    files = {GROUPS: totals.groups or [totals.all]}
+    if facts.date:
+        files[PERIODS] = totals.periods
+    for name, figures in files.items():
+        write_figures(context.files.folder / name, figures)
+    kept = [keep_file(context, name) for name in files]
+    return _show(context, facts, totals, pages) | {"files": kept, "notes": source["notes"]}
 
 
-def _show(
-    context: Context, facts: "Facts", totals: "Totals", pages: int, notes: list[str]
-) -> dict[str, Any]:
+def _show(context: Context, facts: "Facts", totals: "Totals", pages: int) -> dict[str, Any]:
     left_out = f", {facts.missing_parts} parts left out" if facts.missing_parts else ""
     return show(
         f"{totals.all.rows:,} rows in {facts.parts} parts, {pages} pages{left_out}",
@@ -218,8 +227,6 @@ def _show(
         },
         report=keep_file(context, PDF),
         tables=[_list_groups(facts, totals)],
-        files=[keep_file(context, GROUPS)],
-        notes=notes,
         rows=totals.all.rows,
         pages=pages,
     )

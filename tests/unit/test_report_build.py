@@ -15,7 +15,7 @@ from project.files.job_files import JobFiles
 from project.jobs import KINDS, get_kind
 from project.jobs.inline import Inline
 from project.jobs.report_build import split
-from project.jobs.reporting.charts import format_number, round_up
+from project.jobs.reporting.charts import Periods, Point, find_place, format_number, round_up
 from tests.tables import csv_bytes, orders, orders_csv
 
 KIND = get_kind("report.build")
@@ -107,6 +107,33 @@ def test_sum_that_no_number_can_hold_is_told(store: FileStore) -> None:
     for parts in (1, 2):
         with pytest.raises(PermanentError, match="values of the summed column are too large"):
             build(store, content, value="v", parts=parts)
+
+
+def test_file_that_the_report_names_has_what_it_says(store: FileStore) -> None:
+    months = [f"{1990 + n // 12}-{n % 12 + 1:02}" for n in range(240)]
+    content = csv_bytes("month,v", *(f"{month}-01,{n}" for n, month in enumerate(months)))
+
+    result = build(store, content, value="v")
+
+    assert "120 more are in periods.csv" in text_of(store, result)
+    found = pl.read_csv(store.path(result["files"][1]["file"]), infer_schema=False)
+    assert result["files"][1]["name"] == "periods.csv"
+    assert found["name"].to_list() == months
+
+
+def test_points_lie_at_their_places_in_time() -> None:
+    periods = ["2020-01", "2020-02", "2020-12", "2024-06"]
+
+    assert [find_place(each) - find_place(periods[0]) for each in periods] == [0, 1, 11, 53]
+    assert find_place("2020-03-01") - find_place("2020-02-28") == 2
+
+
+def test_line_is_broken_where_there_is_no_row() -> None:
+    chart = Periods(400, 130, [Point(str(at), 1.0, at) for at in (0, 1, 11, 12, 53)])
+
+    runs = chart._split_runs([(float(x), 0.0) for x in (0, 1, 11, 12, 53)])
+
+    assert [[x for x, _ in run] for run in runs] == [[0, 1], [11, 12], [53]]
 
 
 def test_number_of_parts_changes_nothing(store: FileStore) -> None:

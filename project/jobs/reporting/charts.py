@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from reportlab.lib.colors import HexColor
@@ -20,6 +22,8 @@ class Point:
 
     name: str
     value: float
+    place: float = 0
+    """In time, in days or months."""
 
 
 class Chart(Flowable):  # type: ignore[misc]  # reportlab has no types
@@ -77,7 +81,10 @@ class Bars(Chart):
 
 
 class Periods(Chart):
-    """A line over days or months, with the area under it."""
+    """A line over days or months, each at its place in time, with the area under it.
+
+    It is dashed where there are days or months without rows, and each point beside them is a dot.
+    """
 
     def __init__(self, width: float, height: float, points: Sequence[Point]) -> None:
         super().__init__(width, height)
@@ -89,35 +96,66 @@ class Periods(Chart):
         low = min(0.0, *(point.value for point in self._points))
         high = round_up(max(0.0, *(point.value for point in self._points)))
         draw_grid(self, (left, right, bottom, top), low, high)
-        step = (right - left) / max(1, len(self._points) - 1)
+        first, last = self._points[0].place, self._points[-1].place
         places = [
-            (left + step * number, bottom + (point.value - low) / (high - low) * (top - bottom))
-            for number, point in enumerate(self._points)
+            (
+                left + (point.place - first) / ((last - first) or 1) * (right - left),
+                bottom + (point.value - low) / (high - low) * (top - bottom),
+            )
+            for point in self._points
         ]
         self._draw_line(places, bottom + (0 - low) / (high - low) * (top - bottom))
         self._name_periods(places)
 
     def _draw_line(self, places: Sequence[tuple[float, float]], zero: float) -> None:
-        area, line = self.canv.beginPath(), self.canv.beginPath()
-        area.moveTo(places[0][0], zero)
-        line.moveTo(*places[0])
-        for x, y in places:
-            area.lineTo(x, y)
-            line.lineTo(x, y)
-        area.lineTo(places[-1][0], zero)
-        area.close()
+        runs = self._split_runs(places)
         self.canv.setFillColor(SOFT)
-        self.canv.drawPath(area, stroke=0, fill=1)
+        for run in runs:
+            area = self.canv.beginPath()
+            area.moveTo(run[0][0], zero)
+            for x, y in run:
+                area.lineTo(x, y)
+            area.lineTo(run[-1][0], zero)
+            area.close()
+            self.canv.drawPath(area, stroke=0, fill=1)
         self.canv.setStrokeColor(MAIN)
+        self.canv.setFillColor(MAIN)
         self.canv.setLineWidth(1.4)
         self.canv.setLineJoin(1)
+        for run in runs:
+            self._join(run)
+            if len(runs) > 1:
+                for x, y in (run[0], run[-1]):
+                    self.canv.circle(x, y, 1.8, stroke=0, fill=1)
+        self.canv.setDash(2, 3)
+        for before, behind in pairwise(runs):
+            self._join([before[-1], behind[0]])
+        self.canv.setDash()
+
+    def _join(self, places: Sequence[tuple[float, float]]) -> None:
+        line = self.canv.beginPath()
+        line.moveTo(*places[0])
+        for x, y in places[1:]:
+            line.lineTo(x, y)
         self.canv.drawPath(line, stroke=1, fill=0)
 
+    def _split_runs(self, places: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+        """The places of days or months that follow each other without a gap."""
+        runs = [[places[0]]]
+        for (before, behind), place in zip(pairwise(self._points), places[1:], strict=True):
+            if behind.place - before.place > 1:
+                runs.append([])
+            runs[-1].append(place)
+        return runs
+
     def _name_periods(self, places: Sequence[tuple[float, float]]) -> None:
-        every = -(-len(places) // 9)
+        """As many names as find room beside each other."""
         self.canv.setFillColor(QUIET)
-        for number in range(0, len(places), every):
-            self._text(places[number][0], 5, self._points[number].name, at="middle")
+        free = -math.inf
+        for (x, _), point in zip(places, self._points, strict=True):
+            if x >= free:
+                self._text(x, 5, point.name, at="middle")
+                free = x + self.width / 9
 
 
 class Histogram(Chart):
@@ -157,6 +195,12 @@ def draw_grid(
         y = bottom + (top - bottom) * number / 4
         chart._hair(left, y, right, y)
         chart._text(left - 5, y - 2.5, format_number(low + (high - low) * number / 4), at="right")
+
+
+def find_place(period: str) -> int:
+    """Of a day its number, of a month that of months: 2024-03-01, 2024-03."""
+    year, month, *day = map(int, period.split("-"))
+    return date(year, month, day[0]).toordinal() if day else 12 * year + month
 
 
 def round_up(value: float) -> float:

@@ -38,6 +38,7 @@ from project.jobs.reporting.charts import (
     Histogram,
     Periods,
     Point,
+    find_place,
     format_number,
     shorten,
 )
@@ -47,6 +48,7 @@ from project.jobs.spreadsheets import guard_cell
 MARGIN = 20 * mm
 WIDTH = A4[0] - 2 * MARGIN
 DRAWN_GROUPS = 15
+GROUPS, PERIODS = "groups.csv", "periods.csv"
 LISTED_GROUPS = 200
 LISTED_PERIODS = 120
 
@@ -90,14 +92,14 @@ def draw_report(path: Path, facts: Facts, totals: Totals) -> int:
     return int(document.page)
 
 
-def write_groups(path: Path, totals: Totals) -> None:
-    """All groups, or the one line of all rows; for a spreadsheet, which must not run a cell."""
+def write_figures(path: Path, figures: Sequence[Figures]) -> None:
+    """All groups, or days or months; for a spreadsheet, which must not run a cell."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(
             ["name", "rows", "missing", "sum", "mean", "deviation", "least", "greatest"]
         )
-        for one in totals.groups or [totals.all]:
+        for one in figures:
             writer.writerow(
                 [
                     *(guard_cell(one.name), one.rows, one.missing, one.sum, one.mean),
@@ -164,7 +166,7 @@ def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
         story += _section(f"{what} by {facts.group}", Bars(WIDTH, _list_bars(facts, totals.groups)))
     dated = [one for one in totals.periods if one.name[:1].isdigit()]
     if len(dated) > 1:
-        points = [Point(one.name, _measure(facts, one)) for one in dated]
+        points = [Point(one.name, _measure(facts, one), find_place(one.name)) for one in dated]
         story += _section(f"{what} by {_name_period(facts)}", Periods(WIDTH, 130, points))
     if totals.bins and any(totals.bins):
         chart = Histogram(WIDTH, 120, totals.bins, (facts.least, facts.greatest))
@@ -191,15 +193,15 @@ def _name_period(facts: Facts) -> str:
 def _list_tables(facts: Facts, totals: Totals) -> list[Flowable]:
     story: list[Flowable] = []
     period = _name_period(facts)
-    for heading, name, figures, most in (
-        (f"All by {facts.group}", facts.group, totals.groups, LISTED_GROUPS),
-        (f"All by {period}", period.capitalize(), totals.periods, LISTED_PERIODS),
+    for heading, name, figures, most, file in (
+        (f"All by {facts.group}", facts.group, totals.groups, LISTED_GROUPS, GROUPS),
+        (f"All by {period}", period.capitalize(), totals.periods, LISTED_PERIODS, PERIODS),
     ):
         if figures:
             story += [Spacer(0, 4 * mm), Paragraph(escape(heading), _HEADING)]
             story.append(_list_figures(name, figures[:most], is_valued=bool(facts.value)))
         if len(figures) > most:
-            text = f"{len(figures) - most:,} more are in groups.csv."
+            text = f"{len(figures) - most:,} more are in {file}."
             story.append(Paragraph(text, _SMALL))
     return story
 
