@@ -1,7 +1,8 @@
 """The environments that the systems run in: one a file of `requirements/`, below data/bench.
 
-`uv` makes them from pinned lists; what is there and up to date is left alone. To renew a list:
-`uv pip compile --python-version 3.11 --no-annotate --no-header -o X.txt X.in`.
+`uv` makes them from pinned lists with hashes; what is there and up to date is left alone. To renew
+a list:
+`uv pip compile --python-version 3.11 --generate-hashes --no-annotate --no-header -o X.txt X.in`.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ def make_environment(name: str) -> None:
 def list_versions(name: str) -> dict[str, str]:
     """Package to version, as the environment's list pins them."""
     lines = (LISTS / f"{name}.txt").read_text().splitlines()
-    return dict(line.split("==") for line in lines if "==" in line)
+    return dict(line.removesuffix(" \\").split("==") for line in lines if "==" in line)
 
 
 def _uv(*arguments: str | Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bench.environments import LISTS, list_versions
 from bench.ledger import sizes_up_to
 from bench.measures.profile import summarize
 from bench.report import render
@@ -148,3 +149,12 @@ def test_profile_counts_a_module_once_a_stack() -> None:
 )
 def test_ledger_is_measured_at_growing_sizes(jobs: int, sizes: list[int]) -> None:
     assert sizes_up_to(jobs) == sizes
+
+
+@pytest.mark.parametrize("name", [path.stem for path in LISTS.glob("*.txt")])
+def test_each_package_of_an_environment_is_pinned_with_a_hash(name: str) -> None:
+    entries = (LISTS / f"{name}.txt").read_text().replace(" \\\n", " ").splitlines()
+
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    assert len(list_versions(name)) == len(entries)
+    assert not any(" " in version for version in list_versions(name).values())
