@@ -3,11 +3,14 @@
 import fcntl
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from redis import RedisError
 
 from bench.machine import describe_machine
 from bench.plan import MEASURES, Plan, Step
@@ -30,20 +33,26 @@ def run_rounds(plan: Plan, stack: Stack, output: Path, lock: Path | None) -> Non
     for number, step in enumerate(steps, 1):
         print(f"[{number}/{len(steps)}] {step.measure}: {step.system}", flush=True)
         with _turn(lock):
-            figures = _take(plan, step, stack)
-        print(f"    {_shorten(figures)}", flush=True)
-        entry = {"round": step.round, "measure": step.measure, "system": step.system}
+            began = time.monotonic()
+            figures = take_step(plan, step, stack)
+            took = round(time.monotonic() - began, 1)
+        print(f"    {took} s: {_shorten(figures)}", flush=True)
+        entry = {
+            "round": step.round,
+            "measure": step.measure,
+            "system": step.system,
+            "took_seconds": took,
+        }
         kept["figures"].append({**entry, **figures})
         output.write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def _take(plan: Plan, step: Step, stack: Stack) -> dict[str, Any]:
-    """A measurement that fails is told as such; the others go on."""
+def take_step(plan: Plan, step: Step, stack: Stack) -> dict[str, Any]:
     """A measurement that fails is kept as such, and told in the report; the others go on."""
     measure = MEASURES[step.measure]
     try:
         return measure.take(SYSTEMS[step.system], stack, plan.size_of(step.measure))
-    except (SlowError, ValueError, OSError, subprocess.SubprocessError) as error:
+    except (SlowError, ValueError, OSError, RedisError, subprocess.SubprocessError) as error:
         return {"failed": str(error)}
 
 

@@ -3,15 +3,20 @@
 from typing import Any
 
 import pytest
+from redis import RedisError
 
 from bench.environments import LISTS, list_versions
 from bench.ledger import sizes_up_to
 from bench.measures.profile import summarize
-from bench.report import render
+from bench.plan import MEASURES, Measure, Plan
+from bench.report import own_tables, render
 from bench.report.figures import Figures, Value, percentile
 from bench.report.goals import GOALS, goals_table
 from bench.report.losses import list_losses
+from bench.rounds import take_step
+from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
+from project.config import Settings
 
 
 def an_entry(measure: str, system: str, number: int = 0, **figures: Any) -> dict[str, Any]:
@@ -128,6 +133,23 @@ def test_report_tells_what_failed() -> None:
     text = render(a_run(an_entry("drain", "rq", failed="A worker of RQ has ended.")), "")
 
     assert "## What failed\n\n- drain, rq: A worker of RQ has ended." in text
+
+
+def test_sizes_of_a_measure_are_its_figures_alone() -> None:
+    one = {"publish_us": 500.0, "deliver_us": 600.0}
+    figures = a_run(an_entry("depth", "jobs", **{"took_seconds": 2.5, "100": one}))
+
+    assert own_tables.depth_table(figures)[2:-1] == ["| 100 | 500 | 600 |"]
+
+
+def test_redis_that_does_not_answer_fails_one_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(*_: Any) -> dict[str, Any]:
+        raise RedisError("Redis is gone.")
+
+    monkeypatch.setitem(MEASURES, "drain", Measure(take, 1, 1))
+    plan = Plan.choose(is_quick=True, measures=["drain"], systems=["jobs"])
+
+    assert take_step(plan, plan.steps()[0], Stack(Settings())) == {"failed": "Redis is gone."}
 
 
 def test_profile_counts_a_module_once_a_stack() -> None:
