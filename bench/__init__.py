@@ -13,7 +13,8 @@ Behind `systems`, in the order a run goes through them:
     stack         the native stack that all share; `programs` starts the others' own programs
     measures/     one module a measure; `accounting` reads CPU time and memory, `browser` is a
                   client of our web server, `waiting` waits for a condition
-    peers/        what runs in the other environments; `kinds` are our own no-op jobs
+    delay         a proxy that is as slow as a network
+    peers/        what runs in the other environments; `kinds` are our own jobs
     machine       what it was measured on
     report/       makes the report from the raw figures
 """

@@ -1,21 +1,38 @@
-"""Two kinds that do nothing, one for each lane: what is measured is the way of a job, not its work.
+"""Kinds whose work is known: what is measured is the way of a job, not its work.
+
+`bench.noop` and `bench.long` do nothing, one in each lane; the others do the work that `work` has
+for all systems.
 
 They are loaded by `JOBS_EXTRA_KINDS=bench.kinds`, as any team's own kinds are.
 """
 
 from pydantic import BaseModel
 
+from bench.peers import work
 from project.jobs.definition import Context, job
 from project.lane import Lane
 
 NOOP = "bench.noop"
 LONG = "bench.long"
+BUSY, TAKE, GIVE = "bench.busy", "bench.take", "bench.give"
 
 
 class Numbered(BaseModel):
     """A number, so that no job is another one's repetition."""
 
     n: int = 0
+
+
+class Amount(BaseModel):
+    """Milliseconds, or characters."""
+
+    value: int
+
+
+class Text(BaseModel):
+    """A large parameter."""
+
+    value: str
 
 
 class Sleep(BaseModel):
@@ -37,4 +54,22 @@ def sleep(parameters: Sleep, context: Context) -> float:
     return parameters.seconds
 
 
-KINDS = [do_nothing, sleep]
+@job(BUSY, title="Busy", lane=Lane.SHORT, time_limit_seconds=60)
+def be_busy(parameters: Amount, context: Context) -> int:  # noqa: ARG001 - every kind takes it
+    """Use CPU time."""
+    return work.busy(parameters.value)
+
+
+@job(TAKE, title="Large parameter", lane=Lane.SHORT, time_limit_seconds=60)
+def take(parameters: Text, context: Context) -> int:  # noqa: ARG001 - every kind takes it
+    """Return the length of the text."""
+    return work.take(parameters.value)
+
+
+@job(GIVE, title="Large result", lane=Lane.SHORT, time_limit_seconds=60)
+def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every kind takes it
+    """Return a text."""
+    return work.give(parameters.value)
+
+
+KINDS = [do_nothing, sleep, be_busy, take, give]

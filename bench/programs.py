@@ -33,10 +33,15 @@ def running(
 
 
 def drive(
-    environment: str, client: str, verb: str, jobs: int, variables: Mapping[str, str]
+    environment: str,
+    client: str,
+    verb: str,
+    jobs: int,
+    variables: Mapping[str, str],
+    *options: str,
 ) -> dict[str, Any]:
     """What `bench.peers.driver` found."""
-    command = ["python", "-m", "bench.peers.driver", client, verb, "--jobs", str(jobs)]
+    command = ["python", "-m", "bench.peers.driver", client, verb, "--jobs", str(jobs), *options]
     with _open_log(client) as log:
         found = subprocess.run(
             [find_program(environment, command[0]), *command[1:]],

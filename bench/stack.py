@@ -1,6 +1,6 @@
 """The native stack that the benchmark runs beside, and what it gives to the other systems."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -44,6 +44,14 @@ class Stack:
         """RabbitMQ, with the other systems' virtual host."""
         login = f"{ADMINISTRATOR}:{quote(self.settings.admin_password)}"
         return f"amqp://{login}@127.0.0.1:{url_port(self.settings.broker_url)}/{PEERS}"
+
+    def at_ports(self, broker: int, redis: int) -> "Stack":
+        """The same, but for where programs that start now find RabbitMQ and Redis."""
+        urls = {
+            "broker_url": _at_port(self.settings.broker_url, broker),
+            "redis_url": _at_port(self.settings.redis_url, redis),
+        }
+        return replace(self, settings=self.settings.model_copy(update=urls))
 
     def environment(self) -> dict[str, str]:
         """What the other systems' programs read."""
@@ -120,3 +128,9 @@ class Stack:
         if answer.status_code != 404:
             answer.raise_for_status()
         return answer
+
+
+def _at_port(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    login = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))

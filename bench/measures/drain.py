@@ -12,7 +12,16 @@ from bench.waiting import SlowError, await_that
 
 WARM_SHARE = 0.2
 """The start of processes and the first jobs do not count."""
+LOAD_END_SHARE = 0.95
 DRAIN_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the jobs are: their work, by its name in `bench.peers.work`, and its value."""
+
+    work: str
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +34,48 @@ class Moment:
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """Fill while no worker runs, start the workers, and take the slope from 20 % on."""
+    """Jobs that do nothing: from 20 % on to the end."""
     system.empty(stack)
     drive(system.environment, system.client, "fill", jobs, system.variables(stack))
+    figures, _ = _drain(system, stack, jobs, end_share=1)
+    return figures
+
+
+def measure_load(
+    system: System, stack: Stack, jobs: int, load: Load
+) -> tuple[dict[str, Any], float]:
+    """Jobs with work: from 20 % on to 95 %; and the seconds of CPU that the worker processes used.
+
+    At the very end a process may have nothing to do while another one finishes its job. The seconds
+    are those of all jobs, and of the start of the processes. The figures tell, too, how many jobs
+    one thread has submitted a second, one after the other.
+    """
+    system.empty(stack)
+    options = ("--work", load.work, "--value", str(load.value))
+    variables = system.variables(stack)
+    filled = drive(system.environment, system.client, "fill", jobs, variables, *options)
+    figures, children_seconds = _drain(system, stack, jobs, LOAD_END_SHARE)
+    submitted = filled["jobs"] / filled["seconds"]
+    return {"submitted_a_second": submitted, **figures}, children_seconds
+
+
+def _drain(
+    system: System, stack: Stack, jobs: int, end_share: float
+) -> tuple[dict[str, Any], float]:
+    """Start the workers, and take the slope from 20 % of the jobs on."""
     with system.working(stack) as roots:
         _await_share(system, stack, roots, jobs, WARM_SHARE)
         groups = {"main": roots, "children": find_descendants(roots), **stack.server_pids()}
         begin = _look(system, stack, groups)
-        _await_share(system, stack, roots, jobs, 1)
+        _await_share(system, stack, roots, jobs, end_share)
         end = _look(system, stack, groups)
+        _await_share(system, stack, roots, jobs, 1)
         system.verify(stack, jobs)
+        children_seconds = cpu_seconds(groups)["children"]
     done, seconds = end.done - begin.done, end.at - begin.at
-    return {
-        "jobs": jobs,
-        "jobs_a_second": done / seconds,
-        "cpu_ms_a_job": {name: (end.cpu[name] - begin.cpu[name]) * 1000 / done for name in end.cpu},
-    }
+    cost = {name: (end.cpu[name] - begin.cpu[name]) * 1000 / done for name in end.cpu}
+    figures = {"jobs": jobs, "jobs_a_second": done / seconds, "cpu_ms_a_job": cost}
+    return figures, children_seconds
 
 
 def _await_share(system: System, stack: Stack, roots: list[int], jobs: int, share: float) -> None:

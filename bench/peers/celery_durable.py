@@ -1,33 +1,46 @@
 """Celery so that no job is lost: a quorum queue, confirms, late acks; results in Redis."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from kombu import Exchange, Queue
 
 from bench.peers.celery_client import CeleryClient
+from bench.peers.work import WORK
 
-app = Celery("noop", broker=os.environ["BENCH_BROKER_URL"], backend=os.environ["BENCH_RESULTS_URL"])
-app.conf.update(
-    broker_transport_options={"confirm_publish": True},
-    task_queues=[
+SETTINGS = {
+    "broker_transport_options": {"confirm_publish": True},
+    "task_queues": [
         Queue("durable", Exchange("durable"), "durable", queue_arguments={"x-queue-type": "quorum"})
     ],
-    task_default_queue="durable",
-    task_default_exchange="durable",
-    task_default_routing_key="durable",
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
-    worker_prefetch_multiplier=8,
-)
+    "task_default_queue": "durable",
+    "task_default_exchange": "durable",
+    "task_default_routing_key": "durable",
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 8,
+}
 
 
-@app.task
-def noop(number: int) -> int:
-    """Nothing."""
-    return number
+def build_app(**settings: Any) -> Celery:
+    """A durable application, with more settings if need be."""
+    urls = {"broker": os.environ["BENCH_BROKER_URL"], "backend": os.environ["BENCH_RESULTS_URL"]}
+    made = Celery("noop", **urls)
+    made.conf.update(**SETTINGS, **settings)
+    return made
+
+
+def add_tasks(made: Celery) -> dict[str, Any]:
+    """A task for each kind of work, by its name."""
+    return {name: made.task(name=f"bench.{name}")(work) for name, work in WORK.items()}
+
+
+app = build_app()
+tasks = add_tasks(app)
+noop = tasks["noop"]
 
 
 def connect() -> CeleryClient:
     """A client."""
-    return CeleryClient(noop)
+    return CeleryClient(noop, tasks)

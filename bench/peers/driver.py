@@ -3,6 +3,8 @@
 python -m bench.peers.driver MODULE submit --jobs 4000     one after the other
 python -m bench.peers.driver MODULE bulk --jobs 4000       in batches, where the system has a way
 python -m bench.peers.driver MODULE fill --jobs 4000       whichever of the two is there, untimed
+python -m bench.peers.driver MODULE fill --jobs 400 --work busy --value 10
+                                                           jobs with work, one by one, timed
 python -m bench.peers.driver MODULE trips --jobs 300       submit, await the result, again
 """
 
@@ -13,6 +15,8 @@ import time
 from importlib import import_module
 from typing import Any, Protocol
 
+from bench.peers.work import make_text
+
 WARM_UP = 20
 TRIP_SECONDS = 30.0
 
@@ -22,6 +26,9 @@ class Client(Protocol):
 
     def submit(self, number: int) -> Any:
         """Submit the no-op job with this number."""
+
+    def submit_work(self, name: str, value: Any) -> Any:
+        """Submit a job with this work of `WORK`; absent where no such jobs are measured."""
 
     def submit_many(self, numbers: list[int]) -> None:
         """Submit many by the system's own way; absent where it has none."""
@@ -36,9 +43,15 @@ def main() -> None:
     parser.add_argument("module")
     parser.add_argument("verb", choices=sorted(VERBS))
     parser.add_argument("--jobs", type=int, required=True)
+    parser.add_argument("--work", default="", help="a name in WORK")
+    parser.add_argument("--value", type=int, default=0, help="milliseconds, or characters")
     options = parser.parse_args()
     client = import_module(options.module).connect()
-    print(json.dumps(VERBS[options.verb](client, options.jobs)))
+    if options.work:
+        found = fill_with_work(client, options.jobs, options.work, options.value)
+    else:
+        found = VERBS[options.verb](client, options.jobs)
+    print(json.dumps(found))
 
 
 def submit(client: Client, jobs: int) -> dict[str, float]:
@@ -63,6 +76,18 @@ def fill(client: Client, jobs: int) -> dict[str, float]:
     else:
         _submit_each(client, range(jobs))
     return {"jobs": jobs}
+
+
+def fill_with_work(client: Client, jobs: int, work: str, number: int) -> dict[str, float]:
+    """Jobs a second, one after the other; the first one, which connects, does not count."""
+    value = make_text(number) if work == "take" else number
+    client.submit_work(work, value)
+
+    def submit_others() -> None:
+        for _ in range(jobs - 1):
+            client.submit_work(work, value)
+
+    return _timed(jobs - 1, submit_others)
 
 
 def trips(client: Client, jobs: int) -> dict[str, Any]:

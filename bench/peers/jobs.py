@@ -34,6 +34,11 @@ class JobsClient:
         """The job's id."""
         return self._services.submitter.submit(_noop(number), Trace.start()).id
 
+    def submit_work(self, name: str, value: Any) -> str:
+        """The job's id."""
+        submission = Submission(kind=f"bench.{name}", parameters={"value": value})
+        return self._services.submitter.submit(submission, Trace.start()).id
+
     def submit_many(self, numbers: list[int]) -> None:
         """As `POST /api/v1/jobs/bulk` does."""
         self.submit_all([_noop(number) for number in numbers])

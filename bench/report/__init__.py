@@ -5,7 +5,8 @@ wording     how they are written
 head        what was measured on, and how
 goals       the ratios that are wanted
 losses      where others are better
-tables      what all systems have; `own_tables` what is ours alone
+tables      what all systems have; `own_tables` what is ours alone, `load_tables` jobs with work or
+            payload, more processes, servers further away
 limits      how far we are from the limits
 charts      the chart
 """
@@ -14,7 +15,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.report import charts, own_tables, tables
+from bench.report import charts, load_tables, own_tables, tables
 from bench.report.figures import Figures
 from bench.report.goals import goals_table
 from bench.report.head import head, systems_list
@@ -53,6 +54,10 @@ def _sections(figures: Figures) -> Iterable[tuple[set[str], str, str, list[str]]
     yield {"trips"}, "Round trip, idle", TRIPS, tables.trips_table(figures)
     yield {"http"}, "HTTP, no worker running", HTTP, tables.http_table(figures, "http")
     yield {"http-busy"}, "HTTP, workers running", BUSY, tables.http_table(figures, "http-busy")
+    yield {"overhead"}, "Jobs of 1, 10 and 100 ms", OVERHEAD, load_tables.overhead_table(figures)
+    yield {"payload"}, "Large parameters and results", PAYLOAD, load_tables.payload_table(figures)
+    yield {"processes"}, "More processes", PROCESSES, load_tables.processes_table(figures)
+    yield {"delay"}, "Servers 1 ms away", DELAY, load_tables.delay_table(figures)
     yield {"live"}, "Live status", "", own_tables.live_table(figures)
     yield {"lanes"}, "Lanes", LANES, own_tables.lanes_table(figures)
     yield {"streams"}, "Open event streams", STREAMS, own_tables.streams_table(figures)
@@ -81,6 +86,25 @@ SUBMIT = (
 TRIPS = "From the submit to the result in hand, one job after the other, by the system's own means."
 HTTP = "wrk, 16 connections, the same script for all; only 2xx answers count. CPU time is a POST's."
 BUSY = "The same, while our workers do the jobs on the same two cores."
+OVERHEAD = (
+    "Jobs that use so much CPU time, in two processes. Missing is what the rate lacks to the "
+    "ideal, in which each process, as far as there are cores, does nothing but the jobs: all that "
+    "others do, waits, and the noise of the machine. CPU time beside the job's is that of worker "
+    "and servers. The jobs are busy: while one sleeps, what others do for it costs nothing."
+)
+PAYLOAD = (
+    "A parameter or a result of that size, as text that can hardly be compressed. MB/s is the "
+    "payload of the jobs that were done. What Redis reads and writes is that of one job, from its "
+    "submit to its end. Submitted one by one, while no worker runs."
+)
+PROCESSES = (
+    "As the drain, by the number of worker processes; Dramatiq's have 8 threads each. A machine "
+    "whose jobs wait for others has more processes than cores."
+)
+DELAY = (
+    "RabbitMQ and Redis each behind a proxy that hands on all bytes after 1 ms, each way, to all "
+    "processes of a system. The proxy takes CPU time of the same machine."
+)
 LANES = "A short job's round trip, before and while 10,000 jobs wait in the long lane."
 STREAMS = (
     "Streams of so many browsers stay open, beside one whose events are awaited. Seen: from a POST "

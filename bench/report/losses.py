@@ -33,6 +33,32 @@ CONTESTS = (
     Contest("takes more POSTs a second", "http", ("post", "a_second"), True),
     Contest("answers a POST sooner, p99", "http", ("post", "p99_ms"), False),
     Contest("answers more GETs a second", "http", ("get", "a_second"), True),
+    *(
+        Contest(f"does more jobs of {length} ms", "overhead", (length, "jobs_a_second"), True)
+        for length in ("1", "10", "100")
+    ),
+    *(
+        Contest(
+            f"does more jobs with a {way} of {size}",
+            "payload",
+            (way, size, "jobs_a_second"),
+            True,
+        )
+        for way in ("parameter", "result")
+        for size in ("1 KB", "32 KB", "1 MB")
+    ),
+    *(
+        Contest(
+            f"drains more jobs with {count} process{'es' if count != '1' else ''}",
+            "processes",
+            (count, "jobs_a_second"),
+            True,
+        )
+        for count in ("1", "2", "4", "8")
+    ),
+    Contest("drains more, servers 1 ms away", "delay", ("drain", "jobs_a_second"), True),
+    Contest("has a shorter round trip, servers 1 ms away", "delay", ("trips", "p50_ms"), False),
+    Contest("takes more POSTs, servers 1 ms away", "delay", ("http", "post", "a_second"), True),
     Contest("needs less memory", "memory", ("mib", "all"), False),
 )
 

@@ -2,12 +2,19 @@
 
 from bench.environments import OURS
 from bench.systems.ours import Ours
-from bench.systems.peers import Peer, count_finished_of_rq, count_results_of_huey
+from bench.systems.peers import (
+    PROCESSES_HERE,
+    Peer,
+    count_finished_of_rq,
+    count_results_of_huey,
+)
 from bench.systems.system import System, Web
 
 WHOLE = frozenset({"submit", "drain", "trips"})
 LIMIT = frozenset({"submit"})
 HTTP = frozenset({"http"})
+BESIDE_DURABLE_CELERY = frozenset({"overhead", "payload", "delay"})
+PROCESSES = frozenset({"processes"})
 OURS_ALONE = frozenset(
     {"http-busy", "bulk", "live", "lanes", "streams", "depth", "ledger", "profile"}
 )
@@ -35,7 +42,7 @@ JOBS = Ours(
     "Jobs",
     "as `make run` starts it: web 2 processes, worker-short 2 processes; Flower off",
     OURS_WEB,
-    WHOLE | HTTP | OURS_ALONE | {"memory"},
+    WHOLE | HTTP | BESIDE_DURABLE_CELERY | PROCESSES | OURS_ALONE | {"memory"},
 )
 JOBS_TASKS = Ours(
     "jobs-tasks",
@@ -81,8 +88,8 @@ CELERY_DURABLE = Peer(
     "gossip or mingle, results in Redis; Flask 3.1, gunicorn with 2 processes of 4 threads",
     "celery",
     "bench.peers.celery_durable",
-    WHOLE | HTTP | {"memory"},
-    [_celery("celery_durable", "-c", "2", *LEAN)],
+    WHOLE | HTTP | BESIDE_DURABLE_CELERY | PROCESSES | {"memory"},
+    [_celery("celery_durable", "-c", PROCESSES_HERE, *LEAN)],
     web=PLAIN_WEB,
     web_server=(*GTHREAD, "bench.peers.celery_web:app"),
     beside_web={
@@ -118,12 +125,18 @@ DRAMATIQ, DRAMATIQ_CONFIRMS = (
         "in Redis",
         "dramatiq",
         module,
-        WHOLE,
-        [("dramatiq", module, "--processes", "2", "--threads", "8")],
+        WHOLE | measures,
+        [("dramatiq", module, "--processes", PROCESSES_HERE, "--threads", "8")],
     )
-    for suffix, words, setting, module in (
-        ("", "defaults", "no confirms", "bench.peers.dramatiq_default"),
-        ("-confirms", "confirms", "confirm_delivery=True", "bench.peers.dramatiq_confirms"),
+    for suffix, words, setting, module, measures in (
+        ("", "defaults", "no confirms", "bench.peers.dramatiq_default", frozenset[str]()),
+        (
+            "-confirms",
+            "confirms",
+            "confirm_delivery=True",
+            "bench.peers.dramatiq_confirms",
+            PROCESSES,
+        ),
     )
 )
 HUEY, HUEY_NOTIFY = (
@@ -204,8 +217,8 @@ HELLO_THREADS = Peer(
 SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
-        *(JOBS, JOBS_TASKS, JOBS_FLOWER, TUTORIAL, CELERY, CELERY_DURABLE, CELERY_THREADS),
-        *(RQ, DRAMATIQ, DRAMATIQ_CONFIRMS, HUEY, HUEY_NOTIFY, TASKIQ),
+        *(JOBS, JOBS_TASKS, JOBS_FLOWER, TUTORIAL, CELERY, CELERY_DURABLE),
+        *(CELERY_THREADS, RQ, DRAMATIQ, DRAMATIQ_CONFIRMS, HUEY, HUEY_NOTIFY, TASKIQ),
         *(RAW_CHANNEL, RAW_REDIS, HELLO, HELLO_THREADS),
     )
 }

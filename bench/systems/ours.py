@@ -5,20 +5,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.environments import OURS
-from bench.kinds import NOOP
+from bench.kinds import BUSY, GIVE, NOOP, TAKE
+from bench.ledger import forget_all
+from bench.programs import running
 from bench.stack import WORKERS, Stack
 from bench.systems.outcomes import Outcomes
-from bench.systems.system import Server, Web, Whole
+from bench.systems.peers import is_answering
+from bench.systems.system import PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
+from deploy.native.ports import claim_block
 from project.lane import Lane
 from project.ledger import Status
 from project.ledger.keys import partition_key, waiting_key
 
 PROGRAMS = ("web", *WORKERS, "scheduler")
 SHORT_WORKER, LONG_WORKER = WORKERS
-DONE = partition_key(Lane.SHORT.value, NOOP, Status.SUCCEEDED.value)
+
 FLOWER = "flower"
+WEB = "project.server:create_app()"
 DRAIN_SECONDS = 300.0
+
+
+def _done_key(kind: str) -> str:
+    """The jobs of that kind, of the short lane, which have succeeded."""
+    return partition_key(Lane.SHORT.value, kind, Status.SUCCEEDED.value)
+
+
+DONE = _done_key(NOOP)
+ALL_DONE = (DONE, *map(_done_key, (BUSY, TAKE, GIVE)))
 
 
 @dataclass(slots=True)
@@ -36,6 +50,12 @@ class Ours:
     _done_before: int = field(default=0, init=False)
     _outcomes: Outcomes | None = field(default=None, init=False)
 
+    def with_processes(self, processes: int) -> "OursApart":
+        """The same with so many worker processes, which use the addresses that the stack has."""
+        return OursApart(
+            self.name, self.title, self.configuration, self.web, self.measures, processes=processes
+        )
+
     def variables(self, stack: Stack) -> dict[str, str]:  # noqa: ARG002 - the benchmark's own are right
         """The stack's settings are in the benchmark's environment already."""
         return {}
@@ -49,6 +69,10 @@ class Ours:
         self._switch_flower(stack)
         self._done_before = _count_succeeded(stack)
         self._outcomes = Outcomes.from_now_on(stack.settings.log_dir, SHORT_WORKER)
+
+    def forget(self, stack: Stack) -> None:
+        """As if the retention were over."""
+        forget_all(stack.redis)
 
     def _switch_flower(self, stack: Stack) -> None:
         """It asks the workers for events, and writes down what they tell."""
@@ -92,8 +116,46 @@ class Ours:
             raise ValueError(f"{self.title}: of {jobs} jobs {done} succeeded, {lines} lines.")
 
 
+@dataclass(slots=True)
+class OursApart(Ours):
+    """The same programs, with settings that the stack's own have not: started by the benchmark."""
+
+    processes: int = PROCESSES
+
+    def variables(self, stack: Stack) -> dict[str, str]:
+        """What differs."""
+        return {
+            "JOBS_BROKER_URL": stack.settings.broker_url,
+            "JOBS_REDIS_URL": stack.settings.redis_url,
+            "JOBS_SHORT_CONCURRENCY": str(self.processes),
+        }
+
+    @contextmanager
+    def working(self, stack: Stack) -> Iterator[list[int]]:
+        """The short lane's worker, as `deploy/native/supervisord.conf` starts it."""
+        role = {"JOBS_ROLE": SHORT_WORKER, "REMAP_SIGTERM": "SIGQUIT", "USE_FAST_LOCALS": "1"}
+        command = ("python", "-m", "project.worker", "short")
+        variables = {**self.variables(stack), **role}
+        with running(self.name, self.environment, [command], variables) as pids:
+            yield pids
+
+    @contextmanager
+    def serving(self, stack: Stack) -> Iterator[Server]:
+        """The web server, on a free port."""
+        claim, (port,) = claim_block(1)
+        url = f"http://127.0.0.1:{port}"
+        command = ("gunicorn", "--config", "deploy/gunicorn/gunicorn.conf.py", WEB)
+        variables = {**self.variables(stack), "JOBS_ROLE": "web", "JOBS_WEB_PORT": str(port)}
+        with claim, running(f"{self.name}.web", self.environment, [command], variables) as (pid,):
+            await_that(lambda: is_answering(url), "our web server answers")
+            yield Server(url, pid)
+
+
 def _count_succeeded(stack: Stack) -> int:
-    return int(stack.redis.zcard(DONE))
+    pipeline = stack.redis.pipeline(transaction=False)
+    for key in ALL_DONE:
+        pipeline.zcard(key)
+    return sum(map(int, pipeline.execute()))
 
 
 def _count_waiting(stack: Stack) -> int:

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import requests
 from redis import Redis
 
 from bench.programs import running
 from bench.stack import RESULTS_DATABASE, Stack
-from bench.systems.system import Server, Web, Whole
+from bench.systems.system import PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
 
 Command = Sequence[str]
+PROCESSES_HERE = "{processes}"
+"""Stands in a worker's command where the number of its processes goes."""
 
 
 def count_keys(redis: "Redis") -> int:
@@ -48,6 +50,11 @@ class Peer:
     beside_web: Mapping[str, Command] = field(default_factory=dict)
     """All programs of a whole installation, but for the web server."""
     extra_variables: Mapping[str, str] = field(default_factory=dict)
+    processes: int = PROCESSES
+
+    def with_processes(self, processes: int) -> "Peer":
+        """The same with so many worker processes."""
+        return replace(self, processes=processes)
 
     def variables(self, stack: Stack) -> dict[str, str]:
         """Addresses."""
@@ -57,11 +64,21 @@ class Peer:
         """Start with nothing."""
         stack.empty_peers()
 
+    def forget(self, stack: Stack) -> None:
+        """All that it keeps."""
+        self.empty(stack)
+
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
         """Its workers."""
-        with running(self.name, self.environment, self.workers, self.variables(stack)) as pids:
+        with running(self.name, self.environment, self.commands, self.variables(stack)) as pids:
             yield pids
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """Its workers' commands, for so many processes."""
+        number = str(self.processes)
+        return [[part.replace(PROCESSES_HERE, number) for part in work] for work in self.workers]
 
     @contextmanager
     def serving(self, stack: Stack) -> Iterator[Server]:

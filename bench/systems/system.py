@@ -34,6 +34,10 @@ class Whole:
     programs: dict[str, list[int]]
 
 
+PROCESSES = 2
+"""Worker processes of a system, unless a measure wants others."""
+
+
 class System(Protocol):
     """One configuration of one system."""
 
@@ -65,11 +69,17 @@ class System(Protocol):
     def web(self) -> Web | None:
         """Its web server, where it has one."""
 
+    def with_processes(self, processes: int) -> "System":
+        """The same with so many worker processes, which use the addresses that the stack has."""
+
     def variables(self, stack: Stack) -> dict[str, str]:
         """What its programs and its client read from their environment."""
 
     def empty(self, stack: Stack) -> None:
         """No job waits and no worker runs afterwards."""
+
+    def forget(self, stack: Stack) -> None:
+        """Have the jobs that are done take no memory any more; no worker runs."""
 
     def working(self, stack: Stack) -> AbstractContextManager[list[int]]:
         """Workers run while the block lasts; the ids of their main processes."""

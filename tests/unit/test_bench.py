@@ -1,21 +1,29 @@
-"""What the benchmark's report makes of figures: ratios, percentiles, verdicts, losses."""
+"""What the benchmark makes of figures: ratios, shares, verdicts, losses; and its slow proxy."""
 
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from redis import RedisError
 
+from bench.delay import HOST, make_loop, serve
 from bench.environments import LISTS, list_versions
 from bench.ledger import sizes_up_to
+from bench.measures import overhead, payload
 from bench.measures.profile import summarize
+from bench.peers.work import WORK, make_text
 from bench.plan import MEASURES, Measure, Plan
-from bench.report import own_tables, render
+from bench.report import load_tables, own_tables, render
 from bench.report.figures import Figures, Value, percentile
 from bench.report.goals import GOALS, goals_table
 from bench.report.losses import list_losses
 from bench.rounds import take_step
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
+from bench.systems.peers import Peer
 from project.config import Settings
 
 
@@ -173,6 +181,100 @@ def test_ledger_is_measured_at_growing_sizes(jobs: int, sizes: list[int]) -> Non
     assert sizes_up_to(jobs) == sizes
 
 
+# ── Jobs with work ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "processes", "cores", "expected"),
+    [(1, 2, 2, 2000), (10, 2, 8, 200), (100, 8, 2, 20)],
+)
+def test_ideal_is_a_job_in_each_process_as_far_as_there_are_cores(
+    milliseconds: int, processes: int, cores: int, expected: float
+) -> None:
+    assert overhead.ideal_rate(milliseconds, processes, cores) == expected
+
+
+@pytest.mark.parametrize(
+    ("ideal", "seconds", "expected"), [(2000, 8, 3000), (200, 8, 1600), (20, 1, 30)]
+)
+def test_so_many_jobs_fill_the_time_within_reason(
+    ideal: float, seconds: int, expected: int
+) -> None:
+    assert overhead.count_jobs(ideal, seconds) == expected
+
+
+def test_overhead_is_what_is_missing_of_the_ideal_and_what_comes_on_top_of_the_job() -> None:
+    drained = {"jobs_a_second": 150.0, "cpu_ms_a_job": {"main": 0.5, "children": 9.0, "Redis": 0.5}}
+
+    found = overhead.summarize(drained, children_ms=11.0, milliseconds=10, ideal=200)
+
+    assert found["missing_share"] == pytest.approx(0.25)
+    assert found["added_cpu_ms"] == pytest.approx(2)
+    assert found["added_cpu_share"] == pytest.approx(0.2)
+    assert found["cpu_ms_a_job"]["children"] == 11
+
+
+def test_larger_payloads_are_fewer_jobs() -> None:
+    counts = [payload.count_jobs(2000, size) for size in payload.SIZES]
+
+    assert counts == [2000, 1000, 60]
+
+
+def test_busy_job_uses_the_cpu_time_that_it_is_told() -> None:
+    before = time.thread_time()
+
+    WORK["busy"](20)
+
+    assert time.thread_time() - before >= 0.02
+
+
+@pytest.mark.parametrize("characters", [1, 1000, 32_000])
+def test_large_text_has_its_size_in_bytes_and_is_the_same_each_time(characters: int) -> None:
+    assert len(make_text(characters).encode()) == characters
+    assert WORK["give"](characters) == make_text(characters)
+    assert WORK["take"](make_text(characters)) == characters
+
+
+def test_all_measured_work_is_known() -> None:
+    assert set(payload.WAYS.values()) | {"busy"} <= set(WORK)
+
+
+# ── Systems ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SYSTEMS if "processes" in SYSTEMS[name].measures and name != "jobs"]
+)
+def test_peer_starts_as_many_processes_as_a_measure_wants(name: str) -> None:
+    peer = SYSTEMS[name]
+    assert isinstance(peer, Peer)
+
+    (command,) = peer.with_processes(7).commands
+
+    assert "7" in command
+    assert not any("{" in part for part in command)
+    assert "2" in peer.commands[0]
+
+
+def test_our_own_start_takes_processes_and_addresses_from_the_measure() -> None:
+    stack = Stack(Settings()).at_ports(broker=1001, redis=1002)
+
+    variables = SYSTEMS["jobs"].with_processes(4).variables(stack)
+
+    assert variables == {
+        "JOBS_BROKER_URL": "amqp://jobs:development-jobs@127.0.0.1:1001/jobs",
+        "JOBS_REDIS_URL": "redis://:development-redis@127.0.0.1:1002/0",
+        "JOBS_SHORT_CONCURRENCY": "4",
+    }
+
+
+def test_peers_find_servers_where_the_measure_has_put_them() -> None:
+    variables = SYSTEMS["celery-durable"].variables(Stack(Settings()).at_ports(1001, 1002))
+
+    assert "@127.0.0.1:1001/" in variables["BENCH_BROKER_URL"]
+    assert "@127.0.0.1:1002/" in variables["BENCH_RESULTS_URL"]
+
+
 @pytest.mark.parametrize("name", [path.stem for path in LISTS.glob("*.txt")])
 def test_each_package_of_an_environment_is_pinned_with_a_hash(name: str) -> None:
     entries = (LISTS / f"{name}.txt").read_text().replace(" \\\n", " ").splitlines()
@@ -180,3 +282,176 @@ def test_each_package_of_an_environment_is_pinned_with_a_hash(name: str) -> None
     assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
     assert len(list_versions(name)) == len(entries)
     assert not any(" " in version for version in list_versions(name).values())
+
+
+# ── Tables ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_overhead_table_has_the_systems_side_by_side() -> None:
+    def an_overhead(system: str, rate: float) -> dict[str, Any]:
+        one = {
+            "jobs_a_second": rate,
+            "ideal_a_second": 200,
+            "missing_share": 1 - rate / 200,
+            "added_cpu_ms": 1.5,
+            "added_cpu_share": 0.15,
+        }
+        return an_entry("overhead", system, **{"start_cpu_seconds": 0.1, "10": one})
+
+    figures = a_run(an_overhead("jobs", 180), an_overhead("celery-durable", 120))
+
+    assert load_tables.overhead_table(figures)[2:-1] == [
+        "| 10 ms | Jobs | 180 | 200 | 10.0% | 1.50 | 15.0% | – |",
+        "| 10 ms | Celery, durable | 120 | 200 | 40.0% | 1.50 | 15.0% | 1.50 × |",
+    ]
+
+
+def test_payload_table_tells_bytes() -> None:
+    found = {
+        "submitted_a_second": 50,
+        "jobs_a_second": 25,
+        "bytes_a_second": 25e6,
+        "cpu_ms_a_job": {"main": 2, "children": 3},
+        "redis_bytes_a_job": {"read": 1_008_000, "written": 3_400},
+    }
+    figures = a_run(an_entry("payload", "jobs", parameter={"1 MB": found}, result={}))
+
+    assert load_tables.payload_table(figures)[2:-1] == [
+        "| parameter, 1 MB | Jobs | 50 | 25 | 25.0 | 5.00 | 1,008.0 | 3.4 | – |"
+    ]
+
+
+def test_processes_table_goes_by_their_number() -> None:
+    def a_count(rate: float) -> dict[str, Any]:
+        return {"jobs_a_second": rate, "cpu_ms_a_job": {"main": 0.25, "children": 0.5}}
+
+    figures = a_run(
+        an_entry("processes", "jobs", **{"1": a_count(100), "8": a_count(300)}),
+        an_entry("processes", "dramatiq-confirms", **{"8": a_count(400)}),
+    )
+
+    assert load_tables.processes_table(figures)[2:-1] == [
+        "| 1 | Jobs | 100 | 0.75 | – |",
+        "| 8 | Jobs | 300 | 0.75 | – |",
+        "| 8 | Dramatiq, confirms | 400 | 0.75 | 0.75 × |",
+    ]
+
+
+def test_delay_table_shows_the_same_without_the_delay() -> None:
+    far = {"drain": {"jobs_a_second": 250}, "ping_ms": 2.2}
+    figures = a_run(a_drain("jobs", 1000), an_entry("delay", "jobs", **far))
+
+    rows = load_tables.delay_table(figures)
+
+    assert "| drain, jobs/s | 250 | 1,000 | – |" in rows
+    assert "| a round trip to Redis, ms | 2.20 | – | – |" in rows
+
+
+def test_losses_tell_of_jobs_with_work_and_of_servers_far_away() -> None:
+    figures = a_run(
+        *(
+            an_entry("overhead", system, **{"1": {"jobs_a_second": rate}})
+            for system, rate in (("jobs", 500), ("celery-durable", 750))
+        ),
+        *(
+            an_entry("delay", system, trips={"p50_ms": milliseconds})
+            for system, milliseconds in (("jobs", 16.0), ("celery-durable", 8.0))
+        ),
+    )
+
+    assert list_losses(figures) == [
+        "- Who does more jobs of 1 ms: Celery, durable (1.5 ×).",
+        "- Who has a shorter round trip, servers 1 ms away: Celery, durable (2.0 ×).",
+    ]
+
+
+# ── The proxy ────────────────────────────────────────────────────────────────────────────────────
+
+DELAY_SECONDS = 0.01
+
+
+def run(scenario: Any) -> None:
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(asyncio.wait_for(scenario, 30))
+
+
+@asynccontextmanager
+async def a_proxied_echo() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection through the proxy to a server that sends back what it reads, until its end."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, HOST, 0)
+    (proxy,) = await serve(DELAY_SECONDS, [(0, server.sockets[0].getsockname()[1])])
+    reader, writer = await asyncio.open_connection(HOST, proxy.sockets[0].getsockname()[1])
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        proxy.close()
+        server.close()
+
+
+def test_proxy_delays_each_way() -> None:
+    async def scenario() -> None:
+        async with a_proxied_echo() as (reader, writer):
+            began = time.monotonic()
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"ping"
+            assert time.monotonic() - began >= 2 * DELAY_SECONDS
+
+    run(scenario())
+
+
+def test_proxy_keeps_all_bytes_in_their_order() -> None:
+    """More than the sockets hold, so that each side has to wait for the other."""
+    sent = make_text(5_000_000).encode()
+
+    async def scenario() -> None:
+        async with a_proxied_echo() as (reader, writer):
+            received = asyncio.create_task(reader.readexactly(len(sent)))
+            writer.write(sent)
+            await writer.drain()
+            assert await received == sent
+
+    run(scenario())
+
+
+def test_proxy_ends_the_connection_of_a_client_that_leaves() -> None:
+    async def scenario() -> None:
+        left = asyncio.Event()
+
+        async def wait_for_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert await reader.read() == b"last words"
+            left.set()
+            writer.close()
+
+        server = await asyncio.start_server(wait_for_end, HOST, 0)
+        (proxy,) = await serve(DELAY_SECONDS, [(0, server.sockets[0].getsockname()[1])])
+        _, writer = await asyncio.open_connection(HOST, proxy.sockets[0].getsockname()[1])
+        writer.write(b"last words")
+        writer.close()
+        await left.wait()
+        proxy.close()
+        server.close()
+
+    run(scenario())
+
+
+def test_proxy_without_a_server_ends_the_connection() -> None:
+    async def scenario() -> None:
+        unused = await asyncio.start_server(lambda _reader, _writer: None, HOST, 0)
+        port = unused.sockets[0].getsockname()[1]
+        unused.close()
+        await unused.wait_closed()
+        (proxy,) = await serve(DELAY_SECONDS, [(0, port)])
+        reader, writer = await asyncio.open_connection(HOST, proxy.sockets[0].getsockname()[1])
+        assert await reader.read() == b""
+        writer.close()
+        proxy.close()
+
+    run(scenario())
