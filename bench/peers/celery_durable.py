@@ -1,4 +1,13 @@
-"""Celery so that no job is lost: a quorum queue, confirms, late acks; results in Redis."""
+"""Celery so that no job is lost: a quorum queue, confirms, late acks; results in Redis.
+
+Guaranteed: a `delay` that has returned is on RabbitMQ's disk. A job whose process or worker is
+killed is delivered again, and runs again from its start, as often as that happens.
+
+Not guaranteed: that a job runs once (one that has finished runs again if its acknowledgement is
+lost, and the copy that is delivered again may run beside the first). Until it has finished nothing
+says that a job exists: its state is PENDING, as an unknown id's is. No list of jobs, no events, no
+log lines below WARNING. A result that Redis loses is lost.
+"""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""What both Dramatiq applications share: the broker, and a client."""
+"""What all Dramatiq applications share: the broker, and a client."""
 
 import os
 from typing import Any
@@ -8,9 +8,11 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 
 
-def build_broker(*, confirm_delivery: bool = False) -> RabbitmqBroker:
+def build_broker(
+    kind: type[RabbitmqBroker] = RabbitmqBroker, *, confirm_delivery: bool = False
+) -> RabbitmqBroker:
     """RabbitMQ, and Redis for the results."""
-    broker = RabbitmqBroker(url=os.environ["BENCH_BROKER_URL"], confirm_delivery=confirm_delivery)
+    broker = kind(url=os.environ["BENCH_BROKER_URL"], confirm_delivery=confirm_delivery)
     broker.add_middleware(Results(backend=RedisBackend(url=os.environ["BENCH_RESULTS_URL"])))
     return broker
 

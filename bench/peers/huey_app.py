@@ -1,4 +1,11 @@
-"""Huey on Redis; BENCH_HUEY_NOTIFY has results told instead of polled."""
+"""Huey on Redis; BENCH_HUEY_NOTIFY has results told instead of polled.
+
+Guaranteed: a task that was called is in Redis, which writes its log to the disk once a second.
+
+Not guaranteed: that a job whose worker is killed runs again; a worker takes it out of Redis before
+it runs it, so it is lost. There is a result, or there is none: no state of a job, no list, no
+events.
+"""
 
 import os
 from typing import Any

@@ -1,4 +1,11 @@
-"""RQ on Redis."""
+"""RQ on Redis.
+
+Guaranteed: a job that was enqueued is in Redis, which writes its log to the disk once a second. Its
+state is recorded there: queued, started, finished, failed.
+
+Not guaranteed: that a job whose worker is killed runs again; some worker's cleaning finds it later,
+when its time is over, and calls it failed, unless it was enqueued with retries. No events.
+"""
 
 import os
 from typing import Any

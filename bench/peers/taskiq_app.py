@@ -1,4 +1,11 @@
-"""Taskiq on RabbitMQ with a quorum queue and confirms, results in Redis."""
+"""Taskiq on RabbitMQ with a quorum queue and confirms, results in Redis.
+
+Guaranteed: a `kiq` that has returned is on RabbitMQ's disk. A job is acknowledged when its result
+was to be saved, so one whose worker is killed runs again.
+
+Not guaranteed: that a job runs once. A result that cannot be stored is lost, and the job is not run
+again. There is a result, or there is none: no state of a job, no list, no events.
+"""
 
 import asyncio
 import os

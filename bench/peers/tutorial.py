@@ -2,6 +2,11 @@
 
 As testdriven.io's "Asynchronous Tasks with Flask and Celery" has it, but for a job that does not
 sleep. Source: https://testdriven.io/blog/flask-and-celery/
+
+Guaranteed: a task that was called is in Redis, which writes its log to the disk once a second.
+
+Not guaranteed: that a job whose worker is killed runs again; it is acknowledged when it begins.
+Until it has finished its state is PENDING, as an unknown id's is. No list of jobs, no events.
 """
 
 import os

@@ -7,6 +7,7 @@ goals       the ratios that are wanted
 losses      where others are better
 tables      what all systems have; `own_tables` what is ours alone, `load_tables` jobs with work or
             payload, more processes, servers further away
+guarantees  what each system guarantees
 limits      how far we are from the limits
 charts      the chart
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from bench.report import charts, load_tables, own_tables, tables
 from bench.report.figures import Figures
 from bench.report.goals import goals_table
+from bench.report.guarantees import guarantees_table
 from bench.report.head import head, systems_list
 from bench.report.limits import limits_table
 from bench.report.losses import list_losses
@@ -43,6 +45,7 @@ def render(figures: Figures, chart: str) -> str:
     for measures, title, words, table in _sections(figures):
         if measured & measures:
             lines += [f"## {title}", "", *([words, ""] if words else []), *table]
+    lines += ["## What each guarantees", "", GUARANTEES, "", *guarantees_table(figures)]
     lines += ["## The systems", "", *systems_list(figures), *_failures(figures)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -104,6 +107,11 @@ PROCESSES = (
 DELAY = (
     "RabbitMQ and Redis each behind a proxy that hands on all bytes after 1 ms, each way, to all "
     "processes of a system. The proxy takes CPU time of the same machine."
+)
+GUARANTEES = (
+    "As measured here. What happens to a job whose submit has returned, or which runs, when its "
+    "worker, RabbitMQ or Redis is killed and comes back; whether its state is recorded; and "
+    "whether others can watch it live."
 )
 LANES = "A short job's round trip, before and while 10,000 jobs wait in the long lane."
 STREAMS = (

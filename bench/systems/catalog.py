@@ -98,6 +98,17 @@ CELERY_DURABLE = Peer(
         "scheduler": (*CELERY_BEAT, "--schedule", "data/bench/celerybeat"),
     },
 )
+CELERY_OBSERVABLE = Peer(
+    "celery-observable",
+    "Celery, durable, observable",
+    "as durable, and worker_send_task_events, task_track_started, result_extended, a JSON log line "
+    "for each start and end by ecs-logging",
+    "celery",
+    "bench.peers.celery_observable",
+    WHOLE,
+    [_celery("celery_observable", "-c", PROCESSES_HERE, *LEAN)],
+    has_log=True,
+)
 CELERY_THREADS = Peer(
     "celery-threads",
     "Celery, durable, threads",
@@ -117,25 +128,44 @@ RQ = Peer(
     [("rq", "worker-pool", "-c", "bench.peers.rq_settings", "-n", "2", *RQ_OPTIONS)],
     count_results=count_finished_of_rq,
 )
-DRAMATIQ, DRAMATIQ_CONFIRMS = (
+DRAMATIQ, DRAMATIQ_CONFIRMS, DRAMATIQ_OBSERVABLE = (
     Peer(
         f"dramatiq{suffix}",
         f"Dramatiq, {words}",
-        f"RabbitMQ, classic durable queue, {setting}, late acks, 2 processes of 8 threads, results "
-        "in Redis",
+        f"RabbitMQ, {setting}, late acks, 2 processes of 8 threads, results in Redis{more}",
         "dramatiq",
         module,
         WHOLE | measures,
         [("dramatiq", module, "--processes", PROCESSES_HERE, "--threads", "8")],
+        has_log=has_log,
     )
-    for suffix, words, setting, module, measures in (
-        ("", "defaults", "no confirms", "bench.peers.dramatiq_default", frozenset[str]()),
+    for suffix, words, setting, more, module, measures, has_log in (
+        (
+            "",
+            "defaults",
+            "classic durable queue, no confirms",
+            "",
+            "bench.peers.dramatiq_default",
+            frozenset[str](),
+            False,
+        ),
         (
             "-confirms",
             "confirms",
-            "confirm_delivery=True",
+            "classic durable queue, confirm_delivery=True",
+            "",
             "bench.peers.dramatiq_confirms",
             PROCESSES,
+            False,
+        ),
+        (
+            "-observable",
+            "confirms, observable",
+            "quorum queue by a broker class of its own, confirm_delivery=True",
+            ", a JSON log line for each start and end by ecs-logging",
+            "bench.peers.dramatiq_observable",
+            frozenset[str](),
+            True,
         ),
     )
 )
@@ -218,7 +248,8 @@ SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
         *(JOBS, JOBS_TASKS, JOBS_FLOWER, TUTORIAL, CELERY, CELERY_DURABLE),
-        *(CELERY_THREADS, RQ, DRAMATIQ, DRAMATIQ_CONFIRMS, HUEY, HUEY_NOTIFY, TASKIQ),
+        *(CELERY_OBSERVABLE, CELERY_THREADS),
+        *(RQ, DRAMATIQ, DRAMATIQ_CONFIRMS, DRAMATIQ_OBSERVABLE, HUEY, HUEY_NOTIFY, TASKIQ),
         *(RAW_CHANNEL, RAW_REDIS, HELLO, HELLO_THREADS),
     )
 }

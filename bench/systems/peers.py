@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import requests
 from redis import Redis
 
+from bench.environments import FOLDER
 from bench.programs import running
 from bench.stack import RESULTS_DATABASE, Stack
+from bench.systems.outcomes import MARK
 from bench.systems.system import PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
@@ -16,6 +19,8 @@ from deploy.native.ports import claim_block
 Command = Sequence[str]
 PROCESSES_HERE = "{processes}"
 """Stands in a worker's command where the number of its processes goes."""
+
+LINES_SECONDS = 10.0
 
 
 def count_keys(redis: "Redis") -> int:
@@ -50,6 +55,8 @@ class Peer:
     beside_web: Mapping[str, Command] = field(default_factory=dict)
     """All programs of a whole installation, but for the web server."""
     extra_variables: Mapping[str, str] = field(default_factory=dict)
+    has_log: bool = False
+    """It writes a line for each job's end to BENCH_LOG_FILE."""
     processes: int = PROCESSES
 
     def with_processes(self, processes: int) -> "Peer":
@@ -57,12 +64,15 @@ class Peer:
         return replace(self, processes=processes)
 
     def variables(self, stack: Stack) -> dict[str, str]:
-        """Addresses."""
-        return {**stack.environment(), **self.extra_variables}
+        """Addresses, and where log lines go."""
+        logs = {"BENCH_LOG_FILE": str(self._log)}
+        return {**stack.environment(), **logs, **self.extra_variables}
 
     def empty(self, stack: Stack) -> None:
         """Start with nothing."""
         stack.empty_peers()
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.unlink(missing_ok=True)
 
     def forget(self, stack: Stack) -> None:
         """All that it keeps."""
@@ -108,10 +118,21 @@ class Peer:
             return self.count_results(redis)
 
     def verify(self, stack: Stack, jobs: int) -> None:
-        """The results are all it has to tell."""
+        """Each job has its result and, where it writes them, the line of its end."""
         done = self.count_done(stack)
         if done != jobs:
             raise ValueError(f"{self.title}: {done} results of {jobs} jobs.")
+        if self.has_log:  # the line of the last ones may come after their results
+            what = f"{self.title} has a log line for the end of each of {jobs} jobs"
+            await_that(lambda: self._count_lines() == jobs, what, LINES_SECONDS)
+
+    def _count_lines(self) -> int:
+        with self._log.open("rb") as file:
+            return sum(MARK in line for line in file)
+
+    @property
+    def _log(self) -> Path:
+        return FOLDER / "logs" / f"{self.name}.jsonl"
 
 
 def is_answering(url: str) -> bool:

@@ -1,9 +1,11 @@
 """What the benchmark makes of figures: ratios, shares, verdicts, losses; and its slow proxy."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +16,18 @@ from bench.environments import LISTS, list_versions
 from bench.ledger import sizes_up_to
 from bench.measures import overhead, payload
 from bench.measures.profile import summarize
+from bench.peers.json_log import JobLines, open_log
 from bench.peers.work import WORK, make_text
 from bench.plan import MEASURES, Measure, Plan
 from bench.report import load_tables, own_tables, render
 from bench.report.figures import Figures, Value, percentile
 from bench.report.goals import GOALS, goals_table
+from bench.report.guarantees import find_guarantees, guarantees_table
 from bench.report.losses import list_losses
 from bench.rounds import take_step
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
+from bench.systems.outcomes import MARK
 from bench.systems.peers import Peer
 from project.config import Settings
 
@@ -273,6 +278,37 @@ def test_peers_find_servers_where_the_measure_has_put_them() -> None:
 
     assert "@127.0.0.1:1001/" in variables["BENCH_BROKER_URL"]
     assert "@127.0.0.1:1002/" in variables["BENCH_RESULTS_URL"]
+
+
+def test_each_system_that_runs_jobs_says_what_it_guarantees() -> None:
+    silent = [
+        name
+        for name, system in SYSTEMS.items()
+        if "drain" in system.measures and not find_guarantees(name)
+    ]
+
+    assert silent == []
+
+
+def test_end_of_a_job_is_one_line_of_a_peer_that_writes_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_LOG_FILE", str(tmp_path / "lines.jsonl"))
+    open_log()
+    lines = JobLines()
+
+    lines.start("an-id", "bench.noop")
+    lines.finish("an-id", "bench.noop", "succeeded")
+
+    started, finished = (tmp_path / "lines.jsonl").read_bytes().splitlines()
+    assert (MARK in started, MARK in finished) == (False, True)
+    assert json.loads(finished)["transaction"] == {"id": "an-id"}
+
+
+def test_systems_that_guarantee_the_same_are_one_row() -> None:
+    rows = guarantees_table(a_run(a_drain("huey", 1), a_drain("huey-notify", 1)))[2:-1]
+
+    assert [row.split("|")[1].strip() for row in rows] == ["Huey"]
 
 
 @pytest.mark.parametrize("name", [path.stem for path in LISTS.glob("*.txt")])

@@ -1,0 +1,49 @@
+"""A JSON log line for the start and one for the end of each job, written by ecs-logging.
+
+ecs-logging writes the Elastic Common Schema, as our lines are; it is kept by Elastic. Lines go to
+BENCH_LOG_FILE, where the benchmark counts those of ends.
+"""
+
+import logging
+import os
+import time
+
+import ecs_logging
+
+LOGGER = "jobs"
+STARTED, FINISHED = "job_started", "job_finished"
+
+
+def open_log() -> None:
+    """Write the logger's lines to the file; call it in the process that writes them, or before."""
+    handler = logging.FileHandler(os.environ["BENCH_LOG_FILE"])
+    handler.setFormatter(ecs_logging.StdlibFormatter())
+    logger = logging.getLogger(LOGGER)
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+
+
+class JobLines:
+    """The lines of the jobs of one process; several threads may run jobs at a time."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, int] = {}
+        self._logger = logging.getLogger(LOGGER)
+
+    def start(self, job_id: str, kind: str) -> None:
+        """A job begins."""
+        self._began[job_id] = time.perf_counter_ns()
+        self._logger.info(STARTED, extra={"transaction.id": job_id, "labels": {"kind": kind}})
+
+    def finish(self, job_id: str, kind: str, status: str) -> None:
+        """A job has ended, well or not."""
+        duration = time.perf_counter_ns() - self._began.pop(job_id, time.perf_counter_ns())
+        self._logger.info(
+            FINISHED,
+            extra={
+                "transaction.id": job_id,
+                "labels": {"kind": kind, "status": status},
+                "event.duration": duration,
+            },
+        )
