@@ -64,6 +64,12 @@ _ARGUMENTS = {
 }  # fmt: skip
 
 
+def doubled(use: str, times: int = 45) -> str:
+    """A template that uses `x`, a list of two lists of two lists …: one list, kept but once."""
+    loops = "{% for x in ((x, x),) %}" * times
+    return "{% for x in (1,) %}" + loops + use + "{% endfor %}" * (times + 1)
+
+
 def cases() -> Iterator[Case]:
     """All of them."""
     for name in FILTERS:
@@ -78,6 +84,7 @@ def cases() -> Iterator[Case]:
 
 
 def _applied(name: str, applied: str) -> Iterator[Case]:
+    yield _case(f"{name} of a doubled list", doubled(f"{{{{ x{applied} }}}}"))
     for value in VALUES:
         yield _case(f"{name} of {value}", f"{{{{ {value}{applied} }}}}", value)
     for kind, constant in _CONSTANTS.items():

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+MOST_STEPS = 500_000
+"""That a part of a mail takes; a step takes a microsecond or two."""
 CHARACTERS_OF_A_STEP = 10
 MOST_DIGITS = 15
 """That `round` takes: a float has no more."""
@@ -26,9 +28,13 @@ class Missing:
 
 
 def weigh(*values: Any) -> int:
-    """How many steps it takes to look at all of them."""
+    """How many steps it takes to look at all of them; more than a template has end the count.
+
+    A template can make a list that holds another one many times, which holds a third many times:
+    small to keep, and endless to look at.
+    """
     steps, left = 0, list(values)
-    while left:
+    while left and steps <= MOST_STEPS:
         value = left.pop()
         steps += 1
         if isinstance(value, str):

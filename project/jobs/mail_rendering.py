@@ -15,15 +15,13 @@ from typing import Any
 from jinja2 import nodes
 
 from project.errors import PermanentError
-from project.jobs.mail_filters import FILTERS, TESTS, Missing, show, weigh
+from project.jobs.mail_filters import FILTERS, MOST_STEPS, TESTS, Missing, show, weigh
 from project.jobs.mail_templates import Template
 
 MOST_ROUNDS = 20_000
 """Of all loops of a mail's part together."""
 MOST_CHARACTERS = 500_000
 """That a part of a mail may have once it is made."""
-MOST_STEPS = 500_000
-"""That a part of a mail takes; a step takes a microsecond or two."""
 _ORDERS = {"lt": operator.lt, "lteq": operator.le, "gt": operator.gt, "gteq": operator.ge}
 
 Scope = ChainMap[str, Any]
@@ -208,7 +206,7 @@ class _Rendering:
         is_place = isinstance(owner, list | str) and type(name) is int
         if is_place and -len(owner) <= name < len(owner):
             return owner[name]
-        return Missing(f"{_spell(node)} has no {str(name)[:60]!r}")
+        return Missing(f"{_spell(node)} has no {_spell_place(name)}")
 
     def _filter(self, node: nodes.Filter, scope: Scope) -> Any:
         assert node.node is not None  # noqa: S101 - for the type checker; the template was checked
@@ -249,6 +247,11 @@ def _holds(left: Any, comparison: str, right: Any) -> bool:
     if comparison in {"in", "notin"}:
         return (left in right) is (comparison == "in")
     return bool(_ORDERS[comparison](left, right))
+
+
+def _spell_place(name: Any) -> str:
+    """What a sentence calls the place of an element; a list or an object could be huge."""
+    return "such element" if isinstance(name, list | dict) else repr(str(name)[:60])
 
 
 def _spell(node: nodes.Node) -> str:

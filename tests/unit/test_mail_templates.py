@@ -8,10 +8,10 @@ import pytest
 
 from project.errors import InvalidInputError, PermanentError
 from project.jobs import get_kind
-from project.jobs.mail_filters import CHARACTERS_OF_A_STEP, FILTERS, TESTS
-from project.jobs.mail_rendering import MOST_CHARACTERS, MOST_STEPS, render
+from project.jobs.mail_filters import CHARACTERS_OF_A_STEP, FILTERS, MOST_STEPS, TESTS
+from project.jobs.mail_rendering import MOST_CHARACTERS, render
 from project.jobs.mail_templates import parse
-from tests.hostile_templates import VALUES, Case, cases
+from tests.hostile_templates import VALUES, Case, cases, doubled
 
 KIND = get_kind("email.send")
 MOST_BYTES = 40_000_000
@@ -187,6 +187,19 @@ def test_template_has_so_many_steps(source: str) -> None:
 
     with pytest.raises(PermanentError, match="takes more than 500,000 steps"):
         make(source, **values)
+
+
+@pytest.mark.parametrize(
+    "use", ["{{ x }}", "{{ x | join }}", "{% if x == x %}{% endif %}", "{% if 1 in x %}{% endif %}"]
+)
+def test_list_that_holds_itself_many_times_is_counted_no_further_than_the_limit(use: str) -> None:
+    with pytest.raises(PermanentError, match="takes more than 500,000 steps"):
+        make(doubled(use))
+
+
+def test_place_that_is_a_huge_list_is_not_written_into_the_sentence() -> None:
+    with pytest.raises(PermanentError, match="`many` has no such element"):
+        make(doubled("{{ many[x] }}"), many=[1])
 
 
 @pytest.mark.parametrize("group", [name for name in GROUPS if name.startswith("filter")])
