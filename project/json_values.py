@@ -6,7 +6,7 @@ take is refused where it comes in, by the name of the field; later it would be a
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -19,8 +19,7 @@ for what records, schedules and messages put around the parameters of a job."""
 
 _AROUND = 254 - DEEPEST
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
-
-Path = tuple[str, ...]
+_HOLDERS = (dict, list, tuple)
 
 
 class _NoNumber:
@@ -59,45 +58,54 @@ def check_json(value: Any, name: str = "body") -> None:
     except TypeError:
         raise _explain(value, name) from None
     # orjson writes null where Python's own values have a number that is none.
-    if b"null" in written and any(fault for _, fault in _walk(value)):
+    if b"null" in written and not _is_finite(value):
         raise _explain(value, name)
 
 
+def _is_finite(value: Any) -> bool:
+    """Whether all its numbers are, of a value that orjson takes; as fast as a body is read."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _explain(value: Any, name: str) -> InvalidInputError:
-    path, fault = next(
-        ((path, fault) for path, fault in _walk(value) if fault),
-        ((), "must be of what JSON has: texts, numbers, lists, objects"),
-    )
-    field = ".".join(path) or name
+    path, fault = _find(value)
+    field = ".".join(map(str, path)) or name
     return InvalidInputError(f"{field}: {fault}.", field=field)
 
 
-def _walk(value: Any) -> Iterator[tuple[Path, str]]:
-    """Each place in the value, in the order of the text, and what is wrong there.
+def _find(value: Any) -> tuple[Sequence[Any], str]:
+    """The first place with a fault, in the order of the text, and the fault.
 
-    Without recursion, which could not go as deep as the values that it is to find.
+    Without recursion, which could not go as deep as the values that it is to find. It keeps the
+    path of one place alone: a path for each of the values of a large body would take gigabytes.
     """
-    left: list[tuple[Path, Any]] = [((), value)]
+    path: list[Any] = []
+    left: list[Iterator[tuple[Any, Any]]] = [iter([("", value)])]
     while left:
-        path, value = left.pop()
-        if len(path) == DEEPEST and isinstance(value, Mapping | list | tuple):
-            yield path[:1], f"lists and objects may be nested {DEEPEST} deep"
-            return
-        yield path, _find_fault(value)
-        if isinstance(value, Mapping):
-            inner = [((*path, str(key)), item) for key, item in value.items()]
-        elif isinstance(value, list | tuple):
-            inner = [((*path, str(number)), item) for number, item in enumerate(value)]
+        for name, item in left[-1]:
+            if fault := _find_fault(item):
+                return [*path, name][1:], fault
+            if isinstance(item, _HOLDERS):
+                path.append(name)
+                left.append(iter(item.items() if isinstance(item, dict) else enumerate(item)))
+                break
         else:
-            continue
-        left += reversed(inner)
+            left.pop()
+            del path[-1:]
+        if len(path) > DEEPEST:
+            return path[1:2], f"lists and objects may be nested {DEEPEST} deep"
+    return (), "must be of what JSON has: texts, numbers, lists, objects"
 
 
 def _find_fault(value: Any) -> str:
     """What is wrong with one value, but for what it holds; empty where nothing is."""
     if isinstance(value, str) and not _is_whole_text(value):
         return "the text has half of a character (a surrogate without its other half)"
-    if isinstance(value, Mapping) and not all(_is_whole_text(str(key)) for key in value):
+    if isinstance(value, dict) and not all(_is_whole_text(str(key)) for key in value):
         return "a name in it has half of a character (a surrogate without its other half)"
     if isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
         return f"a whole number must be from {_SMALLEST} to {_LARGEST}: send others as text"

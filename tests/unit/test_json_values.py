@@ -1,7 +1,9 @@
 """JSON that comes in: what cannot be stored is refused by its field, over HTTP and elsewhere."""
 
 import json
+import tracemalloc
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +132,23 @@ def test_text_that_nests_too_deep_is_refused_however_deep_it_is(text: str) -> No
 def test_value_of_job_code_that_is_no_json_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError):
         check_json(value)
+
+
+@pytest.mark.parametrize("last", ["null", "1e400"])
+def test_check_keeps_no_path_for_each_of_many_values(last: str) -> None:
+    """Those of a body of 10 MiB, in lists within lists, would take gigabytes."""
+    around = DEEPEST - 1
+    value = parse_json("[" * around + "0," * 20_000 + last + "]" * around)
+
+    tracemalloc.start()
+    try:
+        with suppress(InvalidInputError):
+            check_json(value)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8_000_000
 
 
 def test_mistake_in_the_text_is_told_with_its_place_and_without_the_text() -> None:
