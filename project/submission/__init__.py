@@ -7,12 +7,13 @@ Where Redis ends in the middle of that, `aftermath` sees to it that both stay tr
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+import orjson
 import structlog
 from redis import RedisError
 
@@ -372,11 +373,16 @@ def _settle(draft: Draft, recorded: Recorded) -> Draft | Answer | None:
 
 
 def _is_same_request(found: Job, wanted: Job) -> bool:
-    if (found.kind, found.parameters) != (wanted.kind, wanted.parameters):
+    if found.kind != wanted.kind or _write(found.parameters) != _write(wanted.parameters):
         return False
     # A record of an older version has no digest, nor has one that was made anew from its message.
     digests = {found.request_digest, wanted.request_digest} - {""}
     return len(digests) < 2
+
+
+def _write(parameters: Mapping[str, Any]) -> bytes:
+    """As JSON has them: to Python, `true` and 1 are equal."""
+    return orjson.dumps(dict(parameters), option=orjson.OPT_SORT_KEYS)
 
 
 def _unavailable(cause: BaseException) -> UnavailableError:

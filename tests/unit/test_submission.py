@@ -304,6 +304,20 @@ def test_same_key_with_another_job_is_refused() -> None:
         submit(Backstage(known={first.id: first}), idempotency_key="k", parameters={"type": 1})
 
 
+@pytest.mark.parametrize(("first", "second"), [(True, 1), (0, 0.0), (-0.0, 0.0)])
+def test_same_key_with_values_that_only_python_takes_for_equal_is_refused(
+    first: Any, second: Any
+) -> None:
+    def submit_mail(stage: Backstage, value: Any) -> Job:
+        mail = {"recipient": "ada@example.org", "subject": "s", "text": "t", "values": {"n": value}}
+        return submit(stage, idempotency_key="k", kind="email.send", parameters=mail)
+
+    job = submit_mail(Backstage(), first)
+
+    with pytest.raises(KeyReusedError):
+        submit_mail(Backstage(known={job.id: job}), second)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"delay_seconds": 60}, {"run_at": NOON + YEAR}, {"deduplication_key": "d"}],
