@@ -145,6 +145,7 @@ def test_errors_that_only_jobs_raise_need_no_status() -> None:
         errors.ExhaustedError,
         errors.DefinitionError,
         errors.UnreadableMessageError,
+        errors.UnsendableMessageError,
         errors.TemporaryError,
         errors.PermanentError,
     }
