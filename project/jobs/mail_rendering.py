@@ -228,9 +228,7 @@ class _Rendering:
     def _decide(self, node: nodes.CondExpr, scope: Scope) -> Any:
         if self._present(node.test, scope):
             return self._find(node.expr1, scope)
-        if node.expr2 is None:
-            return Missing("an `if` without `else` has no value here")
-        return self._find(node.expr2, scope)
+        return self._find(node.expr2, scope) if node.expr2 is not None else ""
 
     def _pay(self, steps: int) -> None:
         self._steps -= steps

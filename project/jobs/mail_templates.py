@@ -54,8 +54,11 @@ class Template:
     tree: nodes.Template
 
     def check_names(self, names: set[str]) -> None:
-        """PermanentError where it needs a value of another name."""
-        missing = sorted(set(_free_names(self.tree)) - names)
+        """PermanentError where it needs a value of another name.
+
+        A name that the template asks about, by `default` or `is defined`, needs no value.
+        """
+        missing = sorted({*_free_names(self.tree)} - {*_doubted_names(self.tree)} - names)
         if missing:
             raise PermanentError(
                 f"{self.part}: `values` has no {missing[0][:60]!r}, which the template needs."
@@ -158,6 +161,13 @@ def _free_names(node: nodes.Node) -> Iterator[str]:
     else:
         for child in node.iter_child_nodes():
             yield from _free_names(child)
+
+
+def _doubted_names(tree: nodes.Node) -> Iterator[str]:
+    """The names that the template asks about: is there such a value?"""
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        if node.name in {"default", "defined", "undefined"} and isinstance(node.node, nodes.Name):
+            yield node.node.name
 
 
 def _names_of(target: nodes.Node) -> list[nodes.Name]:

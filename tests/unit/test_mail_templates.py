@@ -44,6 +44,7 @@ GROUPS = grouped()
         ("{{ 'A' in text }} {{ 'x' not in text }} {{ number in (1, 7) }}", "True True True"),
         ("{{ 'price' in order.items[0] }} {{ 3 in rows }}", "True True"),
         ("{{ 1 if yes else 2 }} {{ 1 if nothing else 2 }}", "1 2"),
+        ("item{{ 's' if number > 1 }}{{ 's' if number < 1 }}", "items"),
         ("{% if nothing %}a{% elif number == 7 %}b{% else %}c{% endif %}", "b"),
         ("{% if nothing %}a{% elif number != 7 %}b{% else %}c{% endif %}", "c"),
         ("{% for x in rows %}{{ x }}{% else %}none{% endfor %}", "123"),
@@ -101,6 +102,20 @@ def test_names_of_loops_need_no_values() -> None:
     template = parse("text", "{% for a, b in rows if a %}{{ a }}{{ loop.index }}{% endfor %}")
 
     template.check_names({"rows"})
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("Hello {{ name | default('you') }}", "Hello you"),
+        ("{% if name is defined %}Hello {{ name }}{% endif %}", ""),
+        ("{% if name is undefined %}Hello{% endif %}", "Hello"),
+    ],
+)
+def test_name_that_the_template_asks_about_needs_no_value(source: str, made: str) -> None:
+    parse("text", source).check_names(set())
+
+    assert make(source) == made
 
 
 @pytest.mark.parametrize(
