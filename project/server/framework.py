@@ -58,9 +58,11 @@ class Body:
             raise InvalidInputError("The body could not be read. Send it again.") from None
 
     def _cut_off(self) -> InvalidInputError:
-        whole = "" if self._length is None else f"of {self._length:,} "
+        if self._length is None:  # of a chunk that was cut off, gunicorn does not say how much came
+            return InvalidInputError("The body was cut off. Send it again.")
         return InvalidInputError(
-            f"The body was cut off: {self._received:,} {whole}bytes came. Send it again."
+            f"The body was cut off: {self._received:,} of {self._length:,} bytes came. "
+            "Send it again."
         )
 
 
