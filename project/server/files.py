@@ -63,7 +63,7 @@ def send() -> tuple[Response, int, dict[str, str]]:
     ),
     Answer(304, text="It is the one that `If-None-Match` names.", headers=("ETag",)),
     tag="files",
-    problems=(416,),
+    problems=(412, 416),
 )
 def get_file(file_id: str) -> Response:
     """A file that was sent, or that a job has made. Its content never changes under its id.
@@ -73,6 +73,7 @@ def get_file(file_id: str) -> Response:
     """
     files = services().files
     size, found = files.size(file_id), files.type(file_id)
+    environ = choose_range(request.environ, file_id, size)
     response = send_file(
         files.open(file_id),
         mimetype=found.content_type,
@@ -86,7 +87,6 @@ def get_file(file_id: str) -> Response:
     response.headers["Content-Security-Policy"] = _find_policy(found)
     response.content_length = size
     response.set_etag(file_id)
-    environ = choose_range(request.environ, file_id, size)
     response.make_conditional(environ, accept_ranges=True, complete_length=size)
     return response
 

@@ -105,6 +105,23 @@ def test_other_conditions_come_before_the_range(
     assert get(Range="bytes=0-3", **headers).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        *(("ETAG", 200), ("*", 200), ('"another", ETAG', 200), ("", 200)),
+        *(("W/ETAG", 412), ('"another"', 412)),
+    ],
+)
+def test_content_that_is_not_the_one_asked_for_is_not_sent(
+    get: Any, wanted: str, status: int
+) -> None:
+    answer = get(If_Match=wanted)
+
+    assert answer.status_code == status
+    assert (answer.data == CONTENT) is (status == 200)
+    assert (answer.content_type == "application/problem+json") is (status == 412)
+
+
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-3"}, {"Range": "bytes=10-"}])
 def test_head_has_the_headers_of_the_whole_file(get: Any, headers: dict[str, str]) -> None:
     whole, head = get(), get(method="HEAD", **headers)
