@@ -156,6 +156,13 @@ class Suspension(BaseException):
         self.step = step
 
 
+class MistakenError(JobsError):
+    """A message has the id of a job of another kind."""
+
+    def __init__(self, job_id: str, kind: str) -> None:
+        super().__init__(f"Job {job_id} is of the kind {kind}.")
+
+
 class DefinitionError(JobsError):
     """A kind is defined wrongly; found when its module is imported."""
 

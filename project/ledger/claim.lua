@@ -2,6 +2,7 @@
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
+--          the kind that the message names
 --          worker
 --          holder: the process that takes the lease
 --          now, as the worker writes it into the record
@@ -14,13 +15,14 @@
 --
 -- Answers {"moved", version} for a first attempt, {"moved", record…} for a later one;
 -- {"settling", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another
--- attempt holds the lease; {"exhausted"} where too many were lost; or {"refused", status,
--- milliseconds left to note the confirm}, the status being "" where there is no record.
+-- attempt holds the lease; {"exhausted"} where too many were lost; {"mistaken", kind} where the job
+-- is of another kind; or {"refused", status, milliseconds left to note the confirm}, the status being
+-- "" where there is no record.
 --
 -- SETTLE is put before it: in so many seconds after Redis's start nothing is claimed. 0: they are
 -- over, see `settled.py`.
 
-local id, worker, holder, at, lease, last_call, gone, silent, most_losses, lost = unpack(ARGV)
+local id, kind, worker, holder, at, lease, last_call, gone, silent, most_losses, lost = unpack(ARGV)
 local key, now = KEYS[1], now_ms()
 local job = read(key)
 
@@ -29,6 +31,8 @@ if not job.status then
   restore(key, id, cjson.decode(lost), now)
   job = read(key)
 end
+
+if job.kind ~= kind then return { 'mistaken', job.kind } end
 
 local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
 if settling > 0 then return { 'settling', settling } end

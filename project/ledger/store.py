@@ -16,6 +16,7 @@ from project.errors import (
     ExhaustedError,
     LeasedError,
     LeaseState,
+    MistakenError,
     TransitionError,
     UndecidedError,
 )
@@ -90,11 +91,12 @@ class Ledger(Parting):
 
         Raises UndecidedError where the client has not been told yet that the job is taken,
         LeasedError where another attempt holds a lease, ExhaustedError after `most_losses` attempts
-        without an outcome, TransitionError where it may not run.
+        without an outcome, MistakenError where the job is of another kind, TransitionError where it
+        may not run.
         """
         now = datetime.now(UTC)
         arguments = [
-            *(job.id, worker, holder, format_time(now)),
+            *(job.id, job.kind, worker, holder, format_time(now)),
             *(_LEASE_MILLISECONDS, _LAST_CALL_MILLISECONDS),
             *(gone_holder, silent_holder, str(most_losses)),
         ]
@@ -106,6 +108,8 @@ class Ledger(Parting):
             answer = self._run((self._claim, keys, [*arguments, encode_json(lost)]))
         if answer[0] == "leased":
             raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
+        if answer[0] == "mistaken":
+            raise MistakenError(job.id, answer[1])
         if answer[0] == "settling":
             raise UndecidedError(job.id, seconds_left=float(answer[1]))
         if answer[0] == "exhausted":
@@ -262,11 +266,15 @@ class Ledger(Parting):
                 attempt=job.attempt,
                 cancel_requested_at=datetime.now(UTC),
             )
+        return self.cancel_waiting(job.id, celery_result=revoked_document(job.id))
+
+    def cancel_waiting(self, job_id: str, *, celery_result: str) -> Job:
+        """Cancel a job that does not run. TransitionError where it does, or has ended."""
         return self._move(
-            job.id,
+            job_id,
             Status.CANCELLED,
             sources=SOURCES[Status.CANCELLED] - {Status.RUNNING},
-            celery_result=revoked_document(job.id),
+            celery_result=celery_result,
             finished_at=datetime.now(UTC),
         )
 

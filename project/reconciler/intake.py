@@ -28,7 +28,14 @@ from project.observability.binding import about, about_message
 from project.observability.context import Trace
 from project.publisher import Publisher
 from project.reconciler import HINDRANCES
-from project.reconciler.verdict import ERROR_TYPES, DeadMessage, Fate, Verdict, judge
+from project.reconciler.verdict import (
+    ERROR_TYPES,
+    NAMELESS,
+    DeadMessage,
+    Fate,
+    Verdict,
+    judge,
+)
 
 PUBLISH_SECONDS = 5
 _UNNAMED = UUID("6f9d1b5e-0f43-4d6a-9a76-1d9e3c5b7a02")
@@ -80,12 +87,8 @@ class Intake:
         job = self.ledger.find(job_id) if job_id else None
         is_leased = job is not None and self._is_leased(job_id)
         verdict = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
-        is_another = job is not None and (
-            job.kind != message.kind or (is_leased and verdict.fate is Fate.KEEP)
-        )
-        if not job_id or is_another:  # the job of that id is not to blame for this message
+        if not job_id or not verdict.is_about_job:
             job_id, job = make_id(message), None
-            verdict = judge(message, None, is_leased=False, kinds=frozenset(KINDS))
         with about(job) if job else about_message(message.headers, job_id):
             self._carry_out(verdict, message, job_id, job)
 
@@ -130,7 +133,7 @@ class Intake:
 
     def _keep(self, message: DeadMessage, job_id: str, job: Job | None, verdict: Verdict) -> None:
         lane = _lane_of(message, job)
-        kind = message.kind or "unknown"
+        kind = message.kind or NAMELESS
         self.dead_letters.add(
             DeadLetter(
                 id=job_id,

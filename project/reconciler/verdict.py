@@ -24,6 +24,9 @@ from project.message_reader import (
 MOST_RETURNS = 3
 """So often a message goes back to its lane. One that comes back again is dead."""
 
+NAMELESS = "unknown"
+"""Stands for the kind of a message that names none."""
+
 _KIND = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 """A name that somebody may have given a task."""
 
@@ -108,23 +111,36 @@ class Verdict:
     reason: DeathReason = DeathReason.REJECTED
     """Of a dead letter."""
     detail: str = ""
+    is_about_job: bool = True
+    """Whether the message is of the job whose id it has, and so decides what becomes of that."""
 
 
 def judge(
     message: DeadMessage, job: Job | None, *, is_leased: bool, kinds: frozenset[str]
 ) -> Verdict:
     """What becomes of the message. `is_leased`: some attempt of its job runs at this moment."""
+    reason, detail = _find_blame(message, kinds)
+    if job is not None and _is_stray(message, job, reason):
+        detail = detail or "A job of another kind has its id."
+        return Verdict(Fate.KEEP, reason, detail, is_about_job=False)
     if job is not None and job.status.is_final:
         return _judge_ended(job)
-    reason, detail = _find_blame(message, kinds)
     if detail:
-        return Verdict(Fate.KEEP, reason, detail)
+        return Verdict(Fate.KEEP, reason, detail, is_about_job=not is_leased)
     if is_leased or max(message.requeues, job.returns if job else 0) < MOST_RETURNS:
         return Verdict(Fate.RETURN)
     if message.cause == "delivery_limit":
         detail = "Its message was delivered in vain again and again."
         return Verdict(Fate.KEEP, DeathReason.DELIVERY_LIMIT, detail)
     return Verdict(Fate.KEEP, DeathReason.REJECTED, f"The broker gave it up: {message.cause}.")
+
+
+def _is_stray(message: DeadMessage, job: Job, reason: DeathReason) -> bool:
+    """Whether the message has the job's id, and is not the job's own."""
+    if job.kind != (message.kind or NAMELESS):
+        return True
+    # Whatever else has a record could be read. What has died as this has may be this, come again.
+    return reason is DeathReason.UNDECODABLE and reason is not _reason_of(job)
 
 
 def _find_blame(message: DeadMessage, kinds: frozenset[str]) -> tuple[DeathReason, str]:

@@ -20,6 +20,7 @@ from project.errors import (
     ExhaustedError,
     LeasedError,
     LeaseState,
+    MistakenError,
     TransitionError,
     UndecidedError,
 )
@@ -70,6 +71,9 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
                 _leave(task, job, error)
         except ExhaustedError as error:
             _bury(ledger, job, error)
+        except MistakenError as error:  # two jobs were given the same id by their clients
+            _log.error("job_refused", reason=str(error))
+            raise Reject(str(error), requeue=False) from error
         except TransitionError as error:
             _log.info("job_dropped", reason=str(error))
             raise Ignore(str(error)) from error

@@ -64,6 +64,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         meta = self._get_result_meta(result, state, traceback, request)
         meta["task_id"] = task_id
         try:
+            self._check_owner(task_id, request)
             self._tell(task_id, request, self._move(task_id, state, meta, traceback, request))
         except (TransitionError, NotFoundError) as refused:
             if self._ledger.find(task_id) is not None:
@@ -73,6 +74,20 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             else:
                 super()._store_result(task_id, result, state, traceback, request)
         return result
+
+    def _check_owner(self, task_id: str, request: Any) -> None:
+        """Refuse the outcome of a task that has the id of another kind's job.
+
+        TransitionError, or NotFoundError where there is no job of that id.
+        """
+        name = getattr(request, "task", None) or getattr(request, "name", None)
+        if name is None or hasattr(request, "job"):
+            return
+        job = self._ledger.find(task_id)
+        if job is None:
+            raise NotFoundError(f"There is no job {task_id}.")
+        if job.kind != name:
+            raise TransitionError(f"Job {task_id} is of another kind.")
 
     def chord_error_from_stack(self, callback: Any, exc: BaseException | None = None) -> Any:
         """A chord's header has failed: its callback, which nobody has submitted, fails with it."""
@@ -133,6 +148,9 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         ledger = self._ledger
         claimed: Job | None = getattr(request, "job", None)
         error = _describe(meta["result"], state, traceback)
+        if state == states.REVOKED and request is None:
+            # Celery's `revoke` by the id alone: a worker that does not run the job knows no more.
+            return ledger.cancel_waiting(task_id, celery_result=self.encode(meta))
         if state == states.RETRY:
             return ledger.retry(
                 task_id,

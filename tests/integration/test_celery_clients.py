@@ -193,6 +193,17 @@ def test_revoked_task_that_runs_is_ended_and_recorded_as_cancelled(browser: Clie
     assert AsyncResult(task_id, app=celery).status == "REVOKED"
 
 
+def test_task_that_is_revoked_while_it_runs_runs_to_its_end(browser: Client) -> None:
+    """Without `terminate`. The other worker, which does not run it, knows nothing of it."""
+    task_id = browser.start_task(1)
+    browser.await_status(task_id, "running", seconds=RESULT_SECONDS)
+
+    celery.control.revoke(task_id)
+
+    assert AsyncResult(task_id, app=celery).get(timeout=RESULT_SECONDS) is True
+    assert browser.job(task_id)["status"] == "succeeded"
+
+
 def test_workers_can_be_asked_what_they_know() -> None:
     registered = celery.control.inspect(timeout=5).registered()
 

@@ -17,7 +17,7 @@ from project.ledger.job import JobError
 from project.message import Message
 from project.publisher.order import Order
 from project.reconciler.intake import Intake, make_id, own_headers
-from project.reconciler.verdict import MOST_RETURNS, DeadMessage, Fate, Verdict, judge
+from project.reconciler.verdict import ERROR_TYPES, MOST_RETURNS, DeadMessage, Fate, Verdict, judge
 from tests.builders import NOON, a_job
 
 KINDS = frozenset({"create_task"})
@@ -66,7 +66,7 @@ def test_message_of_a_job_whose_record_was_lost_goes_back() -> None:
 
 @pytest.mark.parametrize("ended", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
 def test_late_copy_of_an_ended_job_is_dropped(ended: Status) -> None:
-    assert judged(a_message(body=b"broken"), a_job(status=ended)).fate is Fate.DROP
+    assert judged(a_message(), a_job(status=ended)).fate is Fate.DROP
 
 
 def test_message_of_a_job_that_its_worker_has_buried_is_kept_for_that_reason() -> None:
@@ -288,21 +288,54 @@ def test_message_that_goes_back_counts_that() -> None:
     assert ledger.published[0].headers["requeues"] == 2
 
 
-@pytest.mark.parametrize(
-    ("job", "leased"),
-    [
-        (a_job(id="j1", kind="image.thumbnail", status=Status.QUEUED), set[str]()),
-        (a_job(id="j1", kind="create_task", status=Status.RUNNING), {"j1"}),
-    ],
-)
-def test_job_is_not_given_up_for_a_message_that_is_not_its_own(job: Job, leased: set[str]) -> None:
-    """Of another kind; or that nobody can read, while the job runs."""
-    ledger = Ledger({"j1": job}, leased)
+@pytest.mark.parametrize("body", [BODY, b"broken"])
+def test_job_is_not_given_up_for_a_message_of_another_kind(body: bytes) -> None:
+    ledger = Ledger({"j1": a_job(id="j1", kind="image.thumbnail", status=Status.QUEUED)})
 
-    taken(ledger, a_message(body=b"broken"))
+    taken(ledger, a_message(body=body))
 
     assert "j1" not in ledger.buried
-    assert ledger.buried.keys() == ledger.letters.keys()
+    (letter,) = ledger.letters.values()
+    assert letter.id in ledger.buried
+    assert letter.detail
+    assert ledger.published == []
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_job(id="j1", status=Status.ACCEPTED),
+        a_job(id="j1", status=Status.QUEUED),
+        a_job(id="j1", status=Status.RUNNING),
+        a_job(id="j1", status=Status.SUCCEEDED),
+        a_job(id="j1", status=Status.DEAD, error=JobError("WorkerLost", "killed each time")),
+    ],
+)
+def test_message_that_nobody_can_read_is_of_no_job_that_was_read(job: Job) -> None:
+    """Neither does the job end by it, nor is the job's own letter lost to it."""
+    ledger = Ledger({"j1": job})
+
+    taken(ledger, a_message(body=b"broken"), a_message(body=b"broken"))
+
+    (letter,) = ledger.letters.values()
+    assert letter.id != "j1"
+    assert letter.reason is DeathReason.UNDECODABLE
+    assert ledger.buried.keys() == {letter.id}
+
+
+@pytest.mark.parametrize("name", ["create_task", "a b"])
+def test_message_that_comes_again_after_it_was_kept_is_the_same_letter(name: str) -> None:
+    """Its acknowledgement was lost: by then the job is dead, because of this very message."""
+    ledger = Ledger()
+    message = a_message(headers={"id": "j1", "task": name}, body=b"broken")
+
+    for _ in range(2):
+        taken(ledger, message)
+        (letter,) = ledger.letters.values()
+        error = JobError(ERROR_TYPES[letter.reason], letter.detail)
+        ledger.jobs["j1"] = a_job(id="j1", kind=letter.kind, status=Status.DEAD, error=error)
+
+    assert ledger.letters.keys() == {"j1"}
 
 
 @pytest.mark.parametrize("jobs", [{}, {"j1": a_job(id="j1", status=Status.QUEUED)}])

@@ -115,7 +115,7 @@ def test_dead_letter_is_of_its_jobs_trace(job: Job | None) -> None:
     headers = Trace.of_job(JOB.id, TRACE_ID).message_headers
 
     with told() as lines:
-        take_in(Anything(job), headers, body=b"broken")
+        take_in(Anything(job), headers, cause="expired")
 
     (line,) = lines
     assert (line["event"], line["job_id"]) == ("dead_letter_taken", JOB.id)

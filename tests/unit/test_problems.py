@@ -143,6 +143,7 @@ def test_errors_that_only_jobs_raise_need_no_status() -> None:
         errors.LeasedError,
         errors.UndecidedError,
         errors.ExhaustedError,
+        errors.MistakenError,
         errors.DefinitionError,
         errors.UnreadableMessageError,
         errors.UnsendableMessageError,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,8 +20,10 @@ from project.ledger.job import AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.ledger.store import Admission
 from project.message import Message, make_message
+from project.message_reader import REQUEUES_HEADER
 from project.publisher import Publisher
 from project.reconciler.rounds import Reconciler, build_reconciler
+from project.reconciler.verdict import MOST_RETURNS
 from project.submission import Submitter
 from tests.builders import a_job, a_trace
 from tests.integration.annex.system import Annex
@@ -286,6 +289,26 @@ def test_body_that_is_no_call_is_a_dead_letter_whatever_the_task(
     assert await_letter(system, reconciler, letters, job_id).body == body
 
 
+@pytest.mark.parametrize("task", ["annex.plain", "no.such.task", "create_task"])
+def test_job_does_not_end_by_a_message_of_another_task_that_has_its_id(
+    system: Annex, reconciler: Reconciler, publisher: Publisher, letters: DeadLetters, task: str
+) -> None:
+    """Whatever becomes of that: here it succeeds, is refused for its name, or for its kind."""
+    job = confirmed(system, kind="annex.part", parameters={"number": 5, "seconds": 3})
+    publish(publisher, make_message(job, a_trace()))
+    wait_until(lambda: system.ledger.get(job.id).status is Status.RUNNING, SECONDS)
+
+    send_raw(publisher, {"task": task, "id": job.id}, b"[[4], {}, {}]")
+
+    ended = await_end(system, job.id)
+    assert (ended.status, ended.result, ended.attempt) == (Status.SUCCEEDED, 5, 1)
+    if task != "annex.plain":
+        wait_until(lambda: reconciler.run_once()["dead_letters"], SECONDS)
+        (letter,), _ = letters.list_letters(DeadLetterFilter())
+        assert (letter.kind, letter.body) == (task, b"[[4], {}, {}]")
+        assert letter.id != job.id
+
+
 def test_message_that_died_without_a_fault_goes_back_and_is_done(
     system: Annex, reconciler: Reconciler, publisher: Publisher
 ) -> None:
@@ -392,10 +415,10 @@ def submitter(system: Annex, publisher: Publisher) -> Submitter:
 def letter(
     system: Annex, reconciler: Reconciler, publisher: Publisher, letters: DeadLetters
 ) -> DeadLetter:
-    """A dead letter of a job whose parameters were lost on the way."""
+    """A dead letter of a job whose message came back too often."""
     job = confirmed(system)
-    message = make_message(job, a_trace())
-    publish(publisher, Message(job.id, JOBS_EXCHANGE.name, "short", message.headers, b"broken"))
+    message = make_message(job, a_trace(), headers={REQUEUES_HEADER: MOST_RETURNS})
+    publish(publisher, replace(message, exchange=DEAD_EXCHANGE.name))
     return await_letter(system, reconciler, letters, job.id)
 
 
