@@ -154,7 +154,8 @@ def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> 
     safety = {"mandatory": True, "confirm_timeout": CONFIRM_SECONDS}
     kind = KINDS.get(name)
     if kind is None:
-        return safety
+        # For a retry: its message knows its exchange, but not of what type that is.
+        return {"exchange_type": JOBS_EXCHANGE.type, **safety}
     # To the caller, not to the worker: its message could not be read, or would say another number.
     check_json(kind.name_arguments(args or (), kwargs or {}), "parameters")
     try:

@@ -69,7 +69,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         except (TransitionError, NotFoundError) as refused:
             if self._ledger.find(task_id) is not None:
                 self._tell(task_id, request, refused)
-            elif job := self._describe_unrecorded(task_id, request):
+            elif job := self._describe_unrecorded(task_id, state, request):
                 self._tell(task_id, request, self._end_unrecorded(job, state, meta, traceback))
             else:
                 super()._store_result(task_id, result, state, traceback, request)
@@ -169,11 +169,12 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             error=error,
         )
 
-    def _describe_unrecorded(self, task_id: str, request: Any) -> Job | None:
-        """The job that never began; None where the task is no kind."""
-        callback = self._unsubmitted
-        if request is None and callback is not None and callback.id == task_id:
-            request = Context(callback)
+    def _describe_unrecorded(self, task_id: str, state: str, request: Any) -> Job | None:
+        """The job that never began, or was lost; None where the task is no kind, or goes on."""
+        if state == states.RETRY:
+            return None
+        if request is None and (signature := _find_signature(self._unsubmitted, task_id)):
+            request = Context(signature)
         described = vars(request) if request else {}
         kind = KINDS.get(described.get("task", ""))
         if kind is None:
@@ -205,6 +206,14 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     def _plain(self, meta: dict[str, Any]) -> Any:
         """The result as a JSON reader sees it, whatever types the job returned."""
         return self.decode(self.encode(meta))["result"]
+
+
+def _find_signature(callback: Any, task_id: str) -> Any:
+    """The kind's signature with that id: the callback, or a part of it; None where it has none."""
+    if callback is None or (callback.id == task_id and callback.task in KINDS):
+        return callback
+    parts = getattr(callback, "tasks", ())
+    return next(filter(None, (_find_signature(part, task_id) for part in parts)), None)
 
 
 def _describe(stored: Any, state: str, traceback: str | None) -> JobError | None:

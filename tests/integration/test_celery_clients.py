@@ -130,6 +130,16 @@ def test_callback_of_a_chord_whose_header_failed_has_failed(ledger: Ledger) -> N
     assert job.parameters == {"type": 0}
 
 
+def test_group_after_a_header_that_failed_has_failed(ledger: Ledger) -> None:
+    one = create_task.si(0)
+    failed = chord([create_task.s(-5)], group(one, chain(one, one)))()
+
+    for result in failed.results:
+        with pytest.raises(InvalidInputError):
+            result.get(timeout=RESULT_SECONDS, disable_sync_subtasks=False)
+        assert ledger.get(result.id).status is Status.FAILED
+
+
 def test_step_of_a_chain_after_one_that_failed_has_failed(ledger: Ledger) -> None:
     last = chain(create_task.si(-5), create_task.si(0)).apply_async()
 
@@ -202,6 +212,10 @@ def test_task_that_is_revoked_while_it_runs_runs_to_its_end(browser: Client) -> 
 
     assert AsyncResult(task_id, app=celery).get(timeout=RESULT_SECONDS) is True
     assert browser.job(task_id)["status"] == "succeeded"
+
+
+def test_time_limit_of_zero_is_no_limit() -> None:
+    assert create_task.apply_async((0,), time_limit=0, soft_time_limit=0).get(RESULT_SECONDS)
 
 
 def test_workers_can_be_asked_what_they_know() -> None:

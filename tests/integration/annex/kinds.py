@@ -200,4 +200,12 @@ def plain(number: float) -> float:
     return 12 / number
 
 
+@shared_task(name="annex.plain_retry", bind=True, max_retries=2)
+def plain_retry(self: Any) -> int:
+    """Its number of retries, after two of them."""
+    if self.request.retries < 2:
+        raise self.retry(countdown=1)
+    return int(self.request.retries)
+
+
 KINDS = [step, talk, linger, swell, leave, parts, part]

@@ -233,14 +233,14 @@ def test_record_that_redis_lost_is_rebuilt_from_its_message_as_it_was(
         assert (found.run_at, found.submitted_at) == (run_at, job.submitted_at)
 
 
-def plain_task(system: Annex, *args: Any) -> AsyncResult:
+def plain_task(system: Annex, *args: Any, name: str = "annex.plain") -> AsyncResult:
     """Celery's own way to a task that is no kind; its result."""
     lane = Queue("short", Exchange("jobs", no_declare=True), "short", no_declare=True)
     app = Celery(
         broker=system.direct.broker_url, backend=system.direct.redis_url, set_as_current=False
     )
     app.conf.task_queues = [lane]
-    return app.send_task("annex.plain", args=args, queue="short")
+    return app.send_task(name, args=args, queue="short")
 
 
 def test_task_that_is_no_kind_has_its_result(system: Annex, reconciler: Reconciler) -> None:
@@ -287,6 +287,11 @@ def test_body_that_is_no_call_is_a_dead_letter_whatever_the_task(
     send_raw(publisher, {"task": "annex.plain", "id": job_id}, body)
 
     assert await_letter(system, reconciler, letters, job_id).body == body
+
+
+def test_task_that_is_no_kind_is_retried(system: Annex) -> None:
+    """Its retry waits in RabbitMQ, as every message that is due later."""
+    assert plain_task(system, name="annex.plain_retry").get(timeout=SECONDS) == 2
 
 
 @pytest.mark.parametrize("task", ["annex.plain", "no.such.task", "create_task"])
