@@ -1,19 +1,21 @@
 """Redis clients: for those who must answer soon, must not give up, or only listen."""
 
+import re
+
 from redis import Redis, RedisError
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError  # noqa: A004 - theirs
 from redis.retry import Retry
 
-_WRITE_REFUSALS = ("MISCONF", "NOREPLICAS")
-"""First words of answers that redis-py has no error of its own for: the disk takes no snapshot, or
-too few replicas are there."""
+_WRITE_REFUSAL = re.compile(r"(^|of pipeline caused error: )(MISCONF|NOREPLICAS)\b")
+"""Answers that redis-py has no error of its own for: the disk takes no snapshot, or too few
+replicas are there. Of a pipeline, it says first which command was answered so."""
 
 
 def takes_no_writes(error: BaseException) -> bool:
     """Whether Redis is there, and refuses to write: a replica, or its memory or disk is full."""
     is_refusal = isinstance(error, ReadOnlyError | OutOfMemoryError)
-    return is_refusal or (isinstance(error, RedisError) and str(error).startswith(_WRITE_REFUSALS))
+    return is_refusal or (isinstance(error, RedisError) and bool(_WRITE_REFUSAL.search(str(error))))
 
 
 def describe_outage(error: BaseException) -> str:

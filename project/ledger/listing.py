@@ -96,11 +96,12 @@ class _Part:
 
 
 def list_lanes(redis: "Redis") -> list[LaneState]:
-    """How full each lane is."""
+    """How full each lane is, also while Redis is full."""
     seconds, microseconds = redis.time()
     now = seconds * 1000 + microseconds // 1000
     running = _chosen_partitions(redis, JobFilter(statuses=frozenset({Status.RUNNING})))
-    pipeline = redis.pipeline(transaction=True)
+    # No transaction: a Redis whose memory is full takes none, not even to read.
+    pipeline = redis.pipeline(transaction=False)
     for lane in Lane:
         pipeline.zcount(waiting_key(lane), "-inf", now)
         pipeline.zcount(waiting_key(lane), f"({now}", "+inf")

@@ -13,6 +13,9 @@ from tests.unit.conftest import ClientMaker
 
 REPLICA = ReadOnlyError("You can't write against a read only replica.")
 FULL = OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+NO_REPLICA = ResponseError(
+    "Command # 2 (ZADD signups 1 x) of pipeline caused error: NOREPLICAS Not enough good replicas."
+)
 NO_DISK = ResponseError("MISCONF Redis is configured to save RDB snapshots, but …")
 
 
@@ -67,6 +70,7 @@ def test_web_is_ready_when_each_part_is_there_and_takes_writes(
     [
         (REPLICA, "Redis takes no writes at the moment; nothing was accepted."),
         (FULL, "Redis takes no writes at the moment; nothing was accepted."),
+        (NO_REPLICA, "Redis takes no writes at the moment; nothing was accepted."),
         (RedisConnectionError("no"), "Redis does not answer at the moment; nothing was accepted."),
     ],
 )

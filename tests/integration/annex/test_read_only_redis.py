@@ -1,4 +1,4 @@
-"""Redis is there and takes no writes: a replica after a failover, or its memory is full."""
+"""Redis is there and takes no writes: a replica, without replicas of its own, or full."""
 
 import shutil
 import subprocess
@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis import Redis, RedisError
 
-from tests.builders import an_unused_port
+from tests.builders import a_picture, an_unused_port
 from tests.integration.annex.system import Annex
 from tests.integration.client import Client
 from tests.waiting import wait_until
 
 SECONDS = 30
+TAKES_NONE = "Redis takes no writes at the moment; nothing was accepted."
 
 Trouble = Callable[["Redis"], None]
 
@@ -64,17 +65,25 @@ def fill_up(redis: "Redis") -> None:
     redis.config_set("maxmemory", "1")
 
 
+def miss_replicas(redis: "Redis") -> None:
+    redis.config_set("min-replicas-to-write", "1")
+
+
+TROUBLES = pytest.mark.parametrize("trouble", [follow_nobody, fill_up, miss_replicas])
+
+
 @pytest.fixture
 def mended(web: Annex, own_redis: "Redis") -> Iterator[None]:
     """Redis takes writes again when the test is over, and the web server is ready."""
     yield
     own_redis.replicaof("NO", "ONE")
     own_redis.config_set("maxmemory", "0")
+    own_redis.config_set("min-replicas-to-write", "0")
     web.await_ready()
 
 
 @pytest.mark.usefixtures("mended")
-@pytest.mark.parametrize("trouble", [follow_nobody, fill_up])
+@TROUBLES
 def test_web_is_not_ready_while_redis_takes_no_writes(
     web: Annex, own_redis: "Redis", trouble: Trouble
 ) -> None:
@@ -90,4 +99,23 @@ def test_web_is_not_ready_while_redis_takes_no_writes(
     }
     answer = browser.post("/tasks", json={"type": 0})
     assert answer.status_code == 503
-    assert answer.json()["detail"] == "Redis takes no writes at the moment; nothing was accepted."
+    assert answer.json()["detail"] == TAKES_NONE
+    answer = browser.post(
+        "/api/v1/signups",
+        data={"email": "ada@example.org"},
+        files={"picture": ("me.png", a_picture(), "image/png")},
+    )
+    assert (answer.status_code, answer.json()["detail"]) == (503, TAKES_NONE)
+
+
+@pytest.mark.usefixtures("mended")
+@TROUBLES
+@pytest.mark.parametrize("path", ["jobs", "queues", "dead-letters", "schedules", "signups"])
+def test_what_redis_holds_is_shown_while_it_takes_no_writes(
+    web: Annex, own_redis: "Redis", trouble: Trouble, path: str
+) -> None:
+    trouble(own_redis)
+
+    answer = Client(f"http://127.0.0.1:{web.web_port}").get(f"/api/v1/{path}")
+
+    assert answer.status_code == 200
