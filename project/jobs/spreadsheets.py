@@ -4,7 +4,21 @@ from typing import TypeVar
 
 Cell = TypeVar("Cell")
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The wide ones are what a Japanese or Chinese keyboard writes; Excel may take them for the others.
+FORMULA_STARTS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\0",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)
 
 
 def guard_cell(value: Cell) -> Cell | str:

@@ -9,7 +9,10 @@ import pytest
 
 from project.jobs.tabular.writing import write_csv
 
-FORMULAS = ["=1+1", "@SUM(A1)", "+1", "-5", "\t=1", "\r=1", "\n=1"]
+FORMULAS = [
+    *("=1+1", "@SUM(A1)", "+1", "-5", "\t=1", "\r=1", "\n=1", "\0=1"),
+    *("\uff1d1+1", "\uff201", "\uff0b1", "\uff0d5"),
+]
 
 
 def written(frame: pl.DataFrame, folder: Path) -> list[list[str]]:
