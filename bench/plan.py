@@ -40,6 +40,8 @@ class Measure:
     """With `--deep`; 0: as in a full run."""
     once: bool = False
     """It takes long, or has many samples in itself: the first round is enough."""
+    rounds: int = ROUNDS
+    """How often it is taken in a full run, unless the command line says."""
 
 
 MEASURES: dict[str, Measure] = {
@@ -48,10 +50,10 @@ MEASURES: dict[str, Measure] = {
     "trips": Measure(trips.measure, 500, 100),
     "http": Measure(http.measure, 8, 3),
     "http-busy": Measure(http.measure_busy, 8, 3),
-    "overhead": Measure(overhead.measure, 8, 3),
-    "payload": Measure(payload.measure, 2000, 400),
-    "processes": Measure(processes.measure, 4000, 1000),
-    "delay": Measure(delay.measure, 4000, 1000),
+    "overhead": Measure(overhead.measure, 6, 3, rounds=2),
+    "payload": Measure(payload.measure, 1500, 400, rounds=2),
+    "processes": Measure(processes.measure, 3000, 1000, rounds=2),
+    "delay": Measure(delay.measure, 3000, 1000, rounds=2),
     "bulk": Measure(bulk.measure, 10_000, 2_000),
     "live": Measure(live.measure, 300, 50),
     "lanes": Measure(lanes.measure, 500, 100, once=True),
@@ -76,7 +78,8 @@ class Step:
 class Plan:
     """What a run does."""
 
-    rounds: int
+    rounds: int | None
+    """As the command line says; None: as each measure does."""
     measures: list[str]
     systems: list[str]
     is_quick: bool
@@ -94,7 +97,7 @@ class Plan:
     ) -> "Plan":
         """All, unless something else is wanted."""
         return cls(
-            rounds=rounds or (1 if is_quick else ROUNDS),
+            rounds=rounds or (1 if is_quick else None),
             measures=measures or list(MEASURES),
             systems=systems or list(SYSTEMS),
             is_quick=is_quick,
@@ -105,11 +108,21 @@ class Plan:
         """In their order: systems take turns, so that a noisy minute hits more than one."""
         return [
             Step(number, measure, system)
-            for number in range(self.rounds)
+            for number in range(self.most_rounds)
             for measure in self.measures
             for system in self.systems
-            if measure in SYSTEMS[system].measures and (number == 0 or not MEASURES[measure].once)
+            if measure in SYSTEMS[system].measures and number < self.rounds_of(measure)
         ]
+
+    @property
+    def most_rounds(self) -> int:
+        """Of any measure."""
+        return max(map(self.rounds_of, self.measures))
+
+    def rounds_of(self, measure: str) -> int:
+        """How often it is taken."""
+        found = MEASURES[measure]
+        return 1 if found.once else self.rounds or found.rounds
 
     def size_of(self, measure: str) -> int:
         """Jobs, or seconds, as that measure wants."""

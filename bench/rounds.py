@@ -25,7 +25,7 @@ def run_rounds(plan: Plan, stack: Stack, output: Path, lock: Path | None) -> Non
     kept: dict[str, Any] = {
         "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "is_quick": plan.is_quick,
-        "rounds": plan.rounds,
+        "rounds": plan.most_rounds,
         "machine": describe_machine(stack),
         "figures": [],
     }

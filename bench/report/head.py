@@ -7,7 +7,7 @@ from bench.systems.catalog import SYSTEMS
 def head(figures: Figures) -> list[str]:
     """Machine, versions, date."""
     raw, machine = figures.raw, figures.raw["machine"]
-    rounds = f"{raw['rounds']} round{'s' if raw['rounds'] > 1 else ''}"
+    rounds = f"up to {raw['rounds']} rounds" if raw["rounds"] > 1 else "1 round"
     quick = " This was a quick run: trust it for development only." if raw["is_quick"] else ""
     return [
         f"{raw['began_at'][:10]}; {machine['cores']} cores ({machine['processor']}), "

@@ -186,6 +186,35 @@ def test_ledger_is_measured_at_growing_sizes(jobs: int, sizes: list[int]) -> Non
     assert sizes_up_to(jobs) == sizes
 
 
+# ── The plan ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_quick", "drains", "overheads", "ledgers"),
+    [(None, False, 3, 2, 1), (None, True, 1, 1, 1), (5, False, 5, 5, 1), (5, True, 5, 5, 1)],
+)
+def test_measure_is_taken_as_often_as_it_says_or_as_is_asked(
+    asked: int | None, is_quick: bool, drains: int, overheads: int, ledgers: int
+) -> None:
+    plan = Plan.choose(is_quick=is_quick, rounds=asked, systems=["jobs"])
+
+    taken = [step.measure for step in plan.steps()]
+
+    counts = tuple(taken.count(measure) for measure in ("drain", "overhead", "ledger"))
+    assert counts == (drains, overheads, ledgers)
+
+
+def test_systems_take_turns_within_a_round() -> None:
+    plan = Plan.choose(rounds=2, measures=["overhead"], systems=["jobs", "celery-durable", "rq"])
+
+    assert [(step.round, step.system) for step in plan.steps()] == [
+        (0, "jobs"),
+        (0, "celery-durable"),
+        (1, "jobs"),
+        (1, "celery-durable"),
+    ]
+
+
 # ── Jobs with work ───────────────────────────────────────────────────────────────────────────────
 
 
