@@ -93,7 +93,8 @@ OVERHEAD = (
     "Jobs that use so much CPU time, in two processes. Missing is what the rate lacks to the "
     "ideal, in which each process, as far as there are cores, does nothing but the jobs: all that "
     "others do, waits, and the noise of the machine. CPU time beside the job's is that of worker "
-    "and servers. The jobs are busy: while one sleeps, what others do for it costs nothing."
+    "and servers; of long jobs, part of it is what both use all the time. The jobs are busy: while "
+    "one sleeps, what others do for it costs nothing."
 )
 PAYLOAD = (
     "A parameter or a result of that size, as text that can hardly be compressed. MB/s is the "

@@ -39,7 +39,7 @@ _NOTHING = "no"
 _RESULT_ONLY = "its result"
 
 _DURABLE_CELERY = (_ON_DISK, _AGAIN, _KEPT, _CELERY_RESULT)
-_OWN_LINES = "those of Celery above INFO"
+_OWN_LINES = "warnings and errors, as text"
 
 GUARANTEES: dict[str, Guarantees] = {
     "jobs": Guarantees(
