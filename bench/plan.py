@@ -52,7 +52,7 @@ MEASURES: dict[str, Measure] = {
     "http-busy": Measure(http.measure_busy, 8, 3),
     "overhead": Measure(overhead.measure, 6, 3, rounds=2),
     "payload": Measure(payload.measure, 1500, 400, rounds=2),
-    "processes": Measure(processes.measure, 3000, 1000, rounds=2),
+    "processes": Measure(processes.measure, 3000, 2000, rounds=2),
     "delay": Measure(delay.measure, 3000, 1000, rounds=2),
     "bulk": Measure(bulk.measure, 10_000, 2_000),
     "live": Measure(live.measure, 300, 50),

@@ -72,10 +72,16 @@ def _drain(
         _await_share(system, stack, roots, jobs, 1)
         system.verify(stack, jobs)
         children_seconds = cpu_seconds(groups)["children"]
+    return {"jobs": jobs, **slope(begin, end)}, children_seconds
+
+
+def slope(begin: Moment, end: Moment) -> dict[str, Any]:
+    """Jobs a second, and milliseconds of CPU a job; ValueError where it was over too soon."""
     done, seconds = end.done - begin.done, end.at - begin.at
+    if done <= 0:
+        raise ValueError("All jobs were done before the first look at them: take more.")
     cost = {name: (end.cpu[name] - begin.cpu[name]) * 1000 / done for name in end.cpu}
-    figures = {"jobs": jobs, "jobs_a_second": done / seconds, "cpu_ms_a_job": cost}
-    return figures, children_seconds
+    return {"jobs_a_second": done / seconds, "cpu_ms_a_job": cost}
 
 
 def _await_share(system: System, stack: Stack, roots: list[int], jobs: int, share: float) -> None:

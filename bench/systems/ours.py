@@ -10,7 +10,7 @@ from bench.ledger import forget_all
 from bench.programs import running
 from bench.stack import WORKERS, Stack
 from bench.systems.outcomes import Outcomes
-from bench.systems.peers import is_answering
+from bench.systems.peers import LINES_SECONDS, is_answering
 from bench.systems.system import PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
@@ -110,10 +110,15 @@ class Ours:
         return _count_succeeded(stack) - self._done_before
 
     def verify(self, stack: Stack, jobs: int) -> None:
-        """Each job has succeeded in the ledger, and has its outcome line."""
-        done, lines = self.count_done(stack), self._outcomes.count() if self._outcomes else 0
-        if (done, lines) != (jobs, jobs):
-            raise ValueError(f"{self.title}: of {jobs} jobs {done} succeeded, {lines} lines.")
+        """Each job has succeeded in the ledger, and has its outcome line, maybe a moment later."""
+        done = self.count_done(stack)
+        if done != jobs:
+            raise ValueError(f"{self.title}: of {jobs} jobs {done} succeeded.")
+        what = f"{self.title} has an outcome line for each of {jobs} jobs"
+        await_that(lambda: self._count_lines() == jobs, what, LINES_SECONDS)
+
+    def _count_lines(self) -> int:
+        return self._outcomes.count() if self._outcomes else 0
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from bench.delay import HOST, make_loop, serve
 from bench.environments import LISTS, list_versions
 from bench.ledger import sizes_up_to
 from bench.measures import overhead, payload
+from bench.measures.drain import Moment, slope
 from bench.measures.profile import summarize
 from bench.peers.json_log import JobLines, open_log
 from bench.peers.work import WORK, make_text
@@ -246,6 +247,22 @@ def test_overhead_is_what_is_missing_of_the_ideal_and_what_comes_on_top_of_the_j
     assert found["added_cpu_ms"] == pytest.approx(2)
     assert found["added_cpu_share"] == pytest.approx(0.2)
     assert found["cpu_ms_a_job"]["children"] == 11
+
+
+def test_drain_goes_by_what_happened_between_two_moments() -> None:
+    begin = Moment(10.0, 200, {"main": 1.0})
+
+    assert slope(begin, Moment(12.0, 1000, {"main": 1.4})) == {
+        "jobs_a_second": 400,
+        "cpu_ms_a_job": {"main": pytest.approx(0.5)},
+    }
+
+
+def test_drain_that_was_over_too_soon_is_no_figure() -> None:
+    moment = Moment(10.0, 1000, {"main": 1.0})
+
+    with pytest.raises(ValueError, match="take more"):
+        slope(moment, moment)
 
 
 def test_larger_payloads_are_fewer_jobs() -> None:
