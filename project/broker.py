@@ -58,7 +58,7 @@ def transport_options(role: str) -> dict[str, Any]:
     return {
         "confirm_publish": True,
         "client_properties": {"connection_name": name},
-        "frame_handler": tolerate_headers,
+        "frame_handler": TolerantFrames(),
     }
 
 
@@ -72,26 +72,33 @@ _BODY_SIZE = slice(4, 12)
 _UNREADABLE = b"\x20\x00" + bytes(dumps("F", [{UNREADABLE_HEADER: True}]))
 
 
-def tolerate_headers(connection: Any, callback: Any) -> Callable[[Frame], bool]:
+class TolerantFrames:
     """py-amqp's reader of frames, which a message's properties cannot stop.
 
     RabbitMQ takes what py-amqp cannot decode: a content type that is not UTF-8, a time of the year
     10000, tables a thousand deep. py-amqp's error would end the worker, and the message would come
     again. Here the message comes with the header UNREADABLE_HEADER, and with no other property.
     """
-    handle = frame_handler(connection, callback)
 
-    def on_frame(frame: Frame) -> bool:
-        if frame[0] != _HEADER_FRAME:
-            return bool(handle(frame))
-        if frame[2][_BODY_SIZE] == bytes(8):  # `handle` calls the message's receiver at once
-            return bool(handle(frame if _is_readable(frame[2]) else _replace_properties(frame)))
-        try:
-            return bool(handle(frame))
-        except Exception:  # noqa: BLE001 - whatever py-amqp raises on a stranger's bytes
-            return bool(handle(_replace_properties(frame)))
+    def __call__(self, connection: Any, callback: Any) -> Callable[[Frame], bool]:
+        """What reads a connection's frames; py-amqp asks for it when it connects."""
+        handle = frame_handler(connection, callback)
 
-    return on_frame
+        def on_frame(frame: Frame) -> bool:
+            if frame[0] != _HEADER_FRAME:
+                return bool(handle(frame))
+            if frame[2][_BODY_SIZE] == bytes(8):  # `handle` calls the message's receiver at once
+                return bool(handle(frame if _is_readable(frame[2]) else _replace_properties(frame)))
+            try:
+                return bool(handle(frame))
+            except Exception:  # noqa: BLE001 - whatever py-amqp raises on a stranger's bytes
+                return bool(handle(_replace_properties(frame)))
+
+        return on_frame
+
+    def __json__(self) -> str:
+        """For Celery, whose workers tell the options of their connection (`inspect stats`)."""
+        return type(self).__name__
 
 
 def _is_readable(payload: bytes) -> bool:

@@ -16,7 +16,7 @@ from project.errors import InvalidInputError, UnreadableMessageError
 from project.json_values import check_json, parse_json
 
 UNREADABLE_HEADER = "unreadable"
-"""The only header of a message whose headers cannot be decoded: see `broker.tolerate_headers`."""
+"""The only header of a message whose headers cannot be decoded: see `broker.TolerantFrames`."""
 
 REQUEUES_HEADER = "requeues"
 """How often the message came back from the dead letters."""

@@ -224,3 +224,11 @@ def test_workers_can_be_asked_what_they_know() -> None:
     assert registered
     for tasks in registered.values():
         assert {"create_task", "image.thumbnail", "email.send", "files.sweep"} <= set(tasks)
+
+
+def test_workers_tell_of_themselves() -> None:
+    """Flower's list of workers is made of this."""
+    told = celery.control.inspect(timeout=5).stats()
+
+    assert told
+    assert all(stats["pool"]["processes"] and stats["broker"] for stats in told.values())

@@ -1,12 +1,14 @@
 """py-amqp's reader of frames: no message's properties stop it."""
 
+import json
 import struct
 from typing import Any
 
 import pytest
 from amqp.serialization import dumps
+from kombu.utils.json import dumps as dumps_json
 
-from project.broker import tolerate_headers, transport_options
+from project.broker import TolerantFrames, transport_options
 from project.message_reader import UNREADABLE_HEADER
 
 DELIVER = struct.pack(">HH", 60, 60) + dumps("sLbss", ("tag", 1, False, "jobs", "short"))
@@ -21,7 +23,7 @@ class Line:
 def read(properties: bytes, body: bytes) -> list[Any]:
     """The messages that come out of a message's frames."""
     found: list[Any] = []
-    on_frame = tolerate_headers(
+    on_frame = TolerantFrames()(
         Line(), lambda _channel, _method, _arguments, message: found.append(message)
     )
     on_frame((1, 1, DELIVER))
@@ -70,7 +72,7 @@ def test_error_of_the_messages_receiver_is_its_own(body: bytes) -> None:
     def receive(*_: Any) -> None:
         raise LookupError("mine")
 
-    on_frame = tolerate_headers(Line(), receive)
+    on_frame = TolerantFrames()(Line(), receive)
     on_frame((1, 1, DELIVER))
 
     with pytest.raises(LookupError, match="mine"):
@@ -78,5 +80,9 @@ def test_error_of_the_messages_receiver_is_its_own(body: bytes) -> None:
         on_frame((3, 1, body))
 
 
-def test_every_connection_reads_so() -> None:
-    assert transport_options("web")["frame_handler"] is tolerate_headers
+def test_every_connection_reads_so_and_can_be_told_of() -> None:
+    """Celery's workers answer `inspect stats` with the options of their connection, as JSON."""
+    options = transport_options("web")
+
+    assert isinstance(options["frame_handler"], TolerantFrames)
+    assert json.loads(dumps_json(options))["frame_handler"] == "TolerantFrames"
