@@ -35,6 +35,11 @@ RESERVED_HEADERS = frozenset(
 )
 """Headers that would replace what the worker itself knows; they are not read."""
 
+_BROKERS_OWN = frozenset(
+    {"x-death", "x-delivery-count", "x-acquired-count", "x-opt-rabbitmq-received-time"}
+)
+"""Headers that the broker has added, as all that begin with `x-first-death` or `x-last-death`."""
+
 LONGEST_ID = 200
 _LONGEST_DELAY = timedelta(seconds=2**28 - 1)
 """As in `message.MAX_DELAY_SECONDS`."""
@@ -104,6 +109,40 @@ def read_call(values: Any) -> Call:
     if embed:
         _check_embed(embed)
     return Call(args, kwargs, embed)
+
+
+def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers that the message was published with."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _BROKERS_OWN and not str(name).startswith(("x-first-death", "x-last-death"))
+    }
+
+
+def can_be_dead_lettered(headers: Mapping[str, Any]) -> bool:
+    """Whether RabbitMQ survives a refusal of the message.
+
+    RabbitMQ 3.10 ends its dead-lettering of the whole queue, for good, at a header `x-death` that
+    it has not written (`rabbit_dead_letter:group_by_queue_and_reason`). Headers that cannot be
+    decoded may have one.
+    """
+    deaths = headers.get("x-death")
+    return UNREADABLE_HEADER not in headers and (
+        deaths is None or (isinstance(deaths, list) and all(map(_is_death, deaths)))
+    )
+
+
+def _is_death(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and is_text(value.get("queue"))
+        and is_text(value.get("reason"))
+        and is_text(value.get("exchange"))
+        and isinstance(value.get("count"), int)
+        and isinstance(value.get("time"), datetime)
+        and _are_texts(value.get("routing-keys"))
+    )
 
 
 def is_job_id(value: Any) -> TypeGuard[str]:

@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "worker": {
         *("jobs", "ledger", "files", "mail", "broker", "submission", "publisher", "reconciler"),
         *("observability", "redis_client", "omission", "config", "errors", "lane", "schedules"),
-        *("json_values", "message_reader"),
+        *("json_values", "message", "message_reader"),
     },
     "reconciler": {
         *("jobs", "ledger", "publisher", "message", "message_reader", "broker", "turn"),

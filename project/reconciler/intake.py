@@ -5,7 +5,6 @@ acknowledged comes again and finds that done.
 """
 
 import hashlib
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from project.ledger import Job, Ledger
 from project.ledger.dead_letters import DeadLetter, DeadLetters, DeathReason
 from project.ledger.job import JobError
 from project.message import Message
-from project.message_reader import REQUEUES_HEADER
+from project.message_reader import REQUEUES_HEADER, own_headers
 from project.observability.binding import about, about_message
 from project.observability.context import Trace
 from project.publisher import Publisher
@@ -40,11 +39,6 @@ from project.reconciler.verdict import (
 PUBLISH_SECONDS = 5
 _UNNAMED = UUID("6f9d1b5e-0f43-4d6a-9a76-1d9e3c5b7a02")
 """Namespace of the ids of messages that name no job: the same death gets the same id."""
-
-_BROKERS_OWN = frozenset(
-    {"x-death", "x-delivery-count", "x-acquired-count", "x-opt-rabbitmq-received-time"}
-)
-"""Headers that the broker has added, as all that begin with `x-first-death` or `x-last-death`."""
 
 _log = structlog.get_logger()
 
@@ -182,15 +176,6 @@ def make_id(message: DeadMessage) -> str:
     content = repr((sorted(message.headers.items(), key=repr), message.content_type, message.body))
     digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
     return str(uuid5(_UNNAMED, digest))
-
-
-def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """The headers that the message was published with."""
-    return {
-        name: value
-        for name, value in headers.items()
-        if name not in _BROKERS_OWN and not str(name).startswith(("x-first-death", "x-last-death"))
-    }
 
 
 def _lane_of(message: DeadMessage, job: Job | None) -> str:

@@ -10,6 +10,7 @@ Both classes are Celery's own extension points: `worker_consumer` and `Task.Requ
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,9 +23,18 @@ from celery.worker.request import Request
 from celery.worker.state import task_ready
 from redis import RedisError
 
+from project.broker import DEAD_EXCHANGE
 from project.errors import JobsError, UnreadableMessageError
 from project.jobs import KINDS
-from project.message_reader import is_job_id, read_call, read_message
+from project.message import Message
+from project.message_reader import (
+    UNREADABLE_HEADER,
+    can_be_dead_lettered,
+    is_job_id,
+    own_headers,
+    read_call,
+    read_message,
+)
 from project.observability.binding import about_message
 from project.observability.context import Trace
 from project.worker.acks import Acks
@@ -41,6 +51,9 @@ _EXPECTED = (
     WorkerLostError,
 )
 """Ends of an attempt that Celery itself knows what to do with."""
+
+PUT_ASIDE_SECONDS = 5
+"""For RabbitMQ's confirm; the worker takes no other message meanwhile."""
 
 END_SECONDS = 0.5
 """A process that was told to end is waited for so long, before its job can run elsewhere."""
@@ -64,6 +77,8 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
 
         def on_task_received(message: Any) -> Any:
             self._acks.note(message)
+            if not can_be_dead_lettered(message.headers):
+                return self._put_aside(message)
             try:
                 _forget_time(message)
                 _read(message)
@@ -74,6 +89,27 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
                 return self.on_decode_error(message, error)
 
         return on_task_received
+
+    def _put_aside(self, message: Any) -> None:
+        """Send a copy that RabbitMQ can read to the dead letters, in place of a refusal."""
+        body = message.body
+        copy = Message(
+            job_id="",
+            exchange=DEAD_EXCHANGE.name,
+            routing_key=str(message.delivery_info["routing_key"]),
+            headers=own_headers(message.headers),
+            body=body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"),
+        )
+        publisher = self.app.equipment.submitter.publisher
+        try:
+            (error,) = publisher.publish([copy], PUT_ASIDE_SECONDS)
+        except Exception:  # noqa: BLE001 - whatever its headers cannot be encoded for
+            bare = replace(copy, headers={UNREADABLE_HEADER: True})
+            (error,) = publisher.publish([bare], PUT_ASIDE_SECONDS)
+        if error is None:
+            self._acks.add(message)
+        # Else it stays unacknowledged, and comes again with the next connection.
+        _log.error("message_put_aside", outcome="failure" if error else "success")
 
     def call_soon_ack(self, p: Any, *args: Any, **options: Any) -> Any:
         """Acknowledgements go together, refusals each at once."""

@@ -15,8 +15,9 @@ from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason, _encode
 from project.ledger.job import JobError
 from project.message import Message
+from project.message_reader import own_headers
 from project.publisher.order import Order
-from project.reconciler.intake import Intake, make_id, own_headers
+from project.reconciler.intake import Intake, make_id
 from project.reconciler.verdict import ERROR_TYPES, MOST_RETURNS, DeadMessage, Fate, Verdict, judge
 from tests.builders import NOON, a_job
 

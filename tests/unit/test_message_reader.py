@@ -14,6 +14,7 @@ from project.message_reader import (
     RESERVED_HEADERS,
     UNREADABLE_HEADER,
     Call,
+    can_be_dead_lettered,
     is_job_id,
     read_body,
     read_message,
@@ -240,3 +241,30 @@ def test_sentences_quote_nothing_of_the_message() -> None:
     with pytest.raises(UnreadableMessageError) as refused:
         read_body(b'["secret"]')
     assert "secret" not in str(refused.value)
+
+
+DEATH = {
+    **{"count": 1, "exchange": "jobs", "queue": "short", "reason": "rejected"},
+    **{"routing-keys": ["short"], "time": datetime(2026, 11, 30)},
+}
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-death": [DEATH]}, {"x-death": []}])
+def test_message_that_rabbitmq_has_written_to_can_be_refused(headers: Any) -> None:
+    assert can_be_dead_lettered(headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-death": "x"},
+        {"x-death": ["x"]},
+        {"x-death": [{}]},
+        {"x-death": [DEATH, {**DEATH, "queue": 5}]},
+        {"x-death": [{**DEATH, "routing-keys": [5]}]},
+        {"x-death": [{**DEATH, "time": "now"}]},
+        {UNREADABLE_HEADER: True},
+    ],
+)
+def test_message_at_which_rabbitmq_would_stop_is_not_refused(headers: Any) -> None:
+    assert not can_be_dead_lettered(headers)

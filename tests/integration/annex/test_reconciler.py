@@ -182,6 +182,25 @@ def test_message_that_its_worker_refuses_is_a_dead_letter_at_once(
     ]
 
 
+@pytest.mark.parametrize("deaths", ["x", ["x"], [{}], [{"queue": "short", "reason": 5}]])
+def test_message_at_which_rabbitmq_would_stop_holds_up_no_other(
+    system: Annex,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    letters: DeadLetters,
+    deaths: Any,
+) -> None:
+    """RabbitMQ 3.10 dead-letters nothing more of the queue after a forged `x-death`."""
+    forged, other = str(uuid4()), str(uuid4())
+    send_raw(publisher, {"task": "create_task", "id": forged, "x-death": deaths}, b"broken")
+    send_raw(publisher, {"task": "create_task", "id": other}, b"broken")
+
+    for job_id in (forged, other):
+        letter = await_letter(system, reconciler, letters, job_id)
+        assert (letter.reason, letter.body) == (DeathReason.UNDECODABLE, b"broken")
+        letters.remove(job_id)
+
+
 @pytest.mark.parametrize(
     ("headers", "embed"),
     [
