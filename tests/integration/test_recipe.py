@@ -47,7 +47,7 @@ def copy(tmp_path: Path) -> Path:
     for name in filter(None, listed.split("\0")):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, target)
+        shutil.copy(ROOT / name, target)  # with its mode: some are programs
     (tmp_path / ".venv").symlink_to(sys.prefix)
     return tmp_path
 

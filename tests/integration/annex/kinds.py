@@ -138,6 +138,8 @@ class PartsParameters(BaseModel):
     failing: list[int] = []
     """Numbers of the parts that fail while `hold` is there."""
     hold: str = ""
+    wait_while: str = ""
+    """While there is a file of this name the parts go on."""
     wake_on: Literal["all", "any"] = "all"
     journal: str = ""
     """File to which each run of a part adds a line."""
@@ -155,6 +157,7 @@ def parts(parameters: PartsParameters, context: Context) -> dict[str, Any]:
                 {
                     "number": number,
                     "hold": parameters.hold if number in parameters.failing else "",
+                    "wait_while": parameters.wait_while,
                     "journal": parameters.journal,
                     "seconds": parameters.seconds,
                 },

@@ -46,8 +46,11 @@ def hold(tmp_path: Path) -> Path:
     return path
 
 
-def test_job_goes_on_when_all_of_its_parts_have_ended(system: Annex, browser: Client) -> None:
-    job_id = submit(browser, parts=20)
+def test_job_goes_on_when_all_of_its_parts_have_ended(browser: Client, hold: Path) -> None:
+    """They go on until it waits: on a busy machine it would come to that too late."""
+    job_id = submit(browser, parts=20, wait_while=str(hold))
+    browser.await_status(job_id, "waiting", seconds=END_SECONDS)
+    hold.unlink()
 
     job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
 

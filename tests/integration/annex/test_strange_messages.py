@@ -95,8 +95,9 @@ def send_and_check(system: Annex, browser: Client, batch: list[Strange]) -> None
     wait_until(
         lambda: system.ledger.get(lost).status is Status.SUCCEEDED, SECONDS, "the lost job's repair"
     )
-    for letter_id in letters:
-        assert_letter_can_be_used(browser, letter_id)
+    again = [use_letter(browser, letter_id) for letter_id in letters]
+    for job_id in filter(None, again):
+        browser.await_status(job_id, "succeeded", "failed", seconds=SECONDS)
 
 
 def test_nothing_comes_back_without_end_and_nobody_has_ended(system: Annex) -> None:
@@ -168,8 +169,8 @@ def read_letters(system: Annex) -> Letters:
     return {letter.id: letter for letter in found}
 
 
-def assert_letter_can_be_used(browser: Client, letter_id: str) -> None:
-    """It can be read, run again (or it says why not) and discarded."""
+def use_letter(browser: Client, letter_id: str) -> str:
+    """It can be read, run again (or it says why not) and discarded; the new job's id, if any."""
     path = f"/api/v1/dead-letters/{quote(letter_id, safe='')}"
     letter = browser.get(path)
     assert letter.status_code == 200, letter.text
@@ -183,6 +184,7 @@ def assert_letter_can_be_used(browser: Client, letter_id: str) -> None:
     else:
         assert again.status_code in {202, 400, 404}, again.text
         assert browser.session.delete(browser.url + path).status_code in {204, 404}
+    return str(again.json()["id"]) if again.status_code == 202 else ""
 
 
 def is_running(system: Annex, role: str) -> bool:
