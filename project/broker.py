@@ -6,15 +6,16 @@ makes from this module; so the application's user needs no right to create or de
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from amqp.basic_message import Message  # type: ignore[import-untyped]  # py-amqp ships no types
 from amqp.method_framing import frame_handler  # type: ignore[import-untyped]
 from amqp.serialization import dumps  # type: ignore[import-untyped]
-from kombu import Exchange, Queue
+from kombu import Exchange, Queue, compression
 
 from project.lane import Lane
-from project.message_reader import UNREADABLE_HEADER
+from project.message_reader import UNPACKERS, UNREADABLE_HEADER, unpack
 
 DELIVERY_LIMIT = 10
 """Failed deliveries of one message before it is dead-lettered."""
@@ -112,6 +113,13 @@ def _is_readable(payload: bytes) -> bool:
 def _replace_properties(frame: Frame) -> Frame:
     kind, channel, payload = frame
     return kind, channel, payload[: _BODY_SIZE.stop] + _UNREADABLE
+
+
+def limit_unpacking() -> None:
+    """Have kombu, which unpacks a body before anybody is asked, unpack none that is too long."""
+    for name in UNPACKERS:
+        encoder, _ = compression.get_encoder(name)
+        compression.register(encoder, partial(unpack, compression=name), name)
 
 
 LANE_QUEUES = tuple(lane_queue(lane) for lane in Lane)

@@ -5,9 +5,13 @@ does not send back. Protocols 1 and 2
 (https://docs.celeryq.dev/en/stable/internals/protocol.html).
 """
 
+import bz2
+import lzma
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 import orjson
@@ -40,6 +44,9 @@ _BROKERS_OWN = frozenset(
 )
 """Headers that the broker has added, as all that begin with `x-first-death` or `x-last-death`."""
 
+LONGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a body, unpacked: RabbitMQ takes no longer one (deploy/rabbitmq/rabbitmq.conf)."""
+
 LONGEST_ID = 200
 _LONGEST_DELAY = timedelta(seconds=2**28 - 1)
 """As in `message.MAX_DELAY_SECONDS`."""
@@ -51,6 +58,14 @@ _RESERVED_IDS = frozenset({"bulk", "replay", ".", ".."})
 # closer look takes longer than the reading, so only bodies that may have either get one.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _MOST_BRACKETS_UNSEEN = 200
+
+UNPACKERS: Mapping[str, Callable[[], Any]] = {
+    "application/x-gzip": zlib.decompressobj,  # kombu's name of a zlib stream
+    "application/x-bz2": bz2.BZ2Decompressor,
+    # What presets 0 to 9 need; a stranger's stream may ask for gigabytes.
+    "application/x-lzma": partial(lzma.LZMADecompressor, memlimit=1 << 27),
+}
+"""What makes an object that unpacks a body, by the header `compression`."""
 
 _SIGNATURES = ("callbacks", "errbacks", "chain")
 
@@ -143,6 +158,24 @@ def _is_death(value: Any) -> bool:
         and isinstance(value.get("time"), datetime)
         and _are_texts(value.get("routing-keys"))
     )
+
+
+def unpack(body: bytes, compression: Any) -> bytes:
+    """The body as it was before it was compressed.
+
+    No further than a body may be long: a few kilobytes can hold gigabytes. UnreadableMessageError.
+    """
+    make = UNPACKERS.get(compression) if isinstance(compression, str) else None
+    if make is None:
+        raise UnreadableMessageError("Its header compression names none that is known.")
+    unpacker = make()
+    try:
+        unpacked: bytes = unpacker.decompress(body, LONGEST_BODY)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError):
+        raise UnreadableMessageError("Its body cannot be unpacked.") from None
+    if not unpacker.eof:
+        raise UnreadableMessageError("Its body is cut off, or too long when it is unpacked.")
+    return unpacked
 
 
 def is_job_id(value: Any) -> TypeGuard[str]:

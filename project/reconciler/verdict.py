@@ -16,9 +16,11 @@ from project.ledger.dead_letters import DeathReason
 from project.message_reader import (
     REQUEUES_HEADER,
     Call,
+    Content,
     is_job_id,
     read_body,
     read_message,
+    unpack,
 )
 
 MOST_RETURNS = 3
@@ -85,22 +87,22 @@ class DeadMessage:
 
     def read(self) -> Call:
         """What it calls; UnreadableMessageError as the worker has it."""
-        _, body = read_message(self.headers, self.body, self.content_type, self.content_encoding)
-        if self.headers.get("compression"):
-            return Call([], {}, {})  # the worker unpacks it
-        return read_body(body)
+        return read_body(self._read_content().body)
 
     def _find(self, header: str) -> Any:
         """A header, wherever its protocol has it."""
         if header in self.headers:
             return self.headers[header]
         try:
-            headers, _ = read_message(
-                self.headers, self.body, self.content_type, self.content_encoding
-            )
+            return self._read_content().headers[header]
         except UnreadableMessageError:
             return None
-        return headers[header]
+
+    def _read_content(self) -> Content:
+        compression, body = self.headers.get("compression"), self.body
+        if compression:  # kombu has unpacked it before a worker reads it
+            body = unpack(body, compression)
+        return read_message(self.headers, body, self.content_type, self.content_encoding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import structlog
 from celery import Celery, signals
 from kombu import Consumer
 
-from project.broker import JOBS_EXCHANGE, LANE_QUEUES, transport_options
+from project.broker import JOBS_EXCHANGE, LANE_QUEUES, limit_unpacking, transport_options
 from project.config import Settings
 from project.errors import InvalidInputError
 from project.files import FileStore
@@ -48,6 +48,7 @@ class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
 def create_celery(settings: Settings) -> JobsCelery:
     """A Celery app with all kinds as tasks. Opens no connection."""
     load_kinds(settings.extra_kinds)
+    limit_unpacking()
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
     ledger, quick_ledger = (

@@ -1,6 +1,7 @@
 """What becomes of a message that was dead-lettered."""
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -361,6 +362,19 @@ def test_letter_of_a_call_by_position_has_its_parameters_by_name() -> None:
     taken(ledger, a_message(headers=headers, body=b"[[1], [], {}]"))
 
     assert ledger.buried["j1"].parameters == {"type": 1}
+
+
+def test_letter_of_a_compressed_message_has_its_parameters() -> None:
+    headers = {
+        **{"id": "j1", "task": "create_task", "requeues": MOST_RETURNS},
+        "compression": "application/x-gzip",
+    }
+    ledger = Ledger()
+
+    taken(ledger, a_message(headers=headers, body=zlib.compress(BODY)))
+
+    assert ledger.buried["j1"].parameters == {"type": 1}
+    assert judged(a_message(headers=headers), None).reason is DeathReason.UNDECODABLE
 
 
 def test_headers_of_a_letter_are_json_whatever_they_were() -> None:

@@ -1,16 +1,24 @@
 """What a worker can run of what clients send, and why not the rest."""
 
+import bz2
 import json
+import lzma
+import zlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from celery.app.task import Context
+from kombu import compression
 
+from project.broker import limit_unpacking
 from project.errors import UnreadableMessageError
 from project.message import MAX_DELAY_SECONDS, encode_body, make_headers
 from project.message_reader import (
+    LONGEST_BODY,
     RESERVED_HEADERS,
     UNREADABLE_HEADER,
     Call,
@@ -18,9 +26,11 @@ from project.message_reader import (
     is_job_id,
     read_body,
     read_message,
+    unpack,
 )
 from tests.builders import a_job, a_trace
 
+ROOT = Path(__file__).parents[2]
 GOOD = {"id": "j1", "task": "create_task"}
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
@@ -268,3 +278,45 @@ def test_message_that_rabbitmq_has_written_to_can_be_refused(headers: Any) -> No
 )
 def test_message_at_which_rabbitmq_would_stop_is_not_refused(headers: Any) -> None:
     assert not can_be_dead_lettered(headers)
+
+
+PACKERS = {
+    "application/x-gzip": zlib.compress,
+    "application/x-bz2": bz2.compress,
+    "application/x-lzma": partial(lzma.compress, preset=9),
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_compressed_body_is_unpacked_as_far_as_a_body_may_be_long(name: str) -> None:
+    pack = PACKERS[name]
+
+    assert unpack(pack(b"[[0], {}, {}]"), name) == b"[[0], {}, {}]"
+    with pytest.raises(UnreadableMessageError, match="too long"):
+        unpack(pack(bytes(LONGEST_BODY + 1)), name)
+    with pytest.raises(UnreadableMessageError, match="cut off"):
+        unpack(pack(b"[[0], {}, {}]")[:-5], name)
+    with pytest.raises(UnreadableMessageError, match="unpacked"):
+        unpack(b"no such thing at all", name)
+
+
+@pytest.mark.parametrize("name", ["zip", "", 5, ["gzip"], None])
+def test_compression_that_nobody_knows_is_refused(name: Any) -> None:
+    with pytest.raises(UnreadableMessageError, match="compression"):
+        unpack(b"", name)
+
+
+def test_kombu_unpacks_no_further_either() -> None:
+    limit_unpacking()
+
+    body, name = compression.compress(b"[[0], {}, {}]", "gzip")
+    assert compression.decompress(body, name) == b"[[0], {}, {}]"
+    for name, pack in PACKERS.items():
+        with pytest.raises(UnreadableMessageError):
+            compression.decompress(pack(bytes(LONGEST_BODY + 1)), name)
+
+
+def test_body_may_be_as_long_as_rabbitmq_takes_it() -> None:
+    conf = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text()
+
+    assert f"\nmax_message_size = {LONGEST_BODY}\n" in conf

@@ -3,8 +3,10 @@
 `make fuzz-messages` sends 10,000 of them; here it is a hundred, always the same.
 """
 
+import bz2
 import json
 import os
+import zlib
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -16,10 +18,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from project.ledger import Status
-from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters
+from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
+from project.message_reader import LONGEST_BODY
 from project.reconciler.verdict import MOST_RETURNS
 from tests.builders import a_job
-from tests.integration.annex.strange_messages import Strange, messages, publish_all
+from tests.integration.annex.strange_messages import (
+    Strange,
+    messages,
+    properties_of,
+    publish_all,
+    text,
+)
 from tests.integration.annex.system import Annex
 from tests.integration.client import Client
 from tests.integration.logbook import action_of
@@ -98,6 +107,41 @@ def send_and_check(system: Annex, browser: Client, batch: list[Strange]) -> None
     again = [use_letter(browser, letter_id) for letter_id in letters]
     for job_id in filter(None, again):
         browser.await_status(job_id, "succeeded", "failed", seconds=SECONDS)
+
+
+def test_compressed_message_is_unpacked_as_far_as_one_may_be_long(system: Annex) -> None:
+    """A few kilobytes can hold gigabytes, and would be unpacked by the worker's first process."""
+    body, bomb = b"[[0], {}, {}]", bytes(LONGEST_BODY + 1)
+    packed, packed_bomb, too_long = (
+        a_strange(zlib.compress(body), "application/x-gzip"),
+        a_strange(bz2.compress(bomb), "application/x-bz2"),
+        a_strange(bomb),
+    )
+
+    assert publish_all(system.direct, [packed, packed_bomb, too_long]) == [packed, packed_bomb]
+
+    assert await_end(system, packed) is Status.SUCCEEDED
+    assert await_end(system, packed_bomb) is Status.DEAD
+    letter = read_letters(system)[packed_bomb.job_id]
+    assert (letter.reason, letter.body) == (DeathReason.UNDECODABLE, packed_bomb.body)
+
+
+def await_end(system: Annex, message: Strange) -> Status:
+    def look() -> Status | None:
+        job = system.ledger.find(message.job_id)
+        return job.status if job is not None and job.status.is_final else None
+
+    status = wait_until(look, SECONDS, f"job {message.job_id} to end")
+    assert status is not None
+    return status
+
+
+def a_strange(body: bytes, compression: str = "") -> Strange:
+    job_id = str(uuid4())
+    headers = {"id": job_id, "task": "create_task", "compression": compression}
+    fields = [(name.encode(), text(value)) for name, value in headers.items() if value]
+    properties = properties_of(fields, b"application/json", b"utf-8", {})
+    return Strange("", job_id, "jobs", "short", properties, body)
 
 
 def test_nothing_comes_back_without_end_and_nobody_has_ended(system: Annex) -> None:
