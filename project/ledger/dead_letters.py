@@ -34,7 +34,7 @@ class DeathReason(StrEnum):
     DELIVERY_LIMIT = "delivery_limit"
     """Its message came back too often before any attempt began."""
     UNKNOWN_KIND = "unknown_kind"
-    """The workers know no kind of that name."""
+    """There is no kind of that name."""
     UNDECODABLE = "undecodable"
     """The message cannot be read."""
     REJECTED = "rejected"

@@ -149,9 +149,11 @@ def _find_blame(message: DeadMessage, kinds: frozenset[str]) -> tuple[DeathReaso
     """Why the message itself is the reason; the sentence is empty where it is not."""
     if fault := message.fault:
         return DeathReason.UNDECODABLE, f"The message cannot be read: {fault}"
-    if message.kind not in kinds:
-        named = repr(message.kind) if message.kind else "of the name that it has"
-        return DeathReason.UNKNOWN_KIND, f"The workers know no kind {named}."
+    # A worker refuses a task that it does not know. One that came back for another reason may be
+    # known there, and no kind.
+    if message.kind not in kinds and message.cause != "delivery_limit":
+        named = f"named {message.kind!r}" if message.kind else "of the name that it has"
+        return DeathReason.UNKNOWN_KIND, f"There is no kind {named}."
     if message.cause == "expired":
         return DeathReason.REJECTED, "Its time to live was over before a worker took it."
     return DeathReason.REJECTED, ""

@@ -106,10 +106,19 @@ def test_message_that_no_worker_can_read_is_a_dead_letter(changes: dict[str, Any
 
 
 def test_message_of_an_unknown_kind_is_a_dead_letter_that_names_it() -> None:
-    verdict = judged(a_message(headers={"id": "j1", "task": "nope"}), None)
+    verdict = judged(a_message(headers={"id": "j1", "task": "nope"}, cause="rejected"), None)
 
     assert (verdict.fate, verdict.reason) == (Fate.KEEP, DeathReason.UNKNOWN_KIND)
     assert "'nope'" in verdict.detail
+
+
+def test_task_that_is_no_kind_goes_back_where_no_worker_has_refused_it() -> None:
+    """Its worker lost its connection, or was killed: it may well know the task."""
+    headers = {"id": "j1", "task": "nope"}
+    often = {**headers, "requeues": MOST_RETURNS}
+
+    assert judged(a_message(headers=headers), None).fate is Fate.RETURN
+    assert judged(a_message(headers=often), None).reason is DeathReason.DELIVERY_LIMIT
 
 
 def test_message_without_a_record_goes_back_so_often_and_no_more() -> None:
@@ -131,7 +140,7 @@ def test_message_whose_time_to_live_is_over_does_not_run_any_more() -> None:
 
 @pytest.mark.parametrize("name", ["\ud83d", "a b", "", "x" * 101])
 def test_name_that_no_task_can_have_is_no_kind(name: str) -> None:
-    message = a_message(headers={"id": "j1", "task": name})
+    message = a_message(headers={"id": "j1", "task": name}, cause="rejected")
 
     assert message.kind == ""
     assert judged(message, None).fate is Fate.KEEP
