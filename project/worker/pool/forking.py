@@ -7,6 +7,7 @@ it, and one that is open twice does not end when its owner does. So the new proc
 """
 
 import os
+import random
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from billiard import Process
+from billiard.popen_fork import Popen
 
 Mask = set[int | signal.Signals]
 """Signals that are held back."""
@@ -41,11 +43,29 @@ class PoolProcess(Process):  # type: ignore[misc]  # billiard has no types
         """In the new process."""
         self._serve(self._line, self._mask)
 
+    @staticmethod
+    def _Popen(process: Any) -> "_Fork":  # noqa: N802 - billiard's name
+        return _Fork(process)
+
     def _bootstrap(self) -> Any:
         """In the new process, before all else: what is called after a fork closes connections, and
         tells who is at the other end."""
         let_go(kept=self._line.fileno())
         return super()._bootstrap()
+
+
+class _Fork(Popen):  # type: ignore[misc]  # billiard has no types
+    """As billiard's, without its pipe, which nobody needs and which a failed fork leaves open."""
+
+    def _launch(self, process: Any) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                random.seed()
+                code = process._bootstrap()
+            finally:
+                os._exit(code)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
+import structlog
 from billiard.common import human_status
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated, WorkerLostError
@@ -27,6 +28,9 @@ TICK_SECONDS = 0.25
 """Limits are looked at this often."""
 YOUNG_SECONDS = 1.0
 """A child that ends so early is not replaced at once: it would only end again, and again."""
+
+
+_log = structlog.get_logger()
 
 
 def _ignore(*_: Any, **__: Any) -> None:
@@ -50,6 +54,7 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self._crew: Crew[Seat] = Crew()
         self._seats = self._crew.seats
         self._hub: Any = None
+        self._is_short = False
         self._wanted: int = self.limit
         self._allowance = Allowance(
             self.options.get("maxtasksperchild"), self.options.get("max_memory_per_child")
@@ -118,10 +123,26 @@ class LanePool(BasePool):  # type: ignore[misc]  # Celery has no types
     def _hire(self) -> None:
         while sum(map(_stays, self._seats)) < self._wanted:
             worker_before_create_process.send(sender=self)
-            seat = Seat(partial(serve, app=self.app, node_name=self._node_name))
+            try:
+                seat = Seat(partial(serve, app=self.app, node_name=self._node_name))
+            except OSError as error:
+                if self._state != self.RUN:
+                    raise
+                self._note_shortage(error)
+                return
+            self._is_short = False
             self._seats.append(seat)
             if self._hub:
                 self._watch(seat)
+
+    def _note_shortage(self, error: OSError) -> None:
+        """There is no memory, process id or descriptor for one more. The next look tries again.
+
+        Celery would take the error for a lost connection, and put back all jobs that run.
+        """
+        if not self._is_short:
+            _log.error("process_not_started", reason=str(error))
+        self._is_short = True
 
     @property
     def _node_name(self) -> str:

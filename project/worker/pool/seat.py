@@ -48,13 +48,11 @@ class Seat:
         return self.sent[0] if self.sent else None
 
     def give(self, ticket: Ticket) -> bool:
-        """Send it a job; False: its socket is full."""
+        """Send it a job; False: its socket is full, or there is no descriptor for a large job."""
         try:
             packets.send(self.line, (ticket.number, *ticket.work))
-        except BlockingIOError:
+        except OSError:  # not that it has ended: this process holds the far end, too
             return False
-        except OSError:  # it has just ended; whoever looks after that takes the job back
-            pass
         self.sent.append(ticket)
         if len(self.sent) == 1:
             self._begin(ticket)
@@ -94,7 +92,7 @@ class Seat:
 
     def await_end(self, seconds: float) -> None:
         """Wait until it has ended, as long as that."""
-        # Not by billiard's own `join`: it waits for a pipe, of which the process keeps no end.
+        # Not by billiard's own `join`: it waits for a pipe, which there is not.
         end = select.poll()
         end.register(self.life, select.POLLIN)
         end.poll(seconds * 1000)

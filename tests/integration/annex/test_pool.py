@@ -1,6 +1,7 @@
 """The pool of a worker's processes: who waits for whom, what gets through, what one may ask."""
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -60,6 +61,12 @@ def talk(browser: Client, word: str = "hello", **more: str) -> str:
 def children_of(celery: Celery) -> list[int]:
     answers = celery.control.inspect([SHORT], timeout=5).stats()
     return list(answers[SHORT]["pool"]["processes"])
+
+
+def process_of(system: Annex, job_id: str) -> int:
+    """Which process runs the job."""
+    _, pid, _ = str(system.redis.hget(f"job:{job_id}", "holder")).split(":")
+    return int(pid)
 
 
 def test_no_job_waits_behind_another_while_a_process_is_idle(
@@ -260,3 +267,27 @@ def test_job_that_was_revoked_while_it_waited_does_not_start(
 
     assert browser.await_end(waiting, END_SECONDS)["status"] == "cancelled"
     assert system.ledger.get(waiting).attempt == 0
+
+
+def test_process_that_cannot_be_started_costs_no_job(
+    system: Annex, browser: Client, celery: Celery, tmp_path: Path
+) -> None:
+    """For want of memory, process ids or, as here, descriptors: it is started when there are."""
+    worker = system.main_pid("worker-short")
+    limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    with held(browser, tmp_path) as job_id:
+        browser.await_status(job_id, "running")
+        idle = set(children_of(celery)) - {process_of(system, job_id)}
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            for pid in idle:
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: system.log.about("process_not_started"), END_SECONDS)
+        finally:
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
+        browser.await_status(talk(browser), "succeeded", seconds=END_SECONDS)
+    browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
+
+    assert system.ledger.get(job_id).attempt == 1
+    assert system.main_pid("worker-short") == worker
+    assert len(system.log.about("process_not_started")) == 1
