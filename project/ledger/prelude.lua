@@ -17,6 +17,9 @@
 -- All times are Redis's own, so that no two clocks are compared.
 
 local LEASES, EXPIRING, PARTITIONS = 'jobs:leases', 'jobs:expiring', 'jobs:partitions'
+local STATUSES = {
+  'accepted', 'queued', 'running', 'retrying', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead',
+}
 local WAITING = { accepted = true, queued = true, retrying = true }
 local FINAL = { succeeded = true, failed = true, cancelled = true, dead = true }
 
@@ -91,6 +94,15 @@ local function enter(id, fields, order, due)
   redis.call('SADD', PARTITIONS, fields.lane .. ':' .. fields.kind)
   redis.call('ZADD', partition(fields, fields.status), order, id)
   redis.call('ZADD', 'jobs:waiting:' .. fields.lane, due, id)
+end
+
+-- Of a kind and lane that have no job any more nothing stays: a message may name any kind.
+local function leave(job)
+  local keys = {}
+  for _, status in ipairs(STATUSES) do keys[#keys + 1] = partition(job, status) end
+  if redis.call('EXISTS', unpack(keys)) == 0 then
+    redis.call('SREM', PARTITIONS, job.lane .. ':' .. job.kind)
+  end
 end
 
 -- Remember the newest jobs of an owner.

@@ -14,6 +14,7 @@ for _, id in ipairs(ids) do
   local job = read(key)
   if job.status then
     redis.call('ZREM', partition(job, job.status), id)
+    leave(job)
     if job.owner then redis.call('ZREM', 'jobs:owner:' .. job.owner, id) end
   end
   redis.call('UNLINK', key, 'celery-task-meta-' .. id, 'log:' .. id, 'jobs:children:' .. id, 'jobs:needs:' .. id,

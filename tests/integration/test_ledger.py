@@ -399,6 +399,22 @@ def test_job_whose_time_is_over_is_gone_and_no_longer_listed(
     assert left == []
 
 
+def test_kind_whose_last_job_is_forgotten_is_no_part_of_the_index(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    """A message may name any kind: lists would get slower with each name that ever came."""
+    kind = a_kind()
+    jobs = [finish(ledger, running(ledger, kind=kind)) for _ in range(2)]
+
+    found = []
+    for job in jobs:
+        redis.zadd("jobs:expiring", {job.id: 1})
+        wait_until(lambda: ledger.trim() == 0, 10)
+        found.append(f"{job.lane}:{kind}" in redis.smembers("jobs:partitions"))
+
+    assert found == [True, False]
+
+
 def test_outcome_writes_celerys_result_in_the_same_step(ledger: Ledger, redis: "Redis") -> None:
     job = running(ledger)
     document = json.dumps({"status": "SUCCESS", "result": True, "task_id": job.id})
