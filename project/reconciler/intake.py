@@ -8,6 +8,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -36,6 +37,8 @@ from project.reconciler.verdict import (
     judge,
 )
 
+ROUND_SECONDS = 3.0
+"""Then the other repairs have their turn, however many messages still lie there."""
 PUBLISH_SECONDS = 5
 _UNNAMED = UUID("6f9d1b5e-0f43-4d6a-9a76-1d9e3c5b7a02")
 """Namespace of the ids of messages that name no job: the same death gets the same id."""
@@ -51,17 +54,19 @@ class Intake:
     dead_letters: DeadLetters
     publisher: Publisher
 
-    def take_all(self, connection: Connection, limit: int = 1000) -> int:
-        """Take in what lies there, `limit` messages at the most; how many they were."""
+    def take_all(self, connection: Connection, seconds: float = ROUND_SECONDS) -> int:
+        """Take in what lies there, as far as that goes in the time; how many messages they were."""
         channel: Any = connection.default_channel
         channel.auto_decode = False  # a letter keeps the body's own bytes
-        for taken in range(limit):
-            message = channel.basic_get(DEAD_QUEUE.name, no_ack=False)
-            if message is None:
-                return taken
+        deadline = monotonic() + seconds
+        taken = 0
+        while (message := channel.basic_get(DEAD_QUEUE.name, no_ack=False)) is not None:
             self._take(read_message(message))
             channel.basic_ack(message.delivery_tag)
-        return limit
+            taken += 1
+            if monotonic() >= deadline:
+                break
+        return taken
 
     def _take(self, message: DeadMessage) -> None:
         """One message; whatever stands in it, the next one is not held up by it."""

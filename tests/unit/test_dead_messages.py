@@ -291,6 +291,15 @@ def test_message_lies_there_while_a_part_is_away() -> None:
     assert (ledger.letters, ledger.published) == ({}, [])
 
 
+def test_intake_ends_with_its_time_however_much_lies_there() -> None:
+    """Other repairs wait for it."""
+    stage: Any = Ledger()
+    queue: Any = Queue(*(a_message(body=b"%d" % number) for number in range(5)))
+
+    assert Intake(stage, stage, stage).take_all(queue, seconds=0) == 1
+    assert Intake(stage, stage, stage).take_all(queue) == 4
+
+
 def test_message_that_goes_back_counts_that() -> None:
     ledger = Ledger()
 
