@@ -1,6 +1,6 @@
 """Whatever stands in a message: it ends as one outcome or one dead letter, and holds up no other.
 
-`make fuzz-messages` sends 10,000 of them; here it is a hundred, always the same.
+`make fuzz-messages` sends 10,000 of them; here it is a hundred, nearly always the same.
 """
 
 import bz2
