@@ -54,7 +54,7 @@ def analyze(parameters: AnalyzeParameters, context: Context) -> dict[str, Any]:
     path = context.files.path(parameters.table)
     table = open_table(path, context.files.folder, parameters.format, report.rows_read)
     _log.info("table_opened", rows=table.row_count, columns=len(table.columns))
-    profile = _profile(table, report, context.check)
+    profile = _profile(table, parameters, report, context.check)
     found = find_findings(profile)
     _log.info("table_analysed", findings=len(found))
     report.at(0.9, "Writing the report")
@@ -86,7 +86,9 @@ class _Reporter:
         self.at(min(READ_SHARE, 0.05 + rows / 4_000_000), f"Reading the table: {rows:,} rows")
 
 
-def _profile(table: "Table", report: _Reporter, check: Callable[[], None]) -> "Profile":
+def _profile(
+    table: "Table", parameters: AnalyzeParameters, report: _Reporter, check: Callable[[], None]
+) -> "Profile":
     from project.jobs.analysis.profiling import profile_table  # noqa: PLC0415
     from project.jobs.tabular.opening import reading  # noqa: PLC0415
 
@@ -94,9 +96,9 @@ def _profile(table: "Table", report: _Reporter, check: Callable[[], None]) -> "P
     frame = table.load(check=check)
     report.steps = frame.width + 4
     with reading(table.format):
-        profile = profile_table(frame, report)
-    strays = [(each.column, each.count, each.example) for each in table.strays]
-    return replace(profile, strays=strays)
+        profile = profile_table(frame, report, parameters.column_types, table.lost)
+    doubts = [each.sentence for each in table.strays] + [each.sentence for each in table.guesses]
+    return replace(profile, doubts=doubts)
 
 
 def _make_result(

@@ -133,7 +133,7 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
     return {
         "rows": table.row_count,
         "columns": len(table.columns),
-        "notes": list(table.notes),
+        "notes": list(table.remarks),
         "part": part,
     }
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,10 @@ def test_wide_table_has_a_report_and_a_small_result(store: FileStore) -> None:
         ([f"a sentence of its own, number {n}" for n in range(300)], Role.TEXT),
         (["a", "b"] * 20, Role.CATEGORY),
         ([True, False], Role.TRUTH),
-        (list(range(100, 130)), Role.ID),
+        (list(range(1, 31)), Role.ID),
+        (list(range(1990, 2021)), Role.WHOLE),
+        ([n * n for n in range(2, 40)], Role.WHOLE),
+        ([f"land {n % 60}" for n in range(240)], Role.CATEGORY),
         ([n * n % 97 for n in range(90)], Role.WHOLE),
         ([n / 3 for n in range(30)], Role.NUMBER),
         ([7, 7, 7], Role.CONSTANT),
@@ -212,6 +216,42 @@ def test_wide_table_has_a_report_and_a_small_result(store: FileStore) -> None:
 )
 def test_role_of_a_column(values: list[Any], role: Role) -> None:
     assert profile_column(pl.Series("x", values)).role is role
+
+
+@pytest.mark.parametrize("name", ["order_id", "orderId", "No", "id", "Customer ID"])
+def test_whole_numbers_that_are_named_so_are_identifiers(name: str) -> None:
+    numbers = [n * 7 % 101 + 500 for n in range(101)]
+
+    assert profile_column(pl.Series(name, numbers)).role is Role.ID
+    assert profile_column(pl.Series("grid", numbers)).role is Role.WHOLE
+
+
+def test_type_that_a_person_names_has_the_last_word(store: FileStore) -> None:
+    lines = [f"{n},{n % 7}" for n in range(1, 60)]
+    named = {"a": "number", "b": "category"}
+
+    result = analyze(store, csv_bytes("a,b", *lines), column_types=named)
+
+    assert [row[1] for row in result["tables"][0]["rows"]] == ["whole number", "category"]
+
+
+def test_value_that_is_left_out_is_not_missing(store: FileStore) -> None:
+    days = [f"{date(2020, 1, 1) + timedelta(days=n)},{n % 9}" for n in range(300)]
+
+    result = analyze(store, csv_bytes("day,n", *days, "TBD,1", ",2"))
+
+    assert result["tables"][0]["rows"][0][:4] == ["day", "date", 1, 300]
+    assert "“day” is a date but for 1 value, such as “TBD”. It is left out" in findings(result)
+
+
+def test_months_whose_day_and_month_can_be_exchanged_are_months_and_told(store: FileStore) -> None:
+    months = [f"{n % 12 + 1}/1/{2021 + n // 12},{n}" for n in range(36)]
+
+    result = analyze(store, csv_bytes("month,sales", *months))
+
+    described = pl.read_csv(store.path(result["files"][0]["file"]))
+    assert described["last"][0] == "2023-12-01"
+    assert "“month” can be read as day/month or as month/day" in findings(result)
 
 
 def test_outliers_are_counted_and_the_farthest_are_named_with_their_rows() -> None:

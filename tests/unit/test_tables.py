@@ -71,7 +71,13 @@ def test_moment_is_read_in_utc(open_bytes: Any, written: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("written", ["04.05.2026", "2026/05/04", "04/05/2026", "2026-5-4"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("04.05.2026", "2026/05/04", "04/05/2026", "2026-5-4", "2026.05.04", "04-05-2026"),
+        *("4 May 2026", "May 4 2026"),
+    ],
+)
 def test_day_is_read_in_the_common_forms(open_bytes: Any, written: str) -> None:
     assert values(open_bytes(csv_bytes("on,x", f"{written},1")), "on") == [date(2026, 5, 4)]
 
@@ -197,12 +203,124 @@ def test_column_that_is_a_number_but_for_few_is_told_with_an_example(open_bytes:
     assert [(each.column, each.count, each.example) for each in table.strays] == [
         ("a", 1, "sold out")
     ]
+    assert values(table, "a") == [*range(1, 40), None]
+    assert table.lost == {"a": 1}
 
 
 def test_type_is_judged_by_all_rows(open_bytes: Any) -> None:
-    lines = [f"{number}" for number in range(1, 20_000)]
+    numbers = [f"{number},1" for number in range(1, 10_000)]
+    words = [f"word {number},1" for number in range(1, 5_000)]
 
-    assert values(open_bytes(csv_bytes("a,b", *(f"{n},1" for n in lines), "x,1")), "a")[-1] == "x"
+    assert values(open_bytes(csv_bytes("a,b", *numbers, *words)), "a")[-1] == "word 4999"
+
+
+def test_words_among_codes_make_no_numbers_of_these(open_bytes: Any) -> None:
+    codes = [f"{number:04},1" for number in range(1, 3_000)]
+
+    table = open_bytes(csv_bytes("a,b", *codes, "sold out,3"))
+
+    assert values(table, "a")[0] == "0001"
+    assert not table.strays
+
+
+# ── What is guessed, and what a person says ────────────────────────────────────────────────────
+
+
+def test_dates_are_dates_where_numbers_have_a_decimal_comma(open_bytes: Any) -> None:
+    table = open_bytes(
+        csv_bytes("Datum;Umsatz", "31.01.2020;0,5", "29.02.2020;1.010,5"), decimal_comma=True
+    )
+
+    assert values(table, "Datum") == [date(2020, 1, 31), date(2020, 2, 29)]
+    assert values(table, "Umsatz") == [0.5, 1010.5]
+    assert not table.guesses
+
+
+@pytest.mark.parametrize(
+    ("other", "first"), [("13/1/2021", date(2021, 2, 1)), ("1/13/2021", date(2021, 1, 2))]
+)
+def test_dates_in_doubt_are_read_as_the_other_dates_of_the_table(
+    open_bytes: Any, other: str, first: date
+) -> None:
+    table = open_bytes(csv_bytes("a,b", f"1/2/2021,{other}", f"1/3/2021,{other}"))
+
+    assert values(table, "a")[0] == first
+    assert [guess.column for guess in table.guesses] == ["a"]
+    assert "as the table’s other dates are" in table.guesses[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("date_day_first", date(2021, 2, 1)),
+        ("date_month_first", date(2021, 1, 2)),
+        ("text", "1/2/2021"),
+    ],
+)
+@pytest.mark.parametrize("as_parquet", [False, True])
+def test_named_type_is_no_guess(
+    open_bytes: Any, named: str, expected: Any, *, as_parquet: bool
+) -> None:
+    texts = pl.DataFrame({"a": ["1/2/2021", "1/3/2021"], "b": ["1", "2"]})
+    content = parquet_bytes(texts) if as_parquet else texts.write_csv().encode()
+
+    table = open_bytes(content, types={"a": named})
+
+    assert values(table, "a")[0] == expected
+    assert table.types["a"] == named
+    assert not table.guesses
+
+
+@pytest.mark.parametrize(
+    ("decimal_comma", "numbers"), [(False, ("0,5", "1.250,75")), (True, ("0.5", "1250.75"))]
+)
+def test_other_decimal_sign_is_a_guess(
+    open_bytes: Any, numbers: tuple[str, str], *, decimal_comma: bool
+) -> None:
+    rows = [f"{number};1" for number in numbers]
+
+    table = open_bytes(csv_bytes("a;b", *rows), decimal_comma=decimal_comma)
+
+    assert values(table, "a") == [0.5, 1250.75]
+    assert "with a decimal" in table.guesses[0].sentence
+    assert [guess.column for guess in table.guesses] == ["a"]
+
+
+def test_comma_that_may_part_thousands_is_not_guessed_about(open_bytes: Any) -> None:
+    content = csv_bytes("a;b", "1,234;1", "5,678;2")
+
+    table = open_bytes(content)
+    named = open_bytes(content, types={"a": "number_comma"})
+
+    assert values(table, "a") == ["1,234", "5,678"]
+    assert "1,234 may be a number" in table.guesses[0].sentence
+    assert values(named, "a") == [1.234, 5.678]
+
+
+@pytest.mark.parametrize(
+    ("types", "sentence"),
+    [
+        ({"c": "number"}, 'A type is named for column "c"'),
+        ({"a": "date"}, "“a” is to be read as date, and has no date in it, but values such as “x”"),
+    ],
+)
+def test_type_that_cannot_be_says_why(open_bytes: Any, types: Any, sentence: str) -> None:
+    with pytest.raises(PermanentError, match=sentence):
+        open_bytes(csv_bytes("a,b", "x,1", "y,2"), types=types)
+
+
+def test_named_type_of_typed_column_must_be_like_it(open_bytes: Any) -> None:
+    content = parquet_bytes(pl.DataFrame({"a": [1, 2]}))
+
+    assert values(open_bytes(content, types={"a": "category"}), "a") == ["1", "2"]
+    with pytest.raises(PermanentError, match='"a" is to be read as date'):
+        open_bytes(content, types={"a": "date"})
+
+
+def test_original_columns_are_as_they_came(open_bytes: Any) -> None:
+    table = open_bytes(csv_bytes("a,b,c", " 01/02/2020 ,yes,1.50"))
+
+    assert table.original.collect().row(0) == (" 01/02/2020 ", "yes", "1.50")
 
 
 def test_parquet_columns_become_plain_types_and_others_are_left_out(open_bytes: Any) -> None:

@@ -53,6 +53,7 @@ def _shared_facts(column: Column) -> dict[str, object]:
     missing = f"{count(column.missing)} ({share(column.missing, column.rows)})"
     return {
         "Missing": missing if column.missing else "none",
+        **({"Left out": count(column.lost)} if column.lost else {}),
         "Different values": count(column.distinct),
     }
 

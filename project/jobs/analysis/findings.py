@@ -44,12 +44,8 @@ def _of_table(profile: Profile) -> Iterator[Finding]:
         part = share(profile.duplicates, profile.rows)
         level = Level.SERIOUS if profile.duplicates > 0.05 * profile.rows else Level.NOTABLE
         yield level, f"{counted(profile.duplicates, 'row')} ({part}) repeat an earlier row."
-    for name, times, example in profile.strays:
-        yield (
-            Level.NOTABLE,
-            f"{quote(name)} is a number but for {counted(times, 'value')}, such as "
-            f"{quote(example)}. It is treated as text; name them as missing values to change that.",
-        )
+    for doubt in profile.doubts:
+        yield Level.NOTABLE, doubt
     empty = [each.name for each in profile.columns if each.role is Role.EMPTY]
     if empty:
         yield Level.SERIOUS, f"{_names(empty)} {_have(empty)} no values at all."
@@ -59,7 +55,7 @@ def _of_table(profile: Profile) -> Iterator[Finding]:
     ids = [each.name for each in profile.columns if each.role is Role.ID]
     if ids:
         looks = "looks like an identifier" if len(ids) == 1 else "look like identifiers"
-        yield Level.MINOR, f"{_names(ids)} {looks}: all values differ."
+        yield Level.MINOR, f"{_names(ids)} {looks}: all values differ. Name another type if not."
 
 
 def _of_pairs(profile: Profile) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from project.jobs.spreadsheets import guard_cell
 
 NAMES = ["column", "type", "missing", "missing_share", "different", "most_frequent", "first"]
 NAMES += ["last", "mean", "median", "standard_deviation", "minimum", "maximum", "q1", "q5", "q25"]
-NAMES += ["q75", "q95", "q99", "skewness", "zeros", "negatives", "outliers"]
+NAMES += ["q75", "q95", "q99", "skewness", "zeros", "negatives", "outliers", "left_out"]
 _SHOWN = ["column", "type", "missing", "different", "mean", "median", "minimum", "maximum"]
 _LARGEST_SHOWN = 40
 
@@ -25,6 +25,7 @@ def describe(column: Column) -> dict[str, Fact]:
         "missing": column.missing,
         "missing_share": round(column.missing / column.rows, 6),
         "different": column.distinct,
+        "left_out": column.lost,
         "most_frequent": column.texts.top[0][0] if column.texts else None,
     }
     if column.times:

@@ -86,6 +86,8 @@ class Column:
     missing: int
     distinct: int
     """Different values, without the missing ones."""
+    lost: int = 0
+    """Values that are not of the column's type, as a word among dates; they are not missing."""
     numbers: NumberFacts | None = None
     texts: TextFacts | None = None
     times: TimeFacts | None = None
@@ -93,7 +95,7 @@ class Column:
     @property
     def present(self) -> int:
         """Rows that have a value."""
-        return self.rows - self.missing
+        return self.rows - self.missing - self.lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,8 @@ class Profile:
     correlations: Correlations
     months: Months | None
     first_rows: pl.DataFrame
-    strays: Sequence[tuple[str, int, str]] = field(default=())
-    """Columns of text that are numbers but for a few values: name, how many, an example."""
+    doubts: Sequence[str] = field(default=())
+    """Sentences on columns whose type is a guess, or is not that of all values."""
 
     @property
     def missing(self) -> int:

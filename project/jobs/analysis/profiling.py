@@ -1,7 +1,9 @@
 """Looks at a table's columns one by one, so that no more than one is copied at a time."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,11 @@ FENCE = 1.5
 _QUANTILES = (1, 5, 25, 75, 95, 99)
 _FEW = 50
 """Texts with so few different values are a category, whatever the number of rows."""
-_CATEGORY_SHARE = 0.02
-_MOST_CATEGORIES = 1000
-_CONTINUOUS_FROM = 0.95
-"""Whole numbers of which so many differ may be identifiers."""
+_CATEGORY_ROWS = 3
+"""Texts that come so many times each, on average, are a category, too."""
+_MOST_CATEGORIES = 10_000
+_LEAST_IDS = 20
+_IDENTIFIER_NAME = re.compile(r"(?i:^|[_\W])(?i:id|no|nr|key|index|idx|row)$|[a-z]I[dD]$")
 
 _ROLES = (
     (pl.Float64, Role.NUMBER),
@@ -32,6 +35,9 @@ _ROLES = (
     (pl.Datetime, Role.TIME),
 )
 
+_NAMED = {"category": Role.CATEGORY, "identifier": Role.ID, "text": Role.TEXT}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 Array = Any
 """A numpy array of numbers."""
 
@@ -39,12 +45,21 @@ Report = Callable[[str], None]
 """Called with what comes next; may raise, as when the job was cancelled."""
 
 
-def profile_table(frame: pl.DataFrame, report: Report) -> Profile:
-    """All that is found out about the table."""
+def profile_table(
+    frame: pl.DataFrame,
+    report: Report,
+    types: Mapping[str, str] = NOTHING,
+    lost: Mapping[str, int] = NOTHING,
+) -> Profile:
+    """All that is found out about the table.
+
+    `types` are those that a person has named for columns; `lost` says how many nulls of a column
+    are no missing values.
+    """
     columns = []
     for number, name in enumerate(frame.columns, start=1):
         report(f"Column {number} of {frame.width}")
-        columns.append(profile_column(frame[name]))
+        columns.append(profile_column(frame[name], types.get(name, ""), lost.get(name, 0)))
     report("Duplicates")
     duplicates = frame.height - frame.hash_rows().n_unique()
     report("Missing values")
@@ -57,19 +72,20 @@ def profile_table(frame: pl.DataFrame, report: Report) -> Profile:
     return Profile(frame.height, columns, duplicates, patterns, correlations, months, first_rows)
 
 
-def profile_column(values: pl.Series) -> Column:
-    """A column, by the type of its values and how many differ."""
+def profile_column(values: pl.Series, type_: str = "", lost: int = 0) -> Column:
+    """A column, by the type of its values and how many differ, or by the type named for it."""
     present = values.drop_nulls()
     column = Column(
         name=values.name,
         role=Role.EMPTY,
         rows=len(values),
-        missing=values.null_count(),
+        missing=values.null_count() - lost,
         distinct=present.n_unique(),
+        lost=lost,
     )
     if not len(present):
         return column
-    column = replace(column, role=_find_role(present, column.distinct))
+    column = replace(column, role=_find_role(present, column.distinct, type_))
     if values.dtype.is_numeric():
         return replace(
             column,
@@ -81,31 +97,38 @@ def profile_column(values: pl.Series) -> Column:
     return replace(column, texts=_describe_texts(present))
 
 
-def _find_role(present: pl.Series, distinct: int) -> Role:
+def _find_role(present: pl.Series, distinct: int, type_: str) -> Role:
+    if type_ in _NAMED:
+        return _NAMED[type_]
     if distinct == 1 and len(present) > 1:
         return Role.CONSTANT
     if present.dtype.is_integer():
-        return Role.ID if _counts_up(present, distinct) else Role.WHOLE
+        is_identifier = not type_ and _is_identifier(present, distinct)
+        return Role.ID if is_identifier else Role.WHOLE
     if present.dtype == pl.String:
         return _find_text_role(present, distinct)
     return next(role for kind, role in _ROLES if present.dtype == kind)
 
 
-def _counts_up(present: pl.Series, distinct: int) -> bool:
-    """Whether whole numbers look like the numbers of rows: all differ, and few are left out."""
-    if distinct < len(present) or distinct < 20:
+def _is_identifier(present: pl.Series, distinct: int) -> bool:
+    """Whether whole numbers look like the numbers of rows: all differ, and they are named so, or
+    none is left out from 0 or 1 on. That they only rise says nothing: years do so, too.
+    """
+    if distinct < len(present) or distinct < _LEAST_IDS:
         return False
     low, high = _as_float(present.min()), _as_float(present.max())
-    return bool(present.is_sorted()) or high - low < 2 * distinct
+    counts_up = low in {0, 1} and high - low == distinct - 1
+    return counts_up or _IDENTIFIER_NAME.search(present.name) is not None
 
 
 def _find_text_role(present: pl.Series, distinct: int) -> Role:
-    is_unique = distinct == len(present) and distinct >= 20
-    if is_unique and _as_float(present.str.contains(r"\s").mean()) < 0.05:
+    is_unique = distinct == len(present) and distinct >= _LEAST_IDS
+    has_one_word = _as_float(present.str.contains(r"\s").mean()) < 0.05
+    if is_unique and has_one_word:
         return Role.ID
-    if distinct <= max(_FEW, min(_MOST_CATEGORIES, _CATEGORY_SHARE * len(present))):
-        return Role.CATEGORY
-    return Role.TEXT
+    # Words that come again name something, as countries do; sentences hardly come again.
+    few = max(_FEW, min(_MOST_CATEGORIES, len(present) / _CATEGORY_ROWS))
+    return Role.CATEGORY if distinct <= few else Role.TEXT
 
 
 def _describe_numbers(values: pl.Series, present: pl.Series, distinct: int) -> NumberFacts:

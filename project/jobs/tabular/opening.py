@@ -20,9 +20,9 @@ from polars.exceptions import PanicException, PolarsError
 from project.errors import PermanentError, TemporaryError
 from project.jobs.tabular import csv_text
 from project.jobs.tabular.collecting import collect
-from project.jobs.tabular.column_types import Stray, clean, find_readings
+from project.jobs.tabular.column_types import Guess, Readings, Stray, clean, find_readings
 from project.jobs.tabular.limits import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TABLE_BYTES
-from project.jobs.tabular.parameters import CsvFormat
+from project.jobs.tabular.parameters import ColumnType, CsvFormat
 from project.jobs.tabular.parquet_footer import MAGIC, check_parquet
 
 ROWS_AT_ONCE = 50_000
@@ -39,6 +39,7 @@ _UNITS = {
 _YEARS = tuple(day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
 """The first and last day that Python has, from 1970."""
 _WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
+_TEXT_TYPES: tuple[ColumnType, ...] = ("text", "category", "identifier")
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 Check = Callable[..., None]
@@ -59,8 +60,26 @@ class Table:
     notes: tuple[str, ...] = ()
     """Sentences on what was left out or looks wrong."""
     format: str = "CSV"
-    strays: tuple[Stray, ...] = field(default=())
-    """Columns of text that are numbers but for a few values."""
+    original: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    """The same columns as they came: of CSV their texts, of Parquet their own types."""
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """As what each column is read."""
+    strays: Sequence[Stray] = ()
+    """Columns that are of a type but for a few values, which are left out."""
+    guesses: Sequence[Guess] = ()
+    """Columns that could be read in another way, too."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """How many values of a column are left out, because they are not of its type; they are null as
+    missing ones are, and were not missing."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that is to be said on how the table was read, in sentences."""
+        return (
+            *self.notes,
+            *(each.sentence for each in self.strays),
+            *(each.sentence for each in self.guesses),
+        )
 
     def rows(self, start: int, count: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """So many rows from that one on (0 is the first), or those that there are."""
@@ -122,22 +141,46 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
     text = csv_text.read_csv_text(path, folder, form, check)
     names = _name_columns(text.header if form.has_header else [""] * len(text.header))
     pulse = partial(check, text.row_count)
+    _check_types(form, names)
     with reading("CSV"):
         texts = _scan(text, names)
         if (
             _count(texts, pulse) != text.row_count
         ):  # polars sees other rows: leave it nothing to guess
             texts = _scan(csv_text.write_regular(text, folder, check), names)
-        readings, strays = find_readings(texts, form, pulse)
+        found = find_readings(texts, form, pulse)
         parsed = texts.select(
-            readings[name].parse(clean(pl.col(name), form)).alias(name) for name in names
+            found.of[name].parse(clean(pl.col(name), form)).alias(name) for name in names
         )
         schema = parsed.collect_schema()
         frame = parsed.select(_bound(name, kind).alias(name) for name, kind in schema.items())
-        lost = _note_lost(
+        lost, notes = _count_lost(
             parsed, {name: _bound(name, kind) for name, kind in schema.items()}, pulse
         )
-    return Table(frame, names, text.row_count, (*text.notes, *lost), strays=tuple(strays))
+    return Table(
+        frame,
+        names,
+        text.row_count,
+        (*text.notes, *notes),
+        original=texts,
+        types={name: each.type for name, each in found.of.items()},
+        strays=found.strays,
+        guesses=found.guesses,
+        lost=_add_strays(lost, found.strays),
+    )
+
+
+def _check_types(form: CsvFormat, names: Sequence[str]) -> None:
+    unknown = [name for name in form.types if name not in names]
+    if unknown:
+        raise PermanentError(
+            f"A type is named for column {json.dumps(unknown[0][:40], ensure_ascii=False)}, which "
+            "the table does not have."
+        )
+
+
+def _add_strays(lost: Mapping[str, int], strays: Sequence[Stray]) -> dict[str, int]:
+    return {**lost, **{each.column: lost.get(each.column, 0) + each.count for each in strays}}
 
 
 def _scan(text: csv_text.CsvText, names: Sequence[str]) -> pl.LazyFrame:
@@ -190,15 +233,62 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
                 "The table has no rows, or no columns with plain values: send one that has."
             )
         names = _name_columns(list(kept))
+        _check_types(form, names)
         frame = scanned.select(
             expression.alias(name) for name, expression in zip(names, kept.values(), strict=True)
+        )
+        original = scanned.select(
+            pl.col(own).alias(name) for name, own in zip(names, kept, strict=True)
         )
         _check_texts(scanned, [name for name in kept if schema[name] in _TEXTS], pulse)
         if _count(frame.select(names[0]), pulse) != claimed:
             raise PermanentError("The Parquet file is damaged: it has other rows than it says.")
-        lost = _note_lost(scanned, kept, pulse)
+        lost, notes = _count_lost(scanned, kept, pulse)
+        lost = {name: lost[own] for name, own in zip(names, kept, strict=True) if own in lost}
+        frame, types, found = _apply_types(frame, form, pulse)
     left_out = [name for name in schema.names() if name not in kept]
-    return Table(frame, names, claimed, (*_note_left_out(left_out), *lost), "Parquet")
+    return Table(
+        frame,
+        names,
+        claimed,
+        (*_note_left_out(left_out), *notes),
+        "Parquet",
+        original=original,
+        types=types,
+        strays=found.strays,
+        lost=_add_strays(lost, found.strays),
+    )
+
+
+def _apply_types(
+    frame: pl.LazyFrame, form: CsvFormat, check: Callable[[], None]
+) -> tuple[pl.LazyFrame, dict[str, ColumnType], Readings]:
+    """The columns as the types that were named for them; of the others their own types stay."""
+    schema = frame.collect_schema()
+    own = {name: _find_type(kind) for name, kind in schema.items()}
+    for name, wanted in form.types.items():
+        is_text = schema[name] == pl.String
+        if not is_text and wanted not in _TEXT_TYPES and not wanted.startswith(own[name]):
+            raise PermanentError(
+                f"Column {json.dumps(name[:40], ensure_ascii=False)} is to be read as {wanted}, "
+                f"and the Parquet file has another type for it: {schema[name]}."
+            )
+    texts = [name for name in form.types if schema[name] == pl.String]
+    found = find_readings(frame.select(texts), form, check) if texts else Readings()
+    shown = [name for name in form.types if form.types[name] in _TEXT_TYPES and name not in texts]
+    typed = frame.with_columns(
+        *(pl.col(name).cast(pl.String) for name in shown),
+        *(found.of[name].parse(pl.col(name)).alias(name) for name in texts),
+    )
+    return typed, {**own, **form.types}, found
+
+
+def _find_type(kind: pl.DataType) -> ColumnType:
+    if kind.is_numeric():
+        return "number"
+    if kind == pl.Boolean:
+        return "truth"
+    return "date" if kind.is_temporal() else "text"
 
 
 def _bound(name: str, kind: pl.DataType) -> pl.Expr:
@@ -237,10 +327,10 @@ def _is_whole_decimal(kind: pl.DataType) -> bool:
     return isinstance(kind, pl.Decimal) and not kind.scale
 
 
-def _note_lost(
+def _count_lost(
     before: pl.LazyFrame, after: Mapping[str, pl.Expr], check: Callable[[], None]
-) -> tuple[str, ...]:
-    """A sentence for each column of which values are taken as missing that are none."""
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """How many values of a column become null that were not missing; and a sentence for each."""
     schema = before.collect_schema()
     names = [name for name in after if schema[name].is_float() or schema[name].is_temporal()]
     lost = {
@@ -251,15 +341,15 @@ def _note_lost(
         if schema[name] not in (pl.Time, pl.Duration)
     }
     if not lost:
-        return ()
+        return {}, ()
     counted = before.select(each.sum().alias(name) for name, each in lost.items())
     counts = collect(counted, check).row(0, named=True)
-    return tuple(
+    counts = {name: count for name, count in counts.items() if count}
+    return counts, tuple(
         f"{count:,} of the values of column {json.dumps(name[:40], ensure_ascii=False)} "
         f"{'are infinite' if schema[name].is_float() else 'lie outside of the years 1 to 9999'}, "
-        f"such as {_find_example(before, name, lost[name])}: taken as missing."
+        f"such as {_find_example(before, name, lost[name])}: left out."
         for name, count in counts.items()
-        if count
     )
 
 

@@ -1,6 +1,7 @@
 """What a kind that reads a table asks for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,19 @@ from project.jobs.parameters import Parameters
 
 Delimiter = Literal["auto", "comma", "semicolon", "tab", "bar"]
 DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+ColumnType = Literal[
+    "text",
+    "category",
+    "identifier",
+    "number",
+    "number_comma",
+    "truth",
+    "date",
+    "date_day_first",
+    "date_month_first",
+]
+"""As what a column can be read: `number_comma` is 1.234,56; `date` has the year first, or names of
+months."""
 MISSING_VALUES = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "?")
 """What people write where there is no value; an empty cell is always one."""
 
@@ -23,6 +37,8 @@ class CsvFormat:
     has_header: bool = True
     decimal_comma: bool = False
     missing_values: tuple[str, ...] = MISSING_VALUES
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """Of columns whose type is known, in a Parquet file, too; that of the others is guessed."""
 
 
 class TableParameters(Parameters):
@@ -46,6 +62,15 @@ class TableParameters(Parameters):
         examples=[["NA", "-"]],
     )
 
+    column_types: dict[Annotated[str, Field(max_length=200)], ColumnType] = Field(
+        {},
+        title="Types of columns",
+        description="For columns whose type, order of day and month, or decimal sign is guessed "
+        "wrongly, in CSV and Parquet",
+        max_length=500,
+        examples=[{"ordered_on": "date_month_first", "zip": "category"}],
+    )
+
     @property
     def format(self) -> CsvFormat:
         """How the cells are written."""
@@ -54,4 +79,5 @@ class TableParameters(Parameters):
             has_header=self.has_header,
             decimal_comma=self.decimal_comma,
             missing_values=tuple(self.missing_values),
+            types=self.column_types,
         )
