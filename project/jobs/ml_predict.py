@@ -1,5 +1,6 @@
 """`ml.predict`: uses a model of `ml.train` on another table."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -47,7 +48,7 @@ def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, A
     from project.jobs.learning.using import check_features, use_model  # noqa: PLC0415
 
     model = load_model(context.files.path(parameters.model))
-    table = _open(parameters, context)
+    table = _open(parameters, model, context)
     notes = check_features(model, table.columns)
     context.report_progress(_READ_SHARE, 1, f"Loading {table.row_count:,} rows")
     frame = table.load(check=context.check)
@@ -59,11 +60,15 @@ def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, A
     with limited_threads():
         used = use_model(model, frame, report)
     _log.info("rows_predicted", rows=frame.height)
-    own = frame if parameters.with_input else frame.select([])
-    return _make_result(model, used, own, notes, context)
+    own = table.load_original(check=context.check) if parameters.with_input else None
+    numbers = [name for name, type_ in table.types.items() if type_.startswith("number")]
+    return _make_result(
+        model, used, own, numbers=numbers, notes=[*table.remarks, *notes], context=context
+    )
 
 
-def _open(parameters: PredictParameters, context: Context) -> "OpenTable":
+def _open(parameters: PredictParameters, model: "StoredModel", context: Context) -> "OpenTable":
+    from project.jobs.learning.using import list_types  # noqa: PLC0415
     from project.jobs.tabular.opening import open_table  # noqa: PLC0415
 
     def rows_read(rows: int) -> None:
@@ -71,14 +76,17 @@ def _open(parameters: PredictParameters, context: Context) -> "OpenTable":
         context.report_progress(round(done, 3), 1, f"Reading the table: {rows:,} rows")
 
     path = context.files.path(parameters.table)
-    return open_table(path, context.files.folder, parameters.format, rows_read)
+    form = replace(parameters.format, learnt_types=list_types(model))
+    return open_table(path, context.files.folder, form, rows_read)
 
 
 def _make_result(
     model: "StoredModel",
     used: "Used",
-    own: "pl.DataFrame",
-    notes: tuple[str, ...],
+    own: "pl.DataFrame | None",
+    *,
+    numbers: list[str],
+    notes: list[str],
     context: Context,
 ) -> dict[str, Any]:
     from project.jobs.learning.pictures import draw_predictions  # noqa: PLC0415
@@ -86,9 +94,9 @@ def _make_result(
     from project.jobs.tabular.writing import write_csv  # noqa: PLC0415
 
     context.report_progress(0.85, 1, "Writing the predictions")
-    made = make_columns(model, used.predicted, own.columns)
-    whole = own.hstack(made) if own.width else made
-    write_csv(whole, context.files.folder / "predictions.csv")
+    made = make_columns(model, used.predicted, own.columns if own is not None else [])
+    whole = own.hstack(made) if own is not None else made
+    write_csv(whole, context.files.folder / "predictions.csv", numbers)
     context.check()
     whole.write_parquet(context.files.folder / "predictions.parquet")
     files = [keep_file(context, f"predictions.{ending}") for ending in ("csv", "parquet")]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from project.jobs.learning.findings import Finding
     from project.jobs.learning.training import Plan, Training
+    from project.jobs.tabular.opening import Table as OpenTable
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -51,6 +52,14 @@ class TrainParameters(TableParameters):
         description="Test on the latest rows by this column; empty: on rows taken by chance",
         max_length=200,
         examples=["ordered_on"],
+    )
+    group_column: str = Field(
+        "",
+        title="Group column",
+        description="Rows with the same value, as of one patient or customer, are never both "
+        "learnt from and tested on; empty: each row is by itself",
+        max_length=200,
+        examples=["customer"],
     )
     test_share: float = Field(
         0.25, ge=0.05, le=0.5, title="Share for the test", description="Of all rows"
@@ -92,7 +101,8 @@ def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]
     from project.jobs.learning.threads import limited_threads  # noqa: PLC0415
     from project.jobs.learning.training import train  # noqa: PLC0415
 
-    frame = _load(parameters, context)
+    table = _open(parameters, context)
+    frame = _load(table, parameters, context)
     done = _READ_SHARE
 
     def report(share: float, step: str) -> None:
@@ -104,7 +114,7 @@ def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]
         context.report_progress(round(done, 3), 1, step)
 
     with limited_threads():
-        training = train(frame, _make_plan(parameters), report)
+        training = train(frame, _make_plan(parameters, table), report)
     found = find_findings(training)
     _log.info(
         "model_trained",
@@ -115,8 +125,7 @@ def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]
     return _make_result(parameters, training, found, context)
 
 
-def _load(parameters: TrainParameters, context: Context) -> "pl.DataFrame":
-    from project.jobs.learning.training import check_columns  # noqa: PLC0415
+def _open(parameters: TrainParameters, context: Context) -> "OpenTable":
     from project.jobs.tabular.opening import open_table  # noqa: PLC0415
 
     def rows_read(rows: int) -> None:
@@ -124,15 +133,25 @@ def _load(parameters: TrainParameters, context: Context) -> "pl.DataFrame":
         context.report_progress(round(done, 3), 1, f"Reading the table: {rows:,} rows")
 
     path = context.files.path(parameters.table)
-    table = open_table(path, context.files.folder, parameters.format, rows_read)
-    wanted = [parameters.target, parameters.time_column, *parameters.features]
+    return open_table(path, context.files.folder, parameters.format, rows_read)
+
+
+def _load(table: "OpenTable", parameters: TrainParameters, context: Context) -> "pl.DataFrame":
+    """The columns that are needed; the classes of the target are the words that were sent."""
+    from project.jobs.learning.targets import keep_words  # noqa: PLC0415
+    from project.jobs.learning.training import check_columns  # noqa: PLC0415
+
+    wanted = [
+        *(parameters.target, parameters.time_column, parameters.group_column),
+        *parameters.features,
+    ]
     check_columns(table.columns, wanted)
-    if not parameters.features:
-        return table.load(check=context.check)
-    return table.load([name for name in dict.fromkeys(wanted) if name], context.check)
+    names = [name for name in dict.fromkeys(wanted) if name] if parameters.features else None
+    frame = table.load(names, context.check)
+    return keep_words(frame, table, parameters.target)
 
 
-def _make_plan(parameters: TrainParameters) -> "Plan":
+def _make_plan(parameters: TrainParameters, table: "OpenTable") -> "Plan":
     from project.jobs.learning.training import Plan  # noqa: PLC0415
 
     return Plan(
@@ -140,9 +159,13 @@ def _make_plan(parameters: TrainParameters) -> "Plan":
         task=parameters.task,
         features=tuple(dict.fromkeys(parameters.features)),
         time_column=parameters.time_column,
+        group_column=parameters.group_column,
         test_share=parameters.test_share,
         model=parameters.model,
         row_limit=parameters.row_limit,
+        named_types=parameters.column_types,
+        read_types=table.types,
+        remarks=table.remarks,
         seed=parameters.seed,
     )
 

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import zipfile
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +248,9 @@ def test_wrong_parameters_are_refused(parameters: dict[str, Any]) -> None:
 
 def test_copies_of_a_row_are_never_on_both_sides() -> None:
     chance = np.random.default_rng(1)
-    rows = pl.DataFrame({"x": chance.integers(0, 60, 500), "y": chance.integers(0, 2, 500)})
-    target = (rows["x"] % 2).to_numpy().astype(float)
+    different = pl.DataFrame({"x": chance.random(100), "y": chance.random(100)})
+    rows = different.sample(500, with_replacement=True, seed=1)
+    target = (rows["x"] > 0.5).to_numpy().astype(float)
 
     for is_stratified in (True, False):
         split = splitting.split_rows(
@@ -258,6 +260,60 @@ def test_copies_of_a_row_are_never_on_both_sides() -> None:
         assert not train_rows & set(rows[split.test.tolist()].rows())
         assert sorted([*split.train, *split.test]) == list(range(500))
         assert "same features as another one" in split.notes[0]
+
+
+def test_rows_of_few_combinations_are_parted_by_chance(store: FileStore) -> None:
+    """As on a ship with classes, ages and sexes: 12 combinations, each of which must be learnt."""
+    chance = np.random.default_rng(5)
+    rows = pl.DataFrame(
+        {
+            "class": chance.choice(["1st", "2nd", "3rd"], 900),
+            "age": chance.choice(["adult", "child"], 900, p=[0.92, 0.08]),
+            "sex": chance.choice(["man", "woman"], 900, p=[0.65, 0.35]),
+        }
+    )
+    likely = 0.15 + 0.6 * (rows["sex"] == "woman").to_numpy()
+    frame = rows.with_columns(saved=pl.Series(np.where(chance.random(900) < likely, "yes", "no")))
+
+    result = train(store, frame, target="saved", model="linear")
+
+    assert result["scores"]["Balanced accuracy"] > 0.73
+    assert "such rows are in both parts" in findings(result)
+
+
+def test_rows_of_one_group_are_on_one_side(store: FileStore) -> None:
+    chance = np.random.default_rng(2)
+    groups = np.repeat(np.arange(40), 20)
+    target = (chance.random(40) < 0.4)[groups].astype(float)
+
+    for is_stratified in (True, False):
+        split = splitting.split_groups(
+            groups, target, test_share=0.25, seed=0, is_stratified=is_stratified, name="patient"
+        )
+        assert not set(groups[split.train]) & set(groups[split.test])
+        assert 0.15 < len(split.test) / 800 < 0.35
+
+
+def test_what_is_known_by_heart_of_a_group_is_no_success(store: FileStore) -> None:
+    """Each patient has an illness or not, and a size that says who it is, but nothing else."""
+    chance = np.random.default_rng(3)
+    patients = np.repeat(np.arange(60), 15)
+    frame = pl.DataFrame(
+        {
+            "patient": [f"p{number}" for number in patients],
+            "size": chance.random(60)[patients] + chance.random(900) / 1000,
+            "is_ill": (chance.random(60) < 0.5)[patients],
+        }
+    )
+
+    alone = train(store, frame, target="is_ill", features=["size"], model="trees")
+    grouped = train(
+        store, frame, target="is_ill", features=["size"], model="trees", group_column="patient"
+    )
+
+    assert alone["scores"]["Balanced accuracy"] > 0.9
+    assert grouped["scores"]["Balanced accuracy"] < 0.7
+    assert "all rows of the same “patient” in one part" in grouped["facts"]["Split"]
 
 
 def test_each_class_has_its_share_in_the_test() -> None:
@@ -284,7 +340,7 @@ def test_rows_of_one_time_are_on_one_side_and_late_copies_are_not_tested() -> No
 
 def test_categories_are_learnt_from_the_training_part_alone() -> None:
     frame = pl.DataFrame({"city": ["a"] * 30 + ["b"] * 20 + ["c"] * 5})
-    features, _ = choose_features(frame, [], leave_out="", time_column="")
+    features, _ = choose_features(frame, [], leave_out=[], time_column="")
 
     learnt = learn_categories(features, frame.head(50))
 
@@ -297,8 +353,8 @@ def test_categories_are_learnt_from_the_training_part_alone() -> None:
 def test_time_of_a_test_by_time_is_learnt_only_as_what_comes_again() -> None:
     frame = flats(100).select("listed_on", "area")
 
-    known, _ = choose_features(frame, [], leave_out="", time_column="listed_on")
-    other, _ = choose_features(frame, [], leave_out="", time_column="")
+    known, _ = choose_features(frame, [], leave_out=[], time_column="listed_on")
+    other, _ = choose_features(frame, [], leave_out=[], time_column="")
 
     assert known[0].parts == ("month", "day", "weekday")
     assert "days" in other[0].parts
@@ -310,6 +366,7 @@ def test_time_of_a_test_by_time_is_learnt_only_as_what_comes_again() -> None:
         ([1.5, 2.5, 3.5] * 10, "regression"),
         (list(range(30)), "regression"),
         ([0, 1] * 15, "classification"),
+        ([0.0, 1.0, None] * 10, "classification"),
         ([True, False] * 15, "classification"),
         (["a", "b"] * 15, "classification"),
     ],
@@ -318,6 +375,14 @@ def test_task_follows_from_the_target(values: list[Any], task: str) -> None:
     target, _, _ = choose_target(pl.DataFrame({"y": values}), "y", "auto")
 
     assert target.task == task
+
+
+def test_numbers_that_are_taken_as_classes_are_told_and_named_as_whole_ones() -> None:
+    target, _, notes = choose_target(pl.DataFrame({"y": [0.0, 1.0, None] * 10}), "y", "auto")
+
+    assert target.classes == ("0", "1")
+    assert np.array_equal(target.encode(pl.Series([1, 0])), [1.0, 0.0])
+    assert "are taken as classes" in " ".join(notes)
 
 
 def test_rare_classes_and_rows_without_target_are_left_out_and_told() -> None:
@@ -417,6 +482,47 @@ def test_csv_repeats_no_formula_and_parquet_repeats_all(
     assert predictions(store, result)["note"].to_list() == texts
 
 
+def _sales(rows: int, written: str) -> bytes:
+    """Days by month, an amount with a decimal comma, and yes or no."""
+    days = [date(2021, 1, 1) + timedelta(days=n * 3) for n in range(rows)]
+    lines = [
+        f"{day:{written}};{n % 7},50;{-n};{'yes' if n % 7 > 3 else 'no'}"
+        for n, day in enumerate(days)
+    ]
+    return csv_bytes("day;amount;change;paid", *lines)
+
+
+def test_own_columns_are_written_as_they_came(store: FileStore) -> None:
+    content = _sales(200, "%m/%d/%Y")
+    model = run(TRAIN, store, content, target="paid", model="trees")["model"]
+
+    result = run(PREDICT, store, content, model=model)
+
+    with store.path(result["files"][0]["file"]).open(newline="") as file:
+        header, *rows = csv.reader(file)
+    sent = [line.split(";") for line in content.decode().splitlines()]
+    assert header == [*sent[0], "prediction", "probability of no", "probability of yes"]
+    assert [row[:4] for row in rows] == sent[1:]
+    assert {row[4] for row in rows} == {"no", "yes"}
+    assert predictions(store, result)["day"].to_list() == [row[0] for row in sent[1:]]
+
+
+def test_model_keeps_the_formats_that_it_has_learnt(store: FileStore) -> None:
+    """Alone, these days would be read with the day first, which would be other days."""
+    model = run(TRAIN, store, _sales(200, "%m/%d/%Y"), target="paid", model="trees")["model"]
+    loaded = stored.load_model(store.path(model))
+    few = csv_bytes("day;amount;change", "03/04/2021;1,5;-1", "soon;5,50;-1")
+
+    result = run(PREDICT, store, few, model=model)
+
+    assert {each.name: each.type for each in loaded.features} == {
+        "day": "date_month_first",
+        "amount": "number_comma",
+        "change": "number",
+    }
+    assert any("“day” is a date but for 1 value, such as “soon”" in n for n in result["notes"])
+
+
 def test_predictions_alone_if_wanted(trained: tuple[FileStore, Any]) -> None:
     store, model = trained[0], trained[1]["model"]
 
@@ -446,8 +552,8 @@ def test_unknown_categories_and_empty_columns_are_missing_values(
     ("frame", "sentence"),
     [
         (flats(30).drop("city", "area"), r"needs the columns city and area, which the table has"),
-        (flats(30).with_columns(pl.lit("big").alias("area")), r"“area” was learnt as number"),
-        (flats(30).with_columns(pl.lit(7).alias("listed_on")), r"“listed_on” was learnt as date"),
+        (flats(30).with_columns(pl.lit("big").alias("area")), "“area” is to be read as number"),
+        (flats(30).with_columns(pl.lit(7).alias("listed_on")), '"listed_on" is to be read as date'),
     ],
 )
 def test_table_that_does_not_fit_is_named(

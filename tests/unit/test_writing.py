@@ -43,5 +43,14 @@ def test_number_stays_a_number_and_a_date_a_date(tmp_path: Path) -> None:
     assert written(frame, tmp_path)[1] == ["-5", "-0.25", "2026-05-04", "true", ""]
 
 
+def test_texts_that_are_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"n": ["-5,00", "+1.5e3", "=1+1", "-1+cmd"]})
+
+    write_csv(frame, tmp_path / "frame.csv", ["n"])
+
+    lines = (tmp_path / "frame.csv").read_text().splitlines()
+    assert lines == ["n", '"-5,00"', "+1.5e3", "'=1+1", "'-1+cmd"]
+
+
 def test_frame_without_rows_has_its_names(tmp_path: Path) -> None:
     assert written(pl.DataFrame({"a": [], "b": []}), tmp_path) == [["a", "b"]]

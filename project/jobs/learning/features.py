@@ -4,7 +4,7 @@ A number stays, a truth value is 0 or 1, a date becomes its parts, a category th
 in a list. The list is made from the training part; a word that is not in it is missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -14,8 +14,9 @@ import polars as pl
 
 from project.errors import PermanentError
 from project.jobs.analysis.profile import Role
-from project.jobs.analysis.profiling import profile_column
+from project.jobs.analysis.profiling import NOTHING, profile_column
 from project.jobs.sheet.figures import counted, enumerate_names, shorten
+from project.jobs.tabular.parameters import ColumnType
 
 MAX_CATEGORIES = 100
 """The most frequent ones of a column; the others are taken as missing."""
@@ -41,6 +42,12 @@ _USES = {
     Role.DATE: Use.DATE,
     Role.TIME: Use.DATE,
 }
+_TYPES: dict[Use, ColumnType] = {
+    Use.NUMBER: "number",
+    Use.TRUTH: "truth",
+    Use.CATEGORY: "category",
+    Use.DATE: "date",
+}
 _REASONS = {
     Role.ID: "an identifier",
     Role.CONSTANT: "the same value in each row",
@@ -60,6 +67,13 @@ class Feature:
     use: Use
     categories: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    read_as: ColumnType | None = None
+    """How its texts were read; the same texts mean the same wherever the model is used."""
+
+    @property
+    def type(self) -> ColumnType:
+        """How its texts are to be read."""
+        return self.read_as or _TYPES[self.use]
 
     @property
     def width(self) -> int:
@@ -76,17 +90,22 @@ class Dropped:
 
 
 def choose_features(
-    frame: pl.DataFrame, wanted: Sequence[str], *, leave_out: str, time_column: str
+    frame: pl.DataFrame,
+    wanted: Sequence[str],
+    *,
+    leave_out: Collection[str],
+    time_column: str,
+    types: Mapping[str, ColumnType] = NOTHING,
 ) -> tuple[list[Feature], list[Dropped]]:
     """The columns to learn from: those that are wanted, or else all that can be of use.
 
-    PermanentError where none is left.
+    `types` are those that a person has named. PermanentError where no column is left.
     """
-    names = list(wanted) or [name for name in frame.columns if name != leave_out]
+    names = list(wanted) or [name for name in frame.columns if name not in leave_out]
     features: list[Feature] = []
     dropped: list[Dropped] = []
     for name in names:
-        column = profile_column(frame[name])
+        column = profile_column(frame[name], types.get(name, ""))
         role = column.role
         if wanted and role is Role.ID and frame[name].dtype.is_numeric():
             role = Role.WHOLE  # who names it means it

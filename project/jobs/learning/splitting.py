@@ -1,14 +1,18 @@
 """Keeps rows apart for the test, so that nothing of them is seen in training.
 
-Rows that are the same in all features go to the same side: a copy would be known by heart. With a
-column of time, the test is what came last, as it will be when the model is used.
+Rows that are the same in all features go to the same side: a copy would be known by heart. Where
+there are few combinations of values, rows that are the same are no copies, and go by chance. With a
+column of groups, rows of the same customer or patient go to the same side; with one of time, the
+test is what came last, as it will be when the model is used.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import polars as pl
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 from project.errors import PermanentError
 from project.jobs.sheet.figures import counted, moment, number, shorten
@@ -17,6 +21,9 @@ Array = Any
 """A numpy array."""
 
 _MIN_TEST_ROWS = 5
+_MIN_GROUPS = 4
+_ROWS_OF_A_COMBINATION = 3
+"""So many rows for each combination that there could be: more than one is the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,8 @@ def split_rows(
     rows: pl.DataFrame, target: Array, *, test_share: float, seed: int, is_stratified: bool
 ) -> Split:
     """By chance; of each class the same share, where there are classes. `rows` has the features."""
-    groups = _number_groups(rows)
+    is_coarse = _has_few_combinations(rows)
+    groups = np.arange(rows.height) if is_coarse else _number_groups(rows)
     first, inverse = _first_of_each(groups)
     chance = np.random.default_rng(seed)
     if is_stratified:
@@ -48,8 +56,32 @@ def split_rows(
     is_tested = np.isin(inverse, tested)
     copies = len(groups) - len(first)
     notes = (_note_copies(copies),) if copies else ()
+    if is_coarse:
+        notes = (
+            "The features have few combinations of values, so that many rows are the same in all "
+            "of them: such rows are in both parts.",
+        )
     how = "by chance, of each class the same share" if is_stratified else "by chance"
     return _checked(Split(np.flatnonzero(~is_tested), np.flatnonzero(is_tested), how, notes))
+
+
+def split_groups(
+    groups: Array, target: Array, *, test_share: float, seed: int, is_stratified: bool, name: str
+) -> Split:
+    """By chance, with all rows of a group on one side; of each class about the same share."""
+    if len(np.unique(groups)) < _MIN_GROUPS:
+        raise PermanentError(
+            f"“{shorten(name, 40)}” has fewer than {_MIN_GROUPS} different values: choose another "
+            "column of groups, or none."
+        )
+    folds: Any = (
+        StratifiedGroupKFold(max(2, round(1 / test_share)), shuffle=True, random_state=seed)
+        if is_stratified
+        else GroupShuffleSplit(1, test_size=test_share, random_state=seed)
+    )
+    train, test = next(folds.split(target, target, groups))
+    how = f"by chance, all rows of the same “{shorten(name, 40)}” in one part"
+    return _checked(Split(train, test, how))
 
 
 def split_by_time(rows: pl.DataFrame, times: pl.Series, *, test_share: float) -> Split:
@@ -85,6 +117,12 @@ def _describe(border: Any) -> str:
 def _number_groups(rows: pl.DataFrame) -> Array:
     """The same number for rows that are the same."""
     return rows.hash_rows(seed=0).to_numpy()
+
+
+def _has_few_combinations(rows: pl.DataFrame) -> bool:
+    """Whether rows are the same by chance, as they must be where there are more than values."""
+    combinations = prod(each.n_unique() for each in rows.iter_columns())
+    return combinations * _ROWS_OF_A_COMBINATION <= rows.height
 
 
 def _first_of_each(groups: Array) -> tuple[Array, Array]:

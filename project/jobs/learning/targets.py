@@ -7,6 +7,7 @@ import polars as pl
 
 from project.errors import PermanentError
 from project.jobs.sheet.figures import counted, enumerate_names, shorten
+from project.jobs.tabular.opening import Table
 
 Task = Literal["classification", "regression"]
 
@@ -14,7 +15,7 @@ MAX_CLASSES = 30
 MIN_CLASS_ROWS = 5
 """A class with fewer rows cannot be learnt and tested."""
 MIN_ROWS = 20
-_FEW_WHOLE_NUMBERS = 10
+_FEW_NUMBERS = 10
 
 Array = Any
 """A numpy array."""
@@ -34,10 +35,17 @@ class Target:
             numbers = values.cast(pl.Float64, strict=False)
         else:
             places = {name: float(place) for place, name in enumerate(self.classes)}
-            numbers = values.cast(pl.String).replace_strict(
+            numbers = write_classes(values).replace_strict(
                 places, default=None, return_dtype=pl.Float64
             )
         return numbers.fill_null(float("nan")).to_numpy()
+
+
+def write_classes(values: pl.Series) -> pl.Series:
+    """As texts; 1.0 is the same class as 1."""
+    if values.dtype.is_float() and bool((values == values.round()).all()):
+        values = values.cast(pl.Int64)
+    return values.cast(pl.String)
 
 
 def choose_target(
@@ -51,6 +59,11 @@ def choose_target(
         notes.append(f"{without} without a value of the target {_was(known, frame)} left out.")
     _check_known(known, name)
     chosen: Task = _choose_task(known[name]) if task == "auto" else _check_task(known[name], task)
+    if task == "auto" and chosen == "classification" and known[name].dtype.is_numeric():
+        notes.append(
+            f"The numbers of the target “{shorten(name, 40)}” are taken as classes, because they "
+            f"are few and whole: choose the task regression if they are amounts."
+        )
     if chosen == "classification":
         target, known, more = _choose_classes(known, name)
         notes += more
@@ -58,6 +71,16 @@ def choose_target(
         target = Target(name, chosen)
     _check_known(known, name)
     return target, known, notes
+
+
+def keep_words(frame: pl.DataFrame, table: Table, name: str) -> pl.DataFrame:
+    """The frame with a target of yes and no in these words, and not as truth values."""
+    if frame.schema[name] != pl.Boolean:
+        return frame
+    words = table.original.select(pl.col(name).cast(pl.String).str.strip_chars()).collect()[name]
+    pairs = pl.DataFrame({"is_true": frame[name], "word": words}).drop_nulls()
+    found = pairs.group_by("is_true").agg(pl.col("word").mode().min())
+    return frame.with_columns(pl.col(name).replace_strict(*found, return_dtype=pl.String))
 
 
 def _check_known(known: pl.DataFrame, name: str) -> None:
@@ -77,11 +100,11 @@ def _was(known: pl.DataFrame, frame: pl.DataFrame) -> str:
 
 
 def _choose_task(values: pl.Series) -> Task:
-    if values.dtype.is_float():
-        return "regression"
-    if values.dtype.is_integer() and values.n_unique() > _FEW_WHOLE_NUMBERS:
-        return "regression"
-    return "classification"
+    """Few whole numbers are classes, also where gaps have made 1.0 of 1; but see the finding."""
+    if not values.dtype.is_numeric():
+        return "classification"
+    is_whole = bool((values == values.round()).all()) if values.dtype.is_float() else True
+    return "classification" if is_whole and values.n_unique() <= _FEW_NUMBERS else "regression"
 
 
 def _check_task(values: pl.Series, task: str) -> Task:
@@ -96,7 +119,7 @@ def _check_task(values: pl.Series, task: str) -> Task:
 
 
 def _choose_classes(known: pl.DataFrame, name: str) -> tuple[Target, pl.DataFrame, list[str]]:
-    words = known[name].cast(pl.String).alias("word")
+    words = write_classes(known[name]).alias("word")
     counts = words.value_counts(name="rows").sort(["rows", "word"], descending=[True, False])
     if counts.height > MAX_CLASSES:
         raise PermanentError(

@@ -8,13 +8,19 @@
 6. test     it, once, on the rows that were kept apart, beside a baseline
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
 from project.errors import PermanentError
 from project.jobs.learning.features import (
@@ -28,9 +34,10 @@ from project.jobs.learning.importance import Importance, measure_importance
 from project.jobs.learning.leakage import find_leaks
 from project.jobs.learning.models import ModelName, Recipe, fit, fit_baseline
 from project.jobs.learning.scoring import Predictions, Score, main_score, predict, score
-from project.jobs.learning.splitting import Split, split_by_time, split_rows
+from project.jobs.learning.splitting import Split, split_by_time, split_groups, split_rows
 from project.jobs.learning.targets import Target, choose_target
 from project.jobs.sheet.figures import counted, enumerate_names, shorten
+from project.jobs.tabular.parameters import ColumnType
 
 FOLDS = 3
 _COMPARED_ROWS = 30_000
@@ -48,10 +55,17 @@ class Plan:
     task: str
     features: Sequence[str]
     time_column: str
+    group_column: str
     test_share: float
     model: str
     row_limit: int
     seed: int
+    named_types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """Those that a person has named for columns."""
+    read_types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """As what the columns were read; the model keeps them for other tables."""
+    remarks: Sequence[str] = ()
+    """On how the table was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +110,24 @@ Report = Callable[[float, str], None]
 
 def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
     """Learn and test. PermanentError says what in the table, or the plan, is in the way."""
-    check_columns(frame.columns, [plan.target, plan.time_column, *plan.features])
+    check_columns(frame.columns, [plan.target, plan.time_column, plan.group_column, *plan.features])
     report(0.0, "Choosing columns")
     target, known, notes = choose_target(frame, plan.target, plan.task)
     known, more = _sample(known, plan)
     wanted = [name for name in plan.features if name != plan.target]
     features, dropped = choose_features(
-        known, wanted, leave_out=plan.target, time_column=plan.time_column
+        known,
+        wanted,
+        leave_out=[plan.target, plan.group_column],
+        time_column=plan.time_column,
+        types=plan.named_types,
     )
+    features = [replace(each, read_as=plan.read_types.get(each.name)) for each in features]
     truth = target.encode(known[plan.target])
     split = _split(known, features, truth, target, plan)
     features = learn_categories(features, known[split.train.tolist()])
     inputs = encode(known, features)
+    groups = _number_values(known[plan.group_column]) if plan.group_column else None
     train_part = inputs[split.train], truth[split.train]
     test_part = inputs[split.test], truth[split.test]
 
@@ -116,7 +136,13 @@ def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
 
     report(0.1, "Looking for leaks")
     leaks = find_leaks(features, target, *train_part, check)
-    recipe, compared = _choose_model(features, target, train_part, plan, report)
+    recipe, compared = _choose_model(
+        features,
+        target,
+        (*train_part, *([groups[split.train]] if groups is not None else [])),
+        plan,
+        report,
+    )
     report(0.6, f"Fitting: {recipe.title.lower()}, {len(split.train):,} rows")
     estimator = fit(recipe, *train_part, check)
     report(0.8, f"Testing on {len(split.test):,} rows")
@@ -140,7 +166,7 @@ def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
         importances=importances,
         leaks=leaks,
         class_counts=np.bincount(truth.astype(int)).tolist() if target.classes else [],
-        notes=[*notes, *more, *split.notes],
+        notes=[*plan.remarks, *notes, *more, *split.notes],
     )
 
 
@@ -167,6 +193,15 @@ def _split(
     known: pl.DataFrame, features: Sequence[Feature], truth: Array, target: Target, plan: Plan
 ) -> Split:
     rows = known.select(each.name for each in features)
+    if plan.group_column and not plan.time_column:
+        return split_groups(
+            _number_values(known[plan.group_column]),
+            truth,
+            test_share=plan.test_share,
+            seed=plan.seed,
+            is_stratified=target.task == "classification",
+            name=plan.group_column,
+        )
     if not plan.time_column:
         return split_rows(
             rows,
@@ -190,10 +225,15 @@ def _split(
     return split
 
 
+def _number_values(values: pl.Series) -> Array:
+    """A number for each different value; a missing one is a group by itself."""
+    return values.rank("dense").fill_null(0).to_numpy()
+
+
 def _choose_model(
     features: Sequence[Feature],
     target: Target,
-    part: tuple[Array, Array],
+    part: tuple[Array, ...],
     plan: Plan,
     report: Report,
 ) -> tuple[Recipe, list[Compared]]:
@@ -205,7 +245,7 @@ def _choose_model(
         if plan.model in {"auto", name}
     ]
     step = max(1, len(part[1]) // _COMPARED_ROWS)
-    sample = part[0][::step], part[1][::step]
+    sample = tuple(each[::step] for each in part)
     results = []
     for place, recipe in enumerate(recipes):
         report(0.2 + 0.2 * place, f"Cross-validating: {recipe.title.lower()}")
@@ -222,13 +262,13 @@ def _choose_model(
 def _cross_validate(
     recipe: Recipe,
     target: Target,
-    part: tuple[Array, Array],
+    part: tuple[Array, ...],
     plan: Plan,
     check: Callable[[], None],
 ) -> list[float]:
-    inputs, truth = part
+    inputs, truth, *groups = part
     scores = []
-    for kept, held in _make_folds(target, plan).split(inputs, truth):
+    for kept, held in _make_folds(target, plan).split(inputs, truth, *groups):
         if target.classes and len(np.unique(truth[kept])) < len(target.classes):
             continue
         model = fit(recipe, inputs[kept], truth[kept], check)
@@ -239,5 +279,8 @@ def _cross_validate(
 def _make_folds(target: Target, plan: Plan) -> Any:
     if plan.time_column:
         return TimeSeriesSplit(FOLDS)
+    if plan.group_column:
+        folds = StratifiedGroupKFold if target.classes else GroupKFold
+        return folds(FOLDS, shuffle=True, random_state=plan.seed)
     kind = StratifiedKFold if target.classes else KFold
     return kind(FOLDS, shuffle=True, random_state=plan.seed)

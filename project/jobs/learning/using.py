@@ -1,6 +1,6 @@
 """Uses a stored model on a table: checks its columns, and predicts a part of the rows at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 
 from project.errors import PermanentError
-from project.jobs.learning.features import Feature, Use, encode
+from project.jobs.learning.features import Use, encode
 from project.jobs.learning.scoring import Predictions, Score, predict, score
 from project.jobs.learning.stored import StoredModel
 from project.jobs.sheet.figures import count, counted, enumerate_names, shorten
+from project.jobs.tabular.parameters import ColumnType
 
 ROWS_AT_ONCE = 20_000
 MAX_SHARES = 30
@@ -31,7 +32,12 @@ class Used:
     """Where the table has the target; else none."""
 
 
-def check_features(model: StoredModel, columns: tuple[str, ...]) -> tuple[str, ...]:
+def list_types(model: StoredModel) -> dict[str, ColumnType]:
+    """As what the columns are to be read: as the model has learnt them."""
+    return {each.name: each.type for each in model.features}
+
+
+def check_features(model: StoredModel, columns: Sequence[str]) -> tuple[str, ...]:
     """Notes on columns that are not needed; PermanentError names those that are missing."""
     missing = [each.name for each in model.features if each.name not in columns]
     if missing:
@@ -47,7 +53,6 @@ def check_features(model: StoredModel, columns: tuple[str, ...]) -> tuple[str, .
 
 def use_model(model: StoredModel, frame: pl.DataFrame, report: Callable[[int], None]) -> Used:
     """Predict all rows; `report` gets the number of rows that are done, and may raise to stop."""
-    frame = frame.with_columns(_convert(frame[each.name], each) for each in model.features)
     values, shares = [], []
     for start in range(0, frame.height, ROWS_AT_ONCE):
         report(start)
@@ -80,36 +85,6 @@ def _name(wanted: str, taken: list[str]) -> str:
         copies += 1
         name = f"{wanted} ({copies})"
     return name
-
-
-def _convert(values: pl.Series, feature: Feature) -> pl.Series:
-    """The column as the type that the model has learnt from."""
-    if feature.use is Use.CATEGORY:
-        return values.cast(pl.String)
-    if feature.use is Use.DATE:
-        is_right = values.dtype.is_temporal()
-    elif feature.use is Use.TRUTH:
-        is_right = values.dtype == pl.Boolean
-    else:
-        is_right = values.dtype.is_numeric()
-    if is_right:
-        return values
-    if not len(values.drop_nulls()):  # a column without values has no type of its own
-        kind = pl.Datetime("us") if feature.use is Use.DATE else pl.Float64
-        return pl.Series(values.name, [None] * len(values), kind)
-    return _convert_text(values, feature)
-
-
-def _convert_text(values: pl.Series, feature: Feature) -> pl.Series:
-    numbers = values.cast(pl.Float64, strict=False)
-    wrong = values.filter(numbers.is_null() & values.is_not_null())
-    if feature.use is not Use.NUMBER or len(wrong):
-        example = wrong[0] if len(wrong) else values.drop_nulls()[0]
-        raise PermanentError(
-            f"The column “{shorten(feature.name, 40)}” was learnt as {feature.use}, and is "
-            f"something else here, such as “{shorten(example, 40)}”: send what it was there."
-        )
-    return numbers
 
 
 def _note_unknown(model: StoredModel, frame: pl.DataFrame) -> tuple[str, ...]:

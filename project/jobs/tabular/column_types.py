@@ -219,7 +219,11 @@ def _find_fitting(values: pl.Series, form: CsvFormat) -> list[Reading]:
     """The types of which all, or nearly all, of the sampled values are; or those of its name."""
     wanted = form.types.get(values.name)
     if wanted is not None:
-        return [each for each in _candidates(form) if each.type == wanted]
+        return [
+            each
+            for each in _candidates(form)
+            if each.type == wanted or (wanted == "date" and each.type in _ORDERS)
+        ]
     candidates = _candidates(form)
     frame = pl.DataFrame({"text": values}).drop_nulls().unique(maintain_order=True)
     if not frame.height:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -100,6 +100,11 @@ class Table:
         with reading(self.format):
             return collect(self.frame.select(columns or self.columns), check, "auto")
 
+    def load_original(self, check: Callable[[], None] = _never_stopped) -> pl.DataFrame:
+        """All rows as they came, in memory."""
+        with reading(self.format):
+            return collect(self.original, check, "auto")
+
 
 def open_table(
     path: Path, folder: Path, form: CsvFormat | None = None, check: Check = _never_stopped
@@ -141,7 +146,7 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
     text = csv_text.read_csv_text(path, folder, form, check)
     names = _name_columns(text.header if form.has_header else [""] * len(text.header))
     pulse = partial(check, text.row_count)
-    _check_types(form, names)
+    form = _settle_types(form, names)
     with reading("CSV"):
         texts = _scan(text, names)
         if (
@@ -170,13 +175,20 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
     )
 
 
-def _check_types(form: CsvFormat, names: Sequence[str]) -> None:
+def _settle_types(form: CsvFormat, names: Sequence[str]) -> CsvFormat:
+    """The format with the types of this table's columns: what a person says goes first."""
     unknown = [name for name in form.types if name not in names]
     if unknown:
         raise PermanentError(
             f"A type is named for column {json.dumps(unknown[0][:40], ensure_ascii=False)}, which "
             "the table does not have."
         )
+    learnt: dict[str, ColumnType] = {
+        name: "number_comma" if form.decimal_comma and learnt == "number" else learnt
+        for name, learnt in form.learnt_types.items()
+        if name in names
+    }
+    return replace(form, types={**learnt, **form.types}, learnt_types={})
 
 
 def _add_strays(lost: Mapping[str, int], strays: Sequence[Stray]) -> dict[str, int]:
@@ -233,7 +245,7 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
                 "The table has no rows, or no columns with plain values: send one that has."
             )
         names = _name_columns(list(kept))
-        _check_types(form, names)
+        form = _settle_types(form, names)
         frame = scanned.select(
             expression.alias(name) for name, expression in zip(names, kept.values(), strict=True)
         )

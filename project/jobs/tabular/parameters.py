@@ -22,8 +22,7 @@ ColumnType = Literal[
     "date_day_first",
     "date_month_first",
 ]
-"""As what a column can be read: `number_comma` is 1.234,56; `date` has the year first, or names of
-months."""
+"""As what a column can be read: `number_comma` is 1.234,56; `date` is of any order."""
 MISSING_VALUES = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "?")
 """What people write where there is no value; an empty cell is always one."""
 
@@ -38,7 +37,9 @@ class CsvFormat:
     decimal_comma: bool = False
     missing_values: tuple[str, ...] = MISSING_VALUES
     types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """Of columns whose type is known, in a Parquet file, too; that of the others is guessed."""
+    """Of columns for which a person has named it; in a Parquet file, too."""
+    learnt_types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """Those that a model has learnt, for columns that the table may have or not."""
 
 
 class TableParameters(Parameters):
