@@ -4,10 +4,11 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFile
 
 from project.errors import PermanentError
 from project.pixels.colour import convert_to_srgb
+from project.pixels.profiles import find_profile
 
 MAX_PIXELS = 50_000_000
 """Of one picture; each takes up to 16 bytes while it is decoded."""
@@ -23,6 +24,8 @@ _NO_PICTURE = (
 )
 _MARKS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 """First bytes of JPEG, PNG and GIF files."""
+_DEEP, _DEEP_REVERSED = "RGB;16B", "RGB;16L"
+"""Pillow's names for three times two bytes, of which the high ones come first or last."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,13 +59,14 @@ def read_picture(path: Path, longest: int) -> Reading:
     """
     with _open(path) as picture:
         size = picture.size
-        profile = picture.info.get("icc_profile")
+        profile = find_profile(path, picture.format, picture.info)
         # JPEG's decoder itself can leave pixels out, without which less memory is needed.
         picture.draft(None, (2 * longest, 2 * longest))
+        low_bytes = _load_low_bytes(path, picture)
         _load(picture)
         # Not before: of a PNG the library reads the pixels for it, and their errors come only once.
         turn = _TURNS.get(_find_orientation(picture))
-        small = _shrink(_simplify(picture), 2 * longest)
+        small = _shrink(_simplify(picture, low_bytes), 2 * longest)
         converted, colour = convert_to_srgb(small, profile)
         # A phone's MPO is a JPEG with a second picture behind the first.
         name = FORMATS.get(picture.format or "", "JPEG")
@@ -74,7 +78,7 @@ def read_picture(path: Path, longest: int) -> Reading:
     return Reading(upright, width, height, name, colour)
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path) -> ImageFile.ImageFile:
     """The picture with its header read, which says that its pixels are not too many."""
     _check_size(*_find_webp_size(path))
     try:
@@ -136,8 +140,28 @@ def _find_orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _simplify(picture: Image.Image) -> Image.Image:
+def _load_low_bytes(path: Path, picture: ImageFile.ImageFile) -> Image.Image | None:
+    """Of a PNG of 16 bits a colour, one of which is transparent; Pillow reads the high bytes.
+
+    The same pixels read as if their low byte came last have their low bytes in the result.
+    """
+    if "transparency" not in picture.info or _find_raw_mode(picture) != _DEEP:
+        return None
+    with _open(path) as other:
+        (tile,) = other.tile
+        other.tile = [tile._replace(args=_DEEP_REVERSED)]
+        _load(other)
+        return other.copy()
+
+
+def _find_raw_mode(picture: ImageFile.ImageFile) -> object:
+    return picture.tile[0].args if picture.format == "PNG" and picture.tile else None
+
+
+def _simplify(picture: Image.Image, low_bytes: Image.Image | None) -> Image.Image:
     """In a mode that can be averaged: L, LA, RGB, RGBA or CMYK."""
+    if low_bytes is not None:
+        return _hide_deep_colour(picture, low_bytes)
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
         return _simplify_deep_grey(picture)
     if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} and "transparency" not in picture.info:
@@ -159,6 +183,23 @@ def _simplify_deep_grey(picture: Image.Image) -> Image.Image:
     darker = wide.point(lambda value: value * -1.0 + float(hidden)).convert("L")
     grey.putalpha(ImageChops.add(lighter, darker).point(lambda value: 255 if value else 0))
     return grey
+
+
+def _hide_deep_colour(picture: Image.Image, low_bytes: Image.Image) -> Image.Image:
+    """RGBA, transparent where all six bytes are those of the hidden colour."""
+    hidden = picture.info.pop("transparency")
+    alpha = Image.new("L", picture.size)
+    for half, colour in (
+        (picture, [value >> 8 for value in hidden]),
+        (low_bytes, [value & 255 for value in hidden]),
+    ):
+        plain = Image.merge("RGB", half.split())
+        differs = ImageChops.difference(plain, Image.new("RGB", picture.size, tuple(colour)))
+        for band in differs.split():
+            alpha = ImageChops.lighter(alpha, band)
+    shown = picture.copy()
+    shown.putalpha(alpha.point(lambda value: 255 if value else 0))
+    return shown
 
 
 def _shrink(picture: Image.Image, longest: int) -> Image.Image:

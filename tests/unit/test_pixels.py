@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageDraw
 from project.errors import PermanentError
 from project.pixels.__main__ import NEEDS_TOO_MUCH_MEMORY, Desk
 from project.pixels.encoding import find_size, fit, write_picture
+from project.pixels.profiles import Colours, make_profile
 from project.pixels.reading import DAMAGED, Reading, read_picture
 from project.pixels.sheet import CELL, Cell, draw_sheet
 from tests.builders import a_picture, encoded, png, png_chunk
@@ -179,6 +180,91 @@ def test_deep_grey_that_is_transparent_stays_so_and_no_other_grey(
     alpha = [picture.getpixel((at, 0)) for at in range(6)]
     expected = [(grey // 256,) * 3 + (0 if grey == hidden else 255,) for grey in greys]
     assert alpha == expected
+
+
+def test_deep_colour_that_is_transparent_stays_so_and_no_other_one(tmp_path: Path) -> None:
+    """The second one differs in its last bit alone, the third one in its first."""
+    hidden, colours = (0x8000, 0x1000, 0x2000), [(0x8000, 0x1000, 0x2001), (0, 0x1000, 0x2000)]
+    pixels = struct.pack(">9H", *hidden, *colours[0], *colours[1])
+    content = a_png(3, 16, pixels, png_chunk(b"tRNS", struct.pack(">3H", *hidden)))
+
+    picture = reading_of(tmp_path, content).picture
+
+    assert [picture.getpixel((at, 0)) for at in range(3)] == [
+        (128, 16, 32, 0),
+        (128, 16, 32, 255),
+        (0, 16, 32, 255),
+    ]
+
+
+def a_png(width: int, bits: int, pixels: bytes, *chunks: bytes) -> bytes:
+    """One row of RGB."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, bits, 2, 0, 0, 0))
+    data = png_chunk(b"IDAT", zlib.compress(b"\0" + pixels))
+    parts = (b"\x89PNG\r\n\x1a\n", header, *chunks, data, png_chunk(b"IEND", b""))
+    return b"".join(parts)
+
+
+def _gamma(value: int) -> bytes:
+    return png_chunk(b"gAMA", struct.pack(">I", value))
+
+
+def _numbers(primaries: int, curve: int) -> bytes:
+    return png_chunk(b"cICP", bytes([primaries, curve, 0, 1]))
+
+
+_WIDE = png_chunk(
+    b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+)
+_AS_SRGB = png_chunk(b"sRGB", b"\0")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "shown", "name"),
+    [
+        ([_gamma(100_000)], [(229, 168, 122), (96, 133, 160)], "Gamma 1"),
+        ([_gamma(50_000)], [(206, 109, 55), (31, 67, 99)], "Gamma 2"),
+        ([_gamma(45_455)], [(200, 100, 50), (30, 60, 90)], ""),
+        ([_gamma(100_000), _AS_SRGB], [(200, 100, 50), (30, 60, 90)], ""),
+        ([_WIDE], [(200, 100, 50), (30, 60, 90)], ""),
+        ([_gamma(45_455), _WIDE], [(216, 93, 24), (6, 58, 92)], "Gamma 2.2"),
+        ([_numbers(12, 13)], [(215, 93, 31), (17, 61, 93)], "Display P3"),
+        ([_numbers(12, 13), _gamma(100_000)], [(215, 93, 31), (17, 61, 93)], "Display P3"),
+        ([_numbers(9, 13)], [(241, 76, 29), (0, 62, 93)], "BT.2020"),
+        ([_numbers(1, 8)], [(229, 168, 122), (96, 133, 160)], "BT.709"),
+        ([_numbers(5, 6)], [(200, 91, 40), (15, 49, 81)], "BT.601 (625 lines)"),
+        ([_numbers(1, 13)], [(200, 100, 50), (30, 60, 90)], ""),
+        ([_numbers(2, 2)], [(200, 100, 50), (30, 60, 90)], ""),
+        ([_gamma(100_000), png_chunk(b"cHRM", bytes(32))], [(200, 100, 50), (30, 60, 90)], ""),
+    ],
+)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_colours_of_png_are_those_that_chromium_shows(
+    tmp_path: Path, chunks: list[bytes], shown: list[tuple[int, int, int]], name: str, bits: int
+) -> None:
+    values = bytes([200, 100, 50, 30, 60, 90])
+    pixels = bytes(byte for value in values for byte in [value] * (bits // 8))
+
+    reading = reading_of(tmp_path, a_png(2, bits, pixels, *chunks))
+
+    found = [reading.picture.getpixel((at, 0)) for at in range(2)]
+    assert found == [pytest.approx(colour, abs=1) for colour in shown]
+    assert reading.colour == name
+
+
+def test_primaries_that_are_none_change_nothing() -> None:
+    assert make_profile(Colours("nothing", [0.3] * 8, 1.0)) is None
+
+
+def test_numbers_of_avif_name_its_colours(tmp_path: Path) -> None:
+    content = bytearray(encoded(Image.new("RGB", (16, 16), (200, 100, 50)), "AVIF", quality=100))
+    place = content.index(b"colrnclx") + 8
+    content[place : place + 4] = struct.pack(">HH", 12, 13)
+
+    reading = reading_of(tmp_path, bytes(content))
+
+    assert middle_of(reading.picture) == pytest.approx((215, 93, 31), abs=4)
+    assert reading.colour == "Display P3"
 
 
 def test_metadata_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
