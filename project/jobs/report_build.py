@@ -237,7 +237,7 @@ def _list_groups(facts: "Facts", totals: "Totals") -> Table:
         "title": f"By {facts.group}" if facts.group else "All rows",
         "columns": [facts.group or "", "Rows", "Sum", "Mean"],
         "rows": [
-            [one.name, one.rows, round(one.sum, 2), one.mean and round(one.mean, 4)]
+            [one.label, one.rows, round(one.sum, 2), one.mean and round(one.mean, 4)]
             for one in (totals.groups or [totals.all])[:LISTED_GROUPS]
         ],
     }

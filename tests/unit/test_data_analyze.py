@@ -134,6 +134,16 @@ def test_pictures_are_as_large_as_the_result_says(store: FileStore) -> None:
             assert opened.size == (picture["width"], picture["height"])
 
 
+def test_letters_of_thin_fonts_are_made_blacker_in_pictures(store: FileStore) -> None:
+    words = [f"{city},{n},{n}" for n in range(40) for city in ("北京", "$a$b")]
+
+    result = analyze(store, csv_bytes("城市,k,मान", *words))
+
+    picture = result["pictures"][0]
+    with Image.open(store.path(picture["file"])) as opened:
+        assert opened.size == (picture["width"], picture["height"])
+
+
 def test_report_holds_no_script_and_loads_nothing(store: FileStore) -> None:
     names = [f'"{HOSTILE}"', '"=1+1"', "b"]
     cells = ['"<img src=x onerror=alert(1)>"', '"=cmd"', "1"]

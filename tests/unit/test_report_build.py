@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from pypdf import PdfReader
@@ -16,6 +17,7 @@ from project.jobs import KINDS, get_kind
 from project.jobs.inline import Inline
 from project.jobs.report_build import split
 from project.jobs.reporting.charts import Periods, Point, find_place, format_number, round_up
+from project.jobs.sheet.scripts import outline
 from tests.tables import csv_bytes, orders, orders_csv
 
 KIND = get_kind("report.build")
@@ -166,10 +168,44 @@ def test_missing_values_and_groups_are_counted(store: FileStore) -> None:
     found = groups_of(store, build(store, content, parts=2, group_by="who", value="much"))
 
     assert found.select("name", "rows", "missing", "sum").rows() == [
-        ("(none)", 1, 0, 2.5),
+        ("(no value)", 1, 0, 2.5),
         ("ada", 2, 1, 1.5),
         ("bob", 1, 0, -4.0),
     ]
+
+
+def test_group_named_none_is_no_missing_group(store: FileStore) -> None:
+    content = csv_bytes("who,much", "(none),1", "(none),2", ",4", "ada,8")
+
+    found = groups_of(store, build(store, content, parts=2, group_by="who", value="much"))
+
+    assert dict(found.select("name", "rows").rows()) == {"ada": 1, "(no value)": 1, "(none)": 2}
+
+
+def test_names_in_all_scripts_are_in_the_report(store: FileStore) -> None:
+    names = ("北京", "東京都", "서울", "हिन्दी", "ไทย", "Ελλάδα", "Köln")
+    rows = [f"{name},{number}" for number in range(4) for name in names]
+
+    result = build(store, csv_bytes("who,v", *rows), group_by="who", title="销售报告")
+
+    text = text_of(store, result)
+    assert [name for name in (*names, "销售报告") if name not in text] == []
+
+
+def test_letters_of_all_scripts_have_shapes_of_their_own() -> None:
+    """What a font lacks is a box, and all boxes are alike."""
+    shapes = {letter: outline(letter, 10)[0].tobytes() for letter in "北京東서ไहعשაአ"}
+
+    assert len(set(shapes.values())) == len(shapes)
+
+
+def test_letters_join_and_run_as_their_script_does() -> None:
+    joined, alone = outline("بب", 10)[2], outline("ب", 10)[2]
+    # The last letter of Hebrew stands at the left, so that the first one is behind it.
+    word, last = outline("שו", 10), outline("ו", 10)
+
+    assert joined < 2 * alone - 1
+    assert np.allclose(word[0][: len(last[0])], last[0], atol=0.1)
 
 
 def test_table_without_numbers_counts_rows(store: FileStore) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from reportlab.lib.colors import HexColor
 from reportlab.platypus import Flowable
 
+from project.jobs.reporting.texts import draw_text
+
 INK, QUIET, HAIR = HexColor("#1c2430"), HexColor("#5b6675"), HexColor("#dfe4ea")
 MAIN, SOFT = HexColor("#2f6db5"), HexColor("#cfe0f3")
-FONT, BOLD = "Sans", "Sans-Bold"
 LABEL_POINTS = 7.5
 
 
@@ -37,14 +38,8 @@ class Chart(Flowable):  # type: ignore[misc]  # reportlab has no types
         """Its size."""
         return self.width, self.height
 
-    def _text(self, x: float, y: float, text: str, *, at: str = "left", font: str = FONT) -> None:
-        draw = {
-            "left": self.canv.drawString,
-            "right": self.canv.drawRightString,
-            "middle": self.canv.drawCentredString,
-        }[at]
-        self.canv.setFont(font, LABEL_POINTS)
-        draw(x, y, text)
+    def _text(self, x: float, y: float, text: str, *, at: str = "left", most: float = 0) -> None:
+        draw_text(self.canv, (x, y), text, size=LABEL_POINTS, at=at, most=most)
 
     def _hair(self, x1: float, y1: float, x2: float, y2: float) -> None:
         self.canv.setStrokeColor(HAIR)
@@ -74,7 +69,7 @@ class Bars(Chart):
             self.canv.setFillColor(MAIN)
             self.canv.roundRect(min(zero, end), y - 1.5, max(0.6, abs(end - zero)), 9, 1.5, 0, 1)
             self.canv.setFillColor(INK)
-            self._text(left - 6, y, shorten(point.name, 24), at="right")
+            self._text(left - 6, y, shorten(point.name, 24), at="right", most=left - 6)
             self.canv.setFillColor(QUIET)
             self._text(max(zero, end) + 5, y, format_number(point.value))
         self._hair(zero, 0, zero, self.height)

@@ -4,16 +4,12 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -28,8 +24,6 @@ from reportlab.platypus import (
 )
 
 from project.jobs.reporting.charts import (
-    BOLD,
-    FONT,
     HAIR,
     INK,
     QUIET,
@@ -43,6 +37,14 @@ from project.jobs.reporting.charts import (
     shorten,
 )
 from project.jobs.reporting.sums import Figures, Totals
+from project.jobs.reporting.texts import (
+    BOLD,
+    FONT,
+    draw_text,
+    make_cell,
+    make_paragraph,
+    register_fonts,
+)
 from project.jobs.spreadsheets import guard_cell
 
 MARGIN = 20 * mm
@@ -72,7 +74,7 @@ class Facts:
 
 def draw_report(path: Path, facts: Facts, totals: Totals) -> int:
     """Write the PDF; how many pages it has."""
-    _register_fonts()
+    register_fonts()
     document = BaseDocTemplate(
         str(path),
         pagesize=A4,
@@ -102,7 +104,7 @@ def write_figures(path: Path, figures: Sequence[Figures]) -> None:
         for one in figures:
             writer.writerow(
                 [
-                    *(guard_cell(one.name), one.rows, one.missing, one.sum, one.mean),
+                    *(guard_cell(one.label), one.rows, one.missing, one.sum, one.mean),
                     *(one.deviation, one.least, one.greatest),
                 ]
             )
@@ -110,8 +112,8 @@ def write_figures(path: Path, figures: Sequence[Figures]) -> None:
 
 def _lay_out(facts: Facts, totals: Totals) -> list[Flowable]:
     story: list[Flowable] = [
-        Paragraph(escape(facts.title), _TITLE),
-        Paragraph(escape(_describe(facts)), _LEAD),
+        make_paragraph(facts.title, _TITLE),
+        make_paragraph(_describe(facts), _LEAD),
         Spacer(0, 5 * mm),
         _draw_tiles(facts, totals.all),
         Spacer(0, 3 * mm),
@@ -164,9 +166,9 @@ def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
     story: list[Flowable] = []
     if len(totals.groups) > 1:
         story += _section(f"{what} by {facts.group}", Bars(WIDTH, _list_bars(facts, totals.groups)))
-    dated = [one for one in totals.periods if one.name[:1].isdigit()]
+    dated = [(one.name, one) for one in totals.periods if one.name is not None]
     if len(dated) > 1:
-        points = [Point(one.name, _measure(facts, one), find_place(one.name)) for one in dated]
+        points = [Point(name, _measure(facts, one), find_place(name)) for name, one in dated]
         story += _section(f"{what} by {_name_period(facts)}", Periods(WIDTH, 130, points))
     if totals.bins and any(totals.bins):
         chart = Histogram(WIDTH, 120, totals.bins, (facts.least, facts.greatest))
@@ -176,7 +178,7 @@ def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
 
 def _list_bars(facts: Facts, groups: Sequence[Figures]) -> list[Point]:
     """The largest groups, and the rest as one."""
-    bars = [Point(one.name, _measure(facts, one)) for one in groups[:DRAWN_GROUPS]]
+    bars = [Point(one.label, _measure(facts, one)) for one in groups[:DRAWN_GROUPS]]
     if rest := groups[DRAWN_GROUPS:]:
         bars.append(Point(f"{len(rest):,} others", sum(_measure(facts, one) for one in rest)))
     return bars
@@ -198,7 +200,7 @@ def _list_tables(facts: Facts, totals: Totals) -> list[Flowable]:
         (f"All by {period}", period.capitalize(), totals.periods, LISTED_PERIODS, PERIODS),
     ):
         if figures:
-            story += [Spacer(0, 4 * mm), Paragraph(escape(heading), _HEADING)]
+            story += [Spacer(0, 4 * mm), make_paragraph(heading, _HEADING)]
             story.append(_list_figures(name, figures[:most], is_valued=bool(facts.value)))
         if len(figures) > most:
             text = f"{len(figures) - most:,} more are in {file}."
@@ -207,10 +209,18 @@ def _list_tables(facts: Facts, totals: Totals) -> list[Flowable]:
 
 
 def _list_figures(name: str, figures: Sequence[Figures], *, is_valued: bool) -> Table:
-    head = [name, "Rows", "Sum", "Mean", "Deviation", "Least", "Greatest"]
+    head = [
+        make_cell(shorten(name, 34), _CELL),
+        "Rows",
+        "Sum",
+        "Mean",
+        "Deviation",
+        "Least",
+        "Greatest",
+    ]
     rows = [
         [
-            shorten(one.name, 34),
+            make_cell(shorten(one.label, 34), _CELL),
             f"{one.rows:,}",
             *(
                 "–" if number is None else f"{number:,.2f}"
@@ -264,7 +274,7 @@ def _tell_origin(facts: Facts, totals: Totals) -> list[Flowable]:
 
 def _section(heading: str, chart: Flowable) -> list[Flowable]:
     return [
-        KeepTogether([Spacer(0, 4 * mm), Paragraph(escape(heading), _HEADING), Spacer(0, 4), chart])
+        KeepTogether([Spacer(0, 4 * mm), make_paragraph(heading, _HEADING), Spacer(0, 4), chart])
     ]
 
 
@@ -273,25 +283,12 @@ def _draw_foot(canvas: Canvas, facts: Facts) -> None:
     canvas.setStrokeColor(HAIR)
     canvas.setLineWidth(0.6)
     canvas.line(MARGIN, 13 * mm, MARGIN + WIDTH, 13 * mm)
-    canvas.setFont(FONT, 7)
     canvas.setFillColor(QUIET)
-    canvas.drawString(
-        MARGIN, 9 * mm, shorten(f"{facts.title} · job {facts.job_id}".removesuffix(" · job "), 90)
-    )
-    canvas.drawRightString(MARGIN + WIDTH, 9 * mm, f"Page {canvas.getPageNumber()}")
+    text = shorten(f"{facts.title} · job {facts.job_id}".removesuffix(" · job "), 90)
+    draw_text(canvas, (MARGIN, 9 * mm), text, size=7, most=WIDTH * 0.8)
+    page = f"Page {canvas.getPageNumber()}"
+    draw_text(canvas, (MARGIN + WIDTH, 9 * mm), page, size=7, at="right")
     canvas.restoreState()
-
-
-def _register_fonts() -> None:
-    """DejaVu, which matplotlib brings: PDF's own fonts have Western letters only."""
-    if FONT in pdfmetrics.getRegisteredFontNames():
-        return
-    spec = find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("matplotlib, which brings the fonts, is not installed")
-    folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
-    pdfmetrics.registerFont(TTFont(FONT, str(folder / "DejaVuSans.ttf")))
-    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "DejaVuSans-Bold.ttf")))
 
 
 def _style(size: float, leading: float, **more: Any) -> ParagraphStyle:
@@ -303,6 +300,7 @@ _TITLE = _style(21, 26, fontName=BOLD)
 _LEAD = _style(9, 13, textColor=QUIET)
 _HEADING = _style(10.5, 15, fontName=BOLD)
 _BODY = _style(8, 12)
+_CELL = _style(7.5, 9)
 _SMALL = _style(7.5, 10, textColor=QUIET)
 _FIGURE = _style(14, 18, fontName=BOLD)
 _WARNING = _style(8.5, 13, backColor=SOFT, borderPadding=(4, 6, 4, 6))

@@ -21,7 +21,8 @@ from project.jobs.reporting.columns import Columns
 
 BINS = 24
 GROUP, PERIOD, ALL = "group", "period", "all"
-NO_GROUP = "(none)"
+NO_VALUE = "(no value)"
+"""What stands for rows whose group or date is missing; they are no group of that name."""
 
 _TOO_LARGE = (
     "The values of the summed column are too large: their sums have to stay below 1.8 × 10^308. "
@@ -33,7 +34,8 @@ _TOO_LARGE = (
 class Figures:
     """Of some rows: how many, and what is known of their values."""
 
-    name: str
+    name: str | None
+    """Of the group, day or month; None where it is missing."""
     rows: int
     missing: int
     sum: float
@@ -43,6 +45,11 @@ class Figures:
     """The root of the sum of squared differences from the mean."""
     least: float | None
     greatest: float | None
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return NO_VALUE if self.name is None else self.name
 
     @property
     def values(self) -> int:
@@ -96,7 +103,7 @@ def count_bins(frame: pl.DataFrame, columns: Columns, least: float, greatest: fl
 
 def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: int) -> Totals:
     """The parts together. PermanentError where they do not make up all rows."""
-    parts: dict[str, dict[str, list[Figures]]] = {ALL: {}, GROUP: {}, PERIOD: {}}
+    parts: dict[str, dict[str | None, list[Figures]]] = {ALL: {}, GROUP: {}, PERIOD: {}}
     for row in pl.concat([pl.read_parquet(path) for path in paths]).iter_rows(named=True):
         by = parts[row.pop("by")]
         by.setdefault(row["name"], []).append(Figures(**row))
@@ -108,8 +115,8 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
         )
     return Totals(
         all=everything,
-        groups=sorted(found[GROUP], key=lambda one: (-one.sum, -one.rows, one.name)),
-        periods=sorted(found[PERIOD], key=lambda one: one.name),
+        groups=sorted(found[GROUP], key=lambda one: (-one.sum, -one.rows, one.label)),
+        periods=sorted(found[PERIOD], key=lambda one: one.name or ""),
         bins=[sum(counts) for counts in zip(*filter(None, bins), strict=True)],
     )
 
@@ -179,11 +186,11 @@ def _merge(parts: list[Figures]) -> Figures:
 
 
 def _name_group(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.String).fill_null(NO_GROUP) if name else pl.lit(NO_GROUP)
+    return pl.col(name).cast(pl.String) if name else pl.lit(None, pl.String)
 
 
 def _name_period(columns: Columns) -> pl.Expr:
     if not columns.date:
-        return pl.lit(NO_GROUP)
+        return pl.lit(None, pl.String)
     form = "%Y-%m-%d" if columns.is_daily else "%Y-%m"
-    return pl.col(columns.date).dt.strftime(form).fill_null(NO_GROUP)
+    return pl.col(columns.date).dt.strftime(form)

@@ -27,6 +27,7 @@ class Canvas:
     def as_png(self) -> bytes:
         """The file."""
         buffer = io.BytesIO()
+        _thicken(self.figure)
         self.figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH * _SHARPNESS)
         return buffer.getvalue()
 
@@ -36,9 +37,26 @@ def new_canvas(width: int, height: int) -> Canvas:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    from project.jobs.sheet.scripts import use_all_scripts  # noqa: PLC0415
+
+    use_all_scripts()
     figure = Figure((width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), facecolor="white")
     FigureCanvasAgg(figure)
     return Canvas(figure, width, height)
+
+
+def _thicken(figure: Any) -> None:
+    """Letters of the font that has but a thin weight get a line around them."""
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+    from matplotlib.text import Text  # noqa: PLC0415
+
+    from project.jobs.sheet.scripts import THIN_STROKE, is_thin  # noqa: PLC0415
+
+    for text in figure.findobj(Text):
+        if is_thin(text.get_text()):
+            width = THIN_STROKE * text.get_fontsize()
+            stroke = withStroke(linewidth=width, foreground=text.get_color())
+            text.set_path_effects([stroke])
 
 
 def clear_axes(axes: Any) -> None:
