@@ -27,8 +27,12 @@ from project.jobs import get_kind
 from project.jobs.context import Context
 from project.jobs.learning import scoring, splitting, stored
 from project.jobs.learning.features import Feature, Use, choose_features, encode, learn_categories
+from project.jobs.learning.findings import find_findings
+from project.jobs.learning.models import Recipe
+from project.jobs.learning.relations import find_relations
 from project.jobs.learning.targets import Target, choose_target
 from project.jobs.learning.threads import count_cores, limited_threads
+from project.jobs.learning.training import Compared, Training
 from tests.tables import HONEST, csv_bytes, flats, parquet_bytes
 
 TRAIN, PREDICT = get_kind("ml.train"), get_kind("ml.predict")
@@ -102,6 +106,136 @@ def test_feature_that_tells_the_target_alone_is_a_warning(store: FileStore) -> N
 
     assert "“rent_tax” alone tells the target" in findings(result)
     assert "may leak" in result["summary"]
+
+
+def _rare(rows: int, share: float) -> pl.DataFrame:
+    """A class of that share, which `risk` tells in part."""
+    chance = np.random.default_rng(11)
+    risk = chance.normal(size=rows)
+    cut = np.quantile(risk + chance.normal(size=rows) * 1.2, 1 - share)
+    is_bad = risk + chance.normal(size=rows) * 1.2 > cut
+    other = chance.normal(size=rows)
+    return pl.DataFrame({"risk": risk, "other": other, "bad": np.where(is_bad, "yes", "no")})
+
+
+@pytest.mark.parametrize("model", ["linear", "trees"])
+def test_rare_class_is_said_from_a_lower_probability_on(store: FileStore, model: str) -> None:
+    frame = _rare(4000, 0.03)
+
+    result = train(store, frame, target="bad", model=model)
+    said = predictions(store, predict(store, frame, result["model"]))
+
+    assert result["scores"]["Balanced accuracy"] > 0.65
+    assert "is not clearly better than a guess" not in findings(result)
+    assert "“yes” is said from a probability of" in findings(result)
+    yes = said.filter(pl.col("prediction") == "yes")
+    assert 0.05 < yes.height / said.height < 0.6
+    assert float(yes["probability of yes"].min()) < 0.2  # type: ignore[arg-type]
+    # Probabilities stay what they are: their mean is the share of the class.
+    assert float(said["probability of yes"].mean()) == pytest.approx(0.03, abs=0.02)  # type: ignore[arg-type]
+
+
+def test_rare_one_of_many_classes_counts_for_more(store: FileStore) -> None:
+    chance = np.random.default_rng(4)
+    kinds = chance.choice(["a", "b", "rare"], 1500, p=[0.55, 0.42, 0.03])
+    means = {"a": 0.0, "b": 1.0, "rare": 2.0}
+    x = [means[kind] + chance.normal() for kind in kinds]
+
+    result = train(store, pl.DataFrame({"x": x, "kind": kinds}), target="kind", model="linear")
+
+    assert result["scores"]["Balanced accuracy"] > 0.52
+
+
+def test_words_of_few_rows_each_are_learnt_by_their_mean(store: FileStore) -> None:
+    chance = np.random.default_rng(6)
+    level = chance.normal(size=150) * 10
+    places = chance.integers(0, 150, 1800)
+    frame = pl.DataFrame(
+        {
+            "country": [f"land {place}" for place in places],
+            "n": chance.normal(size=1800),
+            "income": level[places] + chance.normal(size=1800),
+        }
+    )
+
+    for model in ("linear", "trees"):
+        result = train(store, frame, target="income", model=model)
+        assert result["scores"]["R²"] > 0.9
+        said = predict(store, frame.with_columns(country=pl.lit("nowhere")), result["model"])
+        assert predictions(store, said)["prediction"].is_finite().all()
+    assert "“country” has 150 values that come again" in findings(result)
+
+
+def test_test_that_contradicts_the_cross_validation_is_told() -> None:
+    score = scoring.Score("Balanced accuracy", 0.62, 0.55, 0.69, 0.5)
+    told = {
+        mean: [
+            level
+            for level, text in find_findings(
+                a_training(score, [Compared("Trees", mean, 0.02, is_chosen=True)])
+            )
+            if "contradicts" in text
+        ]
+        for mean in (0.5, 0.65, 0.72, 0.93)
+    }
+
+    assert told == {0.5: ["serious"], 0.65: [], 0.72: [], 0.93: ["serious"]}
+
+
+def test_order_that_is_better_than_a_guess_is_no_guess() -> None:
+    scores = [
+        scoring.Score("Balanced accuracy", 0.5, 0.48, 0.53, 0.5),
+        scoring.Score("ROC AUC", 0.74, 0.7, 0.78, 0.5),
+    ]
+    texts = " ".join(text for _, text in find_findings(a_training(*scores)))
+
+    assert "in a better order than a guess (ROC AUC 0.740" in texts
+    assert "not clearly better than a guess" not in texts
+
+
+def a_training(*scores: Any) -> Training:
+    """One of 50 and 50 rows; a list among the scores are the models that were compared."""
+    compared = [each for each in scores if isinstance(each, list)] or [
+        [Compared("Trees", 0.5, 0.02, is_chosen=True)]
+    ]
+    rows = np.arange(50)
+    return Training(
+        estimator=None,
+        recipe=Recipe("trees", "classification", (), 0),
+        target=Target("y", "classification", ("a", "b")),
+        dropped=(),
+        split=splitting.Split(rows, rows + 50, "by chance"),
+        truth=rows,
+        predicted=scoring.Predictions(rows),
+        scores=[each for each in scores if isinstance(each, scoring.Score)],
+        compared=compared[0],
+        importances=(),
+        leaks=(),
+        relations=(),
+        threshold=None,
+        class_counts=(50, 50),
+        notes=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        (pl.Series("patient", np.repeat(np.arange(30), 20)), True),
+        (pl.Series("who", [f"p{n // 20:03}" for n in range(600)]), True),
+        (pl.Series("visit_id", np.arange(600) // 3), True),
+        (pl.Series("rooms", np.arange(600) % 12), False),
+        (pl.Series("city", [("a", "b", "c")[n % 3] for n in range(600)]), False),
+        (pl.Series("on", [date(2020, 1, 1) + timedelta(days=n) for n in range(600)]), True),
+        (
+            pl.Series("on", [date(2020, 1, 1) + timedelta(days=n * 7 % 9) for n in range(600)]),
+            False,
+        ),
+    ],
+)
+def test_rows_that_belong_together_are_told(values: pl.Series, *, is_told: bool) -> None:
+    assert bool(list(find_relations(values.to_frame(), []))) is is_told
+    assert not list(find_relations(values.to_frame(), [values.name]))
 
 
 def test_identifiers_constants_and_free_text_are_not_learnt_from(store: FileStore) -> None:

@@ -26,7 +26,7 @@ _CATEGORY_ROWS = 3
 """Texts that come so many times each, on average, are a category, too."""
 _MOST_CATEGORIES = 10_000
 _LEAST_IDS = 20
-_IDENTIFIER_NAME = re.compile(r"(?i:^|[_\W])(?i:id|no|nr|key|index|idx|row)$|[a-z]I[dD]$")
+IDENTIFIER_NAME = re.compile(r"(?i:^|[_\W])(?i:id|no|nr|key|index|idx|row)$|[a-z]I[dD]$")
 
 _ROLES = (
     (pl.Float64, Role.NUMBER),
@@ -118,7 +118,7 @@ def _is_identifier(present: pl.Series, distinct: int) -> bool:
         return False
     low, high = _as_float(present.min()), _as_float(present.max())
     counts_up = low in {0, 1} and high - low == distinct - 1
-    return counts_up or _IDENTIFIER_NAME.search(present.name) is not None
+    return counts_up or IDENTIFIER_NAME.search(present.name) is not None
 
 
 def _find_text_role(present: pl.Series, distinct: int) -> Role:

@@ -18,7 +18,7 @@ from project.jobs.analysis.profiling import NOTHING, profile_column
 from project.jobs.sheet.figures import counted, enumerate_names, shorten
 from project.jobs.tabular.parameters import ColumnType
 
-MAX_CATEGORIES = 100
+MAX_CATEGORIES = 10_000
 """The most frequent ones of a column; the others are taken as missing."""
 
 Array = Any

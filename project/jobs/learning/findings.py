@@ -1,6 +1,7 @@
 """What stands out in a training: sentences, the most serious first. Pure."""
 
 from collections.abc import Iterator
+from math import isnan
 
 from project.jobs.learning.training import Training
 from project.jobs.sheet.figures import counted, enumerate_names, score, share, shorten
@@ -10,6 +11,7 @@ Finding = tuple[Level, str]
 
 _SMALL_TEST = 100
 _RARE_CLASS = 0.05
+_SMALL_DIFFERENCE = 0.03
 _ORDER = [Level.SERIOUS, Level.NOTABLE, Level.GOOD, Level.MINOR]
 
 
@@ -17,7 +19,9 @@ def find_findings(training: Training) -> list[Finding]:
     """What the reader should know before the figures are believed."""
     found = [
         *_of_baseline(training),
+        *_of_cross_validation(training),
         *_of_leaks(training),
+        *((Level.NOTABLE, relation) for relation in training.relations),
         *_of_rows(training),
         *((Level.MINOR, note) for note in training.notes),
         *_of_columns(training),
@@ -30,7 +34,15 @@ def _of_baseline(training: Training) -> Iterator[Finding]:
     if main.baseline is None:
         return
     figures = f"{main.name.lower() if main.name != 'R²' else main.name} {score(main.value)}"
-    if main.low <= main.baseline:
+    area = next((each for each in training.scores if each.name == "ROC AUC"), None)
+    if main.low <= main.baseline and area and area.low > (area.baseline or 0.5):
+        yield (
+            Level.NOTABLE,
+            f"The model puts the rows in a better order than a guess (ROC AUC {score(area.value)}, "
+            f"{score(area.low)} to {score(area.high)}), but what it says of each is not clearly "
+            f"better: {figures}, which may be as low as {score(main.low)}. Use its probabilities.",
+        )
+    elif main.low <= main.baseline:
         yield (
             Level.SERIOUS,
             f"The model is not clearly better than a guess: {figures}, which may be as low as "
@@ -42,6 +54,21 @@ def _of_baseline(training: Training) -> Iterator[Finding]:
             f"The model is better than a guess: {figures} ({score(main.low)} to "
             f"{score(main.high)}), where a guess has {score(main.baseline)}.",
         )
+
+
+def _of_cross_validation(training: Training) -> Iterator[Finding]:
+    """Where the test and the cross-validation contradict each other, one of them is by luck."""
+    main, chosen = training.scores[0], next(each for each in training.compared if each.is_chosen)
+    room = max(_SMALL_DIFFERENCE, 2 * chosen.deviation)
+    if main.low - room <= chosen.mean <= main.high + room or isnan(chosen.mean):
+        return
+    yield (
+        Level.SERIOUS,
+        f"The test contradicts the cross-validation within the training part: {main.name} is "
+        f"{score(main.value)} ({score(main.low)} to {score(main.high)}) in the test, and "
+        f"{score(chosen.mean)} there. The parts differ, as by time or groups, or are too small: "
+        "believe the lower figure.",
+    )
 
 
 def _of_leaks(training: Training) -> Iterator[Finding]:
@@ -67,6 +94,14 @@ def _of_rows(training: Training) -> Iterator[Finding]:
                 f"The class “{shorten(name, 40)}” is rare ({share(rarest, whole)}): look at "
                 "balanced accuracy, not at accuracy.",
             )
+    if training.threshold is not None:
+        name = training.target.classes[1]
+        yield (
+            Level.MINOR,
+            f"“{shorten(name, 40)}” is said from a probability of {training.threshold:.2g} on, as "
+            "one class is rarer than the other: chosen by cross-validation within the training "
+            "part.",
+        )
 
 
 def _of_columns(training: Training) -> Iterator[Finding]:

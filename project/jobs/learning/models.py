@@ -11,10 +11,12 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from project.jobs.learning.features import Feature, Use
 from project.jobs.learning.targets import Task
@@ -30,6 +32,9 @@ TITLES: dict[ModelName, dict[Task, str]] = {
 TREES = 120
 _TREES_AT_ONCE = 40
 _MAX_ITERATIONS = 500
+MANY_WORDS = 100
+"""A column of more words is learnt by the target's mean for each."""
+_ENCODER_FOLDS = 5
 
 Array = Any
 """A numpy array."""
@@ -46,6 +51,13 @@ class Recipe:
     task: Task
     features: Sequence[Feature]
     seed: int
+    is_balanced: bool = False
+    """Whether rows of rare classes count for more, so that all classes count alike."""
+
+    @property
+    def class_weight(self) -> str | None:
+        """What scikit-learn calls it."""
+        return "balanced" if self.is_balanced else None
 
     @property
     def title(self) -> str:
@@ -58,7 +70,7 @@ def fit(recipe: Recipe, inputs: Array, target: Array, check: Check) -> Estimator
     check()
     if recipe.name == "trees":
         return _fit_trees(recipe, inputs, target, check)
-    model = _make_linear(recipe)
+    model = _make_linear(recipe, target)
     model.fit(inputs, target)
     return model
 
@@ -70,25 +82,71 @@ def fit_baseline(task: Task, inputs: Array, target: Array) -> Estimator:
 
 
 def _fit_trees(recipe: Recipe, inputs: Array, target: Array, check: Check) -> Estimator:
+    is_category, is_many = _find_categories(recipe.features), _find_many(recipe.features)
+    prepare = ColumnTransformer(
+        [
+            ("plain", "passthrough", np.flatnonzero(~is_many).tolist()),
+            ("many words", _make_target_encoder(recipe, target), np.flatnonzero(is_many).tolist()),
+        ]
+    )
+    if is_many.any():
+        inputs = prepare.fit_transform(inputs, target)
+        is_category = np.resize(is_category[~is_many], inputs.shape[1])
+        is_category[(~is_many).sum() :] = False
+    model = _make_trees(recipe, len(target), is_category)
+    for count in range(_TREES_AT_ONCE, TREES + 1, _TREES_AT_ONCE):
+        check()
+        model.set_params(max_iter=count)
+        model.fit(inputs, target)
+    return Pipeline([("prepare", prepare), ("learn", model)]) if is_many.any() else model
+
+
+def _make_trees(recipe: Recipe, rows: int, is_category: Array) -> Estimator:
+    options: dict[str, Any] = (
+        {} if recipe.task == "regression" else {"class_weight": recipe.class_weight}
+    )
     kind = (
         HistGradientBoostingRegressor
         if recipe.task == "regression"
         else HistGradientBoostingClassifier
     )
-    is_category = _find_categories(recipe.features)
-    model = kind(
+    return kind(
         max_iter=_TREES_AT_ONCE,
         early_stopping=False,
         warm_start=True,
         categorical_features=is_category if is_category.any() else None,
         random_state=recipe.seed,
-        min_samples_leaf=max(2, min(20, len(target) // 20)),
+        min_samples_leaf=max(2, min(20, rows // 20)),
+        **options,
     )
-    for count in range(_TREES_AT_ONCE, TREES + 1, _TREES_AT_ONCE):
-        check()
-        model.set_params(max_iter=count)
-        model.fit(inputs, target)
-    return model
+
+
+def _make_target_encoder(recipe: Recipe, target: Array) -> TargetEncoder:
+    """A word becomes the mean of the target of its rows, drawn to that of all rows if they are few.
+
+    While it is fitted, that of other rows than the row itself: else a model learns it by heart.
+    """
+    if recipe.task == "regression":
+        folds: Any = KFold(_ENCODER_FOLDS, shuffle=True, random_state=recipe.seed)
+        return TargetEncoder(target_type="continuous", cv=folds)
+    folds = StratifiedKFold(_ENCODER_FOLDS, shuffle=True, random_state=recipe.seed)
+    classes = "binary" if len(np.unique(target)) == 2 else "multiclass"
+    return TargetEncoder(target_type=classes, cv=folds)
+
+
+def _find_many(features: Sequence[Feature]) -> Array:
+    """Which numbers of a row are those of so many words that each has few rows."""
+    return np.array(
+        [len(feature.categories) > MANY_WORDS for feature in features for _ in range(feature.width)]
+    )
+
+
+def set_threshold(model: Estimator, threshold: float, inputs: Array, target: Array) -> Estimator:
+    """The fitted model, which says the second class from that probability on."""
+    frozen = FixedThresholdClassifier(
+        FrozenEstimator(model), threshold=threshold, response_method="predict_proba"
+    )
+    return frozen.fit(inputs, target)
 
 
 def _find_categories(features: Sequence[Feature]) -> Array:
@@ -98,8 +156,8 @@ def _find_categories(features: Sequence[Feature]) -> Array:
     )
 
 
-def _make_linear(recipe: Recipe) -> Pipeline:
-    is_category = _find_categories(recipe.features)
+def _make_linear(recipe: Recipe, target: Array) -> Pipeline:
+    is_category, is_many = _find_categories(recipe.features), _find_many(recipe.features)
     numbers = Pipeline(
         [
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
@@ -112,15 +170,23 @@ def _make_linear(recipe: Recipe) -> Pipeline:
             ("encode", OneHotEncoder(handle_unknown="ignore")),
         ]
     )
+    many_words = Pipeline(
+        [("encode", _make_target_encoder(recipe, target)), ("scale", StandardScaler())]
+    )
     prepare = ColumnTransformer(
         [
             ("numbers", numbers, np.flatnonzero(~is_category).tolist()),
-            ("words", words, np.flatnonzero(is_category).tolist()),
+            ("words", words, np.flatnonzero(is_category & ~is_many).tolist()),
+            ("many words", many_words, np.flatnonzero(is_many).tolist()),
         ]
     )
     learner = (
         Ridge(random_state=recipe.seed)
         if recipe.task == "regression"
-        else LogisticRegression(max_iter=_MAX_ITERATIONS, random_state=recipe.seed)
+        else LogisticRegression(
+            max_iter=_MAX_ITERATIONS,
+            random_state=recipe.seed,
+            class_weight=recipe.class_weight,
+        )
     )
     return Pipeline([("prepare", prepare), ("learn", learner)])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
+from sklearn.metrics import roc_curve
 
 from project.jobs.learning.targets import Target
 
@@ -62,6 +63,32 @@ def score(
         if target.task == "regression":
             return _score_numbers(truth, predicted, baseline, chance)
         return _score_classes(target, truth, predicted, baseline, chance)
+
+
+RARE_CLASS = 0.2
+"""Of two classes, one with a smaller share of the rows is rare."""
+
+
+def choose_threshold(target: Target, held: Sequence[tuple[Array, Predictions]]) -> float | None:
+    """The probability from which on the second class is said, where one of two classes is rare.
+
+    At a half, a rare class would hardly ever be said. Chosen so that balanced accuracy is highest
+    on rows that were held out; None where no class is rare.
+    """
+    truth = np.concatenate([each for each, _ in held]) if held else np.zeros(0)
+    positive = float(truth.mean()) if len(truth) else 0.5
+    if len(target.classes) != 2 or not 0 < min(positive, 1 - positive) < RARE_CLASS:
+        return None
+    shares = np.concatenate([predicted.shares[:, 1] for _, predicted in held])  # type: ignore[index]
+    false, true, thresholds = roc_curve(truth, shares)
+    return float(np.clip(thresholds[np.argmax(true - false)], 0.0, 1.0))
+
+
+def decide(predicted: Predictions, threshold: float | None) -> Array:
+    """What is said with that threshold."""
+    if threshold is None or predicted.shares is None:
+        return predicted.values
+    return (predicted.shares[:, 1] >= threshold).astype(float)
 
 
 def main_score(target: Target, truth: Array, values: Array) -> float:

@@ -32,8 +32,18 @@ from project.jobs.learning.features import (
 )
 from project.jobs.learning.importance import Importance, measure_importance
 from project.jobs.learning.leakage import find_leaks
-from project.jobs.learning.models import ModelName, Recipe, fit, fit_baseline
-from project.jobs.learning.scoring import Predictions, Score, main_score, predict, score
+from project.jobs.learning.models import ModelName, Recipe, fit, fit_baseline, set_threshold
+from project.jobs.learning.relations import find_relations
+from project.jobs.learning.scoring import (
+    RARE_CLASS,
+    Predictions,
+    Score,
+    choose_threshold,
+    decide,
+    main_score,
+    predict,
+    score,
+)
 from project.jobs.learning.splitting import Split, split_by_time, split_groups, split_rows
 from project.jobs.learning.targets import Target, choose_target
 from project.jobs.sheet.figures import counted, enumerate_names, shorten
@@ -94,6 +104,10 @@ class Training:
     compared: Sequence[Compared]
     importances: Sequence[Importance]
     leaks: Sequence[tuple[str, float]]
+    relations: Sequence[str]
+    """Sentences on rows that belong together, which the split has not kept so."""
+    threshold: float | None
+    """The probability from which on the second of two classes is said; None: a half."""
     class_counts: Sequence[int]
     """Rows of each class, in both parts."""
     notes: Sequence[str]
@@ -136,7 +150,7 @@ def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
 
     report(0.1, "Looking for leaks")
     leaks = find_leaks(features, target, *train_part, check)
-    recipe, compared = _choose_model(
+    recipe, compared, threshold = _choose_model(
         features,
         target,
         (*train_part, *([groups[split.train]] if groups is not None else [])),
@@ -145,6 +159,8 @@ def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
     )
     report(0.6, f"Fitting: {recipe.title.lower()}, {len(split.train):,} rows")
     estimator = fit(recipe, *train_part, check)
+    if threshold is not None:
+        estimator = set_threshold(estimator, threshold, *train_part)
     report(0.8, f"Testing on {len(split.test):,} rows")
     predicted = predict(estimator, test_part[0])
     baseline = predict(fit_baseline(target.task, *train_part), test_part[0][:, :1])
@@ -165,6 +181,10 @@ def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
         compared=compared,
         importances=importances,
         leaks=leaks,
+        relations=[]
+        if plan.time_column or plan.group_column
+        else [*find_relations(known, [plan.target])],
+        threshold=threshold,
         class_counts=np.bincount(truth.astype(int)).tolist() if target.classes else [],
         notes=[*plan.remarks, *notes, *more, *split.notes],
     )
@@ -236,27 +256,35 @@ def _choose_model(
     part: tuple[Array, ...],
     plan: Plan,
     report: Report,
-) -> tuple[Recipe, list[Compared]]:
-    """The one that was asked for, or the better one of two by cross-validation."""
+) -> tuple[Recipe, list[Compared], float | None]:
+    """The one that was asked for, or the better one of two by cross-validation; its threshold."""
     names: list[ModelName] = ["linear", "trees"]
     recipes = [
-        Recipe(name, target.task, features, plan.seed)
+        Recipe(name, target.task, features, plan.seed, is_balanced=_has_rare_class(target, part[1]))
         for name in names
         if plan.model in {"auto", name}
     ]
     step = max(1, len(part[1]) // _COMPARED_ROWS)
     sample = tuple(each[::step] for each in part)
-    results = []
+    results, thresholds = [], []
     for place, recipe in enumerate(recipes):
         report(0.2 + 0.2 * place, f"Cross-validating: {recipe.title.lower()}")
-        results.append(_cross_validate(recipe, target, sample, plan, lambda: report(-1, "")))
+        held = _cross_validate(recipe, target, sample, plan, lambda: report(-1, ""))
+        thresholds.append(choose_threshold(target, held))
+        results.append(_score_held(target, held, thresholds[-1]))
     means = [float(np.mean(scores)) for scores in results]
     best = int(np.argmax(means))
     compared = [
         Compared(recipe.title, mean, float(np.std(scores)), place == best)
         for place, (recipe, mean, scores) in enumerate(zip(recipes, means, results, strict=True))
     ]
-    return recipes[best], compared
+    return recipes[best], compared, thresholds[best]
+
+
+def _has_rare_class(target: Target, truth: Array) -> bool:
+    """Of more than two classes; of two, a threshold does it, and probabilities stay true."""
+    counts = np.bincount(truth.astype(int)) if len(target.classes) > 2 else np.ones(1)
+    return bool(counts.min() * len(counts) < RARE_CLASS * counts.sum())
 
 
 def _cross_validate(
@@ -265,14 +293,22 @@ def _cross_validate(
     part: tuple[Array, ...],
     plan: Plan,
     check: Callable[[], None],
-) -> list[float]:
+) -> list[tuple[Array, Predictions]]:
+    """Of each fold the truth and what a model of the other ones says."""
     inputs, truth, *groups = part
-    scores = []
+    held_out = []
     for kept, held in _make_folds(target, plan).split(inputs, truth, *groups):
         if target.classes and len(np.unique(truth[kept])) < len(target.classes):
             continue
         model = fit(recipe, inputs[kept], truth[kept], check)
-        scores.append(main_score(target, truth[held], model.predict(inputs[held])))
+        held_out.append((truth[held], predict(model, inputs[held])))
+    return held_out
+
+
+def _score_held(
+    target: Target, held: Sequence[tuple[Array, Predictions]], threshold: float | None
+) -> list[float]:
+    scores = [main_score(target, truth, decide(said, threshold)) for truth, said in held]
     return scores or [float("nan")]
 
 
