@@ -27,7 +27,7 @@ FOR_FEW = {
         "sklearn",
         "scipy",
     ),
-    *("skops", "reportlab", "networkx", "httpx", "selectolax"),
+    *("skops", "reportlab", "httpx", "selectolax"),
 }
 
 # It is asked when it is about to make its pool.

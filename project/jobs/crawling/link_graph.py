@@ -1,8 +1,8 @@
 """The site as a graph: its URLs, the links and redirects between them, the way each was found."""
 
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import networkx as nx  # type: ignore[import-untyped]  # it ships no types
 
 from project.jobs.crawling.findings import Findings
 
@@ -23,25 +23,41 @@ class LinkGraph:
 def build_graph(findings: Findings) -> LinkGraph:
     """The graph of all URLs that were fetched and can be reached from the start page."""
     crawled = findings.crawled
-    graph = nx.DiGraph()
-    graph.add_nodes_from(crawled.pages)
-    for page in crawled.pages.values():
-        if page.redirects_to in crawled.pages:
-            graph.add_edge(page.url, page.redirects_to)
-    graph.add_edges_from(
-        (link.source, link.target) for link in crawled.links if link.target in crawled.pages
-    )
-    parents = dict(nx.bfs_predecessors(graph, crawled.start))
-    depths = {crawled.start: 0}
-    for node, parent in parents.items():
-        depths[node] = depths[parent] + 1
+    pages = crawled.pages
+    # A dict keeps each pair once, in the order of the first.
+    targets: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for page in pages.values():
+        if page.redirects_to in pages:
+            targets[page.url][page.redirects_to] = None
+    for link in crawled.links:
+        if link.target in pages:
+            targets[link.source][link.target] = None
+    parents, depths = _search(crawled.start, targets)
     return LinkGraph(
         root=crawled.start,
         parents=parents,
         others=[
             (source, target)
-            for source, target in graph.edges
-            if source in depths and source != target and parents.get(target) != source
+            for source in pages
+            if source in depths
+            for target in targets.get(source, ())
+            if source != target and parents.get(target) != source
         ],
         depths=depths,
     )
+
+
+def _search(
+    start: str, targets: Mapping[str, Iterable[str]]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Who led to each URL first, and how far it is from the start; the nearest ones first."""
+    parents: dict[str, str] = {}
+    depths = {start: 0}
+    waiting = deque([start])
+    while waiting:
+        source = waiting.popleft()
+        for target in targets.get(source, ()):
+            if target not in depths:
+                parents[target], depths[target] = source, depths[source] + 1
+                waiting.append(target)
+    return parents, depths
