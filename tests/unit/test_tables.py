@@ -173,6 +173,23 @@ def test_table_is_the_same_in_each_encoding_and_with_blank_lines(
     assert table.load().rows() == [(1, "x")]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("windows-1252", "Größe – 5 €"), ("windows-1251", "Москва"), ("shift_jis", "東京都")],
+)
+def test_named_encoding_is_read(open_bytes: Any, encoding: str, text: str) -> None:
+    content = csv_bytes("a,b", f"{text},1", encoding=encoding)
+
+    assert values(open_bytes(content, encoding=encoding), "a") == [text]
+    with pytest.raises(PermanentError, match="Line 2 is not UTF-8"):
+        open_bytes(content)
+
+
+def test_encoding_that_is_another_one_says_so(open_bytes: Any) -> None:
+    with pytest.raises(PermanentError, match="the file is not euc-kr: save it as UTF-8, or name"):
+        open_bytes(b"a,b\n\xff\xff,1\n", encoding="euc-kr")
+
+
 def test_quotes_and_line_ends_within_cells_are_kept(open_bytes: Any) -> None:
     table = open_bytes(csv_bytes("a,b", '1,"x\ny ""z"", w"', '2,5" pipe', "3,last"))
 
@@ -429,7 +446,7 @@ def test_range_and_batches_give_the_rows_in_their_order(open_bytes: Any, as_parq
         (csv_bytes("<HTML>", "a,b", "1,2"), r"is an HTML page"),
         (csv_bytes(",".join("a" * 501), ",".join("1" * 501)), r"501 columns; at most 500"),
         (csv_bytes("x" * 300 + ",b", "1,2"), r"name of column 1 has 300 characters"),
-        (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8\x00\xd8", r"begins as UTF-16, but somewhere"),
+        (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8\x00\xd8", r"the file is not utf-16-le"),
         (b"a,b\n1," + b"x" * (limits.MAX_LINE_BYTES + 5), r"Line 2 is longer than 10,000,000"),
     ],
 )

@@ -57,7 +57,7 @@ def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> Cs
     """The file, judged; PermanentError names what is wrong and its line."""
     if path.stat().st_size > MAX_TABLE_BYTES:
         raise PermanentError(f"The file is larger than {MAX_TABLE_BYTES:,} bytes: split it.")
-    path = _as_utf8(path, folder)
+    path = _as_utf8(path, folder, form.encoding)
     _refuse_page(path)
     named = form.delimiter or _read_named_delimiter(path)
     text = _judge(path, form, named or _find_delimiter(path, form), check)
@@ -78,11 +78,12 @@ def write_regular(text: CsvText, folder: Path, check: Check) -> CsvText:
     return replace(text, path=target, is_regular=True)
 
 
-def _as_utf8(path: Path, folder: Path) -> Path:
-    """A file in UTF-16, which begins with a mark, is written anew in UTF-8."""
+def _as_utf8(path: Path, folder: Path, named: str) -> Path:
+    """A file in the named encoding, or in UTF-16, which begins with a mark, is written anew."""
     with path.open("rb") as file:
-        encoding = _UTF_16.get(file.read(2))
-    if encoding is None:
+        marked = _UTF_16.get(file.read(2))
+    encoding = marked or named
+    if not encoding:
         return path
     target, line = folder / "utf-8.csv", 1
     try:
@@ -90,14 +91,15 @@ def _as_utf8(path: Path, folder: Path) -> Path:
             path.open(encoding=encoding, newline="") as source,
             target.open("w", encoding="utf-8", newline="") as copy,
         ):
-            source.read(1)  # the mark
+            if marked:
+                source.read(1)
             while chunk := source.read(_CHUNK_CHARACTERS):
                 line += chunk.count("\n")
                 copy.write(chunk)
     except UnicodeError:
         raise PermanentError(
-            f"The file begins as UTF-16, but somewhere after line {line:,} it is not: "
-            "save it as UTF-8."
+            f"Somewhere after line {line:,} the file is not {encoding}: save it as UTF-8, or name "
+            "its encoding."
         ) from None
     return target
 
@@ -146,7 +148,8 @@ class _Lines:
         except UnicodeDecodeError as error:
             place = f"byte {error.start + 1} of it is 0x{line[error.start]:02X}"
             raise PermanentError(
-                f"Line {self.number:,} is not UTF-8: {place}. Save the file as UTF-8."
+                f"Line {self.number:,} is not UTF-8: {place}. Save the file as UTF-8, or name its "
+                "encoding."
             ) from None
         if "\0" in text:
             raise PermanentError(f"Line {self.number:,} holds a zero byte: this is no text.")

@@ -11,6 +11,22 @@ from project.jobs.parameters import Parameters
 
 Delimiter = Literal["auto", "comma", "semicolon", "tab", "bar"]
 DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+Encoding = Literal[
+    "auto",
+    "windows-1252",
+    "iso-8859-1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "koi8-r",
+    "shift_jis",
+    "euc-jp",
+    "euc-kr",
+    "gb18030",
+    "big5",
+]
+"""`auto` is UTF-8, or UTF-16 with its mark; no other one can be told by the bytes."""
 ColumnType = Literal[
     "text",
     "category",
@@ -36,6 +52,8 @@ class CsvFormat:
     has_header: bool = True
     decimal_comma: bool = False
     missing_values: tuple[str, ...] = MISSING_VALUES
+    encoding: str = ""
+    """A name that Python has for it; empty: UTF-8, or UTF-16 with its mark."""
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     """Of columns for which a person has named it; in a Parquet file, too."""
     learnt_types: Mapping[str, ColumnType] = field(default_factory=dict)
@@ -48,6 +66,11 @@ class TableParameters(Parameters):
     table: TableFile = Field(title="Table", description="A CSV or Parquet file")
     delimiter: Delimiter = Field(
         "auto", title="Delimiter", description="What stands between the cells of a CSV file"
+    )
+    encoding: Encoding = Field(
+        "auto",
+        title="Encoding",
+        description="Of a CSV file; auto: UTF-8, or UTF-16 with its mark",
     )
     has_header: bool = Field(
         True, title="Header", description="The first line of a CSV file has the columns' names"
@@ -80,5 +103,6 @@ class TableParameters(Parameters):
             has_header=self.has_header,
             decimal_comma=self.decimal_comma,
             missing_values=tuple(self.missing_values),
+            encoding="" if self.encoding == "auto" else self.encoding,
             types=self.column_types,
         )
