@@ -94,7 +94,7 @@ def _profile(
 
     report.at(READ_SHARE, f"Loading {table.row_count:,} rows")
     frame = table.load(check=check)
-    report.steps = frame.width + 4
+    report.steps = frame.width + 5
     with reading(table.format):
         profile = profile_table(frame, report, parameters.column_types, table.lost)
     doubts = [each.sentence for each in table.strays] + [each.sentence for each in table.guesses]

@@ -334,6 +334,32 @@ def test_sample_of_many_rows_is_drawn_at_random_and_the_same_each_time() -> None
     assert found[0].pearson[0][1] == pytest.approx(expected, abs=0.01)
 
 
+def test_relations_of_categories_are_those_of_the_definitions() -> None:
+    chance = random.Random(3)  # noqa: S311 - the same each time
+    frame = pl.DataFrame(
+        [
+            {
+                "land": land,
+                "city": f"{land} {chance.randrange(3)}",
+                "coin": chance.random() < 0.5,
+                "price": "abc".index(land) * 10.0 + chance.random(),
+            }
+            for land in (chance.choice("abc") for _ in range(900))
+        ]
+    )
+
+    found = {
+        (each.first, each.second): each.value for each in profile_table(frame, nothing).associations
+    }
+
+    assert found["land", "city"] == pytest.approx(1.0)
+    assert found["land", "coin"] < 0.1
+    means = frame.group_by("land").agg(pl.col("price").mean().alias("mean"))
+    of_land = frame.join(means, on="land")["mean"]
+    expected = (of_land.var(ddof=0) / frame["price"].var(ddof=0)) ** 0.5  # type: ignore[operator]
+    assert found["land", "price"] == pytest.approx(expected)
+
+
 def test_columns_missing_together_are_found() -> None:
     frame = pl.DataFrame({"a": [None, None, 1, 1], "b": [None, None, 2, None], "c": [1, 2, 3, 4]})
 

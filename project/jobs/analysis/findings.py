@@ -32,6 +32,7 @@ def find_findings(profile: Profile) -> list[Finding]:
         *_of_table(profile),
         *_of_gaps(profile),
         *_of_pairs(profile),
+        *_of_categories(profile),
         *_of_texts(profile),
         *_of_numbers(profile),
     ]
@@ -68,6 +69,17 @@ def _of_pairs(profile: Profile) -> Iterator[Finding]:
         )
     if len(close) > _MOST_PAIRS:
         yield Level.NOTABLE, f"{len(close) - _MOST_PAIRS} more pairs are correlated as closely."
+
+
+def _of_categories(profile: Profile) -> Iterator[Finding]:
+    close = [each for each in profile.associations if each.value >= SAME_AS]
+    for each in close[:_MOST_PAIRS]:
+        measure = "correlation ratio" if each.is_ratio else "Cramér’s V"
+        yield (
+            Level.MINOR,
+            f"{quote(each.first)} tells nearly all of {quote(each.second)} ({measure} "
+            f"{coefficient(each.value)}).",
+        )
 
 
 def _of_gaps(profile: Profile) -> Iterator[Finding]:

@@ -121,6 +121,17 @@ class Correlations:
 
 
 @dataclass(frozen=True, slots=True)
+class Association:
+    """Of a category with another one (Cramér's V) or with a number (correlation ratio)."""
+
+    first: str
+    second: str
+    value: float
+    """From 0, nothing, to 1, all."""
+    is_ratio: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Months:
     """The rows by month of a column of dates, and the means of some numbers."""
 
@@ -144,6 +155,8 @@ class Profile:
     correlations: Correlations
     months: Months | None
     first_rows: pl.DataFrame
+    associations: Sequence[Association] = field(default=())
+    """The strongest first."""
     doubts: Sequence[str] = field(default=())
     """Sentences on columns whose type is a guess, or is not that of all values."""
 

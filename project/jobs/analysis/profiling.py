@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from project.jobs.analysis.associations import associate
 from project.jobs.analysis.calendar_months import count_over_time, describe_times
 from project.jobs.analysis.profile import Column, NumberFacts, Profile, Role, TextFacts
 from project.jobs.analysis.relations import correlate, find_missing_patterns
@@ -68,8 +69,18 @@ def profile_table(
     correlations = correlate(frame, columns)
     report("Time")
     months = count_over_time(frame, columns)
-    first_rows = frame.head(SHOWN_ROWS)
-    return Profile(frame.height, columns, duplicates, patterns, correlations, months, first_rows)
+    report("Relations of categories")
+    associations = associate(frame, columns)
+    return Profile(
+        frame.height,
+        columns,
+        duplicates,
+        patterns,
+        correlations,
+        months,
+        frame.head(SHOWN_ROWS),
+        associations,
+    )
 
 
 def profile_column(values: pl.Series, type_: str = "", lost: int = 0) -> Column:

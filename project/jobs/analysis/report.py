@@ -33,6 +33,7 @@ def write_report(title: str, profile: Profile, found: Sequence[Finding], made_on
         "Columns": "columns",
         **({"Missing values": "missing"} if profile.missing else {}),
         **({"Correlations": "correlations"} if has_pairs else {}),
+        **({"Categories": "categories"} if profile.associations else {}),
         **({"Over time": "time"} if profile.months else {}),
         "First rows": "rows",
     }
@@ -47,6 +48,9 @@ def write_report(title: str, profile: Profile, found: Sequence[Finding], made_on
         body.append(page.section("missing", "Missing values", *_missing(profile)))
     if has_pairs:
         body.append(page.section("correlations", "Correlations", *_correlations(profile)))
+    if profile.associations:
+        relations = page.section("categories", "Relations of categories", *_associations(profile))
+        body.append(relations)
     if profile.months:
         body.append(page.section("time", "Over time", *_over_time(profile)))
     body.append(page.section("rows", "First rows", *_first_rows(profile)))
@@ -172,6 +176,32 @@ def _strongest(found: Correlations) -> Iterator[Html]:
     yield page.note("Spearman’s compares ranks: it sees relations that are no straight line.")
     names = ("Column", "with", "Pearson", "Spearman")
     yield page.table(names, rows, ("Pearson", "Spearman"))
+
+
+def _associations(profile: Profile) -> Iterator[Html]:
+    rows = [
+        (
+            shorten(each.first, 24),
+            shorten(each.second, 24),
+            "correlation ratio" if each.is_ratio else "Cramér’s V",
+            figures.coefficient(each.value),
+        )
+        for each in profile.associations[:_SHOWN_PAIRS]
+        if each.value >= _WEAK
+    ]
+    if not rows:
+        yield page.note(f"No pair has more than {_WEAK}.")
+        return
+    of_rows = (
+        f"{count(profile.correlations.rows_used)} rows drawn at random"
+        if profile.correlations.rows_used < profile.rows
+        else "the rows in which both are there"
+    )
+    yield page.note(
+        "0 where a category says nothing about the other column, 1 where it says all; over "
+        f"{of_rows}."
+    )
+    yield page.table(("Category", "with", "Measure", "Value"), rows, ("Value",))
 
 
 def _coefficient(value: float | None) -> str | None:
