@@ -41,6 +41,11 @@ class ReportParameters(TableParameters):
         title="Sum by",
         description="A column of few different values; empty: one is chosen",
     )
+    measure: Literal["sum", "mean", "rows"] = Field(
+        "sum",
+        title="Measure",
+        description="What the charts show: sums, means, or how many rows; the tables have all",
+    )
     date: ColumnName = Field(
         "", title="Column of dates", description="For the chart over time; empty: the first one"
     )
@@ -184,7 +189,7 @@ def _draw(
         draw_report,
         write_figures,
     )
-    from project.jobs.reporting.sums import merge  # noqa: PLC0415
+    from project.jobs.reporting.sums import merge, sort_groups  # noqa: PLC0415
 
     good = [part.result for part in parts if part.has_succeeded]
     context.report_progress(len(parts), len(parts) + 2, "Adding up")
@@ -197,11 +202,13 @@ def _draw(
     facts = Facts(
         **told,
         title=parameters.title,
+        measure=parameters.measure if told["value"] else "rows",
         rows=source["rows"],
         parts=len(parts),
         missing_parts=len(parts) - len(good),
         job_id=context.job_id,
     )
+    totals = sort_groups(totals, facts.measure)
     context.report_progress(len(parts) + 1, len(parts) + 2, "Drawing the report")
     pages = draw_report(context.files.folder / PDF, facts, totals)
     files = {GROUPS: totals.groups or [totals.all]}

@@ -208,6 +208,21 @@ def test_letters_join_and_run_as_their_script_does() -> None:
     assert np.allclose(word[0][: len(last[0])], last[0], atol=0.1)
 
 
+@pytest.mark.parametrize(
+    ("measure", "first", "heading"),
+    [("sum", "many", "Sum of much by who"), ("mean", "few", "Mean of much by who")],
+)
+def test_charts_show_the_measure_that_is_wanted(
+    store: FileStore, measure: str, first: str, heading: str
+) -> None:
+    content = csv_bytes("who,much", *["many,1.5"] * 30, *["few,9.5"] * 2, "gone,", "gone,")
+
+    result = build(store, content, group_by="who", value="much", measure=measure)
+
+    assert result["tables"][0]["rows"][0][0] == first
+    assert heading in text_of(store, result)
+
+
 def test_table_without_numbers_counts_rows(store: FileStore) -> None:
     content = csv_bytes("who,where", "ada,x", "bob,x", "cleo,y")
 

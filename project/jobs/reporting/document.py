@@ -36,7 +36,7 @@ from project.jobs.reporting.charts import (
     format_number,
     shorten,
 )
-from project.jobs.reporting.sums import Figures, Totals
+from project.jobs.reporting.sums import Figures, Totals, merge_all
 from project.jobs.reporting.texts import (
     BOLD,
     FONT,
@@ -60,6 +60,8 @@ class Facts:
     """What the report is about; an empty name: there is no such column."""
 
     title: str
+    measure: str
+    """What charts show: `sum`, `mean` or `rows`."""
     value: str
     group: str
     date: str
@@ -127,7 +129,7 @@ def _lay_out(facts: Facts, totals: Totals) -> list[Flowable]:
 
 
 def _describe(facts: Facts) -> str:
-    what = f"Sum of {facts.value}" if facts.value else "Number of rows"
+    what = _name_measure(facts)
     by = f" by {facts.group}" if facts.group else ""
     return f"{what}{by} · {facts.rows:,} rows · {datetime.now(UTC):%d %B %Y}"
 
@@ -162,13 +164,17 @@ def _draw_tiles(facts: Facts, all_rows: Figures) -> Table:
 
 
 def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
-    what = f"Sum of {facts.value}" if facts.value else "Rows"
+    what = _name_measure(facts)
     story: list[Flowable] = []
     if len(totals.groups) > 1:
         story += _section(f"{what} by {facts.group}", Bars(WIDTH, _list_bars(facts, totals.groups)))
     dated = [(one.name, one) for one in totals.periods if one.name is not None]
     if len(dated) > 1:
-        points = [Point(name, _measure(facts, one), find_place(name)) for name, one in dated]
+        points = [
+            Point(name, value, find_place(name))
+            for name, one in dated
+            if (value := one.measure(facts.measure)) is not None
+        ]
         story += _section(f"{what} by {_name_period(facts)}", Periods(WIDTH, 130, points))
     if totals.bins and any(totals.bins):
         chart = Histogram(WIDTH, 120, totals.bins, (facts.least, facts.greatest))
@@ -178,14 +184,17 @@ def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
 
 def _list_bars(facts: Facts, groups: Sequence[Figures]) -> list[Point]:
     """The largest groups, and the rest as one."""
-    bars = [Point(one.label, _measure(facts, one)) for one in groups[:DRAWN_GROUPS]]
+    bars = [Point(one.label, one.measure(facts.measure) or 0.0) for one in groups[:DRAWN_GROUPS]]
     if rest := groups[DRAWN_GROUPS:]:
-        bars.append(Point(f"{len(rest):,} others", sum(_measure(facts, one) for one in rest)))
+        others = merge_all(rest).measure(facts.measure)
+        bars.append(Point(f"{len(rest):,} others", others or 0.0))
     return bars
 
 
-def _measure(facts: Facts, figures: Figures) -> float:
-    return figures.sum if facts.value else figures.rows
+def _name_measure(facts: Facts) -> str:
+    if facts.measure == "rows":
+        return "Number of rows"
+    return f"{facts.measure.capitalize()} of {facts.value}"
 
 
 def _name_period(facts: Facts) -> str:

@@ -8,9 +8,9 @@ of a single part says. (Chan, Golub and LeVeque, "Algorithms for computing the s
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import fsum, hypot, isfinite, sqrt
+from math import fsum, hypot, inf, isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,14 @@ class Figures:
         """Standard deviation of the values (of the population); None where there is none."""
         return self.spread / sqrt(self.values) if self.values else None
 
+    def measure(self, name: str) -> float | None:
+        """Its sum, its mean (None where there is no value) or how many rows it has."""
+        return {"sum": self.sum, "mean": self.mean, "rows": float(self.rows)}[name]
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole report: all rows, by group (largest sum first), by day or month, and in bins."""
+    """The whole report: all rows, by group, by day or month, and in bins."""
 
     all: Figures
     groups: list[Figures]
@@ -115,10 +119,25 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
         )
     return Totals(
         all=everything,
-        groups=sorted(found[GROUP], key=lambda one: (-one.sum, -one.rows, one.label)),
+        groups=found[GROUP],
         periods=sorted(found[PERIOD], key=lambda one: one.name or ""),
         bins=[sum(counts) for counts in zip(*filter(None, bins), strict=True)],
     )
+
+
+def sort_groups(totals: Totals, measure: str) -> Totals:
+    """The groups by that measure, the largest first; those without a value come last."""
+
+    def place(one: Figures) -> tuple[float, int, str]:
+        value = one.measure(measure)
+        return (inf if value is None else -value), -one.rows, one.label
+
+    return replace(totals, groups=sorted(totals.groups, key=place))
+
+
+def merge_all(figures: Sequence[Figures]) -> Figures:
+    """Several groups as one."""
+    return _merge(list(figures))
 
 
 def _sum_by(prepared: pl.DataFrame, by: str) -> pl.DataFrame:
