@@ -1,7 +1,7 @@
 """What stands out in a training: sentences, the most serious first. Pure."""
 
 from collections.abc import Iterator
-from math import isnan
+from math import isnan, sqrt
 
 from project.jobs.learning.training import Training
 from project.jobs.sheet.figures import counted, enumerate_names, score, share, shorten
@@ -59,7 +59,8 @@ def _of_baseline(training: Training) -> Iterator[Finding]:
 def _of_cross_validation(training: Training) -> Iterator[Finding]:
     """Where the test and the cross-validation contradict each other, one of them is by luck."""
     main, chosen = training.scores[0], next(each for each in training.compared if each.is_chosen)
-    room = max(_SMALL_DIFFERENCE, 2 * chosen.deviation)
+    # Of few rows all may be right, and the interval is none: a second sample would differ, too.
+    room = max(_SMALL_DIFFERENCE, 2 * chosen.deviation, 1 / sqrt(len(training.split.test)))
     if main.low - room <= chosen.mean <= main.high + room or isnan(chosen.mean):
         return
     yield (
