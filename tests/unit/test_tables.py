@@ -186,7 +186,7 @@ def test_named_encoding_is_read(open_bytes: Any, encoding: str, text: str) -> No
 
 
 def test_encoding_that_is_another_one_says_so(open_bytes: Any) -> None:
-    with pytest.raises(PermanentError, match="the file is not euc-kr: save it as UTF-8, or name"):
+    with pytest.raises(PermanentError, match="is not valid EUC-KR: save it as UTF-8, or name"):
         open_bytes(b"a,b\n\xff\xff,1\n", encoding="euc-kr")
 
 
@@ -446,7 +446,7 @@ def test_range_and_batches_give_the_rows_in_their_order(open_bytes: Any, as_parq
         (csv_bytes("<HTML>", "a,b", "1,2"), r"is an HTML page"),
         (csv_bytes(",".join("a" * 501), ",".join("1" * 501)), r"501 columns; at most 500"),
         (csv_bytes("x" * 300 + ",b", "1,2"), r"name of column 1 has 300 characters"),
-        (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8\x00\xd8", r"the file is not utf-16-le"),
+        (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8\x00\xd8", r"the file is not valid UTF-16-LE"),
         (b"a,b\n1," + b"x" * (limits.MAX_LINE_BYTES + 5), r"Line 2 is longer than 10,000,000"),
     ],
 )

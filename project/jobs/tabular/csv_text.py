@@ -98,8 +98,8 @@ def _as_utf8(path: Path, folder: Path, named: str) -> Path:
                 copy.write(chunk)
     except UnicodeError:
         raise PermanentError(
-            f"Somewhere after line {line:,} the file is not {encoding}: save it as UTF-8, or name "
-            "its encoding."
+            f"Somewhere after line {line:,} the file is not valid {encoding.upper()}: "
+            "save it as UTF-8, or name its encoding."
         ) from None
     return target
 

@@ -78,7 +78,7 @@ BAD_TABLES: dict[str, tuple[Make, str]] = {
     "zero byte": (lambda: bad_files.csv_with(b"1,a\0b"), "Line 3,000 holds a zero byte"),
     "UTF-16 that breaks off": (
         lambda: b"\xff\xfe" + "a,b\n1,2\n".encode("utf-16-le") + b"\0\xd8\0",
-        "begins as UTF-16, but somewhere after line",
+        "after line 1 the file is not valid UTF-16",
     ),
     "a line of 50 MB": (bad_files.csv_of_one_line, "Line 2 is longer than 10,000,000 bytes"),
     "600 columns": (bad_files.csv_of_columns, "Line 1 has 600 columns; at most 500"),
