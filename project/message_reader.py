@@ -167,7 +167,7 @@ def unpack(body: bytes, compression: Any) -> bytes:
     """
     make = UNPACKERS.get(compression) if isinstance(compression, str) else None
     if make is None:
-        raise UnreadableMessageError("Its header compression names none that is known.")
+        raise UnreadableMessageError("Its header compression names an unknown compression.")
     unpacker = make()
     try:
         unpacked: bytes = unpacker.decompress(body, LONGEST_BODY)

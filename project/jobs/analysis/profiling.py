@@ -24,7 +24,7 @@ _QUANTILES = (1, 5, 25, 75, 95, 99)
 _FEW = 50
 """Texts with so few different values are a category, whatever the number of rows."""
 _CATEGORY_ROWS = 3
-"""Texts that come so many times each, on average, are a category, too."""
+"""Texts that occur this often on average are a category, too."""
 _MOST_CATEGORIES = 10_000
 _LEAST_IDS = 20
 IDENTIFIER_NAME = re.compile(r"(?i:^|[_\W])(?i:id|no|nr|key|index|idx|row)$|[a-z]I[dD]$")
@@ -54,8 +54,8 @@ def profile_table(
 ) -> Profile:
     """All that is found out about the table.
 
-    `types` are those that a person has named for columns; `lost` says how many nulls of a column
-    are no missing values.
+    `types` are the types that a person chose for columns; `lost` counts, for each column, the nulls
+    that are not missing values.
     """
     columns = []
     for number, name in enumerate(frame.columns, start=1):

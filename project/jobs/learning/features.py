@@ -99,7 +99,7 @@ def choose_features(
 ) -> tuple[list[Feature], list[Dropped]]:
     """The columns to learn from: those that are wanted, or else all that can be of use.
 
-    `types` are those that a person has named. PermanentError where no column is left.
+    `types` are the types that a person chose. PermanentError where no column is left.
     """
     names = list(wanted) or [name for name in frame.columns if name not in leave_out]
     features: list[Feature] = []

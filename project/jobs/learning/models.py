@@ -135,7 +135,7 @@ def _make_target_encoder(recipe: Recipe, target: Array) -> TargetEncoder:
 
 
 def _find_many(features: Sequence[Feature]) -> Array:
-    """Which numbers of a row are those of so many words that each has few rows."""
+    """Which inputs are codes of a column with many words, so that each word has few rows."""
     return np.array(
         [len(feature.categories) > MANY_WORDS for feature in features for _ in range(feature.width)]
     )

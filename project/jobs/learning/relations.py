@@ -1,7 +1,7 @@
 """Rows that belong together, as visits of one patient or days after each other.
 
 A test by chance has rows beside others that were learnt from: it says how well the model remembers.
-What is found here is told; to part the rows otherwise is for the person who knows them.
+The report names what is found here; only a person can decide to split the rows by it.
 """
 
 import re
@@ -17,7 +17,7 @@ _MANY_WORDS = 50
 _MOST_ROWS = 200
 """What comes more often than that each is a class of things, as a city is."""
 _CODES = 0.9
-"""A column of which so many texts have a digit has codes: p017 is somebody."""
+"""If this share of a column's texts contains a digit, they are codes, like p017."""
 _LEAST_TIMES = 20
 _ENTITY_NAME = re.compile(
     r"(?i)(^|[_\W])(patient|customer|client|user|subject|person|participant|student|employee|member|"
@@ -26,7 +26,7 @@ _ENTITY_NAME = re.compile(
 
 
 def find_relations(frame: pl.DataFrame, taken: Sequence[str]) -> Iterator[str]:
-    """Sentences on columns, but for those that are taken already: the target, times and groups."""
+    """Sentences on columns, except the target, time and group columns, which are in use."""
     others = [name for name in frame.columns if name not in taken]
     for name in others:
         values = frame[name].drop_nulls()

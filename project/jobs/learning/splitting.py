@@ -23,7 +23,7 @@ Array = Any
 _MIN_TEST_ROWS = 5
 _MIN_GROUPS = 4
 _ROWS_OF_A_COMBINATION = 3
-"""So many rows for each combination that there could be: more than one is the rule."""
+"""From this many rows per possible combination on, equal rows are the rule, not copies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Plan:
     row_limit: int
     seed: int
     named_types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """Those that a person has named for columns."""
+    """The types that a person chose for columns."""
     read_types: Mapping[str, ColumnType] = field(default_factory=dict)
     """As what the columns were read; the model keeps them for other tables."""
     remarks: Sequence[str] = ()
@@ -257,7 +257,7 @@ def _choose_model(
     plan: Plan,
     report: Report,
 ) -> tuple[Recipe, list[Compared], float | None]:
-    """The one that was asked for, or the better one of two by cross-validation; its threshold."""
+    """The chosen model, or the better of two by cross-validation, and its threshold."""
     names: list[ModelName] = ["linear", "trees"]
     recipes = [
         Recipe(name, target.task, features, plan.seed, is_balanced=_has_rare_class(target, part[1]))

@@ -18,7 +18,7 @@ _INVISIBLE = 3
 
 
 class _AllLetters(dict[int, int]):
-    """Of a font, the glyph of each letter: a blank for those that it lacks."""
+    """The glyph of each letter in a font: a blank for letters that the font lacks."""
 
     def __contains__(self, letter: object) -> bool:
         return True

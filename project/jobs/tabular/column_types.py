@@ -22,7 +22,7 @@ _FIRST_ROWS = 200
 """Half of these must be of a type for it to be tried on the sample: there are many forms."""
 _COLUMNS_AT_ONCE = 20
 _ALMOST = 0.9
-"""A column of which so many values are of a type is of that type; the others are strays."""
+"""If this share of a column's values has a type, the column has it; the others are strays."""
 _NO_NUMBER = r"^[+-]?(0\d|\d{19,})"
 _COMMA_NUMBER = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$"
 _GROUPED = r"^[+-]?\d{1,3}(,\d{3})+$"
@@ -58,7 +58,7 @@ class Reading:
     """A way to read texts as values of a type; what cannot be read so becomes null."""
 
     type: ColumnType
-    """What a person names who wants it read so."""
+    """The type that a person chooses to have the column read this way."""
     parse: Callable[[pl.Expr], pl.Expr]
     form: str = ""
     """Of a date or time."""
@@ -329,7 +329,7 @@ class _Search:
 
     @property
     def _unexpected_number(self) -> ColumnType:
-        """The type of numbers whose decimal sign is not the one that the table should have."""
+        """The type of numbers written with the decimal sign that the table does not use."""
         return "number" if self._form.decimal_comma else "number_comma"
 
     def _guess(self, name: str, text: str) -> None:

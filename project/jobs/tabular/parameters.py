@@ -57,7 +57,7 @@ class CsvFormat:
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     """Of columns for which a person has named it; in a Parquet file, too."""
     learnt_types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """Those that a model has learnt, for columns that the table may have or not."""
+    """The types that a model learnt, for columns that may be absent from the table."""
 
 
 class TableParameters(Parameters):
