@@ -292,6 +292,7 @@ def test_compressed_body_is_unpacked_as_far_as_a_body_may_be_long(name: str) -> 
     pack = PACKERS[name]
 
     assert unpack(pack(b"[[0], {}, {}]"), name) == b"[[0], {}, {}]"
+    assert len(unpack(pack(bytes(LONGEST_BODY)), name)) == LONGEST_BODY
     with pytest.raises(UnreadableMessageError, match="too long"):
         unpack(pack(bytes(LONGEST_BODY + 1)), name)
     with pytest.raises(UnreadableMessageError, match="cut off"):
