@@ -1,6 +1,7 @@
 """How a job comes into the ledger: recorded, then confirmed in time, or withdrawn."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -8,8 +9,8 @@ from typing import Any
 
 from redis import RedisError
 
-from project.errors import CancelledError, LaneFullError, TransitionError
-from project.ledger.exchange import Call
+from project.errors import CancelledError, LaneFullError, NotFoundError, TransitionError
+from project.ledger.exchange import Item
 from project.ledger.file_holders import FileHolders
 from project.ledger.job import WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
@@ -55,19 +56,21 @@ class Admitting(Reading):
 
     def record_many(
         self, jobs: Sequence[Job], admission: Admission | Sequence[Admission]
-    ) -> list[Recorded | LaneFullError | CancelledError]:
-        """Write new jobs in one round trip; one answer a job, in their order."""
+    ) -> list[Recorded | LaneFullError | CancelledError | RedisError]:
+        """Write new jobs in one round trip; one answer a job, in their order.
+
+        An error that Redis answers about one job is that job's answer; any other is raised.
+        """
         rules = [admission] * len(jobs) if isinstance(admission, Admission) else admission
-        answers = self._call_all(
-            self._record_call(job, rule) for job, rule in zip(jobs, rules, strict=True)
-        )
+        items = [self._record_item(job, rule) for job, rule in zip(jobs, rules, strict=True)]
+        answers = self._exchange.call_each(self._record, items)
         return [_read_recorded(job, answer) for job, answer in zip(jobs, answers, strict=True)]
 
     def hold_files(self, job_id: str, file_ids: Collection[str]) -> None:
         """The job, which may not be recorded yet, reads these files: they are kept as long."""
         FileHolders(self._redis).hold(job_id, file_ids)
 
-    def _record_call(self, job: Job, rule: Admission) -> Call:
+    def _record_item(self, job: Job, rule: Admission) -> Item:
         """See `record.lua`."""
         fields = encode_job(job)
         arguments = [
@@ -82,7 +85,7 @@ class Admitting(Reading):
             str(self._retention.longest_seconds),
             *chain.from_iterable(fields.items()),
         ]
-        return self._record, [job_key(job.id)], arguments
+        return job_key(job.id), arguments
 
     def confirm(self, job: Job, *, within_seconds: float = 3600) -> Job:
         """Note that the broker has confirmed the job: accepted → queued.
@@ -92,39 +95,52 @@ class Admitting(Reading):
         admission gave, or never.
         """
         (answer,) = self.confirm_many([job], within_seconds=within_seconds)
-        if isinstance(answer, TransitionError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
     def confirm_many(
         self, jobs: Sequence[Job], *, within_seconds: float = 3600, by: str = ""
-    ) -> list[Job | TransitionError]:
+    ) -> list[Job | TransitionError | NotFoundError | RedisError]:
         """Note the confirms of many jobs in one round trip; one answer a job, in their order.
 
-        `by` names the submit, so that no other one's doubts concern them.
+        `by` names the submit, so that no other one's doubts concern them. Whether a job was noted
+        whose answer is a RedisError, nobody knows.
         """
         within = str(round(within_seconds * 1000))
-        answers = self._call_all(
-            (self._confirm, [job_key(job.id)], [job.id, _order(job), within, by]) for job in jobs
-        )
+        items = [(job_key(job.id), [job.id, _order(job), within, by]) for job in jobs]
+        answers = self._exchange.call_each(self._confirm, items)
         return [
-            self._read_confirmed(job, answer) for job, answer in zip(jobs, answers, strict=True)
+            self._read_confirmed(job, answer, by) for job, answer in zip(jobs, answers, strict=True)
         ]
 
-    def _read_confirmed(self, job: Job, answer: list[str]) -> Job | TransitionError:
+    def _read_confirmed(
+        self, job: Job, answer: list[str] | RedisError, by: str
+    ) -> Job | TransitionError | NotFoundError | RedisError:
+        if isinstance(answer, RedisError):
+            return answer
         if answer[0] == "confirmed":
             return change(job, status=Status.QUEUED, version=int(answer[1]))
         if answer[1] in {Status.ACCEPTED, Status.CANCELLED, ""}:
             return refuse(job.id, Status.QUEUED, answer[1])
-        return self.get(job.id)  # noted before: by a call whose answer was lost, or a repetition
+        return self._find_noted(job, by)
 
-    def _call_all(self, calls: Iterable[Call]) -> list[Any]:
-        """The calls' answers; the first error among them is raised."""
-        answers = self._exchange.call(list(calls))
-        for answer in answers:
-            if isinstance(answer, RedisError):
-                raise answer
-        return answers
+    def _find_noted(self, job: Job, by: str) -> Job | TransitionError | NotFoundError:
+        """A job that was confirmed before: by a call whose answer was lost, or by another submit.
+
+        That one may be in doubt, and withdraw it: so a job that still waits is adopted. Where that
+        fails this submit has noted nothing, and is not in doubt.
+        """
+        try:
+            if by:
+                with suppress(TransitionError):
+                    return self.adopt(job.id, by)
+            found = self.get(job.id)
+        except NotFoundError as error:
+            return error
+        except RedisError:
+            return refuse(job.id, Status.QUEUED, Status.QUEUED)
+        return refuse(job.id, Status.QUEUED, found.status) if found.is_withdrawn else found
 
     def confirm_again(self, job_id: str) -> Job:
         """Redis has lost the note of a confirm, but not the record; its client was told 202.
@@ -163,7 +179,11 @@ def _order(job: Job) -> str:
     return str(as_microseconds(job.submitted_at))
 
 
-def _read_recorded(job: Job, answer: list[Any]) -> Recorded | LaneFullError | CancelledError:
+def _read_recorded(
+    job: Job, answer: list[Any] | RedisError
+) -> Recorded | LaneFullError | CancelledError | RedisError:
+    if isinstance(answer, RedisError):
+        return answer
     if answer[0] == "full":
         return LaneFullError(job.lane, int(answer[1]))
     if answer[0] == "refused":

@@ -11,6 +11,12 @@ from redis import Redis, RedisError, ResponseError
 Call = tuple[Any, list[str], list[str]]
 """A script's call that is ready to be sent: the script, its keys, its arguments."""
 
+Item = tuple[str, list[str]]
+"""What a script is called with for one job of a batch: the job's key, the arguments."""
+
+TOGETHER = 16
+"""So many jobs share one call of a script: Redis does nothing else meanwhile."""
+
 
 class Exchange:
     """Calls scripts over connections that it keeps.
@@ -44,6 +50,24 @@ class Exchange:
             for call, answer in zip(calls, answers, strict=True)
         ]
 
+    def call_each(self, script: Any, items: Sequence[Item]) -> list[Any]:
+        """An answer or error for each item; the script is one that `each.lua` goes through with.
+
+        All go in one round trip, TOGETHER a call. An item that fails is called again by itself, as
+        a call is, and takes no other with it.
+        """
+        parts = [items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER)]
+        answers: list[Any] = []
+        for part, found in zip(parts, self.call([_join(script, p) for p in parts]), strict=True):
+            if isinstance(found, RedisError):
+                answers += [found] * len(part)
+            else:
+                answers += [
+                    _call_item_again(script, item) if isinstance(answer, ResponseError) else answer
+                    for item, answer in zip(part, found, strict=True)
+                ]
+        return answers
+
     def _take(self) -> Any:
         if self._pid != os.getpid():  # a fork: its parent's connections are not ours
             self._idle, self._pid = deque(), os.getpid()
@@ -58,6 +82,19 @@ class Exchange:
             self._idle.append(connection)
         else:
             self._pool.release(connection)
+
+
+def _join(script: Any, items: Sequence[Item]) -> Call:
+    arguments: list[str] = []
+    for _, own in items:
+        arguments.append(str(len(own)))
+        arguments += own
+    return script, [key for key, _ in items], arguments
+
+
+def _call_item_again(script: Any, item: Item) -> Any:
+    answer = _call_again(_join(script, [item]))
+    return answer if isinstance(answer, RedisError) else answer[0]
 
 
 def _pack(call: Call) -> bytes:

@@ -7,6 +7,7 @@ scripts' own and no part of a Job: see `prelude.lua`.
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -36,7 +37,7 @@ def decode_job(record: Mapping[str, str]) -> Job:
 
 def encode_job(job: Job) -> dict[str, str]:
     """A new job as a hash; absent values are left out."""
-    return encode_fields({name: getattr(job, name) for name in _WRITTEN})
+    return encode_fields(dict(zip(_WRITTEN, _read_written(job), strict=True)))
 
 
 def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:
@@ -106,6 +107,7 @@ def from_milliseconds(text: str | float) -> datetime:
 
 
 _WRITTEN = tuple(field.name for field in fields(Job) if field.name != "earlier_attempts")
+_read_written = attrgetter(*_WRITTEN)
 _JSON_FIELDS = frozenset({"parameters", "progress", "result", "error"})
 
 _DECODERS: Mapping[str, Any] = {

@@ -51,12 +51,12 @@ class Steps:
         self.on_release: Callable[[str], None] | None = None
         """Told the id of a job that has waited for its children and goes on: it needs a message.
         None: the reconciler finds it after a while."""
-        self._record, self._confirm, self._succeed, self._move_script, self._renew, self._trim = (
+        self._record, self._confirm = (
+            redis.register_script(_read_for_each(name)) for name in ("record.lua", "confirm.lua")
+        )
+        self._succeed, self._move_script, self._renew, self._trim = (
             redis.register_script(_read(name))
-            for name in (
-                *("record.lua", "confirm.lua", "succeed.lua"),
-                *("move.lua", "renew.lua", "trim.lua"),
-            )
+            for name in ("succeed.lua", "move.lua", "renew.lua", "trim.lua")
         )
         self._wait, self._recheck = (
             redis.register_script(_read(name)) for name in ("wait.lua", "recheck.lua")
@@ -162,8 +162,17 @@ class Steps:
 
 def _read(name: str) -> str:
     """A script, behind what all of them share."""
-    folder = files(__package__)
-    return folder.joinpath("prelude.lua").read_text() + folder.joinpath(name).read_text()
+    return _read_text("prelude.lua") + _read_text(name)
+
+
+def _read_for_each(name: str) -> str:
+    """A script that takes many jobs in one call: see `each.lua`."""
+    item = f"local function item(KEYS, ARGV)\n{_read_text(name)}\nend\n"
+    return _read_text("prelude.lua") + item + _read_text("each.lua")
+
+
+def _read_text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text()
 
 
 def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:

@@ -17,9 +17,10 @@ import fcntl
 import glob
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,34 @@ class Rotation:
     kept: int = 10
 
 
+class _Gathered(threading.local):
+    """What a thread, or greenlet, has not written yet."""
+
+    lines: "dict[LogFile, list[bytes]] | None" = None
+
+
+_gathered = _Gathered()
+
+
+@contextmanager
+def lines_together() -> Iterator[None]:
+    """Write the lines that this thread logs in the block when it ends, each file's in one write.
+
+    A block that waits for nothing: its lines are missing as long as it lasts, and lost where the
+    process is killed in it.
+    """
+    if _gathered.lines is not None:  # an outer block's are written at its end
+        yield
+        return
+    lines = _gathered.lines = {}
+    try:
+        yield
+    finally:
+        _gathered.lines = None
+        for file, own in lines.items():
+            file.write(b"".join(own))
+
+
 class LogFile:
     """Appends lines to a file. A line that cannot be written goes to stderr; nothing is raised."""
 
@@ -72,7 +101,10 @@ class LogFile:
         self._hurry_until = float("-inf")
 
     def write(self, line: bytes) -> None:
-        """Append one line, which ends in a line feed."""
+        """Append a line, or several; each ends in a line feed."""
+        if _gathered.lines is not None:
+            _gathered.lines.setdefault(self, []).append(line)
+            return
         try:
             for _ in range(TRIES):  # whenever the file was set aside, the next one is its successor
                 if self._try_write(line):

@@ -1,9 +1,9 @@
-"""Publishes messages and waits for RabbitMQ's confirms: all callers of a process under one wait.
+"""Publishes messages and waits for RabbitMQ's confirms.
 
-They share one connection (`shared_line`, `line`): each brings an order (`order`) and waits until
-its own deadline. Whatever the broker does, a message is confirmed or it is not: what was in
-flight when a connection was lost is not, and is never sent again from here. Questions go over a
-connection of their own (`inquiry`).
+Messages that are sent together (`flight`) have a connection (`line`) for themselves meanwhile.
+Whatever the broker does, a message is confirmed or it is not: what was in flight when a connection
+was lost is not, and is never sent again from here. Questions go over a connection of their own
+(`inquiry`).
 """
 
 import os
@@ -15,10 +15,10 @@ from project.broker import JOBS_EXCHANGE
 from project.errors import UnavailableError
 from project.lane import Lane
 from project.message import Message
+from project.publisher.content import Content
+from project.publisher.flight import UNSETTLED, Flight, Lines
 from project.publisher.inquiry import Inquiry
 from project.publisher.line import TROUBLE, Dialler
-from project.publisher.order import Order
-from project.publisher.shared_line import SharedLine
 
 __all__ = ["Publisher"]
 
@@ -30,7 +30,7 @@ _PROBE = Message("probe", JOBS_EXCHANGE.name, "probe", {}, b"")
 class _Parts:
     """What one process has of it."""
 
-    line: SharedLine
+    lines: Lines
     inquiry: Inquiry
 
 
@@ -51,6 +51,10 @@ class Publisher:
         cannot be encoded is the caller's mistake, and raises before anything is sent.
         """
         return self._publish(messages, timeout_seconds, is_mandatory=True)
+
+    def send(self, contents: Sequence[Content]) -> Flight:
+        """For who wants to do something about the first confirms before the last has come."""
+        return Flight(self._own().lines, contents)
 
     def check(self, timeout_seconds: float) -> None:
         """UnavailableError unless both lanes are there and the broker takes a message now.
@@ -77,21 +81,25 @@ class Publisher:
     def _publish(
         self, messages: Sequence[Message], timeout_seconds: float, *, is_mandatory: bool
     ) -> list[UnavailableError | None]:
-        order = Order(messages, monotonic() + timeout_seconds, is_mandatory=is_mandatory)
-        if messages:
-            self._own().line.carry_out(order)
-        return [None if cause is None else _unavailable(cause) for cause in order.outcomes]
+        deadline = monotonic() + timeout_seconds
+        contents = [Content(message, is_mandatory=is_mandatory) for message in messages]
+        if timeout_seconds <= 0:  # nobody waits for them
+            return [unavailable(UNSETTLED) for _ in messages]
+        with self.send(contents) as flight:
+            flight.wait(deadline)
+        return [None if cause is None else unavailable(cause) for cause in flight.outcomes]
 
     def _own(self) -> _Parts:
-        """This process's parts: threads and connections of the one that forked it are not ours."""
+        """This process's parts: connections of the one that forked it are not ours."""
         pid = os.getpid()
         if pid not in self._parts:
             # Two threads may make parts; both use those that were stored first.
-            self._parts.setdefault(pid, _Parts(SharedLine(self._dialler), Inquiry(self._dialler)))
+            self._parts.setdefault(pid, _Parts(Lines(self._dialler), Inquiry(self._dialler)))
         return self._parts[pid]
 
 
-def _unavailable(cause: Exception) -> UnavailableError:
+def unavailable(cause: Exception) -> UnavailableError:
+    """What a caller is told who has lost a message by that."""
     error = UnavailableError("RabbitMQ")
     error.__cause__ = cause
     return error

@@ -5,8 +5,9 @@ and nobody else waits for that.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from amqp.exceptions import UnexpectedFrame  # type: ignore[import-untyped]  # it has no types
 from amqp.serialization import dumps  # type: ignore[import-untyped]  # py-amqp ships no types
@@ -31,19 +32,19 @@ _PUBLISH = struct.pack(">HH", 60, 40)
 # (AMQP 0-9-1, 4.2.6.1; the order is fixed).
 _FLAGS = struct.pack(">H", 0x8000 | 0x4000 | 0x2000 | 0x1000 | 0x0400)
 _JSON = _FLAGS + bytes(dumps("ss", ("application/json", "utf-8")))
-_PERSISTENT = 2
+_PERSISTENT = b"\x02"
+_HEADER_START = struct.Struct(">HHQ")
+_LONG = struct.Struct(">I")
 
 
 class Content:
     """A message's frames, all but those of its body."""
 
-    __slots__ = ("_body", "_start", "address")
+    __slots__ = ("_start", "message")
 
     def __init__(self, message: Message, *, is_mandatory: bool) -> None:
         """UnsendableMessageError: its headers are too long."""
-        self.address = message.job_id, message.exchange, message.routing_key
-        """By which a message that is given back is known."""
-        self._body = message.body
+        self.message = message
         call = _publish_frame(message.exchange, message.routing_key, is_mandatory)
         self._start = call + _frame(_HEADER, _encode_header(message))
 
@@ -51,8 +52,9 @@ class Content:
         """What is to be written; none of the body is longer than `frame_max`."""
         yield self._start
         size = frame_max - _FRAME_OVERHEAD
-        for place in range(0, len(self._body), size):
-            yield _frame(_BODY, self._body[place : place + size])
+        body = self.message.body
+        for place in range(0, len(body), size):
+            yield _frame(_BODY, body[place : place + size])
 
 
 @lru_cache(maxsize=64)  # a few places take most of the messages
@@ -62,11 +64,35 @@ def _publish_frame(exchange: str, routing_key: str, is_mandatory: bool) -> bytes
 
 
 def _encode_header(message: Message) -> bytes:
-    properties = bytes(dumps("Fos", (message.headers, _PERSISTENT, message.job_id)))
-    header = struct.pack(">HHQ", 60, 0, len(message.body)) + _JSON + properties
+    start = _HEADER_START.pack(60, 0, len(message.body)) + _JSON
+    properties = _PERSISTENT + _encode_short(message.job_id)
+    header = start + _encode_table(message.headers) + properties
     if len(header) + _FRAME_OVERHEAD > LONGEST_FRAME:
         raise UnsendableMessageError("Its headers are too long for a message.")
     return header
+
+
+def _encode_table(table: Mapping[str, Any]) -> bytes:
+    """As py-amqp encodes it. That of a job has texts only, which takes a fifth of the time here."""
+    parts: list[bytes] = []
+    for name, value in table.items():
+        if type(value) is not str:
+            return bytes(dumps("F", (table,)))
+        text = value.encode("utf-8", "surrogatepass")
+        parts += (_encode_name(name), _LONG.pack(len(text)), text)
+    content = b"".join(parts)
+    return _LONG.pack(len(content)) + content
+
+
+@lru_cache(maxsize=256)  # all messages have the same few
+def _encode_name(name: str) -> bytes:
+    """A header's name, and that its value is a text."""
+    return _encode_short(name) + b"S"
+
+
+def _encode_short(text: str) -> bytes:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return bytes([len(encoded)]) + encoded
 
 
 def _frame(kind: int, payload: bytes) -> bytes:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-import orjson
 import structlog
 from redis import RedisError
 
@@ -29,22 +28,24 @@ from project.jobs import get_offered
 from project.jobs.file_fields import list_files
 from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
-from project.message import make_message
 from project.observability.context import Trace
+from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.publisher import Publisher
 from project.publisher.releasing import Releasing
-from project.redis_client import describe_outage
 from project.submission.aftermath import Aftermath
-from project.submission.draft import Draft, Submission, delay_seconds, prepare
-from project.submission.telling import find_submit, tell
+from project.submission.committer import (
+    Committer,
+    Entry,
+    encode,
+    redis_unavailable,
+    unforeseen,
+)
+from project.submission.draft import Draft, Submission, is_same_request, prepare
+from project.submission.telling import tell
 
 BATCH_SIZE = 500
-"""So many jobs of a bulk submit share one wait for confirms, and one time limit."""
-
-NOTED_SECONDS = 0.8
-"""A confirm is noted within this time after it was sent, or not at all. Less than the second that
-the web server's Redis client waits: so who has given up knows that it will not be noted later."""
+"""So many jobs of a bulk submit share one time limit."""
 
 _log = structlog.get_logger()
 
@@ -61,10 +62,11 @@ class Submitter:
     timeout_seconds: float
     lane_limit: int | None = None
     spans: Spans = NO_SPANS
-    aftermath: Aftermath = field(init=False)
+    committer: Committer = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "aftermath", Aftermath(self.ledger))
+        committer = Committer(self.ledger, self.publisher, Aftermath(self.ledger))
+        object.__setattr__(self, "committer", committer)
         # A job that ends, or is cancelled, by this process may be what another one has waited for.
         self.ledger.on_release = Releasing(self.ledger.find, self.publisher)
 
@@ -91,7 +93,7 @@ class Submitter:
                     raise
                 # Whose jobs were taken must be told so, whatever mistake of ours this one is.
                 _log.error("submit_failed", jobs=len(batch), exc_info=error)
-                answers += [_unforeseen(error) for _ in batch]
+                answers += [unforeseen(error) for _ in batch]
             if _is_part_away(answers[start:]):  # it would be no better for the rest, only slower
                 away = next(a for a in answers[start:] if isinstance(a, UnavailableError))
                 rest = len(submissions) - len(answers)
@@ -180,122 +182,116 @@ class Submitter:
     # ── The steps of a batch ───────────────────────────────────────────────────────────────────
 
     def _submit_batch(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
-        """Prepare, record, publish, confirm; each step leaves to the next what is still open."""
+        """Prepare the jobs, have them committed, and conclude; some of them more than once."""
         started = monotonic()
         answers: dict[int, Answer] = {}
-        drafts: dict[int, Draft] = {}
+        open_entries: dict[int, Entry] = {}
         for number, submission in enumerate(submissions):
-            try:
-                drafts[number] = prepare(submission, trace.trace_id)
-            except JobsError as error:
-                answers[number] = error
-            except Exception as error:  # noqa: BLE001 - a kind's own code; its neighbours go on
-                _log.error("submit_failed", kind=submission.kind, jobs=1, exc_info=error)
-                answers[number] = _unforeseen(error)
-        by = secrets.token_hex(6)
-        recorded = self._record(drafts, answers, by)
-        recorded_at = monotonic()
-        published = self._publish(recorded, answers, trace, started)
-        self._confirm(published, answers, _Submit(by, trace, started, recorded_at))
+            entry = self._prepare(submission, trace)
+            if isinstance(entry, Entry):
+                open_entries[number] = entry
+            else:
+                answers[number] = entry
+        while open_entries:
+            self._commit(list(open_entries.values()), started + self.timeout_seconds)
+            concluded = self._conclude_all(open_entries, started)
+            open_entries = {n: again for n, again in concluded.items() if isinstance(again, Entry)}
+            answers |= {n: own for n, own in concluded.items() if not isinstance(own, Entry)}
         return [answers[number] for number in range(len(submissions))]
 
-    def _record(
-        self, drafts: dict[int, Draft], answers: dict[int, Answer], by: str
-    ) -> dict[int, Job]:
-        """Write the jobs, or find those that the same keys made before; those to be published."""
-        recorded: dict[int, Job] = {}
-        while drafts:
-            try:
-                self._hold_files(drafts.values())
-                found = self.ledger.record_many(
-                    [draft.job for draft in drafts.values()],
-                    [self._admission(draft) for draft in drafts.values()],
-                )
-            except RedisError as error:
-                _log.error("submit_failed", part="Redis", jobs=len(drafts), exc_info=error)
-                answers |= {number: _unavailable(error) for number in drafts}
-                return recorded
-            again: dict[int, Draft] = {}
-            for (number, draft), answer in zip(drafts.items(), found, strict=True):
-                settled = answer if isinstance(answer, Exception) else _settle(draft, answer)
-                if isinstance(settled, Job) and settled.status is Status.QUEUED:
-                    settled = self._adopt(draft, settled, by)
-                if settled is None and isinstance(answer, Recorded):
-                    recorded[number] = answer.job
-                elif isinstance(settled, Draft):
-                    again[number] = settled
-                elif settled is not None:
-                    answers[number] = settled
-            drafts = again
-        return recorded
-
-    def _hold_files(self, drafts: Iterable[Draft]) -> None:
-        """Before the jobs are recorded: no sweep comes between."""
-        for draft in drafts:
-            if file_ids := [file_id for _, file_id in list_files(draft.job.parameters)]:
-                self.ledger.hold_files(draft.job.id, file_ids)
-
-    def _adopt(self, draft: Draft, job: Job, by: str) -> Draft | Answer:
-        """A found job that waits, as this submit's own: its first one may be in doubt about it."""
+    def _prepare(self, submission: Submission, trace: Trace) -> Entry | JobsError:
         try:
-            return self.ledger.adopt(job.id, by)
-        except TransitionError:
-            found = self._find_confirmed(job)
-            return found or (draft.with_next_id() if draft.submission.idempotency_key else draft)
-        except RedisError as error:
-            return _unavailable(error)
+            return self._make_entry(prepare(submission, trace.trace_id), trace)
+        except JobsError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a kind's own code; its neighbours go on
+            _log.error("submit_failed", kind=submission.kind, jobs=1, exc_info=error)
+            return unforeseen(error)
 
-    def _admission(self, draft: Draft) -> Admission:
-        return Admission(
+    def _make_entry(self, draft: Draft, trace: Trace) -> Entry:
+        admission = Admission(
             budget_seconds=self.timeout_seconds,
             lane_limit=self.lane_limit,
             unique_key=draft.unique_key,
             unique_seconds=draft.unique_seconds,
         )
+        return Entry(draft, admission, trace, encode(draft.job, trace))
 
-    def _publish(
-        self, jobs: dict[int, Job], answers: dict[int, Answer], trace: Trace, started: float
-    ) -> dict[int, Job]:
-        """Hand the messages to the broker under one wait; the jobs that it has confirmed."""
-        if not jobs:
-            return {}
-        messages = [
-            make_message(job, find_submit(job, trace), delay_seconds=delay_seconds(job))
-            for job in jobs.values()
-        ]
-        left = self.timeout_seconds - (monotonic() - started)
-        outcomes = self.publisher.publish(messages, max(0.1, left))
-        published: dict[int, Job] = {}
-        for (number, job), error in zip(jobs.items(), outcomes, strict=True):
-            if error is None:
-                published[number] = job
-                continue
-            _log.error("submit_failed", job_id=job.id, part=error.part, exc_info=error)
-            answers[number] = self._give_up(job, error)
-        return published
-
-    def _confirm(self, jobs: dict[int, Job], answers: dict[int, Answer], submit: "_Submit") -> None:
-        """Note the broker's confirms: from here on the jobs run."""
-        if not jobs:
-            return
+    def _commit(self, entries: list[Entry], deadline: float) -> None:
         try:
-            within_seconds = monotonic() - submit.recorded_at + NOTED_SECONDS
-            confirmed = self.ledger.confirm_many(
-                list(jobs.values()), within_seconds=within_seconds, by=submit.by
-            )
-        except (RedisError, NotFoundError) as error:
-            _log.error("submit_failed", part="Redis", jobs=len(jobs), exc_info=error)
-            self.aftermath.doubt(jobs.values(), submit.by)
-            answers |= {number: _unavailable(error) for number in jobs}
-            return
-        self.aftermath.remember(answer for answer in confirmed if isinstance(answer, Job))
-        for (number, job), answer in zip(jobs.items(), confirmed, strict=True):
-            if isinstance(answer, TransitionError):
-                _log.error("submit_failed", job_id=job.id, part="Redis", reason=str(answer))
-                answers[number] = self._give_up(job, _unavailable(answer))
-                continue
-            answers[number] = answer
-            tell(job, submit.trace, monotonic() - submit.started_at, self.spans)
+            self._hold_files(entries)
+        except RedisError as error:
+            for entry in entries:
+                entry.answer = redis_unavailable(error)
+        else:
+            self.committer.commit(entries, deadline)
+        unrecorded = [
+            entry.answer
+            for entry in entries
+            if entry.job is None and isinstance(entry.answer, UnavailableError)
+        ]
+        if unrecorded:  # one line for all
+            away = unrecorded[0]
+            _log.error("submit_failed", part=away.part, jobs=len(unrecorded), exc_info=away)
+
+    def _hold_files(self, entries: Iterable[Entry]) -> None:
+        """Before the jobs are recorded: no sweep comes between."""
+        for entry in entries:
+            job = entry.draft.job
+            if file_ids := [file_id for _, file_id in list_files(job.parameters)]:
+                self.ledger.hold_files(job.id, file_ids)
+
+    def _conclude_all(
+        self, entries: Mapping[int, Entry], started: float
+    ) -> dict[int, Entry | Answer]:
+        """See `_conclude`. A line a job, and one write for all that need no more than that."""
+        with lines_together():
+            done = {
+                number: self._conclude(entry, started)
+                for number, entry in entries.items()
+                if isinstance(entry.answer, Job)
+            }
+        rest = {n: self._conclude(entry, started) for n, entry in entries.items() if n not in done}
+        return done | rest
+
+    def _conclude(self, entry: Entry, started: float) -> Entry | Answer:
+        """The answer; or the entry under which the job is to be committed once more."""
+        answer, job = entry.answer, entry.job
+        if isinstance(answer, Recorded):
+            return self._settle(entry, answer.job)
+        if isinstance(answer, Job):
+            if answer.id != entry.draft.job.id:
+                _log.info("job_deduplicated", job_id=answer.id, kind=answer.kind)
+            tell(answer, entry.trace, monotonic() - started, self.spans)
+        elif isinstance(answer, UnavailableError) and job is not None:
+            _log.error("submit_failed", job_id=job.id, part=answer.part, exc_info=answer)
+            return self._give_up(job, answer) if entry.is_to_be_withdrawn else answer
+        return answer or UnforeseenError()
+
+    def _settle(self, entry: Entry, job: Job) -> Entry | Answer:
+        """The ledger has that job already, and it was not published again."""
+        draft = entry.draft
+        if job.id != draft.job.id:  # the holder of the deduplication key
+            _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
+        elif not is_same_request(job, draft.job):
+            return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
+        elif job.is_withdrawn and draft.submission.idempotency_key:
+            return self._make_entry(draft.with_next_id(), entry.trace)
+        return self._adopt(entry, job) if job.status is Status.QUEUED else job
+
+    def _adopt(self, entry: Entry, job: Job) -> Entry | Answer:
+        """A found job that waits, as this submit's own: its first one may be in doubt about it."""
+        try:
+            return self.ledger.adopt(job.id, secrets.token_hex(6))
+        except TransitionError:
+            if found := self._find_confirmed(job):
+                return found
+            draft = entry.draft
+            if draft.submission.idempotency_key:
+                draft = draft.with_next_id()
+            return self._make_entry(draft, entry.trace)
+        except RedisError as error:
+            return redis_unavailable(error)
 
     def _give_up(self, job: Job, error: UnavailableError) -> Answer:
         """The job will not run, unless another request with its key has had more luck."""
@@ -314,16 +310,6 @@ class Submitter:
         except RedisError:
             return None
         return None if found is None or found.is_withdrawn else found
-
-
-@dataclass(frozen=True, slots=True)
-class _Submit:
-    """One batch's submit: its name, whose it is, when it began and had recorded (`monotonic`)."""
-
-    by: str
-    trace: Trace
-    started_at: float
-    recorded_at: float
 
 
 def _repeat(
@@ -350,51 +336,6 @@ def _repeat(
 
 def _due_in(number: int, rate_per_second: float) -> float | None:
     return number / rate_per_second if rate_per_second else None
-
-
-def _settle(draft: Draft, recorded: Recorded) -> Draft | Answer | None:
-    """None: the job is to be published. A draft: it is to be recorded under its next id.
-
-    Else the ledger has a job already, and the answer is that, or a refusal. One that is accepted
-    has a submitter who has not finished, or never will: it is published again, so that this answer
-    does not depend on that one's luck. Of two messages the claim drops one.
-    """
-    job = recorded.job
-    if recorded.is_new:
-        return None
-    if job.id != draft.job.id:  # the holder of the deduplication key
-        _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
-        return None if job.status is Status.ACCEPTED else job
-    if not _is_same_request(job, draft.job):
-        return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
-    if job.is_withdrawn and draft.submission.idempotency_key:
-        return draft.with_next_id()
-    return None if job.status is Status.ACCEPTED else job
-
-
-def _is_same_request(found: Job, wanted: Job) -> bool:
-    if found.kind != wanted.kind or _write(found.parameters) != _write(wanted.parameters):
-        return False
-    # A record of an older version has no digest, nor has one that was made anew from its message.
-    digests = {found.request_digest, wanted.request_digest} - {""}
-    return len(digests) < 2
-
-
-def _write(parameters: Mapping[str, Any]) -> bytes:
-    """As JSON has them: to Python, `true` and 1 are equal."""
-    return orjson.dumps(dict(parameters), option=orjson.OPT_SORT_KEYS)
-
-
-def _unavailable(cause: BaseException) -> UnavailableError:
-    error = UnavailableError("Redis", describe_outage(cause))
-    error.__cause__ = cause
-    return error
-
-
-def _unforeseen(cause: BaseException) -> UnforeseenError:
-    error = UnforeseenError()
-    error.__cause__ = cause
-    return error
 
 
 def _is_part_away(answers: Sequence[Answer]) -> bool:

@@ -98,6 +98,20 @@ def prepare(submission: Submission, trace_id: str) -> Draft:
     return Draft(job, submission, key, seconds)
 
 
+def is_same_request(found: Job, wanted: Job) -> bool:
+    """Whether both are what one idempotency key was sent with."""
+    if found.kind != wanted.kind or _write(found.parameters) != _write(wanted.parameters):
+        return False
+    # A record of an older version has no digest, nor has one that was made anew from its message.
+    digests = {found.request_digest, wanted.request_digest} - {""}
+    return len(digests) < 2
+
+
+def _write(parameters: Mapping[str, Any]) -> bytes:
+    """As JSON has them: to Python, `true` and 1 are equal."""
+    return orjson.dumps(dict(parameters), option=orjson.OPT_SORT_KEYS)
+
+
 def list_ids(submission: Submission) -> Iterator[str]:
     """The ids of an idempotency key: each is used only if the jobs before it were withdrawn."""
     return (_make_id(submission, number) for number in count())

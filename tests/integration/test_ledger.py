@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from redis import Redis
+from redis import Redis, ResponseError
 
 from project.errors import (
     CancelledError,
@@ -27,9 +27,10 @@ from project.errors import (
 from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.events import ALL_CHANNEL, job_channel, owner_channel
 from project.ledger.job import WITHDRAWN, AttemptOutcome, JobError
+from project.ledger.keys import job_key
 from project.ledger.listing import JobFilter
 from project.ledger.record import decode_job
-from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, Hold
+from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, Hold, Recorded
 from tests.builders import NOON, a_job
 from tests.waiting import wait_until
 
@@ -951,6 +952,72 @@ def test_many_jobs_are_recorded_and_confirmed_in_one_round_trip(ledger: Ledger) 
     assert [type(answer) for answer in confirmed] == [
         TransitionError if number == 3 else Job for number in range(20)
     ]
+
+
+def test_job_whose_record_redis_cannot_write_spoils_none_of_its_batch(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    jobs = [a_job() for _ in range(16)]
+    redis.set(job_key(jobs[5].id), "no hash")
+
+    answers = ledger.record_many(jobs, Admission())
+    redis.delete(job_key(jobs[5].id))
+
+    kinds = [type(answer) for answer in answers]
+    assert kinds == [Recorded] * 5 + [ResponseError] + [Recorded] * 10
+    assert [ledger.get(job.id).status for job in (jobs[4], jobs[6])] == [Status.ACCEPTED] * 2
+
+
+def test_job_whose_confirm_redis_cannot_note_spoils_none_of_its_batch(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    jobs = [recorded(ledger) for _ in range(16)]
+    redis.delete(job_key(jobs[5].id))
+    redis.set(job_key(jobs[5].id), "no hash")
+
+    answers = ledger.confirm_many(jobs)
+    redis.delete(job_key(jobs[5].id))
+
+    kinds = [type(answer) for answer in answers]
+    assert kinds == [Job] * 5 + [ResponseError] + [Job] * 10
+    assert [ledger.get(job.id).status for job in (jobs[4], jobs[6])] == [Status.QUEUED] * 2
+
+
+def test_same_job_and_the_same_deduplication_key_are_found_within_a_batch(ledger: Ledger) -> None:
+    twin, holder, other = a_job(), a_job(), a_job()
+    rule = Admission(unique_key=str(uuid4()), unique_seconds=60)
+    plain = Admission()
+
+    answers = ledger.record_many([twin, twin, holder, other], [plain, plain, rule, rule])
+
+    found = [(answer.job.id, answer.is_new) for answer in answers if isinstance(answer, Recorded)]
+    assert found == [(twin.id, True), (twin.id, False), (holder.id, True), (holder.id, False)]
+    confirmed = ledger.confirm_many([twin, twin, holder, holder], by="us")
+    assert [job.status for job in confirmed if isinstance(job, Job)] == [Status.QUEUED] * 4
+
+
+def test_full_lane_takes_as_many_of_a_batch_as_there_is_room_for(ledger: Ledger) -> None:
+    lane = uuid4().hex
+    rule = Admission(lane_limit=20)
+
+    answers = ledger.record_many([a_job(lane=lane) for _ in range(40)], rule)
+
+    assert [type(answer) for answer in answers] == [Recorded] * 20 + [LaneFullError] * 20
+
+
+def test_job_that_another_submit_has_confirmed_is_not_withdrawn_by_that_ones_doubts(
+    ledger: Ledger,
+) -> None:
+    """Both have published it, and the second one tells its client that it is taken."""
+    job = recorded(ledger)
+    ledger.confirm_many([job], by="first")
+
+    (found,) = ledger.confirm_many([job], by="second")
+
+    assert isinstance(found, Job)
+    with pytest.raises(TransitionError):
+        ledger.withdraw(job, in_doubt_by="first")
+    assert ledger.get(job.id).status is Status.QUEUED
 
 
 def test_job_that_never_began_ends_without_a_record(ledger: Ledger, redis: "Redis") -> None:

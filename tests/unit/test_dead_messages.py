@@ -17,7 +17,7 @@ from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReaso
 from project.ledger.job import JobError
 from project.message import Message
 from project.message_reader import own_headers
-from project.publisher.order import Order
+from project.publisher.content import Content
 from project.reconciler.intake import Intake, make_id
 from project.reconciler.verdict import ERROR_TYPES, MOST_RETURNS, DeadMessage, Fate, Verdict, judge
 from tests.builders import NOON, a_job
@@ -210,7 +210,8 @@ class Ledger:
         self.letters[letter.id] = letter
 
     def publish(self, messages: list[Message], _seconds: float) -> list[None]:
-        Order(messages, deadline=0)
+        for message in messages:
+            Content(message, is_mandatory=True)  # raises where it cannot be sent
         self.published += messages
         return [None] * len(messages)
 

@@ -6,13 +6,14 @@ import multiprocessing
 import os
 import resource
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from project.observability.sink import LogFile, Rotation
+from project.observability.sink import LogFile, Rotation, lines_together
 from tests.faults.log_writers import Plan, run
 
 OLD = b'{"@timestamp":"2026-01-01T00:00:00.000000Z","n":1}\n'
@@ -336,3 +337,30 @@ def test_file_that_is_never_the_one_that_was_opened_holds_nobody_up(
     Restless(tmp_path / "web.jsonl").write(b"important\n")
 
     assert capfdbinary.readouterr().err == b"important\n"
+
+
+def test_lines_of_a_block_are_one_write_and_only_those_of_its_thread(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    log = LogFile(path)
+
+    with lines_together():
+        log.write(b"one\n")
+        with lines_together():
+            log.write(b"two\n")
+        other = threading.Thread(target=log.write, args=(b"other\n",))
+        other.start()
+        other.join()
+        assert path.read_bytes() == b"other\n"
+    log.write(b"three\n")
+
+    assert path.read_bytes() == b"other\none\ntwo\nthree\n"
+
+
+def test_lines_of_a_block_that_fails_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+
+    with pytest.raises(KeyError), lines_together():
+        LogFile(path).write(b"one\n")
+        raise KeyError
+
+    assert path.read_bytes() == b"one\n"

