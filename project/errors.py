@@ -139,6 +139,10 @@ class CancelledError(JobsError):
     """The job was asked to stop (raised inside its own code), or the one that it is a part of."""
 
 
+class WorkerStop(SystemExit):
+    """Ends a process in the midst of a job, whose worker stops: the job goes back to its queue."""
+
+
 class Suspension(BaseException):
     """Ends an attempt whose job waits for its children; raised inside its code, by `gather`.
 

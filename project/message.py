@@ -56,7 +56,7 @@ def make_message(
     `submitted` is the span of the job's submit, the parent of its attempts. `headers` are added,
     and replace those of the same name. ValueError: the delay is longer than MAX_DELAY_SECONDS.
     """
-    exchange, routing_key = _address(job.lane, delay_seconds)
+    exchange, routing_key = delayed_address(job.lane, delay_seconds)
     own = make_headers(job, submitted)
     return Message(
         job_id=job.id,
@@ -111,8 +111,8 @@ def _add_occasional_headers(headers: dict[str, Any], job: Job) -> None:
         headers["run_at"] = format_time(job.run_at)
 
 
-def _address(lane: str, delay_seconds: int) -> tuple[str, str]:
-    """Exchange and routing key."""
+def delayed_address(lane: str, delay_seconds: int) -> tuple[str, str]:
+    """Exchange and routing key of a message that reaches its lane after so many seconds."""
     if delay_seconds <= 0:
         return JOBS_EXCHANGE.name, lane
     if delay_seconds > MAX_DELAY_SECONDS:

@@ -69,13 +69,27 @@ def lines_together() -> Iterator[None]:
     if _gathered.lines is not None:  # an outer block's are written at its end
         yield
         return
-    lines = _gathered.lines = {}
+    _gathered.lines = {}
     try:
         yield
     finally:
-        _gathered.lines = None
-        for file, own in lines.items():
-            file.write(b"".join(own))
+        lines, _gathered.lines = _gathered.lines, None
+        _write_all(lines)
+
+
+def write_lines() -> None:
+    """Write what this thread has gathered so far: the block is going to wait."""
+    lines = _gathered.lines
+    if lines:
+        _gathered.lines = {}
+        _write_all(lines)
+
+
+def _write_all(lines: "dict[LogFile, list[bytes]]") -> None:
+    gathered, _gathered.lines = _gathered.lines, None
+    for file, own in lines.items():
+        file.write(b"".join(own))
+    _gathered.lines = gathered
 
 
 class LogFile:

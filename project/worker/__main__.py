@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 SCHEDULER = "scheduler"
 
-PREFETCH = {Lane.SHORT: 8, Lane.LONG: 1}
-"""Messages that a worker takes per process: a short job should not wait for its message, nor for
-the acknowledgements of those before it, which are sent together."""
+PREFETCH = {Lane.SHORT: 0, Lane.LONG: 1}
+"""Messages that a process takes at the most; 0: as many as it does in a few milliseconds."""
 
 _LEVEL = "WARNING"
 """Of what Celery prints at its start. Lines have the level of the settings."""

@@ -1,12 +1,11 @@
 """The Celery app: its settings, each with its reason, and one task per kind."""
 
 import gc
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import structlog
 from celery import Celery, signals
-from kombu import Consumer
 
 from project.broker import JOBS_EXCHANGE, LANE_QUEUES, limit_unpacking, transport_options
 from project.config import Settings
@@ -25,6 +24,7 @@ from project.observability.pipeline import configure_logging
 from project.publisher import Publisher
 from project.redis_client import connect_impatient, connect_patient
 from project.submission import Submitter
+from project.worker.engine.main_consumer import connect_remote_control
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
 from project.worker.keeper import Keeper
@@ -43,6 +43,13 @@ class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
     """Celery, with the equipment that every job of this process shares."""
 
     equipment: Equipment
+    consumer_name: str
+    """What the RabbitMQ console calls its consumers, before their process id."""
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 - Celery's name
+        """With our way to stop."""
+        return self.subclass_with_self("project.worker.engine.main_consumer:JobsWorker")
 
 
 def create_celery(settings: Settings) -> JobsCelery:
@@ -82,8 +89,8 @@ def create_celery(settings: Settings) -> JobsCelery:
         spans=spans,
         allowed_networks=settings.crawl_networks,
     )
-    # The console lists consumers by their tag: Celery's would be `None2`.
-    app.amqp.Consumer = partial(Consumer, tag_prefix=f"{settings.role} ")
+    app.consumer_name = settings.role
+    connect_remote_control()
     for kind in KINDS.values():
         _register(app, kind)
     _connect_signals(settings)
@@ -108,7 +115,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_transport_options": transport_options(settings.role),
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        # A worker that has lost its connection cannot ack: its long jobs would run twice.
+        # Jobs do not hang on the main process's connection; the setting is about to be the default.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         # Celery's defaults give up after 100 tries and end the worker on a channel error.
         "broker_connection_retry_on_startup": True,
@@ -116,9 +123,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "broker_heartbeat": 20,
         "broker_native_delayed_delivery_queue_type": "quorum",
-        # What cannot be decoded is dead-lettered instead of dropped.
-        "worker_consumer": "project.worker.consuming:JobsConsumer",
-        "worker_pool": "project.worker.pool.lanes:LanePool",
+        # Processes that consume by themselves.
+        "worker_consumer": "project.worker.engine.main_consumer:JobsConsumer",
+        "worker_pool": "project.worker.engine.pool:EnginePool",
         # KiB. A child that a job has left larger is replaced: libraries give little memory back.
         "worker_max_memory_per_child": settings.child_memory_bytes // 1024 or None,
         # Stopping (with REMAP_SIGTERM=SIGQUIT): short jobs may end, long ones go back at once.
@@ -170,8 +177,6 @@ def _register(app: JobsCelery, kind: Kind) -> None:
     @app.task(  # type: ignore[untyped-decorator]  # Celery has no types
         bind=True,
         name=kind.name,
-        Request="project.worker.consuming:JobRequest",
-        Strategy="project.worker.receiving:strategy",
         time_limit=kind.time_limit_seconds,
         soft_time_limit=kind.time_limit_seconds * SOFT_LIMIT_SHARE,
         max_retries=kind.max_attempts - 1,

@@ -27,6 +27,7 @@ from project.errors import (
 from project.jobs import Kind
 from project.ledger import Job, Ledger
 from project.ledger.job import JobError
+from project.observability.sink import write_lines
 from project.worker.holder import describe_holder, is_gone, is_halted
 
 POSTPONE_SECONDS = 2
@@ -60,6 +61,7 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
         except UndecidedError as error:
             if error.seconds_left < 0:
                 _withdraw(ledger, job)
+            write_lines()
             time.sleep(pause)
             pause = min(2 * pause, 0.1)
         except LeasedError as error:

@@ -20,7 +20,13 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from pydantic import BaseModel
 from redis import Redis, RedisError
 
-from project.errors import CancelledError, Suspension, TransitionError
+from project.errors import (
+    CancelledError,
+    JobsError,
+    Suspension,
+    TransitionError,
+    WorkerStop,
+)
 from project.files import FileStore
 from project.files.job_files import JobFiles, open_files
 from project.jobs import KINDS, Context, Kind
@@ -33,6 +39,7 @@ from project.ledger.store import Hold
 from project.mail import MailServer
 from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
+from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
 from project.worker.children import Children
@@ -40,7 +47,7 @@ from project.worker.claiming import claim
 from project.worker.history import list_jobs
 from project.worker.keeper import Held, Keeper, finish_cancelled
 from project.worker.recorder import Recorder
-from project.worker.telling import tell_start, tell_stop
+from project.worker.telling import tell_end, tell_start, tell_stop
 
 PROGRESS_INTERVAL_SECONDS = 0.2
 """Progress is written at most this often; more would not be seen."""
@@ -80,11 +87,12 @@ def execute(
     request.submitted = submitted
     described = _describe(request, kind, kind.name_arguments(args, kwargs), submitted)
     enter_job(described, submitted)
-    job = claim(equipment.ledger, kind, task, described)
-    request.job = job
-    trace = submitted.attempt(job.id, job.attempt)
-    enter_attempt(job, trace)
-    tell_start(job, submitted, equipment.spans)
+    with lines_together():  # the end of the job before is told when this one is claimed
+        job = claim(equipment.ledger, kind, task, described)
+        request.job = job
+        trace = submitted.attempt(job.id, job.attempt)
+        enter_attempt(job, trace)
+        tell_start(job, submitted, equipment.spans)
     with equipment.keeper.keep(job) as held:
         try:
             if job.cancel_requested_at:
@@ -93,6 +101,9 @@ def execute(
             parameters = kind.bind(args, kwargs)
             with equipment.recorder.recording(job):
                 return _run(kind, parameters, equipment, held, trace)
+        except WorkerStop:
+            _put_back(equipment, job, submitted)
+            raise
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
                 raise
@@ -141,6 +152,17 @@ def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
     if held.hold is Hold.LOST:  # maybe only Redis was away: the claim tells
         raise Reject("the lease was lost", requeue=True)
     raise Ignore("the job was asked to stop")
+
+
+def _put_back(equipment: Equipment, job: Job, submitted: Trace) -> None:
+    """The worker stops: the attempt ends without a fault, and its message goes back."""
+    try:
+        put_back = equipment.quick_ledger.put_back(job.id, worker=job.worker)
+    except (JobsError, RedisError) as error:
+        # It will count as lost, as if the process had been killed.
+        _log.info("job_not_put_back", job_id=job.id, reason=str(error))
+    else:
+        tell_end(put_back, submitted, equipment.spans)
 
 
 def _run_here(

@@ -41,6 +41,11 @@ def is_halted(holder: str) -> bool:
     return bool(fields) and fields[0] in {"T", "t"} and fields[19] == started
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the process stands still, for a SIGSTOP or a debugger."""
+    return _read_stat(pid)[:1] in (["T"], ["t"])
+
+
 def _find_start(pid: int) -> str:
     """When the process started, in clock ticks since boot; pids are used again, this is not.
 

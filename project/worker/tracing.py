@@ -73,6 +73,6 @@ def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str)
 
 
 def tell_received(request: Any, **_: Any) -> None:
-    """The worker has a message, which waits for one of its processes."""
+    """A process of the worker has begun with a message."""
     submitted = Trace.of_message(request.request_dict, request.id)
     _log.debug("job_received", job_id=request.id, kind=request.name, **describe_cause(submitted))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from project.worker.pool import packets
-from project.worker.pool.forking import Mask, PoolProcess, blocked_signals
+from project.worker.engine import ipc
+from project.worker.engine.forking import Mask, PoolProcess, blocked_signals
 from tests.waiting import wait_until
 
 SIGNAL = signal.SIGUSR1
@@ -49,12 +49,12 @@ def handled() -> Iterator[list[str]]:
 
 def answer_of(serve: Callable[[Mask], Any]) -> Any:
     """What the function returns in a new process."""
-    line, far_end = packets.open_line()
-    process = PoolProcess(far_end, lambda end, mask: packets.send(end, serve(mask)))
+    line, far_end = ipc.open_line()
+    process = PoolProcess(far_end, lambda end, mask: ipc.send(end, serve(mask)))
     process.start()
     far_end.close()
     try:
-        return packets.receive(line, wait=True)
+        return ipc.receive(line, wait=True)
     finally:
         process.join()
         line.close()
@@ -100,8 +100,8 @@ def test_mask_of_who_forks_comes_back() -> None:
 def test_connections_of_who_forks_are_not_open_in_the_process() -> None:
     """Where one is closed, the other end hears of it."""
     near, far = socket.socketpair()
-    held, holding = packets.open_line()
-    process = PoolProcess(holding, lambda end, _mask: packets.receive(end, wait=True))
+    held, holding = ipc.open_line()
+    process = PoolProcess(holding, lambda end, _mask: ipc.receive(end, wait=True))
     process.start()
     try:
         near.close()
@@ -109,7 +109,7 @@ def test_connections_of_who_forks_are_not_open_in_the_process() -> None:
         far.settimeout(10)
         assert far.recv(1) == b""
     finally:
-        packets.send(held, "end")
+        ipc.send(held, "end")
         process.join()
         for end in (far, held, holding):
             end.close()
@@ -143,7 +143,7 @@ def test_file_stays_open_in_the_process(tmp_path: Path) -> None:
 
 def test_process_ends_when_who_has_forked_it_is_gone() -> None:
     """It has no copy of the other end of its line, nor has one that was forked later."""
-    lines = [packets.open_line() for _ in range(2)]
+    lines = [ipc.open_line() for _ in range(2)]
     processes = [PoolProcess(far, lambda end, _mask: await_end(end)) for _, far in lines]
     for process in processes:
         process.start()
@@ -164,4 +164,4 @@ def test_process_ends_when_who_has_forked_it_is_gone() -> None:
 def await_end(line: socket.socket) -> None:
     """Until nobody has the other end."""
     with pytest.raises(EOFError):
-        packets.receive(line, wait=True)
+        ipc.receive(line, wait=True)

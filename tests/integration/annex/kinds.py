@@ -121,6 +121,21 @@ def swell(parameters: SwellParameters, context: Context) -> int:
     return os.getpid()
 
 
+class MarkParameters(BaseModel):
+    """Where the job says that it has ended, how long it takes."""
+
+    path: str
+    seconds: float = Field(0, ge=0, le=60)
+
+
+@job("annex.mark", title="Mark", lane=Lane.SHORT, time_limit_seconds=60, max_losses=100)
+def mark(parameters: MarkParameters, context: Context) -> None:
+    """Write the job's id at the end of a file, as the last thing that it does."""
+    context.sleep(parameters.seconds)
+    with Path(parameters.path).open("a") as file:
+        file.write(f"{context.job_id}\n")
+
+
 class LeaveParameters(BaseModel):
     """Nothing is asked."""
 
@@ -211,4 +226,4 @@ def plain_retry(self: Any) -> int:
     return int(self.request.retries)
 
 
-KINDS = [step, talk, linger, swell, leave, parts, part]
+KINDS = [step, talk, linger, swell, mark, leave, parts, part]

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from celery import Celery
 
 from project.errors import TransitionError
 from project.ledger import Job, Status
@@ -269,38 +268,22 @@ def test_lost_connection_of_a_worker_loses_no_job(
     wait_until(lambda: system.waiting("short") == 0, END_SECONDS)
 
 
-def begun(program: Celery) -> set[str]:
-    """The jobs of which the worker's first process knows in which process they run."""
-    active = program.control.inspect(timeout=2).active() or {}
-    return {task["id"] for tasks in active.values() for task in tasks if task["time_start"]}
-
-
-def test_job_of_a_killed_process_runs_again_though_the_process_was_once_told_to_end(
-    system: Annex, browser: Client
+def test_job_goes_on_though_its_process_has_lost_its_connection(
+    system: Annex, browser: Client, tmp_path: Path
 ) -> None:
-    """Celery takes a process that it told to end, and that has not, for one that ends for that."""
-    system.stop_process("worker-short")  # a process that another test has ended may be missing
-    system.start_worker("worker-short")
-    processes = system.settings.short_concurrency
-    deaf = [
-        browser.submit("annex.step", {"seconds": 5, "is_deaf": True})["id"]
-        for _ in range(processes)
-    ]
-    with Celery(broker=system.direct.broker_url, set_as_current=False) as program:
-        wait_until(lambda: begun(program) >= set(deaf), END_SECONDS, "the worker to know of both")
+    """Its message comes again, and waits for the lease: then there is nothing left to do."""
+    hold = tmp_path / "hold"
+    hold.touch()
+    job_id = browser.submit("annex.part", {"number": 1, "wait_while": str(hold)})["id"]
+    browser.await_status(job_id, "running")
+
     system.broker.cut()
-    for job_id in deaf:  # as they run on, their second copies would wait for their leases to end
-        system.log.await_event("job_put_back", job_id)
-        browser.post(f"/api/v1/jobs/{job_id}/cancel")
+    system.log.await_event("job_postponed", job_id)
+    hold.unlink()
 
-    job_id = browser.submit("annex.step", {"seconds": 30})["id"]
-    started = system.log.await_event("job_started", job_id)
-    os.kill(started["process"]["pid"], signal.SIGKILL)
-
-    job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
-    assert job["attempt"] == 2
-    for job_id in deaf:
-        system.log.await_event("job_dropped", job_id)
+    assert browser.await_status(job_id, "succeeded", seconds=END_SECONDS)["attempt"] == 1
+    system.log.await_event("job_dropped", job_id)
+    wait_until(lambda: not system.waiting("short"), END_SECONDS, "its message to be gone")
 
 
 def test_kind_says_for_itself_how_long_a_job_that_succeeded_is_kept(

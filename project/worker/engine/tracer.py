@@ -1,12 +1,10 @@
-"""Runs a message in a process of the pool: what Celery's tracer does, where that is all it needs.
+"""Runs a plain message of a kind: what Celery's tracer does, where that is all it needs.
 
-A plain message of one of our kinds has no callbacks, no chain and no chord, and its result is
-stored. Everything else, and whatever an attempt raises, is left to Celery's own tracer and its
-`TraceInfo`.
+A plain message has no callbacks, no chain and no chord, and its result is stored. Everything else,
+and whatever an attempt raises, is left to Celery's own tracer and its `TraceInfo`.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -14,18 +12,14 @@ from billiard.einfo import ExceptionInfo
 from celery import signals
 from celery._state import _task_stack
 from celery.app.task import Context
-from celery.app.trace import TraceInfo, fast_trace_task, traceback_clear
+from celery.app.trace import TraceInfo, traceback_clear
 from celery.exceptions import Ignore, Reject, Retry
 from celery.states import FAILURE, IGNORED, REJECTED, RETRY
 from celery.utils.saferepr import saferepr
 
-from project.jobs import KINDS
-from project.message_reader import read_body
-
 Outcome = tuple[int, Any, float | None]
-"""As `fast_trace_task` answers: whether it failed, the result's text or the error, seconds."""
+"""As `fast_trace_task` answers: whether it failed, the value or the error, seconds."""
 
-_RARE = ("callbacks", "errbacks", "chain", "chord")
 _PLAIN_RESULTS = (type(None), bool, int, float)
 
 
@@ -47,27 +41,10 @@ class MessageContext(Context):  # type: ignore[misc]  # Celery has no types
         return self._get_custom_headers(self._values)
 
 
-def make_runner(tasks: Mapping[str, Any]) -> Callable[..., Outcome]:
-    """What a child of the pool calls for each message; `tasks` are the app's."""
-
-    def run(  # noqa: PLR0917 - as Celery's `fast_trace_task` takes them
-        name: str, job_id: str, request: dict[str, Any], body: Any, content_type: str, encoding: str
-    ) -> Outcome:
-        task = tasks[name]
-        if name in KINDS:
-            call = read_body(body)
-            if not (request.get("group") or any(call.embed.get(field) for field in _RARE)):
-                args, kwargs, _ = call
-                request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
-                return _run(task, MessageContext(request), args, kwargs)
-            body = json.dumps(call)  # as it was read: Celery takes less than our reader does
-        outcome: Outcome = fast_trace_task(name, job_id, request, body, content_type, encoding)
-        return outcome
-
-    return run
-
-
-def _run(task: Any, context: MessageContext, args: Any, kwargs: Any) -> Outcome:
+def run_plain(task: Any, request: dict[str, Any], args: Any, kwargs: Any) -> Outcome:
+    """Run a job. What it raises, but for what ends the process, is its outcome."""
+    request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
+    context = MessageContext(request)
     started = monotonic()
     task.request_stack.push(context)
     _task_stack.push(task)
@@ -84,7 +61,7 @@ def _run(task: Any, context: MessageContext, args: Any, kwargs: Any) -> Outcome:
         seconds = monotonic() - started
         if signals.task_success.receivers:
             signals.task_success.send(sender=task, result=value, runtime=seconds)
-        return 0, _describe(value, task.resultrepr_maxsize), seconds
+        return 0, value, seconds
     finally:
         if signals.task_postrun.receivers:
             signals.task_postrun.send(
@@ -92,6 +69,14 @@ def _run(task: Any, context: MessageContext, args: Any, kwargs: Any) -> Outcome:
             )
         _task_stack.pop()
         task.request_stack.pop()
+
+
+def describe(value: Any, most: int) -> str:
+    """A result as Flower shows it, of so many characters."""
+    if isinstance(value, _PLAIN_RESULTS):
+        return repr(value)
+    text: str = saferepr(value, most)
+    return text
 
 
 def _fail(task: Any, context: MessageContext, error: Exception) -> Outcome:
@@ -108,13 +93,6 @@ def _fail(task: Any, context: MessageContext, error: Exception) -> Outcome:
         )
     traceback_clear(error)
     return 1, failure, None
-
-
-def _describe(value: Any, most: int) -> str:
-    if isinstance(value, _PLAIN_RESULTS):
-        return repr(value)
-    text: str = saferepr(value, most)
-    return text
 
 
 _STATES: Mapping[type[Exception], str] = {Reject: REJECTED, Ignore: IGNORED, Retry: RETRY}

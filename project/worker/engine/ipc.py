@@ -1,7 +1,7 @@
-"""What the worker's first process and its children send each other: one pickled value a packet.
+"""What a worker's main process and its processes send each other: one pickled value a packet.
 
-A line is a pair of sockets that keep packets apart (SOCK_SEQPACKET): who reads takes exactly one,
-and two who read never take the same. So a job that waits in a child's socket can be taken back.
+A line is a pair of sockets that keep packets apart (SOCK_SEQPACKET). Orders go one way; events and
+counts come back. No job passes here.
 
 A value that is too large for a packet goes into memory whose descriptor is sent (memfd_create(2)).
 """
@@ -26,11 +26,11 @@ def open_line() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send(line: socket.socket, value: Any) -> None:
-    """Send a value; BlockingIOError where there is no room, and the line does not wait."""
+def send(line: socket.socket, value: Any, *, wait: bool = True) -> None:
+    """Send a value; BlockingIOError where there is no room, and nobody waits for it."""
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     if len(data) <= LARGEST_BYTES:
-        line.send(data)
+        line.send(data, 0 if wait else socket.MSG_DONTWAIT)
         return
     descriptor = os.memfd_create("job")
     try:

@@ -1,0 +1,102 @@
+"""One message that a worker process has taken from a queue, as Celery's `Request` reads one."""
+
+import json
+from functools import cached_property
+from typing import Any, Protocol
+
+from project.message_reader import read_call, unpack
+from project.worker.engine import frames
+
+
+class Source(Protocol):
+    """Whoever the message came from, and is told what became of it."""
+
+    def ack(self, delivery: "Delivery") -> None: ...
+    def reject(self, delivery: "Delivery", *, requeue: bool) -> None: ...
+
+
+class Delivery:
+    """A message; its properties are decoded when somebody asks for them.
+
+    The names are those of kombu's `Message`, because Celery reads them.
+    """
+
+    def __init__(
+        self, source: Source, generation: int, deliver: bytes, header: bytes, body: bytes
+    ) -> None:
+        self._source = source
+        self.generation = generation
+        """Of the connection that it came over: its tag means nothing on another one."""
+        self.raw_deliver, self.raw_header = deliver, header
+        self.raw_body = body
+        self.delivery_tag, is_redelivered, exchange, routing_key = frames.read_deliver(deliver)
+        self.delivery_info = {
+            "exchange": exchange,
+            "routing_key": routing_key,
+            "redelivered": is_redelivered,
+        }
+        self.acknowledged = False
+        self.body: bytes | str = body
+
+    @cached_property
+    def properties(self) -> dict[str, Any]:
+        """As they came, without the headers."""
+        properties = frames.read_properties(self.raw_header)
+        self.headers = properties.pop("application_headers", {})
+        return properties
+
+    @cached_property
+    def headers(self) -> dict[str, Any]:
+        """As they came."""
+        _ = self.properties
+        headers: dict[str, Any] = self.__dict__["headers"]
+        return headers
+
+    @property
+    def content_type(self) -> Any:
+        """As it came."""
+        return self.properties.get("content_type")
+
+    @property
+    def content_encoding(self) -> Any:
+        """As it came."""
+        return self.properties.get("content_encoding")
+
+    @property
+    def returns(self) -> int:
+        """How often it has come back to its queue."""
+        count = self.headers.get("x-delivery-count") if self.delivery_info["redelivered"] else 0
+        return count if isinstance(count, int) else 0
+
+    def decompress(self) -> None:
+        """Unpack the body where it is compressed; UnreadableMessageError."""
+        compression = self.headers.get("compression")
+        if compression:
+            self.body = unpack(self.raw_body, compression)
+
+    @property
+    def payload(self) -> list[Any]:
+        """What the body's JSON says, for Celery: `[args, kwargs, embed]`."""
+        return list(read_call(json.loads(self.body)))
+
+    # ── Its end ────────────────────────────────────────────────────────────────────────────────
+
+    def ack(self) -> None:
+        """It is done with."""
+        if not self.acknowledged:
+            self.acknowledged = True
+            self._source.ack(self)
+
+    def reject(self, *, requeue: bool) -> None:
+        """It goes back to its queue, or to the dead letters."""
+        if not self.acknowledged:
+            self.acknowledged = True
+            self._source.reject(self, requeue=requeue)
+
+    def ack_log_error(self, *_: Any, **__: Any) -> None:
+        """`ack`, as Celery calls it."""
+        self.ack()
+
+    def reject_log_error(self, _logger: Any, _errors: Any, requeue: bool = False) -> None:
+        """`reject`, as Celery calls it."""
+        self.reject(requeue=requeue)

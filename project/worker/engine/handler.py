@@ -1,0 +1,389 @@
+"""What becomes of a message that a worker process has taken: run, dropped, put back or dead.
+
+1. read    its headers and body, by the rules that the intake of dead letters has, too
+2. run     plain messages of kinds by `tracer`, all others by Celery's own tracer
+3. settle  acknowledge it once its outcome is written; refuse it where nobody can run it
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from os import getpid
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+from billiard.einfo import ExceptionInfo
+from celery import signals
+from celery.app.trace import fast_trace_task
+from celery.exceptions import NotRegistered
+from celery.utils.time import rate
+from celery.worker import state
+from kombu.utils.limits import TokenBucket
+
+from project.broker import DEAD_EXCHANGE, JOBS_EXCHANGE
+from project.jobs import KINDS
+from project.ledger import Ledger
+from project.message import Message, delayed_address
+from project.message_reader import (
+    UNREADABLE_HEADER,
+    Call,
+    can_be_dead_lettered,
+    is_job_id,
+    own_headers,
+    read_body,
+    read_call,
+    read_message,
+)
+from project.observability.binding import about_message
+from project.worker.engine.delivery import Delivery
+from project.worker.engine.request import JobRequest, describe_error
+from project.worker.engine.slot import Slot
+from project.worker.engine.tracer import Outcome, describe, run_plain
+
+PUBLISH_SECONDS = 5
+"""For RabbitMQ's confirm of a message that takes another one's place."""
+
+_FOLLOWING = ("callbacks", "errbacks", "chain", "chord")
+
+_log = structlog.get_logger()
+
+
+class MessageLostError(ConnectionError):
+    """A message could be neither run nor refused: it comes again with the next connection."""
+
+
+class Eventer(Protocol):
+    """Takes Celery's events of jobs."""
+
+    @property
+    def enabled(self) -> bool: ...
+    def send(self, type: str, **fields: Any) -> None: ...  # noqa: A002 - Celery's name
+
+
+class Handler:
+    """Deals with one message after the other."""
+
+    def __init__(
+        self, app: Any, hostname: str, slot: Slot, eventer: Eventer, processes: Callable[[], int]
+    ) -> None:
+        """`processes`: how many share the rate limits."""
+        self._app, self._hostname, self._slot, self._eventer = app, hostname, slot, eventer
+        self._ledger: Ledger = app.equipment.ledger
+        self._tasks: Mapping[str, Any] = app.tasks
+        self._processes = processes
+        self._buckets: dict[str, tuple[str, Any]] = {}
+        self._unsettled: list[Delivery] = []
+        """Their outcomes wait for the next call to Redis."""
+        self._ledger.on_flush = self._settle
+        self.is_running = False
+        """The code of a job runs now: a signal may interrupt it."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that has ended is written."""
+        return not self._ledger.has_deferred
+
+    def settle(self) -> None:
+        """Write what has ended."""
+        self._ledger.flush()
+
+    def handle(self, delivery: Delivery) -> None:
+        """Deal with it. MessageLostError: the connection is to be closed."""
+        try:
+            self._handle(delivery)
+        except MessageLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - no message may end the process
+            self._refuse(delivery, error)
+
+    def _handle(self, delivery: Delivery) -> None:
+        if not can_be_dead_lettered(delivery.headers):
+            self._put_aside(delivery)
+            return
+        _forget_time(delivery)
+        delivery.decompress()
+        delivery.headers, delivery.body = read_message(
+            delivery.headers, delivery.body, delivery.content_type, delivery.content_encoding
+        )
+        task = self._tasks.get(delivery.headers["task"])
+        if task is None:
+            self._refuse_unknown(delivery)
+            return
+        self._slot.begin(delivery, *_limits(task, delivery.headers))
+        if task.name not in KINDS:
+            # Celery would take the names of an object for a call. What it writes may be more than
+            # JSON.
+            delivery.body = json.dumps(read_call(json.loads(delivery.body)))
+            self._run_celerys_way(task, delivery)
+            return
+        delivery.headers.pop("ignore_result", None)  # the ledger wants every outcome
+        call = read_body(delivery.body)
+        if _is_plain(task, delivery.headers, call):
+            self._run_plain(task, delivery, call)
+        else:
+            delivery.body = json.dumps(call)  # as it was read: Celery takes less than our reader
+            self._run_celerys_way(task, delivery)
+
+    # ── Running ────────────────────────────────────────────────────────────────────────────────
+
+    def _run_plain(self, task: Any, delivery: Delivery, call: Call) -> None:
+        headers = delivery.headers
+        job_id = headers["id"]
+        if self._eventer.enabled or signals.task_received.receivers or job_id in state.revoked:
+            self._run_watched(task, delivery, call)
+            return
+        properties = delivery.properties
+        request = headers | {
+            "properties": properties,
+            "reply_to": properties.get("reply_to"),
+            "correlation_id": properties.get("correlation_id"),
+            "hostname": self._hostname,
+            "delivery_info": delivery.delivery_info,
+        }
+        self.is_running = True
+        try:
+            is_failed, value, _ = run_plain(task, request, call.args, call.kwargs)
+        finally:
+            self.is_running = False
+        if is_failed:
+            delivery.body = json.dumps(call)
+            self._request(task, delivery).on_failure(value, return_ok=True)
+        else:
+            self._acknowledge(delivery)
+
+    def _run_watched(self, task: Any, delivery: Delivery, call: Call) -> None:
+        """As above, and Celery's events tell of it."""
+        delivery.body = json.dumps(call)
+        request = self._request(task, delivery)
+        if request.revoked():
+            return
+        self._tell_received(request)
+
+        def run() -> Outcome:
+            is_failed, value, seconds = run_plain(
+                task, request.request_dict, call.args, call.kwargs
+            )
+            return (
+                is_failed,
+                value if is_failed else describe(value, task.resultrepr_maxsize),
+                seconds,
+            )
+
+        self._run_request(request, run)
+
+    def _run_celerys_way(self, task: Any, delivery: Delivery) -> None:
+        self.settle()  # nothing of it goes through the ledger's claim
+        request = self._request(task, delivery)
+        if request.expires and request.revoked():
+            return
+        seconds = self._seconds_to_wait(task, request)
+        if seconds > 1:
+            self._postpone(delivery, math.ceil(seconds))
+            return
+        time.sleep(max(0.0, seconds))
+        if request.revoked():
+            return
+        self._tell_received(request)
+        arguments = (
+            *(task.name, request.id, request.request_dict, request.body),
+            *(request.content_type, request.content_encoding),
+        )
+        self._run_request(request, lambda: fast_trace_task(*arguments))
+
+    def _run_request(self, request: JobRequest, run: Callable[[], Outcome]) -> None:
+        state.task_reserved(request)
+        request.on_accepted(getpid(), monotonic())
+        self.is_running = True
+        try:
+            outcome = run()
+        except Exception:  # noqa: BLE001 - whatever Celery's tracer raises: the job is not begun
+            request.on_failure(ExceptionInfo())
+        else:
+            self.is_running = False
+            request.on_success(outcome)
+        finally:
+            self.is_running = False
+
+    def _request(self, task: Any, delivery: Delivery) -> JobRequest:
+        return JobRequest(
+            delivery,
+            on_ack=lambda *_: self._acknowledge(delivery),
+            on_reject=delivery.reject_log_error,
+            hostname=self._hostname,
+            eventer=self._eventer,
+            app=self._app,
+            task=task,
+        )
+
+    def _seconds_to_wait(self, task: Any, request: JobRequest) -> float:
+        """Until it is due, or its kind's rate limit lets it run."""
+        if request.eta:
+            return float((request.eta - datetime.now(UTC)).total_seconds())
+        limit = getattr(task, "rate_limit", None)
+        if not limit:
+            return 0
+        known, bucket = self._buckets.get(task.name, ("", None))
+        if known != limit:
+            bucket = TokenBucket(rate(limit) / max(1, self._processes()), capacity=1)
+            self._buckets[task.name] = limit, bucket
+        return 0 if bucket.can_consume(1) else float(bucket.expected_time(1))
+
+    def _tell_received(self, request: JobRequest) -> None:
+        """The event that Flower makes a row of."""
+        if signals.task_received.receivers:
+            signals.task_received.send(sender=self, request=request)
+        request.send_event(
+            "task-received",
+            name=request.name,
+            args=request.argsrepr,
+            kwargs=request.kwargsrepr,
+            root_id=request.root_id,
+            parent_id=request.parent_id,
+            retries=request.request_dict.get("retries", 0),
+            eta=request.eta and request.eta.isoformat(),
+            expires=request.expires and request.expires.isoformat(),
+        )
+
+    # ── Settling ───────────────────────────────────────────────────────────────────────────────
+
+    def _acknowledge(self, delivery: Delivery) -> None:
+        """Once its outcome is written."""
+        if self.is_settled:
+            delivery.ack()
+        else:
+            self._unsettled.append(delivery)
+
+    def _settle(self) -> None:
+        unsettled, self._unsettled = self._unsettled, []
+        for delivery in unsettled:
+            delivery.ack()
+
+    def _refuse(self, delivery: Delivery, error: Exception) -> None:
+        """Nobody can run it."""
+        self.settle()
+        with _about(delivery.headers):
+            _log.error("message_undecodable", **describe_error(error))
+        delivery.reject(requeue=False)
+
+    def _refuse_unknown(self, delivery: Delivery) -> None:
+        """No task has its name: what Celery does about that, is of that job's trace."""
+        self.settle()
+        headers = delivery.headers
+        name, job_id = headers["task"], headers["id"]
+        with _about(headers):
+            _log.error("kind_unknown", kind=str(name))
+            delivery.reject(requeue=False)
+            self._app.backend.mark_as_failure(
+                job_id, NotRegistered(name), request=_UnknownRequest(headers, delivery.properties)
+            )
+        if self._eventer.enabled:
+            self._eventer.send("task-failed", uuid=job_id, exception=f"NotRegistered({name!r})")
+
+    def _put_aside(self, delivery: Delivery) -> None:
+        """Send a copy that RabbitMQ can read to the dead letters, in place of a refusal."""
+        self.settle()
+        copy = Message(
+            job_id="",
+            exchange=DEAD_EXCHANGE.name,
+            routing_key=str(delivery.delivery_info["routing_key"]),
+            headers=own_headers(delivery.headers),
+            body=delivery.raw_body,
+        )
+        try:
+            self._publish(copy)
+        except MessageLostError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever its headers cannot be encoded for
+            self._publish(replace(copy, headers={UNREADABLE_HEADER: True}))
+        _log.error("message_put_aside", outcome="success")
+        delivery.ack()
+
+    def _postpone(self, delivery: Delivery, seconds: int) -> None:
+        """It is not due: RabbitMQ holds a copy of it until then."""
+        headers = own_headers(delivery.headers)
+        lane = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
+        exchange, routing_key = delayed_address(lane, seconds)
+        body = delivery.body if isinstance(delivery.body, bytes) else delivery.body.encode()
+        self._publish(Message(headers["id"], exchange, routing_key, headers, body))
+        delivery.ack()
+
+    def send_again(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Publish copies of messages that have come back often; those that RabbitMQ has by now.
+
+        Of jobs alone: the ledger counts the processes that one takes with it, and RabbitMQ's count
+        is all that there is of other tasks.
+        """
+        jobs = [delivery for delivery in deliveries if _is_job(delivery.headers)]
+        try:
+            errors = self._app.equipment.submitter.publisher.publish(
+                [_copy_of(delivery) for delivery in jobs], PUBLISH_SECONDS
+            )
+        except Exception:  # noqa: BLE001 - whatever the headers of one cannot be encoded for
+            return []
+        return [delivery for delivery, error in zip(jobs, errors, strict=True) if error is None]
+
+    def _publish(self, message: Message) -> None:
+        (error,) = self._app.equipment.submitter.publisher.publish([message], PUBLISH_SECONDS)
+        if error is not None:
+            _log.error("message_put_aside", outcome="failure")
+            raise MessageLostError(str(error))
+
+
+class _UnknownRequest:
+    """What Celery's backend wants to know of a message whose task nobody knows."""
+
+    chord = errbacks = None
+
+    def __init__(self, headers: Mapping[str, Any], properties: Mapping[str, Any]) -> None:
+        self.name, self.root_id = headers["task"], headers.get("root_id")
+        self.correlation_id = properties.get("correlation_id")
+        self.reply_to = properties.get("reply_to")
+
+
+def _is_job(headers: Mapping[str, Any]) -> bool:
+    name = headers.get("task")
+    return isinstance(name, str) and name in KINDS and is_job_id(headers.get("id"))
+
+
+def _copy_of(delivery: Delivery) -> Message:
+    lane = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
+    headers = own_headers(delivery.headers)
+    return Message(headers["id"], JOBS_EXCHANGE.name, lane, headers, delivery.raw_body)
+
+
+def _is_plain(task: Any, headers: Mapping[str, Any], call: Call) -> bool:
+    return not (
+        headers.get("eta")
+        or headers.get("expires")
+        or headers.get("stamped_headers")
+        or headers.get("group")
+        or any(call.embed.get(field) for field in _FOLLOWING)
+        or task.rate_limit
+    )
+
+
+def _limits(task: Any, headers: Mapping[str, Any]) -> tuple[float, float]:
+    """Soft and hard limit, in seconds; 0: none."""
+    hard, soft = headers.get("timelimit") or (None, None)
+    return soft or task.soft_time_limit or 0, hard or task.time_limit or 0
+
+
+def _about(headers: Any) -> AbstractContextManager[Any]:
+    """Inside this, lines are about the job that the headers name, where they do."""
+    job_id = headers.get("id") if isinstance(headers, Mapping) else None
+    return about_message(headers, job_id) if is_job_id(job_id) else nullcontext()
+
+
+def _forget_time(delivery: Delivery) -> None:
+    """A message that has waited in RabbitMQ is due, whatever the time is.
+
+    Celery sends the time along, and the worker would hold on to the message until then: for an
+    hour, where its sender's clock was an hour ahead.
+    """
+    if "." in str(delivery.delivery_info["routing_key"]) and "eta" in delivery.headers:
+        delivery.headers["eta"] = None

@@ -1,0 +1,355 @@
+"""The pool as Celery sees it (`worker_pool`): starts worker processes, watches them, ends them.
+
+No job passes here: each process consumes by itself. What a process runs stands in its slot, which
+is read for time limits, for remote control and when the worker stops. All of this happens in the
+worker's main process. It needs Linux 5.3 (pidfd_open(2)).
+"""
+
+import signal as signals
+from collections.abc import Iterable, Iterator
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import structlog
+from billiard.common import TERM_SIGNAL, human_status
+from celery.concurrency.base import BasePool
+from celery.signals import worker_before_create_process
+from celery.worker import state
+from kombu.asynchronous import get_event_loop
+from redis import RedisError
+
+from project.errors import JobsError
+from project.observability.binding import about_message
+from project.observability.context import Trace
+from project.worker.engine.process import SOFT_LIMIT_SIGNAL, Wishes, serve
+from project.worker.engine.recycling import Allowance
+from project.worker.engine.request import RunningRequest
+from project.worker.engine.running import make_running_request
+from project.worker.engine.slot import Run
+from project.worker.engine.worker_process import WorkerProcess
+from project.worker.telling import tell_end
+
+TICK_SECONDS = 0.25
+"""Limits are looked at this often."""
+YOUNG_SECONDS = 1.0
+"""A process that ends so early is not replaced at once: it would only end again, and again."""
+END_SECONDS = 0.5
+"""A process that is told to end has so long to put back what it runs."""
+LEAVE_SECONDS = 1.0
+"""One that has nothing to do has so long to end."""
+
+_log = structlog.get_logger()
+
+
+class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
+    """A pool of forked processes that consume by themselves."""
+
+    uses_semaphore = False
+
+    def prepare(self, hostname: str, queues: Iterable[str], most_ahead: int) -> None:
+        """Before the start: who the worker is, what its processes consume from."""
+        self._wishes = Wishes(self.app, hostname, most_ahead)
+        self._wishes.queues = tuple(queues)
+        self.eventer: Any = None
+        """Publishes Celery's events; None: there is no connection for them."""
+
+    def on_start(self) -> None:
+        """Start the processes; Celery calls it once."""
+        self.processes: list[WorkerProcess] = []
+        self._hub: Any = None
+        self._is_short = False
+        self._wanted: int = self.limit
+        self._wishes.processes = self._wanted
+        self._wishes.allowance = Allowance(
+            self.options.get("maxtasksperchild"), self.options.get("max_memory_per_child")
+        )
+        self._spawn()
+
+    def did_start_ok(self) -> bool:
+        """Whether all processes live."""
+        return all(process.is_alive for process in self.processes)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Celery's loop begins, for the first time or with a new connection."""
+        self._hub = hub
+        for process in self.processes:
+            self._watch(process)
+        hub.call_repeatedly(TICK_SECONDS, self.maintain_pool)
+
+    # ── Processes ──────────────────────────────────────────────────────────────────────────────
+
+    def _spawn(self) -> None:
+        while len(self._staying()) < self._wanted:
+            worker_before_create_process.send(sender=self)
+            self._wishes.revoked = tuple(state.revoked)
+            try:
+                process = WorkerProcess(partial(_serve, wishes=self._wishes))
+            except OSError as error:
+                if self._state != self.RUN:
+                    raise
+                self._note_shortage(error)
+                return
+            self._is_short = False
+            self.processes.append(process)
+            if self._hub:
+                self._watch(process)
+
+    def _note_shortage(self, error: OSError) -> None:
+        """There is no memory, process id or descriptor for one more. The next look tries again.
+
+        Celery would take the error for a lost connection, and connect again.
+        """
+        if not self._is_short:
+            _log.error("process_not_started", reason=str(error))
+        self._is_short = True
+
+    def _staying(self) -> list[WorkerProcess]:
+        return [process for process in self.processes if not process.is_leaving]
+
+    def _watch(self, process: WorkerProcess) -> None:
+        self._hub.add_reader(process.line, self._hear, process)
+        self._hub.add_reader(process.life, self._reap, process)
+
+    def _hear(self, process: WorkerProcess) -> None:
+        for report in process.reports():
+            if report[0] == "counts":
+                state.total_count.update(report[1])
+                state.all_total_count[0] += sum(report[1].values())
+            elif self.eventer is not None:
+                self.eventer.send(report[1], **report[2])
+
+    def _reap(self, process: WorkerProcess) -> None:
+        """A process has ended. What it ran comes again, and its lease is taken over."""
+        if process not in self.processes:
+            return
+        if self._hub:
+            self._hub.remove(process.line)
+            self._hub.remove(process.life)
+        self._hear(process)
+        self.processes.remove(process)
+        run = process.slot.read()
+        process.close()
+        code = process.process.exitcode
+        if run is not None and self._state == self.RUN:
+            with self._about(process, run):
+                _log.error("worker_process_lost", reason=human_status(code))
+        if self._state == self.RUN and monotonic() - process.began_at > YOUNG_SECONDS:
+            self._spawn()
+
+    def maintain_pool(self, *_: Any, **__: Any) -> None:
+        """Look after processes and limits."""
+        is_watched = self._is_watched
+        for process in list(self.processes):
+            if not process.is_alive:
+                self._reap(process)
+                continue
+            process.slot.watch(is_watched)
+            self._check_limits(process)
+        if self._state == self.RUN:
+            self._spawn()
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether anybody wants events of jobs: Flower, say."""
+        eventer = self.eventer
+        return bool(
+            eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups)
+        )
+
+    # ── Time limits ────────────────────────────────────────────────────────────────────────────
+
+    def _check_limits(self, process: WorkerProcess) -> None:
+        if process not in self.processes:
+            return
+        run = process.slot.read()
+        if run is None:
+            return
+        if process.slot.target not in {0, run.token}:
+            process.slot.aim(0)
+        seconds = monotonic() - run.begun_at
+        hard, soft = run.hard_limit_seconds, run.soft_limit_seconds
+        if hard and seconds >= hard:
+            self._enforce(process, run)
+        elif soft and seconds >= soft and process.warned != run.token:
+            self._interrupt(process, run)
+        for limit in (soft, hard):
+            if limit and seconds < limit < seconds + TICK_SECONDS and self._hub:
+                # Before the next look: else a limit might pass together with the one after it.
+                self._hub.call_later(limit - seconds, self._check_limits, process)
+
+    def _interrupt(self, process: WorkerProcess, run: Run) -> None:
+        process.warned = run.token
+        process.slot.aim(run.token)
+        process.signal(SOFT_LIMIT_SIGNAL)
+        self._tell_timeout(process, run, is_soft=True, limit=run.soft_limit_seconds)
+
+    def _enforce(self, process: WorkerProcess, run: Run) -> None:
+        """Record the outcome first: the message comes back as soon as the process is gone."""
+        with process.halted(run.token) as is_running:
+            if is_running and self._tell_timeout(
+                process, run, is_soft=False, limit=run.hard_limit_seconds
+            ):
+                process.is_leaving = True
+                process.signal(signals.SIGKILL)
+
+    def _tell_timeout(
+        self, process: WorkerProcess, run: Run, *, is_soft: bool, limit: float
+    ) -> bool:
+        """As Celery does; False where the outcome cannot be written now: the next look tries."""
+        try:
+            self.request_of(process, run).on_timeout(is_soft, limit)
+        except RedisError as error:
+            _log.warning("outcome_not_written", reason=str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever Celery raises: the limit holds
+            _log.error("job_callback_failed", exc_info=error)
+        return True
+
+    # ── Remote control ─────────────────────────────────────────────────────────────────────────
+
+    def running(self) -> Iterator[RunningRequest]:
+        """What its processes run."""
+        for process in self.processes:
+            run = process.slot.read()
+            if run is not None:
+                yield self.request_of(process, run)
+
+    def request_of(self, process: WorkerProcess, run: Run) -> RunningRequest:
+        """The job as Celery's request."""
+        return make_running_request(self.app, self._wishes.node_name, self.eventer, process, run)
+
+    def tell_all(self, *order: Any) -> None:
+        """Give all processes an order."""
+        for process in self.processes:
+            process.order(*order)
+
+    def consume_from(self, queues: Iterable[str]) -> None:
+        """From now on these are the queues."""
+        self._wishes.queues = tuple(queues)
+        self.tell_all("queues", self._wishes.queues)
+
+    def grow(self, n: int) -> None:
+        """More processes."""
+        self._want(self._wanted + n)
+        self._spawn()
+
+    def shrink(self, n: int) -> None:
+        """Fewer; those that are busy end after their job."""
+        if n >= self._wanted:
+            raise ValueError("A pool has at least one process.")
+        self._want(self._wanted - n)
+        idle_first = sorted(self._staying(), key=lambda process: process.slot.running)
+        for process in idle_first[: len(idle_first) - self._wanted]:
+            process.leave()
+
+    def _want(self, count: int) -> None:
+        self._wanted = self._wishes.processes = count
+        self.tell_all("processes", count)
+
+    def restart(self) -> None:
+        """Replace all processes, each after its job."""
+        for process in self._staying():
+            process.leave()
+        self._spawn()
+
+    def terminate_job(self, pid: int, signal: int | None = None) -> None:
+        """Send a process a signal; Celery's name. `RunningRequest` knows which job is meant."""
+        for process in self.processes:
+            if process.pid == pid:
+                process.signal(signal or TERM_SIGNAL)
+
+    @property
+    def num_processes(self) -> int:
+        """Processes that there should be."""
+        return self._wanted
+
+    def _get_info(self) -> dict[str, Any]:
+        info: dict[str, Any] = super()._get_info()
+        return info | {
+            "max-concurrency": self._wanted,
+            "processes": [process.pid for process in self.processes],
+            "max-tasks-per-child": self.options.get("maxtasksperchild") or "N/A",
+            "put-guarded-by-semaphore": False,
+            "timeouts": (self.options.get("soft_timeout") or 0, self.options.get("timeout") or 0),
+            "done": [process.slot.done for process in self.processes],
+        }
+
+    # ── The end ────────────────────────────────────────────────────────────────────────────────
+
+    def finish(self, seconds: float | None) -> None:
+        """Begin no more jobs, and wait for those that run; heartbeats go on meanwhile."""
+        self._want(0)
+        for process in self.processes:
+            process.leave()
+        deadline = None if seconds is None else monotonic() + seconds
+        hub = get_event_loop()
+        while self.processes and (deadline is None or monotonic() < deadline):
+            self.processes[0].await_end(min(TICK_SECONDS, _left(deadline)))
+            self.maintain_pool()
+            if hub is not None and deadline is None:
+                hub.fire_timers()
+
+    def on_close(self) -> None:
+        """Begin no more jobs."""
+        self._want(0)
+        for process in self.processes:
+            process.leave()
+
+    def on_stop(self) -> None:
+        """Wait for the jobs that run."""
+        if not state.should_terminate:
+            self.finish(None)
+        self.on_terminate()
+
+    def on_terminate(self) -> None:
+        """End all processes now, whatever they do; their jobs go back."""
+        self._want(0)
+        for process in self.processes:
+            process.slot.put_back()
+            process.leave()
+            if process.slot.running:
+                process.signal(TERM_SIGNAL)
+        deadline = monotonic() + LEAVE_SECONDS
+        for process in self.processes:
+            process.await_end(END_SECONDS if process.slot.running else _left(deadline))
+            if process.is_alive:
+                self._kill(process)
+            self._hear(process)
+            process.close()
+        self.processes.clear()
+
+    def _kill(self, process: WorkerProcess) -> None:
+        """It did not listen: what it runs is put back from here, before its message comes back."""
+        run = process.slot.read()
+        if run is not None:
+            with process.halted(run.token) as is_running:
+                if is_running:
+                    self._put_back(process, run)
+                process.signal(signals.SIGKILL)
+        process.signal(signals.SIGKILL)
+        process.await_end(LEAVE_SECONDS)
+
+    def _put_back(self, process: WorkerProcess, run: Run) -> None:
+        request = self.request_of(process, run)
+        equipment = self.app.equipment
+        with about_message(request.request_dict, request.id):
+            try:
+                job = equipment.quick_ledger.put_back(request.id, worker=request.hostname)
+            except (JobsError, RedisError) as error:
+                # It has ended just before, or it will count as lost, as if it had been killed.
+                _log.info("job_not_put_back", job_id=request.id, reason=str(error))
+            else:
+                tell_end(job, Trace.of_message(request.request_dict, request.id), equipment.spans)
+
+    def _about(self, process: WorkerProcess, run: Run) -> Any:
+        request = self.request_of(process, run)
+        return about_message(request.request_dict, request.id)
+
+
+def _serve(line: Any, mask: Any, slot: Any, wishes: Wishes) -> None:
+    serve(line, mask, slot, wishes)
+
+
+def _left(deadline: float | None) -> float:
+    return TICK_SECONDS if deadline is None else max(0.0, deadline - monotonic())

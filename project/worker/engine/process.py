@@ -1,0 +1,294 @@
+"""What happens in a worker process: take a message, deal with it, and again, until told to end.
+
+An outcome that waits for the next call to Redis (`Ledger.defer`) is written with the claim of the
+next job; its message is acknowledged then. If no further message waits, it is written at once. So a
+process that is killed has at most one finished job in doubt.
+"""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+import structlog
+from billiard.common import reset_signals
+from celery.concurrency.prefork import process_destructor, process_initializer
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.worker import state
+
+from project.errors import WorkerStop
+from project.worker.engine import ipc
+from project.worker.engine.consumer import (
+    HEARTBEAT_SECONDS,
+    STEP_SECONDS,
+    TROUBLE,
+    QueueConsumer,
+)
+from project.worker.engine.forking import Mask
+from project.worker.engine.handler import Handler, MessageLostError
+from project.worker.engine.recycling import Allowance
+from project.worker.engine.slot import Slot
+
+SOFT_LIMIT_SIGNAL = signal.SIGUSR1
+
+SOON_SECONDS = 0.02
+"""What waits behind a job that takes longer than this goes back to its queue."""
+TICK_SECONDS = 0.01
+SLOW_TICK_SECONDS = 0.5
+"""How often a running job is looked at: at first, and once nothing waits behind it any more."""
+
+IDLE_SECONDS = 5.0
+"""A process that has nothing to do looks after its connection this often."""
+COUNT_SECONDS = 1.0
+"""How often the main process is told how many messages were dealt with."""
+
+RETRY_SECONDS = 0.2
+LONGEST_RETRY_SECONDS = 2.0
+"""Pause between two tries to connect: doubled each time, up to this."""
+
+_log = structlog.get_logger()
+
+
+class Wishes:
+    """What the worker was started with, and what it was told since then."""
+
+    def __init__(self, app: Any, node_name: str, most_ahead: int) -> None:
+        self.app, self.node_name, self.most_ahead = app, node_name, most_ahead
+        self.queues: tuple[str, ...] = ()
+        self.revoked: tuple[str, ...] = ()
+        self.processes = 1
+        self.allowance = Allowance()
+
+
+def serve(line: socket.socket, mask: Mask, slot: Slot, wishes: Wishes) -> None:
+    """Be a process of the pool until told to end. Signals are blocked until `mask` is set."""
+    process_initializer(wishes.app, wishes.node_name)
+    state.revoked.update(wishes.revoked)
+    process = Process(line, slot, wishes)
+    # Signals that end the process raise SystemExit, so that `finally` blocks of jobs run.
+    reset_signals(process.end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(SOFT_LIMIT_SIGNAL, process.interrupt)
+    code = 0
+    try:
+        # All handlers are its own now. What has come since the fork is handled here.
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        process.run()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+        raise
+    finally:
+        process_destructor(None, code)
+
+
+class EventLine:
+    """Hands Celery's events of jobs to the main process, which publishes them."""
+
+    groups: frozenset[str] = frozenset()
+
+    def __init__(self, line: socket.socket, slot: Slot) -> None:
+        self._line, self._slot = line, slot
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody listens."""
+        return self._slot.is_watched
+
+    def send(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
+        """An event; one that the main process has no room for is lost."""
+        with suppress(OSError):
+            ipc.send(self._line, ("event", type, fields), wait=False)
+
+
+class Process:
+    """The loop, and the thread that looks after the connection while a job runs."""
+
+    def __init__(self, line: socket.socket, slot: Slot, wishes: Wishes) -> None:
+        self._line, self._slot, self._wishes = line, slot, wishes
+        self._handler = Handler(
+            wishes.app,
+            wishes.node_name,
+            slot,
+            EventLine(line, slot),
+            lambda: wishes.processes,
+        )
+        self._consumer = QueueConsumer(
+            partial(_dial, wishes.app),
+            f"{wishes.app.consumer_name} {os.getpid()}",
+            wishes.most_ahead,
+            self._handler.send_again,
+        )
+        self._is_leaving = False
+        self._is_ending = False
+        self._rings = 0
+        self._done = 0
+        self._counted_at = 0.0
+        self._retry_seconds = RETRY_SECONDS
+        self._is_away = False
+        self._busy = threading.Event()
+        self._begun_at = 0.0
+        """When it began with a message; 0: it waits for one."""
+
+    # ── The loop ───────────────────────────────────────────────────────────────────────────────
+
+    def run(self) -> None:
+        """Until told to end, or a job of its own asks for that."""
+        threading.Thread(target=self._tend, name="connection", daemon=True).start()
+        try:
+            while not self._is_leaving:
+                self._obey()
+                if not self._consumer.is_connected:
+                    self._connect()
+                    continue
+                delivery = self._consumer.take()
+                if delivery is not None:
+                    self._deal_with(delivery)
+                elif not self._handler.is_settled:
+                    self._handler.settle()
+                elif self._consumer.is_connected:
+                    self._wait(IDLE_SECONDS)
+        finally:
+            self._busy.clear()
+        self._handler.settle()
+        self._consumer.give_back()
+        self._tell_counts()
+        self._consumer.close()
+
+    def _deal_with(self, delivery: Any) -> None:
+        self._begun_at = started = monotonic()
+        self._busy.set()
+        try:
+            self._handler.handle(delivery)
+        except MessageLostError:
+            self._consumer.drop()
+            time.sleep(RETRY_SECONDS)
+        # What ends the process leaves the slot as it is: so the main process knows what it ran.
+        self._begun_at = 0.0
+        self._done += 1
+        self._slot.end(self._done)
+        self._consumer.note_run(monotonic() - started)
+        if self._wishes.allowance.is_used_up(self._done, monotonic() - started):
+            self._is_leaving = True
+
+    def _wait(self, seconds: float) -> None:
+        """For a message or an order."""
+        self._busy.clear()
+        self._tell_counts()
+        self._consumer.flush_acks()
+        poll = select.poll()
+        poll.register(self._line, select.POLLIN)
+        if self._consumer.is_connected:
+            poll.register(self._consumer.descriptor, select.POLLIN)
+        poll.poll(seconds * 1000)
+        self._consumer.beat()
+
+    def _connect(self) -> None:
+        try:
+            self._consumer.connect(self._wishes.queues)
+        except TROUBLE as error:
+            if not self._is_away:
+                self._is_away = True
+                _log.warning("queue_unreachable", reason=str(error))
+            self._wait_for_orders(self._retry_seconds)
+            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
+        else:
+            self._is_away = False
+            self._retry_seconds = RETRY_SECONDS
+
+    def _wait_for_orders(self, seconds: float) -> None:
+        self._busy.clear()
+        select.select([self._line], [], [], seconds)
+
+    # ── Orders and reports ─────────────────────────────────────────────────────────────────────
+
+    def _obey(self) -> None:
+        if self._rings == self._slot.rings:
+            return
+        self._rings = self._slot.rings
+        while not self._is_leaving:
+            try:
+                order = ipc.receive(self._line, wait=False)
+            except (EOFError, OSError):
+                order = ("leave",)  # the main process has gone
+            if order is None:
+                return
+            getattr(self, f"_order_{order[0]}")(*order[1:])
+
+    def _order_leave(self) -> None:
+        self._is_leaving = True
+
+    def _order_queues(self, queues: Iterable[str]) -> None:
+        self._wishes.queues = tuple(queues)
+        self._consumer.consume_from(self._wishes.queues)
+
+    def _order_revoke(self, job_ids: Iterable[str]) -> None:
+        state.revoked.update(job_ids)
+
+    def _order_limit(self, name: str, limits: dict[str, Any]) -> None:
+        task = self._wishes.app.tasks[name]
+        for attribute, value in limits.items():
+            setattr(task, attribute, value)
+
+    def _order_processes(self, count: int) -> None:
+        self._wishes.processes = count
+
+    def _tell_counts(self) -> None:
+        if state.total_count and monotonic() - self._counted_at > COUNT_SECONDS:
+            self._counted_at = monotonic()
+            counts = dict(state.total_count)
+            state.total_count.clear()
+            with suppress(OSError):
+                ipc.send(self._line, ("counts", counts), wait=False)
+
+    # ── Signals ────────────────────────────────────────────────────────────────────────────────
+
+    def end(self, number: int, _frame: FrameType | None) -> None:
+        """The process is to end now."""
+        self._is_leaving = True
+        if self._is_ending:
+            raise SystemExit(1)
+        self._is_ending = True
+        if not self._handler.is_running:
+            return  # it does end, and loses no outcome
+        raise WorkerStop(-number) if self._slot.is_to_put_back else SystemExit(-number)
+
+    def interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """A job has reached its soft limit, or does not listen."""
+        if self._handler.is_running and self._slot.is_meant():
+            raise SoftTimeLimitExceeded
+
+    # ── While a job runs ───────────────────────────────────────────────────────────────────────
+
+    def _tend(self) -> None:
+        """In a thread of its own: settle what has ended, give back what waits, and beat."""
+        while True:
+            self._busy.wait()
+            begun_at = self._begun_at
+            age = monotonic() - begun_at if begun_at else 0.0
+            time.sleep(SLOW_TICK_SECONDS if age > 10 * SOON_SECONDS else TICK_SECONDS)
+            self._consumer.beat()
+            if not begun_at or begun_at != self._begun_at:
+                continue  # it was soon done
+            self._consumer.flush_acks()
+            if monotonic() - begun_at > SOON_SECONDS:
+                self._give_back(begun_at)
+
+    def _give_back(self, begun_at: float) -> None:
+        """What waits behind the job that began then."""
+        count = self._consumer.give_back(lambda: self._begun_at == begun_at)
+        if count:
+            _log.debug("messages_requeued", count=count, reason="a_job_takes_long")
+
+
+def _dial(app: Any) -> Any:
+    """A py-amqp connection; not `Connection.connect`, which tries again after a pause."""
+    connection = app.connection_for_read(heartbeat=HEARTBEAT_SECONDS, connect_timeout=STEP_SECONDS)
+    return connection.transport.establish_connection()

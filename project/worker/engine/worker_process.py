@@ -1,0 +1,102 @@
+"""One process of the pool, as the worker's main process sees it."""
+
+import os
+import select
+import signal as signals
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from typing import Any
+
+from project.worker.engine import ipc
+from project.worker.engine.forking import Mask, PoolProcess
+from project.worker.engine.slot import Slot
+from project.worker.holder import is_stopped
+
+_STOP_SECONDS = 1.0
+"""A process that was sent SIGSTOP stands still within this time, but for one in a system call that
+cannot be interrupted."""
+
+
+class WorkerProcess:
+    """A process, from its start to its end."""
+
+    def __init__(self, serve: Callable[[socket.socket, Mask, Slot], None]) -> None:
+        self.line, self._far_end = ipc.open_line()
+        self.line.setblocking(False)
+        self.slot = Slot()
+        self.is_leaving = False
+        self.warned = 0
+        """Token of the job that was told that it has reached its soft limit."""
+        self.began_at = monotonic()
+        slot = self.slot
+        self.process = PoolProcess(self._far_end, lambda line, mask: serve(line, mask, slot))
+        try:
+            self.process.start()
+        except BaseException:
+            self._close_line()
+            raise
+        self._far_end.close()
+        self.pid: int = self.process.pid
+        self.life = os.pidfd_open(self.pid)
+        """Becomes readable when it has ended."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return bool(self.process.is_alive())
+
+    def order(self, *order: Any) -> None:
+        """Tell it something; one that is about to end need not hear it."""
+        with suppress(OSError):
+            ipc.send(self.line, order)
+            self.slot.ring()
+
+    def reports(self) -> Iterator[tuple[Any, ...]]:
+        """What it has told since the last time."""
+        with suppress(OSError, EOFError):
+            while (report := ipc.receive(self.line, wait=False)) is not None:
+                yield report
+
+    def leave(self) -> None:
+        """Have it end after what it runs."""
+        self.is_leaving = True
+        self.order("leave")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    @contextmanager
+    def halted(self, token: int) -> Iterator[bool]:
+        """While this lasts it stands still; whether it runs that very job.
+
+        So what is recorded about the job, and a signal that is sent meanwhile, hit no other one.
+        """
+        self.signal(signals.SIGSTOP)
+        try:
+            deadline = monotonic() + _STOP_SECONDS
+            while not is_stopped(self.pid) and monotonic() < deadline:
+                sleep(0.0005)
+            yield is_stopped(self.pid) and self.slot.running == token
+        finally:
+            self.signal(signals.SIGCONT)
+
+    def await_end(self, seconds: float) -> bool:
+        """Wait until it has ended, as long as that; whether it has."""
+        end = select.poll()
+        end.register(self.life, select.POLLIN)
+        return bool(end.poll(max(0.0, seconds) * 1000))
+
+    def close(self) -> None:
+        """Let go of what belonged to a process that has ended."""
+        self.process.join()
+        self._close_line()
+        os.close(self.life)
+
+    def _close_line(self) -> None:
+        self.line.close()
+        self._far_end.close()
+        self.slot.close()
