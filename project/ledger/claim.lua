@@ -4,7 +4,7 @@
 -- ARGV     id
 --          the kind that the message names
 --          worker
---          holder: the process that takes the lease
+--          holder: the process that takes the lease, `#`, and the claim's number in that process
 --          now, as the worker writes it into the record
 --          milliseconds that the lease lasts
 --          milliseconds of a last call
@@ -13,7 +13,8 @@
 --          as many attempts may end without a word
 --          as JSON what `restore` makes the record of, where Redis has lost it; '': nothing
 --
--- Answers {"moved", version} for a first attempt, {"moved", record…} for a later one;
+-- Answers {"moved", version} for a first attempt, {"moved", record…} for a later one, and the same
+-- again where Redis executes the same claim twice, because its answer was lost;
 -- {"settling", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another
 -- attempt holds the lease; {"exhausted"} where too many were lost; {"mistaken", kind} where the job
 -- is of another kind; or {"refused", status, milliseconds left to note the confirm}, the status being
@@ -37,6 +38,13 @@ if job.kind ~= kind then return { 'mistaken', job.kind } end
 local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
 if settling > 0 then return { 'settling', settling } end
 
+local function moved(attempt, version)
+  if attempt == '1' then return { 'moved', version } end
+  return answer('moved', key)
+end
+
+if job.status == 'running' and job.holder == holder then return moved(job.attempt, job.version) end
+
 local is_claimable = { queued = true, running = true, retrying = true }
 if not is_claimable[job.status] then
   local left = job.confirm_by and math.floor(tonumber(job.confirm_by) - now) or 0
@@ -44,8 +52,10 @@ if not is_claimable[job.status] then
 end
 
 -- A process runs one job at a time: an earlier attempt of its own is over.
+local function process(name) return string.match(name, '^[^#]*') end
+
 local ends = tonumber(redis.call('ZSCORE', LEASES, id) or nil)
-if ends and job.holder ~= gone and job.holder ~= holder then
+if ends and job.holder ~= gone and process(job.holder) ~= process(holder) then
   local is_contested = job.contested == job.holder
   if ends > now then return { 'leased', job.holder, is_contested and 'last_call' or 'held' } end
   -- It has run out. A holder that lives (it, or Redis, was away) gets a last call to renew it.
@@ -73,10 +83,6 @@ if job.status ~= 'running' then
   file(job, id, 'running', now)
   redis.call('ZREM', 'jobs:waiting:' .. job.lane, id)
 end
-if attempt == '1' then
-  tell(key, id, job.owner)
-  return { 'moved', version }
-end
-if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
+if attempt ~= '1' and redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
 tell(key, id, job.owner)
-return answer('moved', key)
+return moved(attempt, version)

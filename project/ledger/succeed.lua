@@ -9,12 +9,17 @@
 --          Celery's result document
 --          seconds that the job is kept
 --
--- Answers {"moved", version, id of the parent that goes on now or ''}, or {"refused", status} where another attempt runs, or none; the status
--- is "" where there is no record.
+-- Answers {"moved", version, id of the parent that goes on now or ''}, and once more where Redis
+-- executes the same call twice, because its answer was lost; or {"refused", status} where another
+-- attempt runs, or none; the status is "" where there is no record.
 
 local id, attempt, finished_at, result, document, keep = unpack(ARGV)
 local key, now = KEYS[1], now_ms()
 local job = read(key)
+if job.status == 'succeeded' and job.attempt == attempt
+  and redis.call('HGET', key, 'finished_at') == finished_at then
+  return { 'moved', job.version, '' }
+end
 if job.status ~= 'running' or job.attempt ~= attempt then return { 'refused', job.status or '' } end
 
 local version, expires_at = next_version(job, now), whole(now + keep * 1000)

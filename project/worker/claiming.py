@@ -28,7 +28,7 @@ from project.jobs import Kind
 from project.ledger import Job, Ledger
 from project.ledger.job import JobError
 from project.observability.sink import write_lines
-from project.worker.holder import describe_holder, is_gone, is_halted
+from project.worker.holder import is_gone, is_halted, name_holder
 
 POSTPONE_SECONDS = 2
 """After so long a message is looked at again whose job another worker still runs."""
@@ -46,14 +46,14 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
 
     Raises Ignore where the message is to be dropped, Reject where it goes back or is dead.
     """
-    gone_holder = silent_holder = ""
+    holder, gone_holder, silent_holder = name_holder(), "", ""
     pause = UNDECIDED_SECONDS
     while True:
         try:
             return ledger.claim(
                 job,
                 job.worker,
-                describe_holder(),
+                holder,
                 gone_holder=gone_holder,
                 silent_holder=silent_holder,
                 most_losses=kind.max_losses,

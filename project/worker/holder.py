@@ -1,5 +1,10 @@
-"""Who holds a lease: a process, named so that others can tell whether it still lives."""
+"""Who holds a lease: a process, named so that others can tell whether it still lives.
 
+A holder is `host:pid:started#claim`. The number makes it another one with each claim: where Redis
+executes a call twice, because its answer was lost, it knows the second one for the same claim.
+"""
+
+import itertools
 import os
 import socket
 import time
@@ -8,9 +13,12 @@ from pathlib import Path
 from time import monotonic
 
 
-def describe_holder() -> str:
-    """This process: `host:pid:started`."""
-    return _describe(os.getpid())
+_claims = itertools.count(1)
+
+
+def name_holder() -> str:
+    """This process, for one claim."""
+    return f"{_describe(os.getpid())}#{next(_claims)}"
 
 
 @lru_cache(maxsize=4)
@@ -20,7 +28,7 @@ def _describe(pid: int) -> str:
 
 def is_gone(holder: str) -> bool:
     """Whether the holder ran on this host and has ended. False where that is not known."""
-    host, pid, started = holder.rsplit(":", 2)
+    host, pid, started = _split(holder)
     return host == socket.gethostname() and _find_start(int(pid)) != started
 
 
@@ -36,9 +44,13 @@ def has_ended(pid: int, within_seconds: float) -> bool:
 
 def is_halted(holder: str) -> bool:
     """Whether the holder stands still on this host (SIGSTOP, a debugger), and may yet go on."""
-    host, pid, started = holder.rsplit(":", 2)
+    host, pid, started = _split(holder)
     fields = _read_stat(int(pid)) if host == socket.gethostname() else []
     return bool(fields) and fields[0] in {"T", "t"} and fields[19] == started
+
+
+def _split(holder: str) -> list[str]:
+    return holder.partition("#")[0].rsplit(":", 2)
 
 
 def is_stopped(pid: int) -> bool:

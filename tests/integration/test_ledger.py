@@ -34,7 +34,8 @@ from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, Hold, Re
 from tests.builders import NOON, a_job
 from tests.waiting import wait_until
 
-HOLDER = "here:1:1"
+HOLDER = "here:1:1#0"
+"""Of a first claim."""
 ODD_TEXTS = [
     "naïve ☕ 確認",
     'quote " and \\ slash',
@@ -61,7 +62,8 @@ def running(ledger: Ledger, **changes: Any) -> Job:
 
 
 def claim(ledger: Ledger, job: Job, worker: str = "short@here") -> Job:
-    return ledger.claim(job, worker, HOLDER)
+    """One process claims it, each attempt anew."""
+    return ledger.claim(job, worker, f"here:1:1#{job.attempt}")
 
 
 def claim_again(ledger: Ledger, job: Job, worker: str = "other@there") -> Job:
@@ -590,6 +592,35 @@ def test_process_that_runs_one_job_at_a_time_can_claim_what_it_held(ledger: Ledg
     assert claim(ledger, first).attempt == 2
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_claim_that_redis_executes_twice_is_one_attempt(ledger: Ledger, attempts: int) -> None:
+    """Its answer was lost with the connection, and the client asked again."""
+    job = queued(ledger)
+    for _ in range(attempts - 1):
+        job = claim(ledger, job)
+
+    first = claim(ledger, job)
+    second = claim(ledger, job)
+
+    assert second.attempt == first.attempt == attempts
+    assert second.version == first.version
+    assert ledger.get(job.id).losses == attempts - 1
+
+
+def test_success_that_redis_executes_twice_is_told_once_more(ledger: Ledger) -> None:
+    job, told = running(ledger), []
+    ledger.on_flush = told.clear
+    try:
+        ledger.succeed_later(job, '{"status": "SUCCESS"}', 7, told.append)
+        call, _ = ledger._deferred.pop()
+    finally:
+        ledger.on_flush = None
+
+    first, second = ledger._exchange.call([call, call])
+
+    assert first == second == ["moved", str(ledger.get(job.id).version), ""]
+
+
 def test_lease_of_another_holder_than_the_one_that_is_gone_cannot_be_taken_over(
     ledger: Ledger,
 ) -> None:
@@ -722,7 +753,7 @@ def test_every_attempt_is_kept(ledger: Ledger) -> None:
     retry(ledger, first, due_at)
     second = claim(ledger, first)
     ledger.put_back(second.id, worker=second.worker)
-    third = ledger.claim(second, "short@here", "here:3:3", gone_holder=HOLDER)
+    third = ledger.claim(second, "short@here", "here:3:3", gone_holder="here:1:1#1")
     fourth = ledger.claim(third, "other@there", "there:2:2", gone_holder="here:3:3")
     ended = finish(ledger, fourth, Status.FAILED, error=JobError("ValueError", "no", "Traceback"))
 

@@ -13,7 +13,7 @@ from redis import ConnectionError as RedisConnectionError
 from project.errors import CancelledError
 from project.ledger import Job, Status
 from project.ledger.store import Hold
-from project.worker.holder import describe_holder, is_gone, is_halted
+from project.worker.holder import name_holder, is_gone, is_halted
 from project.worker.keeper import Keeper
 from tests.builders import a_job
 from tests.waiting import wait_until
@@ -113,11 +113,11 @@ def test_short_outage_stops_no_job() -> None:
 
 
 def test_living_process_is_not_gone() -> None:
-    assert not is_gone(f"{describe_holder()}")
+    assert not is_gone(f"{name_holder()}")
 
 
 def test_ended_process_is_gone() -> None:
-    code = "from project.worker.holder import describe_holder; print(describe_holder())"
+    code = "from project.worker.holder import name_holder; print(name_holder())"
     holder = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -135,8 +135,8 @@ def test_process_on_another_host_is_not_known_to_be_gone() -> None:
 
 def test_process_that_stands_still_is_halted_and_not_gone() -> None:
     code = (
-        "import os, signal, sys; from project.worker.holder import describe_holder;"
-        "print(describe_holder(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+        "import os, signal, sys; from project.worker.holder import name_holder;"
+        "print(name_holder(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
@@ -148,5 +148,5 @@ def test_process_that_stands_still_is_halted_and_not_gone() -> None:
 
     assert is_gone(holder)
     assert not is_halted(holder)
-    assert not is_halted(describe_holder())
+    assert not is_halted(name_holder())
     assert not is_halted("elsewhere:1:1")
