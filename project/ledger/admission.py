@@ -85,7 +85,7 @@ class Admitting(Reading):
             str(self._retention.longest_seconds),
             *chain.from_iterable(fields.items()),
         ]
-        return job_key(job.id), arguments
+        return "record", job_key(job.id), arguments
 
     def confirm(self, job: Job, *, within_seconds: float = 3600) -> Job:
         """Note that the broker has confirmed the job: accepted → queued.
@@ -108,7 +108,7 @@ class Admitting(Reading):
         whose answer is a RedisError, nobody knows.
         """
         within = str(round(within_seconds * 1000))
-        items = [(job_key(job.id), [job.id, _order(job), within, by]) for job in jobs]
+        items = [("confirm", job_key(job.id), [job.id, _order(job), within, by]) for job in jobs]
         answers = self._exchange.call_each(self._confirm, items)
         return [
             self._read_confirmed(job, answer, by) for job, answer in zip(jobs, answers, strict=True)

@@ -21,7 +21,7 @@
 -- "" where there is no record.
 --
 -- SETTLE is put before it: in so many seconds after Redis's start nothing is claimed. 0: they are
--- over, see `settled.py`.
+-- over, see `settled.py`. A first attempt has the fewest steps, because most jobs have only that.
 
 local id, kind, worker, holder, at, lease, last_call, gone, silent, most_losses, lost = unpack(ARGV)
 local key, now = KEYS[1], now_ms()
@@ -76,13 +76,15 @@ end
 
 local attempt, version = whole((tonumber(job.attempt) or 0) + 1), next_version(job, now)
 redis.call('HSET', key, 'status', 'running', 'attempt', attempt, 'version', version,
-  'worker', worker, 'holder', holder, 'started_at', at)
-redis.call('HDEL', key, 'progress', 'error', 'contested', 'confirmed_by')
+  'worker', worker, 'holder', holder, 'started_at', at, 'confirmed_by', '')
 redis.call('ZADD', LEASES, whole(now + lease), id)
 if job.status ~= 'running' then
   file(job, id, 'running', now)
   redis.call('ZREM', 'jobs:waiting:' .. job.lane, id)
 end
-if attempt ~= '1' and redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
+if attempt ~= '1' or job.contested then
+  redis.call('HDEL', key, 'progress', 'error', 'contested')
+  if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
+end
 tell(key, id, job.owner)
 return moved(attempt, version)

@@ -1,25 +1,25 @@
--- Calls `item`, the text of another script, once for each job of a batch.
+-- Takes steps of many jobs in one call: each is one of `items`, the texts of other scripts.
 --
--- KEYS  a key for each job
--- ARGV  for each job how many arguments it has, and those
+-- KEYS  a key for each step
+-- ARGV  for each step its name, how many arguments it has, and those
 --
--- Answers a list: for each job its answer, or its error. An error ends that job's call alone: what
--- the others have written, and what they are told, stays. A job that comes by itself answers its
--- error as Redis does, so that the client deals with it as with any.
+-- Answers a list: for each step its answer, or its error. An error ends that step alone: what the
+-- others have written, and what they are told, stays. A step that comes by itself answers its error
+-- as Redis does, so that the client deals with it as with any.
 
 local function take(number, place)
-  local last = place + tonumber(ARGV[place])
-  return { KEYS[number] }, { unpack(ARGV, place + 1, last) }, last + 1
+  local first, count = place + 2, tonumber(ARGV[place + 1])
+  return items[ARGV[place]], { KEYS[number] }, { unpack(ARGV, first, first + count - 1) }, first + count
 end
 
 if #KEYS == 1 then
-  local keys, arguments = take(1, 1)
+  local item, keys, arguments = take(1, 1)
   return { item(keys, arguments) }
 end
 
 local answers, place = {}, 1
 for number = 1, #KEYS do
-  local keys, arguments, following = take(number, place)
+  local item, keys, arguments, following = take(number, place)
   local is_done, answer = pcall(item, keys, arguments)
   if not is_done then
     -- Redis's own errors are tables, from 7.0 on; those of Lua are texts.

@@ -11,11 +11,11 @@ from redis import Redis, RedisError, ResponseError
 Call = tuple[Any, list[str], list[str]]
 """A script's call that is ready to be sent: the script, its keys, its arguments."""
 
-Item = tuple[str, list[str]]
-"""What a script is called with for one job of a batch: the job's key, the arguments."""
+Item = tuple[str, str, list[str]]
+"""A step of one job, which shares a call with others (`each.lua`): name, job's key, arguments."""
 
 TOGETHER = 16
-"""So many jobs share one call of a script: Redis does nothing else meanwhile."""
+"""So many steps share one call of a script: Redis does nothing else meanwhile."""
 
 
 class Exchange:
@@ -50,23 +50,26 @@ class Exchange:
             for call, answer in zip(calls, answers, strict=True)
         ]
 
-    def call_each(self, script: Any, items: Sequence[Item]) -> list[Any]:
-        """An answer or error for each item; the script is one that `each.lua` goes through with.
+    def call_each(
+        self, script: Any, items: Sequence[Item], calls: Sequence[Call] = ()
+    ) -> list[Any]:
+        """An answer or error for each step, and behind them for each of the other calls.
 
-        All go in one round trip, TOGETHER a call. An item that fails is called again by itself, as
-        a call is, and takes no other with it.
+        All go in one round trip, TOGETHER steps a call. A step that fails is called again by
+        itself, as a call is, and takes no other with it.
         """
         parts = [items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER)]
+        found = self.call([*(_join(script, part) for part in parts), *calls])
         answers: list[Any] = []
-        for part, found in zip(parts, self.call([_join(script, p) for p in parts]), strict=True):
-            if isinstance(found, RedisError):
-                answers += [found] * len(part)
+        for part, answer in zip(parts, found, strict=False):
+            if isinstance(answer, RedisError):
+                answers += [answer] * len(part)
             else:
                 answers += [
-                    _call_item_again(script, item) if isinstance(answer, ResponseError) else answer
-                    for item, answer in zip(part, found, strict=True)
+                    _call_item_again(script, item) if isinstance(one, ResponseError) else one
+                    for item, one in zip(part, answer, strict=True)
                 ]
-        return answers
+        return answers + found[len(parts) :]
 
     def _take(self) -> Any:
         if self._pid != os.getpid():  # a fork: its parent's connections are not ours
@@ -86,10 +89,9 @@ class Exchange:
 
 def _join(script: Any, items: Sequence[Item]) -> Call:
     arguments: list[str] = []
-    for _, own in items:
-        arguments.append(str(len(own)))
-        arguments += own
-    return script, [key for key, _ in items], arguments
+    for name, _, own in items:
+        arguments += (name, str(len(own)), *own)
+    return script, [key for _, key, _ in items], arguments
 
 
 def _call_item_again(script: Any, item: Item) -> Any:

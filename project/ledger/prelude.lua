@@ -26,9 +26,14 @@ local FINAL = { succeeded = true, failed = true, cancelled = true, dead = true }
 -- Lua prints large numbers with an exponent.
 local function whole(number) return string.format('%.0f', number) end
 
+-- The time stands still while a script runs.
+local now_of_call
 local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not now_of_call then
+    local time = redis.call('TIME')
+    now_of_call = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return now_of_call
 end
 
 local FIELDS = {
@@ -124,11 +129,15 @@ end
 
 -- Tell all listeners, where there are any: to make the event costs more than all the rest. What a
 -- job was given is not for every listener.
+local patterns_of_call
 local function tell(key, id, owner)
   local channels = { 'events:job:' .. id, 'events:jobs', owner and 'events:owner:' .. owner or nil }
-  local heard = redis.call('PUBSUB', 'NUMSUB', unpack(channels))
-  local is_heard = redis.call('PUBSUB', 'NUMPAT') > 0
-  for i = 2, #heard, 2 do is_heard = is_heard or heard[i] > 0 end
+  patterns_of_call = patterns_of_call or redis.call('PUBSUB', 'NUMPAT')
+  local is_heard = patterns_of_call > 0
+  if not is_heard then
+    local heard = redis.call('PUBSUB', 'NUMSUB', unpack(channels))
+    for i = 2, #heard, 2 do is_heard = is_heard or heard[i] > 0 end
+  end
   if not is_heard then return end
   local record, event = redis.call('HGETALL', key), {}
   for i = 1, #record, 2 do event[record[i]] = record[i + 1] end

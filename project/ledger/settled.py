@@ -1,4 +1,4 @@
-"""A script that asks how long Redis has been up, as long as that matters."""
+"""A script of many steps that asks how long Redis has been up, as long as that matters."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ class SettledScript:
         """Of the one that does not look: to be called first."""
 
     def __call__(self, keys: list[str], args: list[str]) -> Any:
-        """Call the one that looks."""
-        answer = self._looking(keys=keys, args=args)
-        if answer[0] != "settling":
+        """Call the one that looks; an answer for each step."""
+        answers = self._looking(keys=keys, args=args)
+        if all(answer[0] != "settling" for answer in answers):
             self._redis.script_load(self._settled_text)
-        return answer
+        return answers

@@ -1,13 +1,13 @@
 """The ledger's scripts in Redis, and how they are called: what all of its parts stand on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
-from project.ledger.exchange import Call, Exchange
+from project.ledger.exchange import Call, Exchange, Item
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
@@ -21,8 +21,8 @@ from project.ledger.record import (
 from project.ledger.retention import Retention
 from project.ledger.settled import SettledScript
 
-Deferred = tuple[Call, Callable[[Any], None]]
-"""A call that may wait, and who wants to know its answer."""
+Deferred = tuple[Item, Callable[[Any], None]]
+"""A step that may wait, and who wants to know its answer."""
 
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
@@ -52,16 +52,17 @@ class Steps:
         """Told the id of a job that has waited for its children and goes on: it needs a message.
         None: the reconciler finds it after a while."""
         self._record, self._confirm = (
-            redis.register_script(_read_for_each(name)) for name in ("record.lua", "confirm.lua")
+            redis.register_script(_read_steps(name)) for name in ("record", "confirm")
         )
-        self._succeed, self._move_script, self._renew, self._trim = (
-            redis.register_script(_read(name))
-            for name in ("succeed.lua", "move.lua", "renew.lua", "trim.lua")
+        self._move_script, self._renew, self._trim = (
+            redis.register_script(_read(name)) for name in ("move.lua", "renew.lua", "trim.lua")
         )
         self._wait, self._recheck = (
             redis.register_script(_read(name)) for name in ("wait.lua", "recheck.lua")
         )
-        self._claim = SettledScript(redis, _read("claim.lua"), SETTLE_SECONDS)
+        self._work = SettledScript(
+            redis, _read_steps("claim", "succeed", "reserve"), SETTLE_SECONDS
+        )
 
     def _written(self, job: Job) -> dict[str, Any]:
         step: dict[str, Any] = {
@@ -121,17 +122,16 @@ class Steps:
 
     # ── Several calls in one round trip ────────────────────────────────────────────────────────
 
-    def defer(self, call: Call, note: Callable[[Any], None]) -> None:
-        """Send the call with the next step, or by `flush`; `note` is told the answer or error."""
-        self.flush()
-        self._deferred.append((call, note))
+    def defer(self, item: Item, note: Callable[[Any], None]) -> None:
+        """Take the step with the next one, or by `flush`; `note` is told the answer or error."""
+        self._deferred.append((item, note))
         if self.on_flush is None:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was deferred."""
+        """Take the steps that were deferred."""
         if self._deferred:
-            self._call([])
+            self._call()
 
     @property
     def has_deferred(self) -> bool:
@@ -140,16 +140,19 @@ class Steps:
 
     def _run(self, call: Call) -> list[str]:
         """The call's answer."""
-        (answer,) = self._call([call])
-        if isinstance(answer, RedisError):
-            raise answer
-        return list(answer)
+        return _answer(*self._call(calls=[call]))
 
-    def _call(self, calls: list[Call]) -> list[Any]:
+    def _work_on(self, item: Item) -> list[str]:
+        """The answer of a step that workers take, in the same call as what was deferred."""
+        return _answer(*self._call([item]))
+
+    def _call(self, items: Sequence[Item] = (), calls: Sequence[Call] = ()) -> list[Any]:
         """Answers, or errors. What was deferred goes first, in the same round trip."""
         deferred, self._deferred = self._deferred, []
         try:
-            answers = self._exchange.call([*(call for call, _ in deferred), *calls])
+            answers = self._exchange.call_each(
+                self._work, [*(item for item, _ in deferred), *items], calls
+            )
         except BaseException:  # a time limit, say, while Redis is away
             self._deferred = deferred
             raise
@@ -160,15 +163,25 @@ class Steps:
         return answers[len(deferred) :]
 
 
+def _answer(answer: Any) -> list[str]:
+    if isinstance(answer, RedisError):
+        raise answer
+    return list(answer)
+
+
 def _read(name: str) -> str:
     """A script, behind what all of them share."""
     return _read_text("prelude.lua") + _read_text(name)
 
 
-def _read_for_each(name: str) -> str:
-    """A script that takes many jobs in one call: see `each.lua`."""
-    item = f"local function item(KEYS, ARGV)\n{_read_text(name)}\nend\n"
-    return _read_text("prelude.lua") + item + _read_text("each.lua")
+def _read_steps(*names: str) -> str:
+    """A script that takes steps of many jobs in one call: see `each.lua`."""
+    items = (
+        f"function items.{name}(KEYS, ARGV)\n{_read_text(f'{name}.lua')}\nend\n" for name in names
+    )
+    return (
+        _read_text("prelude.lua") + "local items = {}\n" + "".join(items) + _read_text("each.lua")
+    )
 
 
 def _read_text(name: str) -> str:

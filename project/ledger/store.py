@@ -33,10 +33,10 @@ from project.ledger.job import (
     change,
     format_time,
 )
-from project.ledger.keys import job_key
+from project.ledger.keys import job_key, result_key
 from project.ledger.parts import Parting
 from project.ledger.record import as_milliseconds, encode_json
-from project.ledger.steps import OWNER_LIMIT, move_keys, read_moved, refuse
+from project.ledger.steps import OWNER_LIMIT, read_moved, refuse
 
 __all__ = ["OWNER_LIMIT", "Admission", "Hold", "Ledger", "Recorded"]
 
@@ -100,12 +100,12 @@ class Ledger(Parting):
             *(_LEASE_MILLISECONDS, _LAST_CALL_MILLISECONDS),
             *(gone_holder, silent_holder, str(most_losses)),
         ]
-        keys = [job_key(job.id)]
-        answer = self._run((self._claim, keys, [*arguments, ""]))
+        key = job_key(job.id)
+        answer = self._work_on(("claim", key, [*arguments, ""]))
         if answer[:2] == ["refused", ""]:
             # Whose message is there was confirmed, or not even recorded: it may run.
             lost = self._written(change(job, status=Status.QUEUED))
-            answer = self._run((self._claim, keys, [*arguments, encode_json(lost)]))
+            answer = self._work_on(("claim", key, [*arguments, encode_json(lost)]))
         if answer[0] == "leased":
             raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
         if answer[0] == "mistaken":
@@ -182,11 +182,10 @@ class Ledger(Parting):
         """
         now = datetime.now(UTC)
         arguments = [
-            *(job.id, str(job.attempt), format_time(now)),
+            *(job.id, result_key(job.id), str(job.attempt), format_time(now)),
             "" if result is None else encode_json(result),
-            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind))),
+            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind)), ""),
         ]
-        call = self._succeed, move_keys(job.id), arguments
         ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
 
         def hear(answer: Any) -> None:
@@ -194,7 +193,7 @@ class Ledger(Parting):
             if not isinstance(answer, RedisError) and answer[0] == "moved" and answer[2]:
                 self._release(answer[2])
 
-        self.defer(call, hear)
+        self.defer(("succeed", job_key(job.id), arguments), hear)
 
     def retry(
         self,

@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 
-
 _claims = itertools.count(1)
 
 

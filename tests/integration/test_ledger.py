@@ -612,11 +612,11 @@ def test_success_that_redis_executes_twice_is_told_once_more(ledger: Ledger) -> 
     ledger.on_flush = told.clear
     try:
         ledger.succeed_later(job, '{"status": "SUCCESS"}', 7, told.append)
-        call, _ = ledger._deferred.pop()
+        step, _ = ledger._deferred.pop()
     finally:
         ledger.on_flush = None
 
-    first, second = ledger._exchange.call([call, call])
+    first, second = ledger._exchange.call_each(ledger._work, [step, step])
 
     assert first == second == ["moved", str(ledger.get(job.id).version), ""]
 

@@ -16,8 +16,8 @@ def a_script(redis: "Redis", settle_seconds: int) -> SettledScript:
     """A script that no other test has made known; it answers the seconds that it was given."""
     text = f"""
         -- {uuid4()}
-        if SETTLE > 0 and {UPTIME} < SETTLE then return {{ 'settling', SETTLE }} end
-        return {{ 'moved', SETTLE }}
+        if SETTLE > 0 and {UPTIME} < SETTLE then return {{ {{ 'settling', SETTLE }} }} end
+        return {{ {{ 'moved', SETTLE }} }}
     """
     return SettledScript(redis, text, settle_seconds)
 
@@ -25,7 +25,7 @@ def a_script(redis: "Redis", settle_seconds: int) -> SettledScript:
 def test_script_that_does_not_look_is_not_known_before_the_time_is_over(redis: "Redis") -> None:
     script = a_script(redis, A_YEAR)
 
-    assert script([], []) == ["settling", A_YEAR]
+    assert script([], []) == [["settling", A_YEAR]]
 
     with pytest.raises(NoScriptError):
         redis.evalsha(script.sha, 0)
@@ -34,9 +34,9 @@ def test_script_that_does_not_look_is_not_known_before_the_time_is_over(redis: "
 def test_it_is_known_from_the_first_call_after_that(redis: "Redis") -> None:
     script = a_script(redis, 1)
 
-    assert script([], []) == ["moved", 1]
+    assert script([], []) == [["moved", 1]]
 
-    assert redis.evalsha(script.sha, 0) == ["moved", 0]
+    assert redis.evalsha(script.sha, 0) == [["moved", 0]]
 
 
 def test_redis_has_forgotten_it_when_it_starts_again(redis: "Redis") -> None:

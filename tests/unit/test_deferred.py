@@ -85,7 +85,7 @@ def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: 
     assert ledger.has_deferred
     assert not redis.connection.sent
 
-    redis.connection.answers.append(["moved", "7", ""])
+    redis.connection.answers.append([["moved", "7", ""]])
     ledger.flush()
 
     ended, flushed = told
@@ -94,22 +94,22 @@ def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: 
     assert not ledger.has_deferred
 
 
-def test_outcome_and_next_claim_are_one_round_trip(
+def test_outcome_and_next_claim_are_one_call(
     ledger: Ledger, redis: FakeRedis, told: list[Any]
 ) -> None:
     succeed(ledger, running(), told)
-    redis.connection.answers.extend([["moved", "7", ""], ["moved", "8"]])
+    redis.connection.answers.append([["moved", "7", ""], ["moved", "8"]])
 
     claimed = ledger.claim(a_job(), "short@here", "here:1:1")
 
-    assert redis.connection.sent == [2]
+    assert redis.connection.sent == [1]
     assert (claimed.attempt, claimed.version) == (1, 8)
     assert told[-1] == "flushed"
 
 
 def test_refused_outcome_is_told_as_such(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:
     succeed(ledger, running(), told)
-    redis.connection.answers.append(["refused", "cancelled", 0])
+    redis.connection.answers.append([["refused", "cancelled", 0]])
 
     ledger.flush()
 
@@ -127,14 +127,14 @@ def test_claim_that_is_interrupted_loses_no_outcome(
 
     assert ledger.has_deferred
     assert not told
-    redis.connection.answers.append(["moved", "7", ""])
+    redis.connection.answers.append([["moved", "7", ""]])
     ledger.flush()
     assert told[0].status is Status.SUCCEEDED
 
 
 def test_nothing_waits_where_nobody_would_send_it(redis: FakeRedis, told: list[Any]) -> None:
     ledger = Ledger(redis, 60)  # type: ignore[arg-type]
-    redis.connection.answers.append(["moved", "7", ""])
+    redis.connection.answers.append([["moved", "7", ""]])
 
     succeed(ledger, running(), told)
 

@@ -13,7 +13,7 @@ from redis import ConnectionError as RedisConnectionError
 from project.errors import CancelledError
 from project.ledger import Job, Status
 from project.ledger.store import Hold
-from project.worker.holder import name_holder, is_gone, is_halted
+from project.worker.holder import is_gone, is_halted, name_holder
 from project.worker.keeper import Keeper
 from tests.builders import a_job
 from tests.waiting import wait_until

@@ -38,8 +38,8 @@ MOST_ACKS = 16
 each acknowledgement of a quorum queue into its log, and one that says `multiple` only once."""
 
 MOST_RETURNS = DELIVERY_LIMIT // 2
-"""A message that came back so often is sent anew: RabbitMQ counts each time that it lay in a process
-that was killed, or was given back, and would take it for the cause."""
+"""A message that came back so often is sent anew: RabbitMQ counts how often it lay in a process that
+was killed, or was given back, and would take it for the cause."""
 
 MOST_AHEAD = 64
 AHEAD_SECONDS = 0.02

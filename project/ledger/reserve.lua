@@ -1,0 +1,24 @@
+-- A first attempt of a short job that may be repeated is about to begin: it stays queued, and whoever
+-- reserves it holds its lease. So several are begun in one call, and each is told of once, at its end.
+--
+-- KEYS[1]  the job's hash
+-- ARGV     id
+--          the kind that the message names
+--          holder: as in claim.lua
+--          milliseconds that the lease lasts
+--
+-- Answers {"reserved"}; {"settling", seconds left}; or {"refused"}: it is to be claimed by itself.
+-- SETTLE is put before it, as before claim.lua.
+
+local id, kind, holder, lease = unpack(ARGV)
+local key = KEYS[1]
+local job = read(key)
+local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
+if settling > 0 then return { 'settling', settling } end
+if job.status ~= 'queued' or job.kind ~= kind or (tonumber(job.attempt or nil) or 0) > 0 then
+  return { 'refused' }
+end
+if redis.call('ZSCORE', LEASES, id) and job.holder ~= holder then return { 'refused' } end
+redis.call('HSET', key, 'holder', holder)
+redis.call('ZADD', LEASES, whole(now_ms() + lease), id)
+return { 'reserved' }
