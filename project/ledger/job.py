@@ -126,9 +126,13 @@ class Attempt:
         return _seconds_between(self.started_at, self.finished_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Job:
-    """One run of a kind. `id` is the Celery task id and the id in every log line."""
+    """One run of a kind. `id` is the Celery task id and the id in every log line.
+
+    It is never changed, only replaced (`change`). Python would see to that, and take three times as
+    long to make one.
+    """
 
     id: str
     kind: str

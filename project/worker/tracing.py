@@ -13,7 +13,7 @@ import structlog
 from celery import signals
 
 from project.config import Settings
-from project.observability.binding import describe_cause, find_current, leave
+from project.observability.binding import describe_cause, find_current
 from project.observability.context import Trace, submit_span_id
 from project.observability.spans import Span, SpanKind, Spans, message_attributes
 
@@ -28,11 +28,6 @@ def connect_tracing(settings: Settings, spans: Spans) -> None:
         submitted = add_trace(headers)
         if submitted:
             spans.add(_submit_span(headers, submitted, routing_key))
-
-    @signals.task_postrun.connect(weak=False)  # type: ignore[untyped-decorator]
-    def ended(task: Any, **_: Any) -> None:
-        if not task.request.is_eager:  # that one is part of what called it
-            leave()
 
     for signal in (signals.worker_process_shutdown, signals.worker_shutdown):
         signal.connect(lambda **_: spans.close(), weak=False)

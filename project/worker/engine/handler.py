@@ -39,7 +39,7 @@ from project.message_reader import (
     read_call,
     read_message,
 )
-from project.observability.binding import about_message
+from project.observability.binding import about_message, leave
 from project.worker.engine.delivery import Delivery
 from project.worker.engine.request import JobRequest, describe_error
 from project.worker.engine.slot import Slot
@@ -100,6 +100,8 @@ class Handler:
             raise
         except Exception as error:  # noqa: BLE001 - no message may end the process
             self._refuse(delivery, error)
+        finally:
+            leave()
 
     def _handle(self, delivery: Delivery) -> None:
         if not can_be_dead_lettered(delivery.headers):
