@@ -1,4 +1,4 @@
-"""Requests a second that a web server takes, and how long each takes, with 16 connections."""
+"""Requests a second that a web server takes, and how long each takes: 16 and 64 connections."""
 
 import json
 import subprocess
@@ -11,12 +11,12 @@ from bench.accounting import Groups, cpu_seconds, with_descendants
 from bench.stack import Stack
 from bench.systems.system import System, Web
 
-CONNECTIONS = 16
+CONNECTIONS, MANY_CONNECTIONS = 16, 64
 SCRIPT = Path(__file__).with_name("requests.lua")
 
 
 def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
-    """POST while no worker runs, then GET of one of those jobs."""
+    """POST while no worker runs, by few and by many connections, then GET of one of the jobs."""
     if system.web is None:
         raise ValueError(f"{system.title} has no web server.")
     system.empty(stack)
@@ -36,8 +36,12 @@ def _measure_served(system: System, stack: Stack, web: Web, seconds: int) -> dic
     with system.serving(stack) as server:
         job_id = _submit_one(server.url, web)
         groups = {"web": with_descendants([server.pid]), **stack.server_pids()}
+        url, body = server.url + web.post_path, web.body
         figures = {
-            "post": run_counted(groups, server.url + web.post_path, "POST", web.body, seconds)
+            "post": run_counted(groups, url, "POST", body, seconds),
+            "post_64": run_counted(
+                groups, url, "POST", body, seconds, connections=MANY_CONNECTIONS
+            ),
         }
         if web.get_path:
             url = server.url + web.get_path.format(id=job_id)
@@ -45,28 +49,38 @@ def _measure_served(system: System, stack: Stack, web: Web, seconds: int) -> dic
     return figures
 
 
-def run_counted(groups: Groups, url: str, method: str, body: str, seconds: int) -> dict[str, Any]:
+def run_counted(
+    groups: Groups,
+    url: str,
+    method: str,
+    body: str,
+    seconds: int,
+    *,
+    connections: int = CONNECTIONS,
+) -> dict[str, Any]:
     """A run of wrk, and the CPU time that each answer took."""
-    run_wrk(url, method, body, 1)  # connects, and loads what is loaded late
+    run_wrk(url, method, body, 1, connections)  # connects, and loads what is loaded late
     before = cpu_seconds(groups)
-    figures = run_wrk(url, method, body, seconds)
+    figures = run_wrk(url, method, body, seconds, connections)
     after = cpu_seconds(groups)
     answers = max(1, figures["good"])
     cost = {name: (after[name] - before[name]) * 1000 / answers for name in after}
     return {**figures, "cpu_ms_a_request": cost}
 
 
-def run_wrk(url: str, method: str, body: str, seconds: int) -> dict[str, Any]:
+def run_wrk(url: str, method: str, body: str, seconds: int, connections: int) -> dict[str, Any]:
     """Only 2xx answers count."""
-    command = wrk_command(url, method, body, seconds)
+    command = wrk_command(url, method, body, seconds, connections)
     found = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     figures: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
     return {**figures, "a_second": figures["good"] / figures["seconds"]}
 
 
-def wrk_command(url: str, method: str, body: str, seconds: int) -> list[str]:
+def wrk_command(
+    url: str, method: str, body: str, seconds: int, connections: int = CONNECTIONS
+) -> list[str]:
     """One thread, so many connections, the script that counts."""
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
     return ["wrk", *options, url, "--", method, body]
 
 

@@ -87,7 +87,10 @@ SUBMIT = (
     "to submit many, where it has one."
 )
 TRIPS = "From the submit to the result in hand, one job after the other, by the system's own means."
-HTTP = "wrk, 16 connections, the same script for all; only 2xx answers count. CPU time is a POST's."
+HTTP = (
+    "wrk, 16 connections and 64, the same script for all; only 2xx answers count. CPU time is that "
+    "of one request."
+)
 BUSY = "The same, while our workers do the jobs on the same two cores."
 OVERHEAD = (
     "Jobs that use so much CPU time, in two processes. Missing is what the rate lacks to the "

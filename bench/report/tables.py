@@ -45,28 +45,34 @@ def trips_table(figures: Figures) -> list[str]:
 
 
 def http_table(figures: Figures, measure: str) -> list[str]:
-    """Requests a second, their latency, and CPU time a POST."""
+    """Requests a second, their latency, and CPU time a request by where it was spent."""
     rows = []
-    for name in figures.systems(measure):
-        cells = []
-        for verb in ("post", "get"):
-            cells.append(show_rate(figures.value(measure, name, verb, "a_second")))
-            cells += [show(figures.value(measure, name, verb, part), ".1f") for part in TRIP]
-        cpu = [
-            show(figures.value(measure, name, "post", "cpu_ms_a_request", part), ".2f")
-            for part in ("web", "+")
-        ]
-        rows.append([SYSTEMS[name].title, *cells, *cpu, _count_bad(figures, measure, name)])
-    heads = ["", "POST/s", "p50, ms", "p99, ms", "GET/s", "p50, ms", "p99, ms"]
-    return table([*heads, "POST: web CPU, ms", "with servers, ms", "not 2xx"], rows)
+    for verb, title in _REQUESTS.items():
+        for name in figures.systems(measure):
+            path = (measure, name, verb)
+            rate = figures.value(*path, "a_second")
+            if rate is None:
+                continue
+            cpu = [
+                show(figures.value(*path, "cpu_ms_a_request", part), ".2f")
+                for part in ("web", "RabbitMQ", "Redis", "+")
+            ]
+            latency = [show(figures.value(*path, part), ".1f") for part in TRIP]
+            bad = _count_bad(figures, *path)
+            rows.append([title, SYSTEMS[name].title, show_rate(rate), *latency, *cpu, bad])
+    heads = ["", "", "/s", "p50, ms", "p99, ms", "web CPU, ms", "RabbitMQ, ms", "Redis, ms"]
+    return table([*heads, "all, ms", "not 2xx"], rows)
 
 
-def _count_bad(figures: Figures, measure: str, name: str) -> str:
+_REQUESTS = {"post": "POST, 16", "post_64": "POST, 64", "get": "GET, 16"}
+
+
+def _count_bad(figures: Figures, measure: str, name: str, verb: str) -> str:
     """Answers that are no 2xx, and connections that failed, in all rounds."""
     found = [
         entry[verb][kind]
         for entry in figures.entries(measure, name)
-        for verb in ("post", "get")
         for kind in ("bad", "errors")
+        if verb in entry
     ]
     return str(sum(found))

@@ -20,7 +20,7 @@ from bench.measures.profile import summarize
 from bench.peers.json_log import JobLines, open_log
 from bench.peers.work import WORK, make_text
 from bench.plan import MEASURES, Measure, Plan
-from bench.report import load_tables, own_tables, render
+from bench.report import load_tables, own_tables, render, tables
 from bench.report.figures import Figures, Value, percentile
 from bench.report.goals import GOALS, goals_table
 from bench.report.guarantees import find_guarantees, guarantees_table
@@ -367,6 +367,24 @@ def test_each_package_of_an_environment_is_pinned_with_a_hash(name: str) -> None
 
 
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_http_table_has_the_systems_side_by_side() -> None:
+    def a_request(rate: float, bad: int = 0) -> dict[str, Any]:
+        cost = {"web": 1.5, "RabbitMQ": 0.25, "Redis": 0.25}
+        times = {"p50_ms": 20.0, "p99_ms": 70.0}
+        return {"a_second": rate, **times, "cpu_ms_a_request": cost, "bad": bad, "errors": 0}
+
+    figures = a_run(
+        an_entry("http", "jobs", post=a_request(900), post_64=a_request(1100, bad=3)),
+        an_entry("http", "hello", post=a_request(3000)),
+    )
+
+    rows = tables.http_table(figures, "http")
+
+    assert "| POST, 16 | Jobs | 900 | 20.0 | 70.0 | 1.50 | 0.25 | 0.25 | 2.00 | 0 |" in rows
+    assert "| POST, 64 | Jobs | 1,100 | 20.0 | 70.0 | 1.50 | 0.25 | 0.25 | 2.00 | 3 |" in rows
+    assert len(rows) == 2 + 3 + 1
 
 
 def test_overhead_table_has_the_systems_side_by_side() -> None:
