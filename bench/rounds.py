@@ -4,7 +4,7 @@ import fcntl
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +19,26 @@ from bench.systems.catalog import SYSTEMS
 from bench.waiting import SlowError
 
 
-def run_rounds(plan: Plan, stack: Stack, output: Path, lock: Path | None) -> None:
-    """Measure all of the plan; the raw figures are written to the file after each step."""
+def run_rounds(
+    plan: Plan,
+    stack: Stack,
+    output: Path,
+    lock: Path | None,
+    earlier: Mapping[str, Any],
+) -> None:
+    """Measure all of the plan; the raw figures are written to the file after each step.
+
+    What earlier runs have measured is kept before these.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {
         "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "is_quick": plan.is_quick,
-        "rounds": plan.most_rounds,
         "machine": describe_machine(stack),
         "figures": [],
+        **earlier,
     }
+    first = count_rounds(kept["figures"])
     steps = plan.steps()
     for number, step in enumerate(steps, 1):
         print(f"[{number}/{len(steps)}] {step.measure}: {step.system}", flush=True)
@@ -38,13 +48,34 @@ def run_rounds(plan: Plan, stack: Stack, output: Path, lock: Path | None) -> Non
             took = round(time.monotonic() - began, 1)
         print(f"    {took} s: {_shorten(figures)}", flush=True)
         entry = {
-            "round": step.round,
+            "round": first.get(step.measure, 0) + step.round,
             "measure": step.measure,
             "system": step.system,
             "took_seconds": took,
         }
         kept["figures"].append({**entry, **figures})
         output.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def read_earlier(output: Path, plan: Plan) -> dict[str, Any]:
+    """What earlier runs have measured; ValueError if that is nothing to add to."""
+    if not output.exists():
+        return {}
+    earlier: dict[str, Any] = json.loads(output.read_text())
+    if earlier["is_quick"] != plan.is_quick:
+        raise ValueError(
+            f"{output.name} is of a run with other sizes: leave out --add, or choose another "
+            "--output."
+        )
+    return earlier
+
+
+def count_rounds(figures: list[dict[str, Any]]) -> dict[str, int]:
+    """How many rounds of each measure there are."""
+    found: dict[str, int] = {}
+    for entry in figures:
+        found[entry["measure"]] = max(found.get(entry["measure"], 0), entry["round"] + 1)
+    return found
 
 
 def take_step(plan: Plan, step: Step, stack: Stack) -> dict[str, Any]:

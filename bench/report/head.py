@@ -7,7 +7,8 @@ from bench.systems.catalog import SYSTEMS
 def head(figures: Figures) -> list[str]:
     """Machine, versions, date."""
     raw, machine = figures.raw, figures.raw["machine"]
-    rounds = f"up to {raw['rounds']} rounds" if raw["rounds"] > 1 else "1 round"
+    most = max((entry["round"] + 1 for entry in raw["figures"]), default=1)
+    rounds = f"up to {most} rounds" if most > 1 else "1 round"
     quick = " This was a quick run: trust it for development only." if raw["is_quick"] else ""
     return [
         f"{raw['began_at'][:10]}; {machine['cores']} cores ({machine['processor']}), "

@@ -1,6 +1,7 @@
 """Compares Jobs with other job systems, and with what the servers below them can do.
 
     python -m bench.systems [--quick] [--rounds N] [--only drain,http] [--systems jobs,rq]
+    python -m bench.systems --add [...]  # add rounds to the figures that are there
     python -m bench.systems --report     # write the report again from the figures that are there
 
 Makes the environments that are missing, starts a stack of its own, and measures all systems in
@@ -16,7 +17,7 @@ from bench.beside import FLAG, start_again_beside_stack
 from bench.environments import ROOT, make_environment
 from bench.plan import MEASURES, Plan
 from bench.report import write_report
-from bench.rounds import run_rounds
+from bench.rounds import read_earlier, run_rounds
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
 from project.config import Settings
@@ -24,7 +25,8 @@ from project.config import Settings
 
 def main() -> int:
     """Read the command line and do what it says."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
     if options.report:
         write_report(options.output)
         return 0
@@ -35,11 +37,16 @@ def main() -> int:
         measures=options.only,
         systems=options.systems,
     )
+    output = options.output.with_suffix(".json")
+    try:
+        earlier = read_earlier(output, plan) if options.add else {}
+    except ValueError as error:
+        parser.error(str(error))
     if not options.beside_stack:
         for environment in sorted({"tools", *(SYSTEMS[name].environment for name in plan.systems)}):
             make_environment(environment)
         return start_again_beside_stack("bench.systems")
-    run_rounds(plan, Stack(Settings()), options.output.with_suffix(".json"), options.lock)
+    run_rounds(plan, Stack(Settings()), output, options.lock, earlier)
     write_report(options.output)
     return 0
 
@@ -51,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="how often each measure is taken")
     parser.add_argument("--only", type=_names(MEASURES), help="measures, comma-separated")
     parser.add_argument("--systems", type=_names(SYSTEMS), help="systems, comma-separated")
+    parser.add_argument("--add", action="store_true", help="keep the figures that are there")
     parser.add_argument("--report", action="store_true", help="only write the report again")
     parser.add_argument("--lock", type=Path, help="file to lock for each measurement: take turns")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results/systems.md")

@@ -25,7 +25,7 @@ from bench.report.figures import Figures, Value, percentile
 from bench.report.goals import GOALS, goals_table
 from bench.report.guarantees import find_guarantees, guarantees_table
 from bench.report.losses import list_losses
-from bench.rounds import take_step
+from bench.rounds import count_rounds, read_earlier, take_step
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
 from bench.systems.outcomes import MARK
@@ -51,7 +51,7 @@ def a_run(*entries: dict[str, Any], **changes: Any) -> Figures:
         "ours": {"celery": "5.7.0"},
         "environments": {},
     }
-    raw = {"began_at": "2030-01-01T00:00:00", "is_quick": False, "rounds": 1, "machine": machine}
+    raw = {"began_at": "2030-01-01T00:00:00", "is_quick": False, "machine": machine}
     return Figures({**raw, "figures": list(entries), **changes})
 
 
@@ -214,6 +214,38 @@ def test_systems_take_turns_within_a_round() -> None:
         (1, "jobs"),
         (1, "celery-durable"),
     ]
+
+
+def test_rounds_of_another_run_come_after_those_that_are_there() -> None:
+    entries = [an_entry("drain", "jobs", 0), an_entry("drain", "rq", 2), an_entry("http", "jobs")]
+
+    assert count_rounds(entries) == {"drain": 3, "http": 1}
+
+
+def a_file(folder: Path, **head: Any) -> Path:
+    """Raw figures of an earlier run."""
+    path = folder / "systems.json"
+    path.write_text(json.dumps({"is_quick": False, "figures": [a_drain("jobs", 1)], **head}))
+    return path
+
+
+def test_figures_of_an_earlier_run_are_kept(tmp_path: Path) -> None:
+    output = a_file(tmp_path)
+
+    earlier = read_earlier(output, Plan.choose())
+
+    assert earlier["figures"] == [a_drain("jobs", 1)]
+
+
+def test_first_run_of_several_has_nothing_to_keep(tmp_path: Path) -> None:
+    assert read_earlier(tmp_path / "systems.json", Plan.choose()) == {}
+
+
+def test_figures_of_another_kind_of_run_are_not_mixed(tmp_path: Path) -> None:
+    output = a_file(tmp_path)
+
+    with pytest.raises(ValueError, match="leave out --add"):
+        read_earlier(output, Plan.choose(is_quick=True))
 
 
 # ── Jobs with work ───────────────────────────────────────────────────────────────────────────────
