@@ -15,17 +15,25 @@ LISTS = Path(__file__).parent / "requirements"
 FOLDER = ROOT / "data" / "bench"
 OURS = "jobs"
 """The name of the project's own environment."""
+BEFORE = "jobs-before"
+"""The same environment, for programs of an earlier commit, which run in a folder with its files."""
+BEFORE_FOLDER = FOLDER / "before"
 
 
 def find_program(environment: str, program: str) -> str:
     """The path of a program of that environment."""
-    folder = Path(sys.prefix) if environment == OURS else FOLDER / environment
+    folder = Path(sys.prefix) if environment in (OURS, BEFORE) else FOLDER / environment
     return str(folder / "bin" / program)
+
+
+def find_folder(environment: str) -> Path:
+    """Where its programs are started: what is in it is imported first."""
+    return BEFORE_FOLDER if environment == BEFORE else ROOT
 
 
 def make_environment(name: str) -> None:
     """Make it, unless it is there and made from the list as it is."""
-    if name == OURS:
+    if name in (OURS, BEFORE):
         return
     pinned, folder = LISTS / f"{name}.txt", FOLDER / name
     digest = hashlib.sha256(pinned.read_bytes()).hexdigest()

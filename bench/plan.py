@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.environments import BEFORE
 from bench.measures import (
     bulk,
     delay,
@@ -13,6 +14,7 @@ from bench.measures import (
     lanes,
     live,
     memory,
+    mixed,
     overhead,
     payload,
     processes,
@@ -57,6 +59,7 @@ MEASURES: dict[str, Measure] = {
     "bulk": Measure(bulk.measure, 10_000, 2_000),
     "live": Measure(live.measure, 300, 50),
     "lanes": Measure(lanes.measure, 500, 100, once=True),
+    "mixed": Measure(mixed.measure, 60, 10),
     "streams": Measure(streams.measure, 100, 20),
     "memory": Measure(memory.measure, 200, 50),
     "depth": Measure(depth.measure, 100_000, 1_000, 1_000_000, once=True),
@@ -84,6 +87,8 @@ class Plan:
     systems: list[str]
     is_quick: bool
     is_deep: bool
+    before: str
+    """The earlier commit that takes part; empty: none does."""
 
     @classmethod
     def choose(
@@ -94,14 +99,17 @@ class Plan:
         rounds: int | None = None,
         measures: list[str] | None = None,
         systems: list[str] | None = None,
+        before: str = "",
     ) -> "Plan":
-        """All, unless something else is wanted."""
+        """All, unless something else is wanted; an earlier commit only if it is."""
+        wanted = {*(systems or SYSTEMS), BEFORE} if before else {*(systems or SYSTEMS)} - {BEFORE}
         return cls(
             rounds=rounds or (1 if is_quick else None),
             measures=measures or list(MEASURES),
-            systems=systems or list(SYSTEMS),
+            systems=[name for name in SYSTEMS if name in wanted],
             is_quick=is_quick,
             is_deep=is_deep,
+            before=before,
         )
 
     def steps(self) -> list[Step]:

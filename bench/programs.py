@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
-from bench.environments import FOLDER, ROOT, find_program
+from bench.environments import FOLDER, find_folder, find_program
 
 STOP_SECONDS = 20.0
 DRIVE_SECONDS = 240.0
@@ -45,7 +45,7 @@ def drive(
     with _open_log(client) as log:
         found = subprocess.run(
             [find_program(environment, command[0]), *command[1:]],
-            cwd=ROOT,
+            cwd=find_folder(environment),
             env={**os.environ, **variables},
             stdout=subprocess.PIPE,
             stderr=log,
@@ -63,7 +63,7 @@ def _start(
         return subprocess.Popen(
             # Nothing outlives the benchmark, however that ends.
             ["setpriv", "--pdeathsig", "TERM", find_program(environment, command[0]), *command[1:]],
-            cwd=ROOT,
+            cwd=find_folder(environment),
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -12,6 +12,7 @@ from typing import Any
 
 from redis import RedisError
 
+from bench.environments import OURS
 from bench.machine import describe_machine
 from bench.plan import MEASURES, Plan, Step
 from bench.stack import Stack
@@ -21,28 +22,34 @@ from bench.waiting import SlowError
 
 def run_rounds(
     plan: Plan,
-    stack: Stack,
+    stacks: Mapping[str, Stack],
     output: Path,
     lock: Path | None,
     earlier: Mapping[str, Any],
 ) -> None:
     """Measure all of the plan; the raw figures are written to the file after each step.
 
-    What earlier runs have measured is kept before these.
+    The stacks are by their environment. What earlier runs have measured is kept before these.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {
         "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "is_quick": plan.is_quick,
-        "machine": describe_machine(stack),
+        "machine": describe_machine(stacks[OURS]),
         "figures": [],
         **earlier,
+        "before": plan.before or earlier.get("before", ""),
     }
     first = count_rounds(kept["figures"])
-    steps = plan.steps()
+    steps, awake = plan.steps(), stacks[OURS]
     for number, step in enumerate(steps, 1):
         print(f"[{number}/{len(steps)}] {step.measure}: {step.system}", flush=True)
+        stack = stacks.get(SYSTEMS[step.system].environment, stacks[OURS])
         with _turn(lock):
+            if stack is not awake:
+                awake.rest()
+                stack.wake()
+                awake = stack
             began = time.monotonic()
             figures = take_step(plan, step, stack)
             took = round(time.monotonic() - began, 1)
@@ -62,10 +69,11 @@ def read_earlier(output: Path, plan: Plan) -> dict[str, Any]:
     if not output.exists():
         return {}
     earlier: dict[str, Any] = json.loads(output.read_text())
-    if earlier["is_quick"] != plan.is_quick:
+    has_other_commit = plan.before and earlier.get("before", "") not in ("", plan.before)
+    if earlier["is_quick"] != plan.is_quick or has_other_commit:
         raise ValueError(
-            f"{output.name} is of a run with other sizes: leave out --add, or choose another "
-            "--output."
+            f"{output.name} is of a run with other sizes or another commit before: leave out "
+            "--add, or choose another --output."
         )
     return earlier
 

@@ -1,6 +1,7 @@
 """The native stack that the benchmark runs beside, and what it gives to the other systems."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -22,6 +23,8 @@ PEERS = "peers"
 BROKER_DATABASE, RESULTS_DATABASE = 1, 2
 """Redis's databases of the other systems; ours is 0."""
 WORKERS = ("worker-short", "worker-long")
+IDLE_PROGRAMS = ("web", "scheduler")
+"""What runs all the time, also while nothing is measured."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Stack:
     """RabbitMQ, Redis and our programs, as `make run` starts them."""
 
     settings: Settings
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What its programs read that is not in the benchmark's own environment."""
 
     @cached_property
     def redis(self) -> "Redis":
@@ -103,6 +108,16 @@ class Stack:
         """Wait until the programs do their work."""
         for name in names:
             await_that(partial(self._is_ready, name), f"{name} runs")
+
+    def rest(self) -> None:
+        """Have only the servers run, so that another stack has the machine for itself."""
+        self.stop(*IDLE_PROGRAMS, *WORKERS, "flower")
+
+    def wake(self) -> None:
+        """Start what runs all the time, anew."""
+        self.stop(*IDLE_PROGRAMS)
+        self.start(*IDLE_PROGRAMS)
+        self.await_ready("web")
 
     def _is_stopped(self, name: str) -> bool:
         return self._daemon.program(name).is_stopped()

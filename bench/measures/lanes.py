@@ -19,7 +19,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
     system.empty(stack)
     with system.working(stack):
         idle = _trips(system, stack, jobs)
-        drive(system.environment, "bench.peers.jobs_long", "fill", WAITING, {})
+        drive(system.environment, "bench.peers.jobs_long", "fill", WAITING, system.variables(stack))
         busy = _trips(system, stack, jobs)
         waiting = _count_long(stack)
         await_that(lambda: not _count_long(stack), "the long lane is empty", EMPTY_SECONDS)

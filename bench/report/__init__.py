@@ -61,8 +61,10 @@ def _sections(figures: Figures) -> Iterable[tuple[set[str], str, str, list[str]]
     yield {"payload"}, "Large parameters and results", PAYLOAD, load_tables.payload_table(figures)
     yield {"processes"}, "More processes", PROCESSES, load_tables.processes_table(figures)
     yield {"delay"}, "Servers 1 ms away", DELAY, load_tables.delay_table(figures)
+    yield {"bulk"}, "Bulk, over HTTP", BULK, own_tables.bulk_table(figures)
     yield {"live"}, "Live status", "", own_tables.live_table(figures)
     yield {"lanes"}, "Lanes", LANES, own_tables.lanes_table(figures)
+    yield {"mixed"}, "Quick jobs beside slow ones", MIXED, own_tables.mixed_table(figures)
     yield {"streams"}, "Open event streams", STREAMS, own_tables.streams_table(figures)
     yield {"ledger"}, "The ledger", LEDGER, own_tables.ledger_table(figures)
     yield {"depth"}, "Queue depth", DEPTH, own_tables.depth_table(figures)
@@ -118,6 +120,13 @@ GUARANTEES = (
     "whether others can watch it live."
 )
 LANES = "A short job's round trip, before and while 10,000 jobs wait in the long lane."
+BULK = "`POST /api/v1/jobs/bulk`, a thousand jobs a request, one request after the other."
+MIXED = (
+    "Nine jobs of ten sleep 1 ms, the others 2 s, in one queue with four processes. They arrive at "
+    "random moments, the same for each system, at 60 % of what the processes could do. A wait is "
+    "that of a job of 1 ms, from the moment at which it is due to be posted until it starts. At "
+    "times all processes have jobs of 2 s: some waits are as long in any system."
+)
 STREAMS = (
     "Streams of so many browsers stay open, beside one whose events are awaited. Seen: from a POST "
     "to the event of its end."

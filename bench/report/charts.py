@@ -7,7 +7,6 @@ from typing import Any
 
 from bench.environments import ROOT, find_program
 from bench.report.figures import Figures
-from bench.systems.catalog import SYSTEMS
 
 PANELS = (
     ("Drain, jobs/s", "drain", ("jobs_a_second",)),
@@ -32,7 +31,7 @@ def _panel(figures: Figures, title: str, measure: str, path: tuple[str, ...]) ->
         value = figures.value(measure, name, *path)
         if value:
             shown = [
-                SYSTEMS[name].title.replace("`", ""),
+                figures.title(name).replace("`", ""),
                 value.median,
                 min(value.rounds),
                 max(value.rounds),

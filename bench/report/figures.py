@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from bench.environments import BEFORE
+from bench.systems.catalog import SYSTEMS
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -37,6 +40,11 @@ class Figures:
             for entry in self.raw["figures"]
             if (entry["measure"], entry["system"]) == (measure, system) and "failed" not in entry
         ]
+
+    def title(self, system: str) -> str:
+        """What the report calls it."""
+        title = SYSTEMS[system].title
+        return f"{title} ({self.raw['before']})" if system == BEFORE else title
 
     def failures(self) -> list[dict[str, Any]]:
         """Measurements that did not end well."""

@@ -106,6 +106,7 @@ GUARANTEES: dict[str, Guarantees] = {
     "taskiq": Guarantees(_ON_DISK, _AGAIN, _KEPT, _RESULT_LOST, _RESULT_ONLY, _NOTHING, _NOTHING),
 }
 _SAME = {
+    "jobs-before": "jobs",
     "jobs-tasks": "jobs",
     "jobs-flower": "jobs",
     "celery-threads": "celery-durable",

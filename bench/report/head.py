@@ -36,5 +36,5 @@ def systems_list(figures: Figures) -> list[str]:
         if name in measured:
             versions = environments.get(system.environment, {}) or ours
             shown = ", ".join(f"{package} {version}" for package, version in versions.items())
-            lines.append(f"- **{system.title}**: {system.configuration} ({shown}).")
+            lines.append(f"- **{figures.title(name)}**: {system.configuration} ({shown}).")
     return [*lines, ""]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from bench.report.figures import Figures, Value
 from bench.report.wording import NONE, show, show_rate, table
-from bench.systems.catalog import SYSTEMS
 
 OURS = "jobs"
 
@@ -27,7 +26,7 @@ def overhead_table(figures: Figures) -> list[str]:
             show(figures.value(*path, "added_cpu_share"), ".1%"),
         ]
         beside = _beside(figures, "overhead", name, length, "jobs_a_second")
-        rows.append([f"{length} ms", SYSTEMS[name].title, *shown, beside])
+        rows.append([f"{length} ms", figures.title(name), *shown, beside])
     heads = ["job", "", "jobs/s", "ideal, /s", "missing", "CPU beside it, ms", "of the job"]
     return table([*heads, "Jobs' rate"], rows)
 
@@ -47,7 +46,7 @@ def payload_table(figures: Figures) -> list[str]:
                 *(show(_scale(value, 1e-3), ",.1f") for value in through),
             ]
             beside = _beside(figures, "payload", name, way, size, "jobs_a_second")
-            rows.append([f"{way}, {size}", SYSTEMS[name].title, *cells, beside])
+            rows.append([f"{way}, {size}", figures.title(name), *cells, beside])
     heads = ["", "", "submitted/s", "jobs/s", "MB/s", "CPU, ms", "Redis reads, KB", "writes, KB"]
     return table([*heads, "Jobs' rate"], rows)
 
@@ -60,7 +59,7 @@ def processes_table(figures: Figures) -> list[str]:
         rate = show_rate(figures.value(*path, "jobs_a_second"))
         cost = show(figures.value(*path, "cpu_ms_a_job", "+"), ".2f")
         beside = _beside(figures, "processes", name, count, "jobs_a_second")
-        rows.append([count, SYSTEMS[name].title, rate, cost, beside])
+        rows.append([count, figures.title(name), rate, cost, beside])
     return table(["processes", "", "jobs/s", "CPU, ms", "Jobs' rate"], rows)
 
 
@@ -68,7 +67,7 @@ def delay_table(figures: Figures) -> list[str]:
     """Drain, round trip and requests, and what the same run found without the delay."""
     rows = []
     for name in figures.systems("delay"):
-        rows.append([f"**{SYSTEMS[name].title}**", *[""] * 3])
+        rows.append([f"**{figures.title(name)}**", *[""] * 3])
         for title, path, form in _DELAYED:
             far = figures.value("delay", name, *path)
             near = figures.value(path[0], name, *path[1:])

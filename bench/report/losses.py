@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.report.figures import Figures
-from bench.systems.catalog import SYSTEMS
 
 OURS = "jobs"
 LIMIT = "Limit"
@@ -78,7 +77,7 @@ def _find_winners(figures: Figures, contest: Contest) -> Iterator[tuple[float, s
     """By how much each is better."""
     ours = (contest.measure, OURS, *contest.path)
     for name in figures.systems(contest.measure):
-        title = SYSTEMS[name].title
+        title = figures.title(name)
         ratio = figures.ratio((contest.measure, name, *contest.path), ours)
         if ratio is None or name.startswith(OURS) or title.startswith(LIMIT):
             continue

@@ -1,9 +1,8 @@
-"""The tables of what only Jobs has, or is measured for Jobs alone."""
+"""The tables of what only Jobs has, now and at an earlier commit."""
 
 from bench.ledger import costs_table
 from bench.report.figures import Figures
-from bench.report.wording import show, table
-from bench.systems.catalog import SYSTEMS
+from bench.report.wording import show, show_rate, table
 
 OURS = "jobs"
 
@@ -11,21 +10,39 @@ OURS = "jobs"
 def live_table(figures: Figures) -> list[str]:
     """Milliseconds from a POST to the job's end in hand."""
     ways = {"stream": "POST → server-sent event", "poll": "POST, then GET every 5 ms"}
-    rows = [
-        [title, *(show(figures.value("live", OURS, way, part), ".2f") for part in _PARTS)]
-        for way, title in ways.items()
-    ]
-    return table(["", "p50, ms", "p99, ms"], rows)
+    return _trips_table(figures, "live", ways)
 
 
 def lanes_table(figures: Figures) -> list[str]:
     """A short job's round trip."""
     states = {"idle": "idle", "busy": "beside 10,000 waiting long jobs"}
+    return _trips_table(figures, "lanes", states)
+
+
+def mixed_table(figures: Figures) -> list[str]:
+    """What a quick job waits."""
+    parts = ("p50_ms", "p99_ms", "mean_ms")
     rows = [
-        [title, *(show(figures.value("lanes", OURS, state, part), ".2f") for part in _PARTS)]
-        for state, title in states.items()
+        [
+            figures.title(name),
+            *(show(figures.value("mixed", name, part), ",.1f") for part in parts),
+        ]
+        for name in figures.systems("mixed")
     ]
-    return table(["", "p50, ms", "p99, ms"], rows)
+    return table(["", "p50, ms", "p99, ms", "mean, ms"], rows)
+
+
+def bulk_table(figures: Figures) -> list[str]:
+    """Jobs a second, and milliseconds of CPU a job by where they were spent."""
+    rows = []
+    for name in figures.systems("bulk"):
+        cpu = [
+            show(figures.value("bulk", name, "cpu_ms_a_job", part), ".3f")
+            for part in ("web", "RabbitMQ", "Redis", "+")
+        ]
+        rate = show_rate(figures.value("bulk", name, "jobs_a_second"))
+        rows.append([figures.title(name), rate, *cpu])
+    return table(["", "jobs/s", "web, ms", "RabbitMQ, ms", "Redis, ms", "all, ms"], rows)
 
 
 def streams_table(figures: Figures) -> list[str]:
@@ -66,7 +83,7 @@ def memory_table(figures: Figures) -> list[str]:
     parts = list(figures.entries("memory", systems[0])[0]["mib"]) if systems else []
     rows = [
         [
-            SYSTEMS[name].title,
+            figures.title(name),
             *(show(figures.value("memory", name, "mib", part), ".0f") for part in parts),
         ]
         for name in systems
@@ -95,6 +112,20 @@ _PROCESSES = {
     "child": "A child of it",
     "web": "A web process, while jobs are posted",
 }
+
+
+def _trips_table(figures: Figures, measure: str, ways: dict[str, str]) -> list[str]:
+    """Milliseconds of each way, by system."""
+    rows = [
+        [
+            title,
+            figures.title(name),
+            *(show(figures.value(measure, name, way, part), ".2f") for part in _PARTS),
+        ]
+        for way, title in ways.items()
+        for name in figures.systems(measure)
+    ]
+    return table(["", "", "p50, ms", "p99, ms"], rows)
 
 
 def _keys(figures: Figures, measure: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from bench.report.figures import Figures
 from bench.report.wording import show, show_rate, table
-from bench.systems.catalog import SYSTEMS
 
 CPU = ("main", "children", "RabbitMQ", "Redis")
 TRIP = ("p50_ms", "p99_ms")
@@ -14,7 +13,7 @@ def drain_table(figures: Figures) -> list[str]:
     for name in figures.systems("drain"):
         cpu = [figures.value("drain", name, "cpu_ms_a_job", part) for part in (*CPU, "+")]
         rate = show_rate(figures.value("drain", name, "jobs_a_second"))
-        rows.append([SYSTEMS[name].title, rate, *(show(value, ".2f") for value in cpu)])
+        rows.append([figures.title(name), rate, *(show(value, ".2f") for value in cpu)])
     heads = ["", "jobs/s", "main, ms", "children, ms", "RabbitMQ, ms", "Redis, ms", "all, ms"]
     return table(heads, rows)
 
@@ -28,7 +27,7 @@ def submit_table(figures: Figures) -> list[str]:
             cells.append(show_rate(figures.value("submit", name, way, "jobs_a_second")))
             cost = figures.value("submit", name, way, "cpu_ms_a_job", "client")
             cells.append(show(cost, ".3f"))
-        rows.append([SYSTEMS[name].title, *cells])
+        rows.append([figures.title(name), *cells])
     return table(["", "one by one, /s", "client, ms", "bulk, /s", "client, ms"], rows)
 
 
@@ -36,7 +35,7 @@ def trips_table(figures: Figures) -> list[str]:
     """Milliseconds."""
     rows = [
         [
-            SYSTEMS[name].title,
+            figures.title(name),
             *(show(figures.value("trips", name, part), ".2f") for part in TRIP),
         ]
         for name in figures.systems("trips")
@@ -59,7 +58,7 @@ def http_table(figures: Figures, measure: str) -> list[str]:
             ]
             latency = [show(figures.value(*path, part), ".1f") for part in TRIP]
             bad = _count_bad(figures, *path)
-            rows.append([title, SYSTEMS[name].title, show_rate(rate), *latency, *cpu, bad])
+            rows.append([title, figures.title(name), show_rate(rate), *latency, *cpu, bad])
     heads = ["", "", "/s", "p50, ms", "p99, ms", "web CPU, ms", "RabbitMQ, ms", "Redis, ms"]
     return table([*heads, "all, ms", "not 2xx"], rows)
 

@@ -2,6 +2,7 @@
 
 system    what the measures need of each
 ours      Jobs, as `make run` starts it
+earlier   an earlier commit of ours
 peers     the others: programs of their own environments, whose code is in `bench.peers`
 catalog   the list of all
 __main__  the command line

@@ -1,6 +1,7 @@
 """Compares Jobs with other job systems, and with what the servers below them can do.
 
     python -m bench.systems [--quick] [--rounds N] [--only drain,http] [--systems jobs,rq]
+    python -m bench.systems --before d12a566 [...]   # and with Jobs as they were at that commit
     python -m bench.systems --add [...]  # add rounds to the figures that are there
     python -m bench.systems --report     # write the report again from the figures that are there
 
@@ -11,15 +12,17 @@ turns, several times. `make bench` installs what that needs and calls this.
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.beside import FLAG, start_again_beside_stack
-from bench.environments import ROOT, make_environment
+from bench.environments import BEFORE, OURS, ROOT, make_environment
 from bench.plan import MEASURES, Plan
 from bench.report import write_report
 from bench.rounds import read_earlier, run_rounds
 from bench.stack import Stack
 from bench.systems.catalog import SYSTEMS
+from bench.systems.earlier import earlier_stack, find_commit
 from project.config import Settings
 
 
@@ -36,6 +39,7 @@ def main() -> int:
         rounds=options.rounds,
         measures=options.only,
         systems=options.systems,
+        before=options.before or "",
     )
     output = options.output.with_suffix(".json")
     try:
@@ -46,7 +50,12 @@ def main() -> int:
         for environment in sorted({"tools", *(SYSTEMS[name].environment for name in plan.systems)}):
             make_environment(environment)
         return start_again_beside_stack("bench.systems")
-    run_rounds(plan, Stack(Settings()), output, options.lock, earlier)
+    with ExitStack() as block:
+        stacks = {OURS: Stack(Settings())}
+        if plan.before:
+            stacks[BEFORE] = block.enter_context(earlier_stack(plan.before))
+            stacks[BEFORE].rest()
+        run_rounds(plan, stacks, output, options.lock, earlier)
     write_report(options.output)
     return 0
 
@@ -58,12 +67,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="how often each measure is taken")
     parser.add_argument("--only", type=_names(MEASURES), help="measures, comma-separated")
     parser.add_argument("--systems", type=_names(SYSTEMS), help="systems, comma-separated")
+    parser.add_argument("--before", type=_commit, help="measure this commit, too")
     parser.add_argument("--add", action="store_true", help="keep the figures that are there")
     parser.add_argument("--report", action="store_true", help="only write the report again")
     parser.add_argument("--lock", type=Path, help="file to lock for each measurement: take turns")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results/systems.md")
     parser.add_argument(FLAG, action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _commit(name: str) -> str:
+    try:
+        return find_commit(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _names(known: Mapping[str, object]) -> Callable[[str], list[str]]:

@@ -1,6 +1,6 @@
 """All systems, in the order that a round takes them."""
 
-from bench.environments import OURS
+from bench.environments import BEFORE, OURS
 from bench.systems.ours import Ours
 from bench.systems.peers import (
     PROCESSES_HERE,
@@ -16,7 +16,7 @@ HTTP = frozenset({"http"})
 BESIDE_DURABLE_CELERY = frozenset({"overhead", "payload", "delay"})
 PROCESSES = frozenset({"processes"})
 OURS_ALONE = frozenset(
-    {"http-busy", "bulk", "live", "lanes", "streams", "depth", "ledger", "profile"}
+    {"http-busy", "bulk", "live", "lanes", "mixed", "streams", "depth", "ledger", "profile"}
 )
 
 GTHREAD = ("gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "4")
@@ -43,6 +43,15 @@ JOBS = Ours(
     "as `make run` starts it: web 2 processes, worker-short 2 processes; Flower off",
     OURS_WEB,
     WHOLE | HTTP | BESIDE_DURABLE_CELERY | PROCESSES | OURS_ALONE | {"memory"},
+)
+JOBS_BEFORE = Ours(
+    BEFORE,
+    "Jobs before",
+    "an earlier commit by the same Python, started in the same way, with a RabbitMQ and a Redis of "
+    "its own",
+    OURS_WEB,
+    WHOLE | HTTP | {"overhead", "bulk", "live", "lanes", "mixed", "memory"},
+    environment=BEFORE,
 )
 JOBS_TASKS = Ours(
     "jobs-tasks",
@@ -247,7 +256,8 @@ HELLO_THREADS = Peer(
 SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
-        *(JOBS, JOBS_TASKS, JOBS_FLOWER, TUTORIAL, CELERY, CELERY_DURABLE),
+        *(JOBS, JOBS_BEFORE, JOBS_TASKS, JOBS_FLOWER),
+        *(TUTORIAL, CELERY, CELERY_DURABLE),
         *(CELERY_OBSERVABLE, CELERY_THREADS),
         *(RQ, DRAMATIQ, DRAMATIQ_CONFIRMS, DRAMATIQ_OBSERVABLE, HUEY, HUEY_NOTIFY, TASKIQ),
         *(RAW_CHANNEL, RAW_REDIS, HELLO, HELLO_THREADS),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bench.environments import OURS
 from bench.kinds import BUSY, GIVE, NOOP, TAKE
 from bench.ledger import forget_all
+from bench.naps import NAP
 from bench.programs import running
 from bench.stack import WORKERS, Stack
 from bench.systems.outcomes import Outcomes
@@ -31,8 +32,7 @@ def _done_key(kind: str) -> str:
     return partition_key(Lane.SHORT.value, kind, Status.SUCCEEDED.value)
 
 
-DONE = _done_key(NOOP)
-ALL_DONE = (DONE, *map(_done_key, (BUSY, TAKE, GIVE)))
+ALL_DONE = tuple(map(_done_key, (NOOP, BUSY, TAKE, GIVE, NAP)))
 
 
 @dataclass(slots=True)
@@ -53,12 +53,14 @@ class Ours:
     def with_processes(self, processes: int) -> "OursApart":
         """The same with so many worker processes, which use the addresses that the stack has."""
         return OursApart(
-            self.name, self.title, self.configuration, self.web, self.measures, processes=processes
+            *(self.name, self.title, self.configuration, self.web, self.measures),
+            environment=self.environment,
+            processes=processes,
         )
 
-    def variables(self, stack: Stack) -> dict[str, str]:  # noqa: ARG002 - the benchmark's own are right
-        """The stack's settings are in the benchmark's environment already."""
-        return {}
+    def variables(self, stack: Stack) -> dict[str, str]:
+        """What is not in the benchmark's own environment."""
+        return dict(stack.variables)
 
     def empty(self, stack: Stack) -> None:
         """Let the workers do what waits, then stop them; remember how much was done."""
@@ -100,7 +102,12 @@ class Ours:
 
     @contextmanager
     def whole(self, stack: Stack) -> Iterator[Whole]:
-        """Web, both workers and the scheduler; Flower and the mail catcher are beside it."""
+        """Web, both workers and the scheduler; Flower and the mail catcher are beside it.
+
+        All have just started: what earlier measures have left in their memory is not an idle
+        system's.
+        """
+        stack.wake()
         with self.working(stack), self.serving(stack) as server:
             stack.await_ready(SHORT_WORKER)
             yield Whole(server.url, {name: [stack.pid(name)] for name in PROGRAMS})
@@ -130,6 +137,7 @@ class OursApart(Ours):
     def variables(self, stack: Stack) -> dict[str, str]:
         """What differs."""
         return {
+            **stack.variables,
             "JOBS_BROKER_URL": stack.settings.broker_url,
             "JOBS_REDIS_URL": stack.settings.redis_url,
             "JOBS_SHORT_CONCURRENCY": str(self.processes),

@@ -12,11 +12,12 @@ import pytest
 from redis import RedisError
 
 from bench.delay import HOST, make_loop, serve
-from bench.environments import LISTS, list_versions
+from bench.environments import BEFORE, LISTS, find_folder, find_program, list_versions
 from bench.ledger import sizes_up_to
-from bench.measures import overhead, payload
+from bench.measures import mixed, overhead, payload
 from bench.measures.drain import Moment, slope
 from bench.measures.profile import summarize
+from bench.naps import Nap, nap
 from bench.peers.json_log import JobLines, open_log
 from bench.peers.work import WORK, make_text
 from bench.plan import MEASURES, Measure, Plan
@@ -27,10 +28,13 @@ from bench.report.guarantees import find_guarantees, guarantees_table
 from bench.report.losses import list_losses
 from bench.rounds import count_rounds, read_earlier, take_step
 from bench.stack import Stack
+from bench.systems import __main__ as command_line
 from bench.systems.catalog import SYSTEMS
+from bench.systems.earlier import find_commit
 from bench.systems.outcomes import MARK
 from bench.systems.peers import Peer
 from project.config import Settings
+from project.jobs.definition import Context
 
 
 def an_entry(measure: str, system: str, number: int = 0, **figures: Any) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def a_run(*entries: dict[str, Any], **changes: Any) -> Figures:
         "ours": {"celery": "5.7.0"},
         "environments": {},
     }
-    raw = {"began_at": "2030-01-01T00:00:00", "is_quick": False, "machine": machine}
+    raw = {"began_at": "2030-01-01T00:00:00", "is_quick": False, "before": "", "machine": machine}
     return Figures({**raw, "figures": list(entries), **changes})
 
 
@@ -216,6 +220,12 @@ def test_systems_take_turns_within_a_round() -> None:
     ]
 
 
+def test_earlier_commit_takes_part_only_if_it_is_asked_for() -> None:
+    assert BEFORE not in Plan.choose().systems
+    assert BEFORE not in Plan.choose(systems=["jobs", BEFORE]).systems
+    assert Plan.choose(systems=["jobs", "rq"], before="abc1234").systems == ["jobs", BEFORE, "rq"]
+
+
 def test_rounds_of_another_run_come_after_those_that_are_there() -> None:
     entries = [an_entry("drain", "jobs", 0), an_entry("drain", "rq", 2), an_entry("http", "jobs")]
 
@@ -229,10 +239,11 @@ def a_file(folder: Path, **head: Any) -> Path:
     return path
 
 
-def test_figures_of_an_earlier_run_are_kept(tmp_path: Path) -> None:
-    output = a_file(tmp_path)
+@pytest.mark.parametrize("before", ["", "abc1234"])
+def test_figures_of_an_earlier_run_are_kept(tmp_path: Path, before: str) -> None:
+    output = a_file(tmp_path, before="abc1234")
 
-    earlier = read_earlier(output, Plan.choose())
+    earlier = read_earlier(output, Plan.choose(before=before))
 
     assert earlier["figures"] == [a_drain("jobs", 1)]
 
@@ -241,11 +252,39 @@ def test_first_run_of_several_has_nothing_to_keep(tmp_path: Path) -> None:
     assert read_earlier(tmp_path / "systems.json", Plan.choose()) == {}
 
 
-def test_figures_of_another_kind_of_run_are_not_mixed(tmp_path: Path) -> None:
-    output = a_file(tmp_path)
+@pytest.mark.parametrize("changes", [{"is_quick": True}, {"before": "fff9999"}])
+def test_figures_of_another_kind_of_run_are_not_mixed(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    output = a_file(tmp_path, before="abc1234")
 
     with pytest.raises(ValueError, match="leave out --add"):
-        read_earlier(output, Plan.choose(is_quick=True))
+        read_earlier(output, Plan.choose(**changes))
+
+
+# ── Quick jobs beside slow ones ──────────────────────────────────────────────────────────────────
+
+
+def test_jobs_arrive_at_the_same_moments_each_time() -> None:
+    assert list(mixed.plan_arrivals(20)) == list(mixed.plan_arrivals(20))
+
+
+def test_arrivals_are_a_load_that_the_processes_can_bear() -> None:
+    arrivals = list(mixed.plan_arrivals(10_000))
+
+    load = sum(arrival.seconds for arrival in arrivals) / 10_000 / mixed.PROCESSES
+    slow = sum(arrival.seconds == mixed.SLOW_SECONDS for arrival in arrivals) / len(arrivals)
+
+    assert load == pytest.approx(0.6, rel=0.05)
+    assert slow == pytest.approx(0.1, rel=0.05)
+
+
+def test_nap_returns_the_moment_of_its_start() -> None:
+    before = time.time()
+
+    began_at = nap.function(Nap(seconds=0.01), Context())
+
+    assert before <= began_at <= time.time() - 0.01
 
 
 # ── Jobs with work ───────────────────────────────────────────────────────────────────────────────
@@ -351,6 +390,38 @@ def test_our_own_start_takes_processes_and_addresses_from_the_measure() -> None:
     }
 
 
+def test_programs_of_an_earlier_commit_are_ours_in_a_folder_with_its_files() -> None:
+    assert find_program(BEFORE, "gunicorn") == find_program("jobs", "gunicorn")
+    assert find_folder(BEFORE) != find_folder("jobs") == find_folder("celery")
+
+
+def test_settings_of_another_stack_are_those_of_its_programs() -> None:
+    stack = Stack(Settings(), {"JOBS_WEB_PORT": "6001", "JOBS_REDIS_URL": "redis://near"})
+    before = SYSTEMS[BEFORE]
+
+    apart = before.with_processes(4)
+
+    assert before.variables(stack)["JOBS_WEB_PORT"] == "6001"
+    assert apart.environment == BEFORE
+    assert apart.variables(stack)["JOBS_WEB_PORT"] == "6001"
+    assert apart.variables(stack)["JOBS_SHORT_CONCURRENCY"] == "4"
+
+
+def test_command_line_without_a_commit_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+    monkeypatch.setattr("sys.argv", ["bench.systems", "--beside-stack", "--only", "drain"])
+    monkeypatch.setattr(command_line, "run_rounds", lambda plan, *_: plans.append(plan))
+    monkeypatch.setattr(command_line, "write_report", lambda _: None)
+
+    assert command_line.main() == 0
+    assert [plan.before for plan in plans] == [""]
+
+
+def test_commit_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="There is no commit of-nobody here"):
+        find_commit("of-nobody")
+
+
 def test_peers_find_servers_where_the_measure_has_put_them() -> None:
     variables = SYSTEMS["celery-durable"].variables(Stack(Settings()).at_ports(1001, 1002))
 
@@ -401,6 +472,14 @@ def test_each_package_of_an_environment_is_pinned_with_a_hash(name: str) -> None
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_row_of_an_earlier_commit_names_it() -> None:
+    figures = a_run(a_drain("jobs", 2), a_drain(BEFORE, 1), before="abc1234")
+
+    rows = tables.drain_table(figures)[2:-1]
+
+    assert [row.split("|")[1].strip() for row in rows] == ["Jobs", "Jobs before (abc1234)"]
+
+
 def test_http_table_has_the_systems_side_by_side() -> None:
     def a_request(rate: float, bad: int = 0) -> dict[str, Any]:
         cost = {"web": 1.5, "RabbitMQ": 0.25, "Redis": 0.25}
@@ -417,6 +496,26 @@ def test_http_table_has_the_systems_side_by_side() -> None:
     assert "| POST, 16 | Jobs | 900 | 20.0 | 70.0 | 1.50 | 0.25 | 0.25 | 2.00 | 0 |" in rows
     assert "| POST, 64 | Jobs | 1,100 | 20.0 | 70.0 | 1.50 | 0.25 | 0.25 | 2.00 | 3 |" in rows
     assert len(rows) == 2 + 3 + 1
+
+
+def test_tables_of_what_only_jobs_has_have_the_earlier_commit_beside_it() -> None:
+    def a_trip(system: str, p50: float) -> list[dict[str, Any]]:
+        trip = {"p50_ms": p50, "p99_ms": 2 * p50}
+        return [
+            an_entry("live", system, stream=trip, poll=trip),
+            an_entry("mixed", system, mean_ms=p50, **trip),
+        ]
+
+    figures = a_run(*a_trip("jobs", 3), *a_trip(BEFORE, 4), before="abc1234")
+
+    assert own_tables.live_table(figures)[2:4] == [
+        "| POST → server-sent event | Jobs | 3.00 | 6.00 |",
+        "| POST → server-sent event | Jobs before (abc1234) | 4.00 | 8.00 |",
+    ]
+    assert own_tables.mixed_table(figures)[2:-1] == [
+        "| Jobs | 3.0 | 6.0 | 3.0 |",
+        "| Jobs before (abc1234) | 4.0 | 8.0 | 4.0 |",
+    ]
 
 
 def test_overhead_table_has_the_systems_side_by_side() -> None:
