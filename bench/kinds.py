@@ -1,10 +1,13 @@
 """Kinds whose work is known: what is measured is the way of a job, not its work.
 
-`bench.noop` and `bench.long` do nothing, one in each lane; the others do the work that `work` has
-for all systems.
+`bench.noop` and `bench.long` do nothing, one in each lane, `bench.repeatable` nothing that must not
+be repeated; the others do the work that `work` has for all systems.
 
 They are loaded by `JOBS_EXTRA_KINDS=bench.kinds`, as any team's own kinds are.
 """
+
+from inspect import signature
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,6 +17,7 @@ from project.lane import Lane
 
 NOOP = "bench.noop"
 LONG = "bench.long"
+REPEATABLE = "bench.repeatable"
 BUSY, TAKE, GIVE = "bench.busy", "bench.take", "bench.give"
 
 
@@ -73,3 +77,9 @@ def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every k
 
 
 KINDS = [do_nothing, sleep, be_busy, take, give]
+
+HAS_REPEATABLE = "repeatable" in signature(job).parameters
+"""Whether kinds can say that to repeat a job does no harm."""
+if HAS_REPEATABLE:
+    _options: dict[str, Any] = {"lane": Lane.SHORT, "time_limit_seconds": 60, "repeatable": True}
+    KINDS.append(job(REPEATABLE, title="Nothing, repeatable", **_options)(do_nothing.function))

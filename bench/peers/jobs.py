@@ -1,6 +1,7 @@
 """Ours: the services that the web server has, called from one thread."""
 
 import json
+import os
 import time
 from typing import Any
 from uuid import uuid4
@@ -21,18 +22,19 @@ def connect() -> "JobsClient":
     settings = Settings(role="bench")
     configure_logging(settings)
     load_kinds(settings.extra_kinds)
-    return JobsClient(build_services(settings))
+    return JobsClient(build_services(settings), os.environ.get("BENCH_KIND", NOOP))
 
 
 class JobsClient:
     """Submits by the one way in that HTTP has, too; awaits a job by the ledger's events."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, kind: str) -> None:
         self._services = services
+        self._kind = kind
 
     def submit(self, number: int) -> str:
         """The job's id."""
-        return self._services.submitter.submit(_noop(number), Trace.start()).id
+        return self._services.submitter.submit(self._noop(number), Trace.start()).id
 
     def submit_work(self, name: str, value: Any) -> str:
         """The job's id."""
@@ -41,7 +43,7 @@ class JobsClient:
 
     def submit_many(self, numbers: list[int]) -> None:
         """As `POST /api/v1/jobs/bulk` does."""
-        self.submit_all([_noop(number) for number in numbers])
+        self.submit_all([self._noop(number) for number in numbers])
 
     def submit_all(self, submissions: list[Submission]) -> None:
         """Any jobs; raises the first one's error that was refused."""
@@ -53,12 +55,11 @@ class JobsClient:
         """Listen, submit, await the job's end, as a job's event stream does."""
         job_id = str(uuid4())
         with self._services.listener.listen([job_channel(job_id)]) as inbox:
-            self._services.submitter.submit(_noop(number, job_id), Trace.start())
+            self._services.submitter.submit(self._noop(number, job_id), Trace.start())
             return _await_result(inbox, time.monotonic() + timeout_seconds)
 
-
-def _noop(number: int, job_id: str = "") -> Submission:
-    return Submission(kind=NOOP, parameters={"n": number}, job_id=job_id)
+    def _noop(self, number: int, job_id: str = "") -> Submission:
+        return Submission(kind=self._kind, parameters={"n": number}, job_id=job_id)
 
 
 def _await_result(inbox: Inbox, ends_at: float) -> int:

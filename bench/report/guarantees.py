@@ -5,7 +5,7 @@ RabbitMQ and Redis keep on disk what they have, as for us: a process of theirs t
 comes back has it all. Redis's machine may lose its last second.
 """
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 
 from bench.report.figures import Figures
 from bench.report.wording import table
@@ -105,6 +105,10 @@ GUARANTEES: dict[str, Guarantees] = {
     ),
     "taskiq": Guarantees(_ON_DISK, _AGAIN, _KEPT, _RESULT_LOST, _RESULT_ONLY, _NOTHING, _NOTHING),
 }
+GUARANTEES["jobs-repeatable"] = replace(
+    GUARANTEES["jobs"],
+    worker_killed=f"{GUARANTEES['jobs'].worker_killed}; its last ones may, too",
+)
 _SAME = {
     "jobs-before": "jobs",
     "jobs-tasks": "jobs",

@@ -1,6 +1,7 @@
 """All systems, in the order that a round takes them."""
 
 from bench.environments import BEFORE, OURS
+from bench.kinds import HAS_REPEATABLE, REPEATABLE
 from bench.systems.ours import Ours
 from bench.systems.peers import (
     PROCESSES_HERE,
@@ -52,6 +53,14 @@ JOBS_BEFORE = Ours(
     OURS_WEB,
     WHOLE | HTTP | {"overhead", "bulk", "live", "lanes", "mixed", "memory"},
     environment=BEFORE,
+)
+JOBS_REPEATABLE = Ours(
+    "jobs-repeatable",
+    "Jobs, repeatable",
+    "the same, jobs of a kind that says that to repeat one does no harm",
+    OURS_WEB,
+    frozenset({"drain"} if HAS_REPEATABLE else ()),
+    kind=REPEATABLE,
 )
 JOBS_TASKS = Ours(
     "jobs-tasks",
@@ -256,7 +265,7 @@ HELLO_THREADS = Peer(
 SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
-        *(JOBS, JOBS_BEFORE, JOBS_TASKS, JOBS_FLOWER),
+        *(JOBS, JOBS_BEFORE, JOBS_REPEATABLE, JOBS_TASKS, JOBS_FLOWER),
         *(TUTORIAL, CELERY, CELERY_DURABLE),
         *(CELERY_OBSERVABLE, CELERY_THREADS),
         *(RQ, DRAMATIQ, DRAMATIQ_CONFIRMS, DRAMATIQ_OBSERVABLE, HUEY, HUEY_NOTIFY, TASKIQ),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.environments import OURS
-from bench.kinds import BUSY, GIVE, NOOP, TAKE
+from bench.kinds import BUSY, GIVE, NOOP, REPEATABLE, TAKE
 from bench.ledger import forget_all
 from bench.naps import NAP
 from bench.programs import running
@@ -32,7 +32,7 @@ def _done_key(kind: str) -> str:
     return partition_key(Lane.SHORT.value, kind, Status.SUCCEEDED.value)
 
 
-ALL_DONE = tuple(map(_done_key, (NOOP, BUSY, TAKE, GIVE, NAP)))
+ALL_DONE = tuple(map(_done_key, (NOOP, REPEATABLE, BUSY, TAKE, GIVE, NAP)))
 
 
 @dataclass(slots=True)
@@ -45,6 +45,8 @@ class Ours:
     web: Web
     measures: frozenset[str]
     has_flower: bool = False
+    kind: str = NOOP
+    """The kind of the jobs that do nothing."""
     environment: str = OURS
     client: str = "bench.peers.jobs"
     _done_before: int = field(default=0, init=False)
@@ -60,7 +62,7 @@ class Ours:
 
     def variables(self, stack: Stack) -> dict[str, str]:
         """What is not in the benchmark's own environment."""
-        return dict(stack.variables)
+        return {**stack.variables, "BENCH_KIND": self.kind}
 
     def empty(self, stack: Stack) -> None:
         """Let the workers do what waits, then stop them; remember how much was done."""

@@ -13,6 +13,7 @@ from redis import RedisError
 
 from bench.delay import HOST, make_loop, serve
 from bench.environments import BEFORE, LISTS, find_folder, find_program, list_versions
+from bench.kinds import HAS_REPEATABLE, KINDS, REPEATABLE
 from bench.ledger import sizes_up_to
 from bench.measures import mixed, overhead, payload
 from bench.measures.drain import Moment, slope
@@ -420,6 +421,10 @@ def test_command_line_without_a_commit_has_none(monkeypatch: pytest.MonkeyPatch)
 def test_commit_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match="There is no commit of-nobody here"):
         find_commit("of-nobody")
+
+
+def test_repeatable_kind_is_there_where_kinds_can_be_repeatable() -> None:
+    assert (REPEATABLE in {kind.name for kind in KINDS}) == HAS_REPEATABLE
 
 
 def test_peers_find_servers_where_the_measure_has_put_them() -> None:
