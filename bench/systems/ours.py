@@ -11,7 +11,7 @@ from bench.naps import NAP
 from bench.programs import running
 from bench.stack import WORKERS, Stack
 from bench.systems.outcomes import Outcomes
-from bench.systems.peers import LINES_SECONDS, is_answering
+from bench.systems.peers import LINES_SECONDS, await_web
 from bench.systems.system import PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
@@ -100,7 +100,9 @@ class Ours:
     @contextmanager
     def serving(self, stack: Stack) -> Iterator[Server]:
         """It runs all the time."""
-        yield Server(f"http://127.0.0.1:{stack.settings.web_port}", stack.pid("web"))
+        server = Server(f"http://127.0.0.1:{stack.settings.web_port}", stack.pid("web"))
+        await_web(server.url, server.pid, "our web server")
+        yield server
 
     @contextmanager
     def whole(self, stack: Stack) -> Iterator[Whole]:
@@ -162,7 +164,7 @@ class OursApart(Ours):
         command = ("gunicorn", "--config", "deploy/gunicorn/gunicorn.conf.py", WEB)
         variables = {**self.variables(stack), "JOBS_ROLE": "web", "JOBS_WEB_PORT": str(port)}
         with claim, running(f"{self.name}.web", self.environment, [command], variables) as (pid,):
-            await_that(lambda: is_answering(url), "our web server answers")
+            await_web(url, pid, "our web server")
             yield Server(url, pid)
 
 

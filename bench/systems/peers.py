@@ -8,11 +8,12 @@ from pathlib import Path
 import requests
 from redis import Redis
 
+from bench.accounting import find_descendants
 from bench.environments import FOLDER
 from bench.programs import running
 from bench.stack import RESULTS_DATABASE, Stack
 from bench.systems.outcomes import MARK
-from bench.systems.system import PROCESSES, Server, Web, Whole
+from bench.systems.system import PROCESSES, WEB_PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
 
@@ -98,7 +99,7 @@ class Peer:
         command = [*self.web_server, "--bind", f"127.0.0.1:{port}"]
         name = f"{self.name}.web"
         with claim, running(name, self.environment, [command], self.variables(stack)) as (pid,):
-            await_that(lambda: is_answering(url), f"{name} answers")
+            await_web(url, pid, name)
             yield Server(url, pid)
 
     @contextmanager
@@ -135,7 +136,17 @@ class Peer:
         return FOLDER / "logs" / f"{self.name}.jsonl"
 
 
-def is_answering(url: str) -> bool:
+def await_web(url: str, pid: int, name: str) -> None:
+    """Wait until a web server answers by all its processes: others would not be counted."""
+    await_that(lambda: has_all_processes(pid) and _is_answering(url), f"{name} answers")
+
+
+def has_all_processes(pid: int) -> bool:
+    """Whether a web server's first process has started the others; the first of them may answer."""
+    return len(find_descendants([pid])) >= WEB_PROCESSES
+
+
+def _is_answering(url: str) -> bool:
     """Whether somebody speaks HTTP there."""
     try:
         requests.get(url, timeout=2)

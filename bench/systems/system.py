@@ -36,6 +36,8 @@ class Whole:
 
 PROCESSES = 2
 """Worker processes of a system, unless a measure wants others."""
+WEB_PROCESSES = 2
+"""Of each web server, beside its first one."""
 
 
 class System(Protocol):

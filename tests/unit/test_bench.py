@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from redis import RedisError
 
+from bench.accounting import find_descendants
 from bench.delay import HOST, make_loop, serve
 from bench.environments import BEFORE, LISTS, find_folder, find_program, list_versions
 from bench.kinds import HAS_REPEATABLE, KINDS, REPEATABLE
@@ -33,7 +35,8 @@ from bench.systems import __main__ as command_line
 from bench.systems.catalog import SYSTEMS
 from bench.systems.earlier import find_commit
 from bench.systems.outcomes import MARK
-from bench.systems.peers import Peer
+from bench.systems.peers import Peer, has_all_processes
+from bench.waiting import await_that
 from project.config import Settings
 from project.jobs.definition import Context
 
@@ -439,6 +442,20 @@ def test_command_line_without_a_commit_has_none(monkeypatch: pytest.MonkeyPatch)
 
     assert command_line.main() == 0
     assert [plan.before for plan in plans] == [""]
+
+
+def test_web_server_is_there_when_the_last_of_its_processes_is() -> None:
+    """The first one answers as soon as it is there: its CPU time alone is not the server's."""
+    server = "sleep 60 & read; sleep 60 & read; kill $(jobs -p)"
+    with subprocess.Popen(["bash", "-c", server], stdin=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        await_that(lambda: len(find_descendants([process.pid])) == 1, "the first one is there")
+        assert not has_all_processes(process.pid)
+
+        print(file=process.stdin, flush=True)
+
+        await_that(lambda: has_all_processes(process.pid), "the second one is there")
+        print(file=process.stdin, flush=True)
 
 
 def test_commit_that_is_not_there_is_named() -> None:
