@@ -34,7 +34,7 @@ RESERVED_HEADERS = frozenset(
         # These are its methods.
         *("as_execution_options", "children", "clear", "get", "update"),
         # And these are ours, in the same object.
-        *("due_at", "job", "submitted"),
+        *("begun_at", "due_at", "job", "reservation", "submitted"),
     }
 )
 """Headers that would replace what the worker itself knows; they are not read."""

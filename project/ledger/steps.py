@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
+from threading import RLock
 from typing import Any
 
 from redis import Redis, RedisError
@@ -21,8 +22,8 @@ from project.ledger.record import (
 from project.ledger.retention import Retention
 from project.ledger.settled import SettledScript
 
-Deferred = tuple[Item, Callable[[Any], None]]
-"""A step that may wait, and who wants to know its answer."""
+Deferred = tuple[Item | None, Callable[[Any], None]]
+"""A step that may wait, and who wants to know its answer; None: who waits for those before it."""
 
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
@@ -45,8 +46,9 @@ class Steps:
         self._redis = redis
         self._exchange = Exchange(redis)
         self._deferred: list[Deferred] = []
-        self.on_flush: Callable[[], None] | None = None
-        """Called when what was deferred has been answered; None: nothing is deferred."""
+        self._turn = RLock()
+        self.is_deferring = False
+        """Whether steps that may wait do so: somebody sees to it that they are taken."""
         self._retention = Retention(retention_seconds, failed_retention_seconds, kind_seconds or {})
         self.on_release: Callable[[str], None] | None = None
         """Told the id of a job that has waited for its children and goes on: it needs a message.
@@ -61,7 +63,7 @@ class Steps:
             redis.register_script(_read(name)) for name in ("wait.lua", "recheck.lua")
         )
         self._work = SettledScript(
-            redis, _read_steps("claim", "succeed", "reserve"), SETTLE_SECONDS
+            redis, _read_steps("claim", "succeed", "reserve", "release"), SETTLE_SECONDS
         )
 
     def _written(self, job: Job) -> dict[str, Any]:
@@ -125,13 +127,33 @@ class Steps:
     def defer(self, item: Item, note: Callable[[Any], None]) -> None:
         """Take the step with the next one, or by `flush`; `note` is told the answer or error."""
         self._deferred.append((item, note))
-        if self.on_flush is None:
+        if not self.is_deferring:
             self.flush()
+
+    def when_written(self, act: Callable[[], None]) -> None:
+        """Call `act` once all that is deferred by now has been answered."""
+        with self._turn:
+            if not self._deferred:
+                act()
+            else:
+                self._deferred.append((None, lambda _: act()))
 
     def flush(self) -> None:
         """Take the steps that were deferred."""
         if self._deferred:
             self._call()
+
+    def flush_by(self, ledger: "Steps") -> None:
+        """The same from another thread, by a ledger that does not wait long for Redis.
+
+        Nothing is done while this one's own thread takes a step, which takes them along.
+        """
+        if self._turn.acquire(blocking=False):
+            try:
+                if self._deferred:
+                    self._call(exchange=ledger._exchange)
+            finally:
+                self._turn.release()
 
     @property
     def has_deferred(self) -> bool:
@@ -146,21 +168,28 @@ class Steps:
         """The answer of a step that workers take, in the same call as what was deferred."""
         return _answer(*self._call([item]))
 
-    def _call(self, items: Sequence[Item] = (), calls: Sequence[Call] = ()) -> list[Any]:
+    def _call(
+        self,
+        items: Sequence[Item] = (),
+        calls: Sequence[Call] = (),
+        exchange: Exchange | None = None,
+    ) -> list[Any]:
         """Answers, or errors. What was deferred goes first, in the same round trip."""
-        deferred, self._deferred = self._deferred, []
-        try:
-            answers = self._exchange.call_each(
-                self._work, [*(item for item, _ in deferred), *items], calls
-            )
-        except BaseException:  # a time limit, say, while Redis is away
-            self._deferred = deferred
-            raise
-        for (_, note), answer in zip(deferred, answers, strict=False):
-            note(answer)
-        if deferred and self.on_flush is not None:
-            self.on_flush()
-        return answers[len(deferred) :]
+        with self._turn:
+            deferred, self._deferred = self._deferred, []
+            first = [item for item, _ in deferred if item is not None]
+            try:
+                answers = (exchange or self._exchange).call_each(
+                    self._work, [*first, *items], calls
+                )
+            except BaseException:  # a time limit, say, while Redis is away
+                self._deferred = deferred + self._deferred
+                raise
+            place = 0
+            for item, note in deferred:
+                note(None if item is None else answers[place])
+                place += item is not None
+        return answers[place:]
 
 
 def _answer(answer: Any) -> list[str]:

@@ -5,7 +5,7 @@ Celery's result and the event together (`steps`). How jobs come in is in `admiss
 of them in `reading`; here is how they run and end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,9 @@ LAST_CALL_SECONDS = 3
 RELEASE_SECONDS = 1
 """A job that was put back may be claimed after so long, for the sake of clocks."""
 
+
+RESERVATION_SECONDS = 10
+"""How long a reservation holds: of jobs that are over, or claimed, some milliseconds later."""
 
 _LEASE_MILLISECONDS = str(LEASE_SECONDS * 1000)
 _LAST_CALL_MILLISECONDS = str(LAST_CALL_SECONDS * 1000)
@@ -94,7 +97,7 @@ class Ledger(Parting):
         without an outcome, MistakenError where the job is of another kind, TransitionError where it
         may not run.
         """
-        now = datetime.now(UTC)
+        now = job.started_at or datetime.now(UTC)  # what was reserved has started already
         arguments = [
             *(job.id, job.kind, worker, holder, format_time(now)),
             *(_LEASE_MILLISECONDS, _LAST_CALL_MILLISECONDS),
@@ -125,6 +128,25 @@ class Ledger(Parting):
             worker=worker,
             started_at=now,
             version=int(answer[1]),
+        )
+
+    def reserve(self, jobs: Sequence[tuple[str, str]], holder: str) -> list[bool]:
+        """Before first attempts of short jobs that may be repeated; whether each may begin.
+
+        `jobs` are ids and kinds. They stay queued, and `holder` has their leases for
+        RESERVATION_SECONDS. One that may not begin so is to be claimed by itself, which says why.
+        """
+        lease = str(RESERVATION_SECONDS * 1000)
+        items = [
+            ("reserve", job_key(job_id), [job_id, kind, holder, lease]) for job_id, kind in jobs
+        ]
+        answers = self._call(items)
+        return [answer == ["reserved"] for answer in answers]
+
+    def release(self, jobs: Sequence[tuple[str, str]]) -> None:
+        """Give up the reservations of jobs that have not begun: their ids and holders."""
+        self._exchange.call_each(
+            self._work, [("release", job_key(job_id), [job_id, holder]) for job_id, holder in jobs]
         )
 
     def renew(self, job: Job) -> Hold:
@@ -174,17 +196,25 @@ class Ledger(Parting):
         )
 
     def succeed_later(
-        self, job: Job, celery_result: str, result: Any, note: Callable[[Any], None]
+        self,
+        job: Job,
+        celery_result: str,
+        result: Any,
+        note: Callable[[Any], None],
+        *,
+        holder: str = "",
     ) -> None:
         """As `finish`, for an attempt that has succeeded; it may wait for the next step.
 
-        `note` is told the job as it is then, or TransitionError or RedisError.
+        `note` is told the job as it is then, or TransitionError or RedisError. `holder` is who has
+        reserved it, where it was never claimed.
         """
         now = datetime.now(UTC)
         arguments = [
             *(job.id, result_key(job.id), str(job.attempt), format_time(now)),
             "" if result is None else encode_json(result),
-            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind)), ""),
+            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind))),
+            *(holder, job.worker, format_time(job.started_at or now)),
         ]
         ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
 

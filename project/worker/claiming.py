@@ -41,12 +41,12 @@ PUBLISH_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
 _log = structlog.get_logger()
 
 
-def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
-    """The job, running, with its lease held by this process.
+def claim(ledger: Ledger, kind: Kind, task: Any, job: Job, holder: str = "") -> Job:
+    """The job, running, with its lease held by this process: as `holder`, who has reserved it.
 
     Raises Ignore where the message is to be dropped, Reject where it goes back or is dead.
     """
-    holder, gone_holder, silent_holder = name_holder(), "", ""
+    holder, gone_holder, silent_holder = holder or name_holder(), "", ""
     pause = UNDECIDED_SECONDS
     while True:
         try:

@@ -32,8 +32,9 @@ from project.files.job_files import JobFiles, open_files
 from project.jobs import KINDS, Context, Kind
 from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.jobs.inline import Inline
-from project.ledger import Job, Ledger, Progress
+from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.file_holders import FileHolders
+from project.ledger.job import change
 from project.ledger.memory import Memory
 from project.ledger.store import Hold
 from project.mail import MailServer
@@ -47,6 +48,7 @@ from project.worker.claiming import claim
 from project.worker.history import list_jobs
 from project.worker.keeper import Held, Keeper, finish_cancelled
 from project.worker.recorder import Recorder
+from project.worker.reservation import Reservation
 from project.worker.telling import tell_end, tell_start, tell_stop
 
 PROGRESS_INTERVAL_SECONDS = 0.2
@@ -87,20 +89,23 @@ def execute(
     request.submitted = submitted
     described = _describe(request, kind, kind.name_arguments(args, kwargs), submitted)
     enter_job(described, submitted)
+    reservation: Reservation | None = vars(request).get("reservation")
     with lines_together():  # the end of the job before is told when this one is claimed
-        job = claim(equipment.ledger, kind, task, described)
-        request.job = job
-        trace = submitted.attempt(job.id, job.attempt)
-        enter_attempt(job, trace)
-        tell_start(job, submitted, equipment.spans)
+        job, trace = _begin(kind, task, equipment, described, submitted, reservation)
+    request.job, request.begun_at = job, monotonic()
     with equipment.keeper.keep(job) as held:
         try:
             if job.cancel_requested_at:
                 held.ask_to_stop(Hold.CANCEL)
                 held.check()
-            parameters = kind.bind(args, kwargs)
             with equipment.recorder.recording(job):
-                return _run(kind, parameters, equipment, held, trace)
+                try:
+                    parameters = kind.bind(args, kwargs)
+                    return _run(kind, parameters, equipment, held, trace, reservation)
+                except BaseException:
+                    if reservation:
+                        reservation.claim(equipment.ledger)
+                    raise
         except WorkerStop:
             _put_back(equipment, job, submitted)
             raise
@@ -117,13 +122,48 @@ def execute(
             _retry(kind, task, equipment.ledger, job, error)
 
 
-def _run(kind: Kind, parameters: BaseModel, equipment: Equipment, held: Held, trace: Trace) -> Any:
+def _begin(  # noqa: PLR0917 - what an attempt begins with
+    kind: Kind,
+    task: Any,
+    equipment: Equipment,
+    described: Job,
+    submitted: Trace,
+    reservation: Reservation | None,
+) -> tuple[Job, Trace]:
+    """The job, running: it is claimed now, or where it was reserved, by whoever needs that."""
+
+    def claim_it(ledger: Ledger, wanted: Job) -> tuple[Job, Trace]:
+        job = claim(ledger, kind, task, wanted, reservation.name if reservation else "")
+        trace = submitted.attempt(job.id, job.attempt)
+        enter_attempt(job, trace)
+        tell_start(job, submitted, equipment.spans)
+        return job, trace
+
+    if reservation is None:
+        return claim_it(equipment.ledger, described)
+    started_at = datetime.now(UTC)
+    job = change(described, status=Status.RUNNING, attempt=1, started_at=started_at)
+    trace = submitted.attempt(job.id, 1)
+    enter_attempt(job, trace)
+    reservation.begin(lambda ledger: claim_it(ledger, change(described, started_at=started_at)))
+    return job, trace
+
+
+def _run(  # noqa: PLR0917 - what an attempt has
+    kind: Kind,
+    parameters: BaseModel,
+    equipment: Equipment,
+    held: Held,
+    trace: Trace,
+    reservation: Reservation | None,
+) -> Any:
     """Run its code; again from its start where what it waits for has ended meanwhile."""
     while True:
         with _open_files(equipment, held.job.id) as files:
             children = Children(equipment.submitter, held, trace)
             try:
-                return kind.run(parameters, _context(kind, equipment, held, trace, files, children))
+                context = _context(kind, equipment, held, trace, files, children, reservation)
+                return kind.run(parameters, context)
             except Suspension as suspension:  # what it has made so far stays
                 wish = suspension
         if children.wait(wish):
@@ -195,17 +235,24 @@ def _context(  # noqa: PLR0917 - what an attempt has
     trace: Trace,
     files: JobFiles,
     children: Children,
+    reservation: Reservation | None,
 ) -> Context:
+    def claimed(function: Callable[..., Any]) -> Callable[..., Any]:
+        """What only a claimed attempt may do."""
+        if reservation is None:
+            return function
+        return partial(_claim_first, reservation, equipment.ledger, function)
+
     return Context(
         job_id=held.job.id,
         attempt=held.job.attempt,
-        report_progress=_progress_reporter(equipment.ledger, held),
+        report_progress=claimed(_progress_reporter(equipment.ledger, held)),
         check=held.check,
         ends_at=monotonic() + kind.time_limit_seconds * SOFT_LIMIT_SHARE,
-        submit=children.submit,
-        submit_many=children.submit_many,
-        look=children.look,
-        gather=children.gather,
+        submit=claimed(children.submit),
+        submit_many=claimed(children.submit_many),
+        look=claimed(children.look),
+        gather=claimed(children.gather),
         list_jobs=partial(list_jobs, equipment.ledger),
         trace_headers=trace.http_headers,
         memory=Memory(equipment.redis, held.job.id),
@@ -213,6 +260,13 @@ def _context(  # noqa: PLR0917 - what an attempt has
         mail=equipment.mail,
         allowed_networks=equipment.allowed_networks,
     )
+
+
+def _claim_first(
+    reservation: Reservation, ledger: Ledger, function: Callable[..., Any], /, *args: Any, **kw: Any
+) -> Any:
+    reservation.claim(ledger)
+    return function(*args, **kw)
 
 
 def _progress_reporter(ledger: Ledger, held: Held) -> Callable[..., None]:

@@ -112,11 +112,13 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         }
         if request.parent_id:
             document["parent_id"] = request.parent_id
+        reservation = vars(request).get("reservation")
         self._ledger.succeed_later(
             request.job,
             f'{encode_json(document)[:-1]},"result":{text}}}',
             json.loads(text),
             partial(self._tell, request.id, request),
+            holder=reservation.unclaimed_holder if reservation else "",
         )
 
     def _encode_value(self, value: Any) -> str:
@@ -140,7 +142,13 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
                 _log.warning("outcome_refused", job_id=task_id, reason=str(ended))
         else:
             submitted = headers.get("submitted") or Trace.of_message(headers, task_id)
-            tell_end(ended, submitted, self.app.equipment.spans)
+            reservation = headers.get("reservation")
+            tell_end(
+                ended,
+                submitted,
+                self.app.equipment.spans,
+                with_start=reservation is not None and not reservation.is_claimed,
+            )
 
     def _move(
         self, task_id: str, state: str, meta: dict[str, Any], traceback: str | None, request: Any

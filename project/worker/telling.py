@@ -33,20 +33,24 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
     attempts = job.attempts
     attempt = attempts[-1]
     _log.info("job_started", worker=job.worker, wait_seconds=attempt.wait_seconds)
-    if spans is not NO_SPANS and attempt.available_at and attempt.started_at:
-        spans.add(_wait_span(job, attempt, submitted))
+    _add_wait(job, attempt, submitted, spans)
     for earlier in attempts[-2:-1]:
         if earlier.outcome is AttemptOutcome.LOST:
             _tell_loss(job, earlier)
             spans.add(_run_span(job, earlier, submitted))
 
 
-def tell_end(job: Job, submitted: Trace, spans: Spans) -> None:
-    """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids."""
+def tell_end(job: Job, submitted: Trace, spans: Spans, *, with_start: bool = False) -> None:
+    """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids.
+
+    `with_start`: no line has told of its start; this one says what that would have said.
+    """
     attempts = job.attempts
     attempt = attempts[-1] if attempts else None
-    _tell_outcome(job, attempt, submitted)
+    _tell_outcome(job, attempt, submitted, with_start=with_start)
     if attempt and spans is not NO_SPANS:
+        if with_start:
+            _add_wait(job, attempt, submitted, spans)
         spans.add(_run_span(job, attempt, submitted))
 
 
@@ -72,7 +76,12 @@ def _tell_loss(job: Job, lost: Attempt) -> None:
     )
 
 
-def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace) -> None:
+def _add_wait(job: Job, attempt: Attempt, submitted: Trace, spans: Spans) -> None:
+    if spans is not NO_SPANS and attempt.available_at and attempt.started_at:
+        spans.add(_wait_span(job, attempt, submitted))
+
+
+def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace, *, with_start: bool) -> None:
     seconds = last.run_seconds if last else None
     fields: dict[str, Any] = {
         "trace_id": submitted.trace_id,
@@ -89,6 +98,8 @@ def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace) -> None:
         "outcome": "success" if job.status is Status.SUCCEEDED else "failure",
         "duration_ns": None if seconds is None else round(seconds * 1e9),
     }
+    if with_start and last:
+        fields |= {"worker": last.worker, "wait_seconds": last.wait_seconds}
     if job.status is Status.SUCCEEDED:
         _log.info("job_finished", **fields)
     elif job.status is Status.QUEUED:

@@ -67,7 +67,7 @@ def redis() -> FakeRedis:
 @pytest.fixture
 def ledger(redis: FakeRedis, told: list[Any]) -> Ledger:
     ledger = Ledger(redis, 60)  # type: ignore[arg-type]
-    ledger.on_flush = lambda: told.append("flushed")
+    ledger.is_deferring = True
     return ledger
 
 
@@ -82,16 +82,20 @@ def succeed(ledger: Ledger, job: Job, told: list[Any]) -> None:
 def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:
     job = running()
     succeed(ledger, job, told)
+    ledger.when_written(lambda: told.append("written"))
     assert ledger.has_deferred
     assert not redis.connection.sent
+    assert not told
 
     redis.connection.answers.append([["moved", "7", ""]])
     ledger.flush()
 
-    ended, flushed = told
+    ended, written = told
     assert (ended.id, ended.status, ended.result) == (job.id, Status.SUCCEEDED, 1)
-    assert flushed == "flushed"
+    assert written == "written"
     assert not ledger.has_deferred
+    ledger.when_written(lambda: told.append("at once"))
+    assert told[-1] == "at once"
 
 
 def test_outcome_and_next_claim_are_one_call(
@@ -104,7 +108,6 @@ def test_outcome_and_next_claim_are_one_call(
 
     assert redis.connection.sent == [1]
     assert (claimed.attempt, claimed.version) == (1, 8)
-    assert told[-1] == "flushed"
 
 
 def test_refused_outcome_is_told_as_such(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:

@@ -116,7 +116,7 @@ def anew() -> Anew:
 
 @pytest.fixture
 def consumer(broker: Broker, anew: Anew) -> Iterator[QueueConsumer]:
-    consumer = QueueConsumer(lambda: broker, "worker-short 1", MOST_AHEAD, anew.send)
+    consumer = QueueConsumer(lambda: broker, "worker-short 1", MOST_AHEAD, anew.send, print)
     consumer.connect(["short"])
     assert broker.heard() == [(QOS, FIRST_AHEAD), (CONSUME, None)]
     yield consumer

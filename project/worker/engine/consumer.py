@@ -38,8 +38,8 @@ MOST_ACKS = 16
 each acknowledgement of a quorum queue into its log, and one that says `multiple` only once."""
 
 MOST_RETURNS = DELIVERY_LIMIT // 2
-"""A message that came back so often is sent anew: RabbitMQ counts how often it lay in a process that
-was killed, or was given back, and would take it for the cause."""
+"""A message that came back so often is sent anew: RabbitMQ counts how often it lay in a process
+that was killed, or was given back, and would take it for the cause."""
 
 MOST_AHEAD = 64
 AHEAD_SECONDS = 0.02
@@ -88,10 +88,19 @@ class QueueConsumer:
     """What a process consumes with. It opens its connection when it is told to."""
 
     def __init__(
-        self, dial: Callable[[], Any], name: str, most_ahead: int, send_again: SendAgain
+        self,
+        dial: Callable[[], Any],
+        name: str,
+        most_ahead: int,
+        send_again: SendAgain,
+        release: Callable[[list[Delivery]], None],
     ) -> None:
-        """`dial` opens a py-amqp connection; `name` is what the RabbitMQ console shows."""
-        self._dial, self._name, self._send_again = dial, name, send_again
+        """`dial` opens a py-amqp connection; `name` is what the RabbitMQ console shows.
+
+        `release` is told of messages that go back to their queue.
+        """
+        self._dial, self._name = dial, name
+        self._send_again, self._release = send_again, release
         self.lock = RLock()
         self.ready: deque[Delivery] = deque()
         """What it has taken, and nobody has begun with."""
@@ -268,6 +277,7 @@ class QueueConsumer:
                 raise TimeoutError("RabbitMQ has not cancelled the consumers in time.")
             self._read(deadline - monotonic())
         count = len(self.ready)
+        self._release(list(self.ready))
         self._renew_worn()
         for delivery in self.ready:
             self._write(frames.reject(_CHANNEL, delivery.delivery_tag, requeue=True))

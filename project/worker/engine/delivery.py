@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from project.message_reader import read_call, unpack
 from project.worker.engine import frames
+from project.worker.reservation import Reservation
 
 
 class Source(Protocol):
@@ -36,6 +37,10 @@ class Delivery:
             "redelivered": is_redelivered,
         }
         self.acknowledged = False
+        self.reservation: Reservation | None = None
+        """Of its job, where that was reserved together with others."""
+        self.reading: Any = None
+        """What the handler has read of it, once it has."""
         self.body: bytes | str = body
 
     @cached_property

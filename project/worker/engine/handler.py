@@ -1,17 +1,19 @@
 """What becomes of a message that a worker process has taken: run, dropped, put back or dead.
 
 1. read    its headers and body, by the rules that the intake of dead letters has, too
-2. run     plain messages of kinds by `tracer`, all others by Celery's own tracer
+2. run     plain messages of kinds by `tracer`, all others by Celery's own tracer; short jobs that
+           may be repeated begin together (`together`)
 3. settle  acknowledge it once its outcome is written; refuse it where nobody can run it
 """
 
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from os import getpid
 from time import monotonic
 from typing import Any, Protocol
@@ -20,12 +22,14 @@ import structlog
 from billiard.einfo import ExceptionInfo
 from celery import signals
 from celery.app.trace import fast_trace_task
-from celery.exceptions import NotRegistered
+from celery.exceptions import Ignore, NotRegistered, Reject
 from celery.utils.time import rate
 from celery.worker import state
 from kombu.utils.limits import TokenBucket
+from redis import RedisError
 
 from project.broker import DEAD_EXCHANGE, JOBS_EXCHANGE
+from project.errors import JobsError
 from project.jobs import KINDS
 from project.ledger import Ledger
 from project.message import Message, delayed_address
@@ -40,9 +44,11 @@ from project.message_reader import (
     read_message,
 )
 from project.observability.binding import about_message, leave
+from project.observability.sink import lines_together
 from project.worker.engine.delivery import Delivery
 from project.worker.engine.request import JobRequest, describe_error
 from project.worker.engine.slot import Slot
+from project.worker.engine.together import Together
 from project.worker.engine.tracer import Outcome, describe, run_plain
 
 PUBLISH_SECONDS = 5
@@ -74,12 +80,13 @@ class Handler:
         """`processes`: how many share the rate limits."""
         self._app, self._hostname, self._slot, self._eventer = app, hostname, slot, eventer
         self._ledger: Ledger = app.equipment.ledger
+        self._quick_ledger: Ledger = app.equipment.quick_ledger
         self._tasks: Mapping[str, Any] = app.tasks
         self._processes = processes
         self._buckets: dict[str, tuple[str, Any]] = {}
-        self._unsettled: list[Delivery] = []
-        """Their outcomes wait for the next call to Redis."""
-        self._ledger.on_flush = self._settle
+        self._ledger.is_deferring = True
+        self._together = Together(app.equipment)
+        self._running: Delivery | None = None
         self.is_running = False
         """The code of a job runs now: a signal may interrupt it."""
 
@@ -90,12 +97,13 @@ class Handler:
 
     def settle(self) -> None:
         """Write what has ended."""
-        self._ledger.flush()
+        with lines_together():
+            self._ledger.flush()
 
-    def handle(self, delivery: Delivery) -> None:
-        """Deal with it. MessageLostError: the connection is to be closed."""
+    def handle(self, delivery: Delivery, following: Iterable[Delivery] = ()) -> None:
+        """Deal with it; `following` come next. MessageLostError: the connection is to be closed."""
         try:
-            self._handle(delivery)
+            self._handle(delivery, following)
         except MessageLostError:
             raise
         except Exception as error:  # noqa: BLE001 - no message may end the process
@@ -103,33 +111,93 @@ class Handler:
         finally:
             leave()
 
-    def _handle(self, delivery: Delivery) -> None:
+    def _handle(self, delivery: Delivery, following: Iterable[Delivery]) -> None:
         if not can_be_dead_lettered(delivery.headers):
             self._put_aside(delivery)
             return
-        _forget_time(delivery)
-        delivery.decompress()
-        delivery.headers, delivery.body = read_message(
-            delivery.headers, delivery.body, delivery.content_type, delivery.content_encoding
-        )
-        task = self._tasks.get(delivery.headers["task"])
-        if task is None:
+        reading = self._read(delivery)
+        if reading is None:
             self._refuse_unknown(delivery)
             return
+        task, call = reading
+        if call is not None and self._is_together(reading, delivery):
+            self._reserve(delivery, following)
         self._slot.begin(delivery, *_limits(task, delivery.headers))
-        if task.name not in KINDS:
+        if call is None:
             # Celery would take the names of an object for a call. What it writes may be more than
             # JSON.
             delivery.body = json.dumps(read_call(json.loads(delivery.body)))
             self._run_celerys_way(task, delivery)
-            return
-        delivery.headers.pop("ignore_result", None)  # the ledger wants every outcome
-        call = read_body(delivery.body)
-        if _is_plain(task, delivery.headers, call):
+        elif _is_plain(task, delivery.headers, call):
             self._run_plain(task, delivery, call)
         else:
             delivery.body = json.dumps(call)  # as it was read: Celery takes less than our reader
             self._run_celerys_way(task, delivery)
+
+    def _read(self, delivery: Delivery) -> "tuple[Any, Call | None] | None":
+        """The task that it calls, and how, where that is a kind; None: no task has its name."""
+        if delivery.reading is None:
+            _forget_time(delivery)
+            delivery.decompress()
+            delivery.headers, delivery.body = read_message(
+                delivery.headers, delivery.body, delivery.content_type, delivery.content_encoding
+            )
+            task = self._tasks.get(delivery.headers["task"])
+            if task is None:
+                return None
+            call = None
+            if task.name in KINDS:
+                delivery.headers.pop("ignore_result", None)  # the ledger wants every outcome
+                call = read_body(delivery.body)
+            delivery.reading = task, call
+        reading: tuple[Any, Call | None] = delivery.reading
+        return reading
+
+    # ── Short jobs that may be repeated ────────────────────────────────────────────────────────
+
+    def _is_together(self, reading: Any, delivery: Delivery) -> bool:
+        """Whether its job may begin without a claim, together with others."""
+        task, call = reading
+        headers = delivery.headers
+        return (
+            call is not None
+            and self._together.is_short(task.name)
+            and not delivery.delivery_info["redelivered"]
+            and not headers.get("retries")
+            and "repair" not in headers
+            and _is_plain(task, headers, call)
+            and headers["id"] not in state.revoked
+        )
+
+    def _reserve(self, delivery: Delivery, following: Iterable[Delivery]) -> None:
+        if delivery.reservation is not None or self._eventer.enabled:
+            return
+        batch = {delivery.headers["id"]: delivery}
+        most = self._together.count(delivery.reading[0].name)
+        for other in islice(following, most - 1):
+            try:
+                reading = self._read(other) if can_be_dead_lettered(other.headers) else None
+            except Exception:  # noqa: BLE001 - whatever is wrong with it is found at its turn
+                break
+            if reading is None or other.reservation or not self._is_together(reading, other):
+                break
+            batch.setdefault(other.headers["id"], other)
+        if len(batch) > 1:
+            self._together.reserve(batch)
+
+    def release(self, deliveries: list[Delivery]) -> None:
+        """These go back to their queue: others may begin with them at once."""
+        self._together.release(deliveries)
+
+    def hurry(self) -> None:
+        """Write what has ended, and that a job runs; from another thread, for it takes long."""
+        running = self._running
+        try:
+            self._ledger.flush_by(self._quick_ledger)
+            if running is not None and running.reservation is not None:
+                running.reservation.claim_from_outside(self._quick_ledger)
+        except (JobsError, RedisError, Ignore, Reject) as error:
+            _log.info("job_not_claimed", reason=str(error))
 
     # ── Running ────────────────────────────────────────────────────────────────────────────────
 
@@ -147,11 +215,17 @@ class Handler:
             "hostname": self._hostname,
             "delivery_info": delivery.delivery_info,
         }
+        if delivery.reservation is not None:
+            request["reservation"] = delivery.reservation
+        self._running = delivery
         self.is_running = True
         try:
-            is_failed, value, _ = run_plain(task, request, call.args, call.kwargs)
+            is_failed, value, seconds = run_plain(task, request, call.args, call.kwargs)
         finally:
             self.is_running = False
+            self._running = None
+        if seconds is not None:
+            self._together.note(task.name, seconds)
         if is_failed:
             delivery.body = json.dumps(call)
             self._request(task, delivery).on_failure(value, return_ok=True)
@@ -255,15 +329,7 @@ class Handler:
 
     def _acknowledge(self, delivery: Delivery) -> None:
         """Once its outcome is written."""
-        if self.is_settled:
-            delivery.ack()
-        else:
-            self._unsettled.append(delivery)
-
-    def _settle(self) -> None:
-        unsettled, self._unsettled = self._unsettled, []
-        for delivery in unsettled:
-            delivery.ack()
+        self._ledger.when_written(delivery.ack)
 
     def _refuse(self, delivery: Delivery, error: Exception) -> None:
         """Nobody can run it."""

@@ -47,8 +47,8 @@ SLOW_TICK_SECONDS = 0.5
 """How often a running job is looked at: at first, and once nothing waits behind it any more."""
 
 NEW_OBJECTS = 20_000
-"""Objects that are there besides those before the last look for garbage: after so many the next one.
-Python's 700 are those of six jobs, and a tenth of what a short one costs."""
+"""Python looks for garbage after so many more objects. Its 700 are those of six short jobs, and the
+looks a tenth of what such a job costs."""
 
 IDLE_SECONDS = 5.0
 """A process that has nothing to do looks after its connection this often."""
@@ -131,6 +131,7 @@ class Process:
             f"{wishes.app.consumer_name} {os.getpid()}",
             wishes.most_ahead,
             self._handler.send_again,
+            self._handler.release,
         )
         self._is_leaving = False
         self._is_ending = False
@@ -172,7 +173,7 @@ class Process:
         self._begun_at = started = monotonic()
         self._busy.set()
         try:
-            self._handler.handle(delivery)
+            self._handler.handle(delivery, tuple(self._consumer.ready))
         except MessageLostError:
             self._consumer.drop()
             time.sleep(RETRY_SECONDS)
@@ -285,6 +286,7 @@ class Process:
                 continue  # it was soon done
             self._consumer.flush_acks()
             if monotonic() - begun_at > SOON_SECONDS:
+                self._handler.hurry()
                 self._give_back(begun_at)
 
     def _give_back(self, begun_at: float) -> None:

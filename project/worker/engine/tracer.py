@@ -58,7 +58,7 @@ def run_plain(task: Any, request: dict[str, Any], args: Any, kwargs: Any) -> Out
     except Exception as error:  # noqa: BLE001 - the job's boundary: it becomes the outcome
         return _fail(task, context, error)
     else:
-        seconds = monotonic() - started
+        seconds = monotonic() - vars(context).get("begun_at", started)
         if signals.task_success.receivers:
             signals.task_success.send(sender=task, result=value, runtime=seconds)
         return 0, value, seconds

@@ -1,0 +1,13 @@
+-- A reservation is given up: the job has not begun, and whoever comes may claim it at once.
+--
+-- KEYS[1]  the job's hash
+-- ARGV     id
+--          holder: as in reserve.lua
+--
+-- Answers {"released"}, or {"refused"} where the holder has not reserved it (any more).
+
+local id, holder = unpack(ARGV)
+local job = redis.call('HMGET', KEYS[1], 'status', 'holder')
+if job[1] ~= 'queued' or job[2] ~= holder then return { 'refused' } end
+redis.call('ZREM', LEASES, id)
+return { 'released' }
