@@ -7,7 +7,8 @@ Where Redis ends in the middle of that, `aftermath` sees to it that both stay tr
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -34,23 +35,30 @@ from project.observability.spans import NO_SPANS, Spans
 from project.publisher import Publisher
 from project.publisher.releasing import Releasing
 from project.submission.aftermath import Aftermath
-from project.submission.committer import (
-    Committer,
-    Entry,
-    encode,
-    redis_unavailable,
-    unforeseen,
-)
+from project.submission.batch import Entry, Order, encode, redis_unavailable, unforeseen
+from project.submission.committer import MOST_TOGETHER, UNDER_WAY, Committer
 from project.submission.draft import Draft, Submission, is_same_request, prepare
 from project.submission.telling import tell
-
-BATCH_SIZE = 500
-"""So many jobs of a bulk submit share one time limit."""
 
 _log = structlog.get_logger()
 
 Answer = Job | JobsError
 """What became of a submission: the job, or why there is none."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """Jobs that one caller submits, MOST_TOGETHER at the most; they share a time limit."""
+
+    started: float
+    outcomes: list[Entry | Answer]
+    """Of each job its answer, or how it is committed."""
+    order: Order | None = None
+    """What is committed meanwhile."""
+
+    def list_entries(self) -> list[Entry]:
+        """What has no answer yet."""
+        return [outcome for outcome in self.outcomes if isinstance(outcome, Entry)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +90,32 @@ class Submitter:
         return answer
 
     def submit_many(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
-        """Submit many jobs; an answer each, in their order. Raises none of them."""
+        """Submit many jobs; an answer each, in their order. Raises none of them.
+
+        While one part of them is under way the next one is prepared.
+        """
         answers: list[Answer] = []
-        for start in range(0, len(submissions), BATCH_SIZE):
-            batch = submissions[start : start + BATCH_SIZE]
-            try:
-                answers += self._submit_batch(batch, trace)
-            except Exception as error:
-                if not answers:
-                    raise
-                # Whose jobs were taken must be told so, whatever mistake of ours this one is.
-                _log.error("submit_failed", jobs=len(batch), exc_info=error)
-                answers += [unforeseen(error) for _ in batch]
-            if _is_part_away(answers[start:]):  # it would be no better for the rest, only slower
-                away = next(a for a in answers[start:] if isinstance(a, UnavailableError))
-                rest = len(submissions) - len(answers)
-                return answers + [UnavailableError(away.part, away.trouble) for _ in range(rest)]
+        begun: deque[_Part] = deque()
+        is_alone = len(submissions) <= MOST_TOGETHER
+        away = None
+        try:
+            for start in range(0, len(submissions), MOST_TOGETHER):
+                own = submissions[start : start + MOST_TOGETHER]
+                begun.append(self._begin(own, trace, is_alone=is_alone))
+                if len(begun) == UNDER_WAY:
+                    finished = self._finish(begun.popleft())
+                    answers += finished
+                    if away := _find_away(finished):
+                        break  # it would be no better for the rest, only slower
+            while begun:
+                answers += self._finish(begun.popleft())
+        finally:
+            for part in begun:  # the caller is interrupted
+                if part.order is not None:
+                    self.committer.take_back(part.order)
+        if away is not None:
+            rest = len(submissions) - len(answers)
+            answers += [UnavailableError(away.part, away.trouble) for _ in range(rest)]
         return answers
 
     def retry(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
@@ -179,25 +197,13 @@ class Submitter:
         except (RedisError, NotFoundError, TransitionError) as error:
             _log.warning("replay_not_noted", job_id=job_id, reason=str(error))
 
-    # ── The steps of a batch ───────────────────────────────────────────────────────────────────
+    # ── The steps of a part ────────────────────────────────────────────────────────────────────
 
-    def _submit_batch(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
-        """Prepare the jobs, have them committed, and conclude; some of them more than once."""
-        started = monotonic()
-        answers: dict[int, Answer] = {}
-        open_entries: dict[int, Entry] = {}
-        for number, submission in enumerate(submissions):
-            entry = self._prepare(submission, trace)
-            if isinstance(entry, Entry):
-                open_entries[number] = entry
-            else:
-                answers[number] = entry
-        while open_entries:
-            self._commit(list(open_entries.values()), started + self.timeout_seconds)
-            concluded = self._conclude_all(open_entries, started)
-            open_entries = {n: again for n, again in concluded.items() if isinstance(again, Entry)}
-            answers |= {n: own for n, own in concluded.items() if not isinstance(own, Entry)}
-        return [answers[number] for number in range(len(submissions))]
+    def _begin(self, submissions: Sequence[Submission], trace: Trace, *, is_alone: bool) -> _Part:
+        """Prepare the jobs, and have them committed; when they are `is_alone` that is done then."""
+        part = _Part(monotonic(), [self._prepare(submission, trace) for submission in submissions])
+        self._commit(part, is_alone=is_alone)
+        return part
 
     def _prepare(self, submission: Submission, trace: Trace) -> Entry | JobsError:
         try:
@@ -217,22 +223,19 @@ class Submitter:
         )
         return Entry(draft, admission, trace, encode(draft.job, trace))
 
-    def _commit(self, entries: list[Entry], deadline: float) -> None:
+    def _commit(self, part: _Part, *, is_alone: bool = True) -> None:
+        entries, deadline = part.list_entries(), part.started + self.timeout_seconds
+        if not entries:
+            return
         try:
             self._hold_files(entries)
-        except RedisError as error:
+            part.order = self.committer.begin(entries, deadline, is_alone=is_alone)
+        except Exception as error:  # noqa: BLE001 - whose jobs were taken must be told so
+            is_away = isinstance(error, RedisError)
+            if not is_away:
+                _log.error("submit_failed", jobs=len(entries), exc_info=error)
             for entry in entries:
-                entry.answer = redis_unavailable(error)
-        else:
-            self.committer.commit(entries, deadline)
-        unrecorded = [
-            entry.answer
-            for entry in entries
-            if entry.job is None and isinstance(entry.answer, UnavailableError)
-        ]
-        if unrecorded:  # one line for all
-            away = unrecorded[0]
-            _log.error("submit_failed", part=away.part, jobs=len(unrecorded), exc_info=away)
+                entry.answer = entry.answer or (redis_unavailable if is_away else unforeseen)(error)
 
     def _hold_files(self, entries: Iterable[Entry]) -> None:
         """Before the jobs are recorded: no sweep comes between."""
@@ -241,18 +244,28 @@ class Submitter:
             if file_ids := [file_id for _, file_id in list_files(job.parameters)]:
                 self.ledger.hold_files(job.id, file_ids)
 
-    def _conclude_all(
-        self, entries: Mapping[int, Entry], started: float
-    ) -> dict[int, Entry | Answer]:
+    def _finish(self, part: _Part) -> list[Answer]:
+        """The answers; some jobs are committed once more for theirs."""
+        while entries := part.list_entries():
+            if part.order is not None:
+                self.committer.wait(part.order)
+                part.order = None
+            _tell_unrecorded(entries)
+            part.outcomes = self._conclude_all(part)
+            self._commit(part)
+        return [outcome for outcome in part.outcomes if not isinstance(outcome, Entry)]
+
+    def _conclude_all(self, part: _Part) -> list[Entry | Answer]:
         """See `_conclude`. A line a job, and one write for all that need no more than that."""
+
+        def conclude(outcome: Entry | Answer, *, is_done: bool) -> Entry | Answer:
+            if isinstance(outcome, Entry) and isinstance(outcome.answer, Job) is is_done:
+                return self._conclude(outcome, part.started)
+            return outcome
+
         with lines_together():
-            done = {
-                number: self._conclude(entry, started)
-                for number, entry in entries.items()
-                if isinstance(entry.answer, Job)
-            }
-        rest = {n: self._conclude(entry, started) for n, entry in entries.items() if n not in done}
-        return done | rest
+            outcomes = [conclude(outcome, is_done=True) for outcome in part.outcomes]
+        return [conclude(outcome, is_done=False) for outcome in outcomes]
 
     def _conclude(self, entry: Entry, started: float) -> Entry | Answer:
         """The answer; or the entry under which the job is to be committed once more."""
@@ -338,7 +351,16 @@ def _due_in(number: int, rate_per_second: float) -> float | None:
     return number / rate_per_second if rate_per_second else None
 
 
-def _is_part_away(answers: Sequence[Answer]) -> bool:
-    """Whether a part is away, and not only a queue that one of the messages wants."""
-    failed = [answer for answer in answers if isinstance(answer, UnavailableError)]
-    return bool(failed) and not any(isinstance(answer, Job) for answer in answers)
+def _tell_unrecorded(entries: Sequence[Entry]) -> None:
+    """One line for all."""
+    errors = [e.answer for e in entries if e.job is None and isinstance(e.answer, UnavailableError)]
+    if errors:
+        away = errors[0]
+        _log.error("submit_failed", part=away.part, jobs=len(errors), exc_info=away)
+
+
+def _find_away(answers: Sequence[Answer]) -> UnavailableError | None:
+    """That a part is away, and not only a queue that one of the messages wants."""
+    if any(isinstance(answer, Job) for answer in answers):
+        return None
+    return next((answer for answer in answers if isinstance(answer, UnavailableError)), None)

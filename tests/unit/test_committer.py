@@ -21,15 +21,8 @@ from project.ledger.store import Admission, Recorded
 from project.publisher.content import Content
 from project.publisher.flight import UNSETTLED
 from project.submission import committer as committer_module
-from project.submission.committer import (
-    LATE_SECONDS,
-    MOST_TOGETHER,
-    UNDER_WAY,
-    Committer,
-    Entry,
-    Order,
-    encode,
-)
+from project.submission.batch import Entry, Order, encode
+from project.submission.committer import LATE_SECONDS, MOST_TOGETHER, UNDER_WAY, Committer
 from project.submission.draft import Draft, Submission
 from tests.builders import a_job, a_trace
 from tests.waiting import wait_until
@@ -214,25 +207,27 @@ def test_who_comes_while_two_batches_are_under_way_shares_the_next_one() -> None
 
 
 @pytest.mark.usefixtures("patience")
-def test_large_order_leaves_room_for_the_next_caller() -> None:
+def test_batch_takes_whole_orders_in_turn_and_no_more_than_it_may() -> None:
     gate = Gate()
     hall = Hall(on_record=gate)
-    crowd = Crowd(a_committer(hall))
+    committer = a_committer(hall)
+    crowd = Crowd(committer)
     for number in range(UNDER_WAY):
         crowd.submit(an_entry(f"early {number}"))
         gate.await_halted(number + 1)
-    committer_sees = hall.recorded
-    crowd.submit(*[an_entry() for _ in range(3 * MOST_TOGETHER)])
-    crowd.submit(small := an_entry("small"))
-    hall.on_record = go_on
+    large = [an_entry() for _ in range(MOST_TOGETHER)]
+    orders = [
+        committer.begin(entries, monotonic() + LONG)
+        for entries in (large, [an_entry("next")], [an_entry("last")])
+    ]
 
     gate.open()
     crowd.join()
+    for order in orders:
+        committer.wait(order)
 
-    assert status_of(small) is Status.QUEUED
-    assert max(map(len, committer_sees)) <= MOST_TOGETHER
-    place = next(n for n, ids in enumerate(committer_sees) if "small" in ids)
-    assert place < len(committer_sees) - 1
+    assert sorted(map(len, hall.recorded)) == [1, 1, 2, MOST_TOGETHER]
+    assert hall.recorded.index(["next", "last"]) > UNDER_WAY - 1
 
 
 @pytest.mark.parametrize(
@@ -394,45 +389,41 @@ def test_committer_that_ends_in_the_middle_leaves_none_waiting(
     assert status_of(third) is Status.QUEUED
 
 
-@no_complaints
-def test_committer_that_has_died_without_a_word_leaves_none_waiting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Killed a second time while it was dying, say."""
+def test_what_no_thread_can_be_started_for_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate()
     hall = Hall(on_record=gate)
     committer = a_committer(hall)
-    monkeypatch.setattr(committer, "_carry_out", _die_in_threads(committer._carry_out))
     crowd = Crowd(committer)
     crowd.submit(an_entry("first"))
     gate.await_halted(1)
 
-    commit(committer, entry := an_entry("second"))
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(threading.Thread, "start", _refuse_to_start)
+        commit(committer, an_entry("refused"))
 
-    assert status_of(entry) is UnavailableError
+    commit_later = threading.Thread(target=commit, args=(committer, later := an_entry("later")))
+    commit_later.start()
     gate.open()
     crowd.join()
+    commit_later.join(LONG)
+    assert status_of(later) is Status.QUEUED
+    assert "refused" not in hall.names()
 
 
-def _die_in_threads(carry_out: Callable[[Any], None]) -> Callable[[Any], None]:
-    def die(batch: Any) -> None:
-        if threading.current_thread().name == "committer":
-            raise SystemExit
-        carry_out(batch)
-
-    return die
+def _refuse_to_start(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.mark.usefixtures("patience")
 def test_caller_who_is_interrupted_while_it_waits_takes_its_job_away_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupt(order: Order, seconds: float) -> None:
+    def interrupt(order: Order) -> None:
         if threading.current_thread() is threading.main_thread():
             raise SoftTimeLimitExceeded
-        sleep(order, seconds)
+        wait(order)
 
-    sleep = Order.sleep
+    wait = Order.wait
     gate = Gate()
     hall = Hall(on_record=gate)
     committer = a_committer(hall)
@@ -442,7 +433,7 @@ def test_caller_who_is_interrupted_while_it_waits_takes_its_job_away_and_no_othe
         gate.await_halted(number + 1)
     crowd.submit(other := an_entry("other"))
     killed = an_entry("killed")
-    monkeypatch.setattr(Order, "sleep", interrupt)
+    monkeypatch.setattr(Order, "wait", interrupt)
 
     with pytest.raises(SoftTimeLimitExceeded):
         commit(committer, killed)
