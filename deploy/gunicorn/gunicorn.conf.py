@@ -127,8 +127,15 @@ def worker_exit(_server: Any, worker: Any) -> None:
         worker.wsgi.extensions["services"].spans.close()
 
 
+def _settle_settings(config: Any) -> None:
+    """Make gunicorn's settings plain attributes: it looks each one up in three steps otherwise,
+    forty times a request, which is one part in thirty of the CPU time of a submit."""
+    vars(config).update({name: setting.get() for name, setting in config.settings.items()})
+
+
 def post_worker_init(worker: Any) -> None:
     """When the worker is told to stop, end what would hold it up: streams, idle connections."""
+    _settle_settings(worker.cfg)
     listener = worker.wsgi.extensions["services"].listener
 
     def watch() -> None:

@@ -38,7 +38,8 @@ class Recorded:
 
     job: Job
     is_new: bool
-    """False: `job` is another one, which has the same id or deduplication key."""
+    """False: `job` is another one, which has the same id or deduplication key. True: it is the one
+    that was given, and has no version before its confirm."""
 
 
 class Admitting(Reading):
@@ -190,4 +191,4 @@ def _read_recorded(
         return CancelledError(f"Job {job.parent_id} was cancelled: run that one again instead.")
     if answer[0] == "found":
         return Recorded(decode_answer(answer), is_new=False)
-    return Recorded(change(job, version=int(answer[1])), is_new=True)
+    return Recorded(job, is_new=True)

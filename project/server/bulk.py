@@ -8,7 +8,6 @@ from project.json_values import check_json
 from project.ledger import Job
 from project.observability.context import Trace
 from project.server.addresses import job_address
-from project.server.documents import BulkItem, Problem
 from project.server.documents import Submission as SubmissionDocument
 from project.server.parsing import check
 from project.server.problems import describe_problem
@@ -51,8 +50,6 @@ def _read(item: Any, owner: str) -> Submission | InvalidInputError:
 
 def _present(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, Job):
-        item = BulkItem(status=202, id=answer.id, location=job_address(answer.id))
-    else:
-        problem = describe_problem(answer)
-        item = BulkItem(status=problem["status"], problem=Problem(**problem))
-    return item.model_dump(exclude_unset=True)
+        return {"status": 202, "id": answer.id, "location": job_address(answer.id)}
+    problem = describe_problem(answer)
+    return {"status": problem["status"], "problem": problem}

@@ -18,9 +18,8 @@ from project.ledger.listing import LaneState
 from project.ledger.log_line import LogLine
 from project.ledger.run_times import RunTime
 from project.schedules.schedule import Schedule
-from project.server.documents import Attempt as AttemptDocument
 from project.server.documents import DeadLetter as DeadLetterDocument
-from project.server.documents import DeadMessage, Failure, LogError, Progress, Queue, TaskStatus
+from project.server.documents import DeadMessage, LogError, Queue, TaskStatus
 from project.server.documents import File as FileDocument
 from project.server.documents import Job as JobDocument
 from project.server.documents import Kind as KindDocument
@@ -58,60 +57,60 @@ def present_task(job: Job) -> dict[str, Any]:
 
 
 def present_job(job: Job, trace_link: str = "") -> dict[str, Any]:
-    """A job; its parameters are left out, they may be private."""
-    return _job(job, trace_link).model_dump()
+    """A job, as its document says; its parameters are left out, they may be private.
 
-
-def _job(job: Job, trace_link: str) -> JobDocument:
+    Not made by that model, which would check once more what comes from the ledger: that takes as
+    long as to take the job in.
+    """
     kind = KINDS.get(job.kind)
-    return JobDocument(
-        id=job.id,
-        kind=job.kind,
-        title=kind.title if kind else job.kind,
-        lane=job.lane,
-        status=job.status,
-        progress=Progress(**asdict(job.progress)) if job.progress else None,
-        worker=job.worker or None,
-        attempt=job.attempt,
-        submitted_at=format_time(job.submitted_at),
-        run_at=_time(job.run_at),
-        available_at=_time(job.available_at),
-        started_at=_time(job.started_at),
-        finished_at=_time(job.finished_at),
-        expires_at=_time(job.expires_at),
-        cancel_requested_at=_time(job.cancel_requested_at),
-        is_internal=kind is not None and kind.is_internal,
-        has_log=job.has_log,
-        result=_with_links(job.result),
-        error=_failure(job.error),
-        attempts=[_attempt(attempt) for attempt in job.attempts],
-        key=job.key or None,
-        parent_id=job.parent_id or None,
-        root_id=job.root_id or job.id,
-        replay_of=job.replay_of or None,
-        replayed_as=job.replayed_as or None,
-        trace_id=job.trace_id or None,
-        trace_url=_trace_url(job, trace_link),
-        version=job.version,
-    )
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": kind.title if kind else job.kind,
+        "lane": job.lane,
+        "status": job.status,
+        "progress": asdict(job.progress) if job.progress else None,
+        "worker": job.worker or None,
+        "attempt": job.attempt,
+        "submitted_at": format_time(job.submitted_at),
+        "run_at": _time(job.run_at),
+        "available_at": _time(job.available_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "expires_at": _time(job.expires_at),
+        "cancel_requested_at": _time(job.cancel_requested_at),
+        "is_internal": kind is not None and kind.is_internal,
+        "has_log": job.has_log,
+        "result": _with_links(job.result),
+        "error": _failure(job.error),
+        "attempts": [_attempt(attempt) for attempt in job.attempts],
+        "key": job.key or None,
+        "parent_id": job.parent_id or None,
+        "root_id": job.root_id or job.id,
+        "replay_of": job.replay_of or None,
+        "replayed_as": job.replayed_as or None,
+        "trace_id": job.trace_id or None,
+        "trace_url": _trace_url(job, trace_link),
+        "version": job.version,
+    }
 
 
 def _trace_url(job: Job, trace_link: str) -> str | None:
     return trace_link.replace("{trace_id}", job.trace_id) if job.trace_id and trace_link else None
 
 
-def _attempt(attempt: Attempt) -> AttemptDocument:
-    return AttemptDocument(
-        number=attempt.number,
-        outcome=attempt.outcome,
-        worker=attempt.worker or None,
-        available_at=_time(attempt.available_at),
-        started_at=_time(attempt.started_at),
-        finished_at=_time(attempt.finished_at),
-        wait_seconds=attempt.wait_seconds,
-        run_seconds=attempt.run_seconds,
-        error=_failure(attempt.error),
-    )
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "worker": attempt.worker or None,
+        "available_at": _time(attempt.available_at),
+        "started_at": _time(attempt.started_at),
+        "finished_at": _time(attempt.finished_at),
+        "wait_seconds": attempt.wait_seconds,
+        "run_seconds": attempt.run_seconds,
+        "error": _failure(attempt.error),
+    }
 
 
 def present_log_line(line: LogLine) -> dict[str, Any]:
@@ -156,7 +155,7 @@ def present_dead_letter(
         kind=letter.kind or None,
         lane=letter.lane or None,
         died_at=format_time(letter.died_at),
-        job=_job(job, trace_link) if job else None,
+        job=JobDocument(**present_job(job, trace_link)) if job else None,
         message=_message(letter) if with_message else None,
     ).model_dump()
 
@@ -241,9 +240,9 @@ def present_signup(signup: SignUp) -> dict[str, Any]:
     ).model_dump()
 
 
-def _failure(error: JobError | None) -> Failure | None:
+def _failure(error: JobError | None) -> dict[str, str] | None:
     """Without the traceback, which tells of our code."""
-    return Failure(type=error.type, message=error.message) if error else None
+    return {"type": error.type, "message": error.message} if error else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 
 from project.errors import JobsError, LaneFullError, UnavailableError
 from project.ledger import Job
+from project.server.documents import BulkAnswer
 from project.submission.draft import Submission
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
@@ -42,6 +43,7 @@ def test_each_job_is_answered_in_its_place(make_client: ClientMaker) -> None:
     assert second["problem"]["field"] == "paramters"
     assert fourth["problem"]["status"] == 400
     assert len(desk.taken) == 2
+    assert BulkAnswer.model_validate(answer.json).model_dump(exclude_unset=True) == answer.json
 
 
 def test_kind_of_the_scheduler_is_not_offered(make_client: ClientMaker) -> None:

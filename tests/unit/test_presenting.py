@@ -10,6 +10,7 @@ from project.jobs import KINDS
 from project.ledger import Job, Progress, Status
 from project.ledger.dead_letters import DeadLetter, DeathReason
 from project.ledger.job import Attempt, AttemptOutcome, JobError
+from project.server.documents import Job as JobDocument
 from project.server.presenting import (
     present_dead_letter,
     present_job,
@@ -98,6 +99,14 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
 @pytest.mark.parametrize("status", list(Status))
 def test_job_of_every_status_is_json(status: Status) -> None:
     assert json.loads(json.dumps(present_job(a_job_that_is(status))))["status"] == status.value
+
+
+@pytest.mark.parametrize("status", Status)
+def test_job_is_presented_as_its_document_says(status: Status) -> None:
+    shown = present_job(a_job_that_is(status))
+
+    assert list(shown) == list(JobDocument.model_fields)
+    assert JobDocument.model_validate(shown).model_dump() == shown
 
 
 @pytest.mark.parametrize(
