@@ -77,12 +77,12 @@ def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
     headers = {
         "lang": "py",
         "task": job.kind,
-        "id": job.id,
-        "root_id": job.root_id or job.id,
         # Empty: parameters do not belong into headers, where Flower and logs show them.
         "argsrepr": "",
         "kwargsrepr": "",
         "origin": f"{os.getpid()}@{_HOST}",  # not made once: processes are forked after the import
+        "id": job.id,
+        "root_id": job.root_id or job.id,
         "submitted_at": format_time(job.submitted_at),
         **submitted.message_headers,
     }

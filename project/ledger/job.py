@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -307,6 +308,7 @@ def _seconds_between(earlier: datetime | None, later: datetime | None) -> float 
     return (later - earlier).total_seconds() if earlier and later else None
 
 
+@lru_cache(maxsize=64)  # a job's record, message and answer have the same times
 def format_time(moment: datetime) -> str:
     """UTC with microseconds and a `Z`, so that text order is time order."""
     if moment.tzinfo is not UTC:

@@ -37,6 +37,10 @@ _HEADER_START = struct.Struct(">HHQ")
 _LONG = struct.Struct(">I")
 
 
+_ALIKE = frozenset({"lang", "task", "argsrepr", "kwargsrepr", "origin"})
+"""Headers that all messages of a kind share: they are encoded once."""
+
+
 class Content:
     """A message's frames, all but those of its body."""
 
@@ -78,8 +82,11 @@ def _encode_table(table: Mapping[str, Any]) -> bytes:
     for name, value in table.items():
         if type(value) is not str:
             return bytes(dumps("F", (table,)))
-        text = value.encode("utf-8", "surrogatepass")
-        parts += (_encode_name(name), _LONG.pack(len(text)), text)
+        if name in _ALIKE:
+            parts.append(_encode_alike(name, value))
+        else:
+            text = value.encode("utf-8", "surrogatepass")
+            parts += (_encode_name(name), _LONG.pack(len(text)), text)
     content = b"".join(parts)
     return _LONG.pack(len(content)) + content
 
@@ -88,6 +95,12 @@ def _encode_table(table: Mapping[str, Any]) -> bytes:
 def _encode_name(name: str) -> bytes:
     """A header's name, and that its value is a text."""
     return _encode_short(name) + b"S"
+
+
+@lru_cache(maxsize=256)
+def _encode_alike(name: str, value: str) -> bytes:
+    text = value.encode("utf-8", "surrogatepass")
+    return _encode_name(name) + _LONG.pack(len(text)) + text
 
 
 def _encode_short(text: str) -> bytes:

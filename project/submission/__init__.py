@@ -221,7 +221,8 @@ class Submitter:
             unique_key=draft.unique_key,
             unique_seconds=draft.unique_seconds,
         )
-        return Entry(draft, admission, trace, encode(draft.job, trace))
+        submitted = trace.submit(draft.job.id)
+        return Entry(draft, admission, trace, encode(draft.job, submitted), submitted)
 
     def _commit(self, part: _Part, *, is_alone: bool = True) -> None:
         entries, deadline = part.list_entries(), part.started + self.timeout_seconds
@@ -275,7 +276,7 @@ class Submitter:
         if isinstance(answer, Job):
             if answer.id != entry.draft.job.id:
                 _log.info("job_deduplicated", job_id=answer.id, kind=answer.kind)
-            tell(answer, entry.trace, monotonic() - started, self.spans)
+            tell(answer, entry.trace, entry.submitted, monotonic() - started, self.spans)
         elif isinstance(answer, UnavailableError) and job is not None:
             _log.error("submit_failed", job_id=job.id, part=answer.part, exc_info=answer)
             return self._give_up(job, answer) if entry.is_to_be_withdrawn else answer

@@ -71,6 +71,8 @@ class Entry:
     trace: Trace
     """Who submits it."""
     content: Content
+    submitted: Trace
+    """The span of the submit that the message names."""
     order: Order | None = None
     job: Job | None = None
     """It was recorded, and is to be published: the draft's, or one of the same key."""
@@ -91,9 +93,8 @@ class Entry:
         return least if self.order is None else max(least, self.order.deadline)
 
 
-def encode(job: Job, trace: Trace) -> Content:
-    """The job's message, as it is sent."""
-    submitted = find_submit(job, trace)
+def encode(job: Job, submitted: Trace) -> Content:
+    """The job's message, as it is sent; `submitted` is the span of its submit."""
     message = make_message(job, submitted, delay_seconds=delay_seconds(job))
     return Content(message, is_mandatory=True)
 
@@ -222,7 +223,8 @@ def _prepare_message(entry: Entry, recorded: Recorded) -> None:
     entry.job = recorded.job
     if not recorded.is_new:
         try:
-            entry.content = encode(recorded.job, entry.trace)
+            entry.submitted = find_submit(recorded.job, entry.trace)
+            entry.content = encode(recorded.job, entry.submitted)
         except Exception as error:  # noqa: BLE001 - its neighbours go on
             _log.error("submit_failed", job_id=recorded.job.id, jobs=1, exc_info=error)
             entry.job = None

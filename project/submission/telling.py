@@ -22,9 +22,9 @@ def find_submit(job: Job, trace: Trace) -> Trace:
     return replace(Trace.of_job(job.id, job.trace_id), request_id=trace.request_id)
 
 
-def tell(job: Job, trace: Trace, seconds: float, spans: Spans) -> None:
-    """The job will run; its submit by `trace` took so long."""
-    submitted, duration_ns = find_submit(job, trace), round(seconds * 1e9)
+def tell(job: Job, trace: Trace, submitted: Trace, seconds: float, spans: Spans) -> None:
+    """The job will run; its submit by `trace`, the span `submitted`, took so long."""
+    duration_ns = round(seconds * 1e9)
     _log.info(
         "job_submitted",
         job_id=job.id,

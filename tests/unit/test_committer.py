@@ -115,7 +115,8 @@ def a_committer(hall: Hall) -> Committer:
 def an_entry(job_id: str = "", **changes: Any) -> Entry:
     job = a_job(**({"id": job_id} if job_id else {}), status=Status.ACCEPTED, **changes)
     submission = Submission(kind=job.kind, parameters=job.parameters)
-    return Entry(Draft(job, submission, "", 0), Admission(), a_trace(), encode(job, a_trace()))
+    trace = a_trace()
+    return Entry(Draft(job, submission, "", 0), Admission(), trace, encode(job, trace), trace)
 
 
 def commit(committer: Committer, *entries: Entry, seconds: float = LONG) -> None:

@@ -17,7 +17,7 @@ from project.ledger.store import Hold
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.exporting import build_spans
 from project.observability.spans import NO_SPANS, Span, SpanKind, Spans, as_nanoseconds
-from project.submission.telling import tell
+from project.submission.telling import find_submit, tell
 from project.worker.telling import tell_end, tell_start, tell_stop
 from tests.builders import NOON, a_job, an_unused_port
 from tests.collector import collecting
@@ -110,7 +110,7 @@ def test_probe_and_static_file_are_no_spans(path: str, make_client: ClientMaker)
 def test_submit_is_a_span_below_the_request() -> None:
     kept, job, request = Kept(), a_job(trace_id=TRACE_ID), Trace.start(TRACEPARENT)
 
-    tell(job, request, 0.5, kept)
+    tell(job, request, find_submit(job, request), 0.5, kept)
 
     (span,) = kept.spans
     assert (span.name, span.kind) == ("submit create_task", SpanKind.PRODUCER)
