@@ -36,9 +36,12 @@ from project.publisher import Publisher
 from project.publisher.releasing import Releasing
 from project.submission.aftermath import Aftermath
 from project.submission.batch import Entry, Order, encode, redis_unavailable, unforeseen
-from project.submission.committer import MOST_TOGETHER, UNDER_WAY, Committer
+from project.submission.committer import UNDER_WAY, Committer
 from project.submission.draft import Draft, Submission, is_same_request, prepare
 from project.submission.telling import tell
+
+PART_SIZE = 125
+"""So many jobs of a bulk submit share a time limit. A batch may take two of these parts."""
 
 _log = structlog.get_logger()
 
@@ -48,7 +51,7 @@ Answer = Job | JobsError
 
 @dataclass(slots=True)
 class _Part:
-    """Jobs that one caller submits, MOST_TOGETHER at the most; they share a time limit."""
+    """Jobs that one caller submits, PART_SIZE at the most; they share a time limit."""
 
     started: float
     outcomes: list[Entry | Answer]
@@ -92,17 +95,17 @@ class Submitter:
     def submit_many(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
         """Submit many jobs; an answer each, in their order. Raises none of them.
 
-        While one part of them is under way the next one is prepared.
+        While two parts of them are under way the next one is prepared.
         """
         answers: list[Answer] = []
         begun: deque[_Part] = deque()
-        is_alone = len(submissions) <= MOST_TOGETHER
+        is_alone = len(submissions) <= PART_SIZE
         away = None
         try:
-            for start in range(0, len(submissions), MOST_TOGETHER):
-                own = submissions[start : start + MOST_TOGETHER]
+            for start in range(0, len(submissions), PART_SIZE):
+                own = submissions[start : start + PART_SIZE]
                 begun.append(self._begin(own, trace, is_alone=is_alone))
-                if len(begun) == UNDER_WAY:
+                if len(begun) > UNDER_WAY:
                     finished = self._finish(begun.popleft())
                     answers += finished
                     if away := _find_away(finished):

@@ -32,8 +32,8 @@ from project.ledger.store import Admission, Recorded
 from project.message import Message
 from project.observability.context import Trace, submit_span_id
 from project.publisher.content import Content
-from project.submission import Answer, Submitter
-from project.submission.committer import MOST_TOGETHER, UNDER_WAY
+from project.submission import PART_SIZE, Answer, Submitter
+from project.submission.committer import UNDER_WAY
 from project.submission.draft import Submission
 from project.submission.family import make_child
 from tests.builders import NOON, a_job, a_trace
@@ -234,7 +234,7 @@ def test_without_redis_nothing_is_published() -> None:
 def test_redis_that_takes_no_writes_is_not_said_to_be_silent() -> None:
     replica = Backstage({"record": ReadOnlyError("You can't write against a read only replica.")})
 
-    answers = submit_many(replica, *[a_submission()] * (MOST_TOGETHER + 1))
+    answers = submit_many(replica, *[a_submission()] * (PART_SIZE + 1))
 
     assert {str(answer) for answer in answers} == {
         "Redis takes no writes at the moment; nothing was accepted."
@@ -450,7 +450,7 @@ def test_many_jobs_are_answered_one_by_one() -> None:
 def test_many_jobs_share_a_wait_by_the_batch() -> None:
     stage = Backstage()
 
-    answers = submit_many(stage, *[a_submission()] * (2 * MOST_TOGETHER + 1))
+    answers = submit_many(stage, *[a_submission()] * (2 * PART_SIZE + 1))
 
     assert all(isinstance(answer, Job) for answer in answers)
     steps = Counter(stage.steps)
@@ -482,20 +482,23 @@ def test_mistake_of_a_kinds_own_code_spoils_no_other_job(monkeypatch: pytest.Mon
 def test_mistake_of_ours_takes_no_answer_from_batches_before_it() -> None:
     stage = Backstage(fail_at={"record": 2})
 
-    answers = submit_many(stage, *[a_submission()] * (3 * MOST_TOGETHER))
+    answers = submit_many(stage, *[a_submission()] * (3 * PART_SIZE))
 
     kinds = Counter(type(answer) for answer in answers)
-    assert kinds == {Job: 3 * MOST_TOGETHER - MOST_TOGETHER, UnforeseenError: MOST_TOGETHER}
+    assert sum(kinds.values()) == 3 * PART_SIZE
+    assert kinds[UnforeseenError] in {PART_SIZE, 2 * PART_SIZE}  # one batch
+    assert kinds[Job] >= PART_SIZE
 
 
-def test_outage_ends_a_bulk_submit_at_its_first_batch() -> None:
+def test_outage_ends_a_bulk_submit_with_what_is_under_way() -> None:
     stage = Backstage({"record": REDIS_DOWN})
 
-    answers = submit_many(stage, *[a_submission()] * (3 * MOST_TOGETHER))
+    answers = submit_many(stage, *[a_submission()] * (9 * PART_SIZE))
 
-    assert len(answers) == 3 * MOST_TOGETHER
+    assert len(answers) == 9 * PART_SIZE
     assert all(isinstance(answer, UnavailableError) for answer in answers)
-    assert stage.steps == ["record"] * UNDER_WAY
+    assert set(stage.steps) == {"record"}
+    assert len(stage.steps) <= UNDER_WAY + 1
 
 
 def test_ended_job_is_run_again_as_a_new_one() -> None:
