@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ class Bench:
         self.journal = Journal(self.folder)
         self.journal.make()
         self.client: Client = self.stack.open_page()
+
+    def as_another_client(self) -> "Bench":
+        """The same with a browser, and connections, of its own."""
+        return replace(self)
 
     def post(self, kind: str, **parameters: Any) -> tuple[int, requests.Response]:
         """Submit a job; its token, and the answer, which must not take long."""

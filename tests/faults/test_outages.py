@@ -10,6 +10,7 @@ from random import Random, SystemRandom
 import pytest
 
 from tests.faults.bench import Bench, answer_in_time
+from tests.faults.crowd import Crowd
 from tests.faults.load import Mix, Traffic
 from tests.faults.native import make_storm
 from tests.faults.stack import Stack
@@ -74,6 +75,28 @@ def test_frozen_server_is_a_503_and_the_job_does_not_run_later(
 
     bench.do_one()
     assert [bench.runs(token) for token in refused] == [[], []]
+
+
+@pytest.mark.parametrize("program", ["rabbitmq", "redis"])
+def test_server_that_is_killed_amid_many_submits_makes_no_answer_a_lie(
+    bench: Bench, program: str
+) -> None:
+    """Batches are under way in each step: recorded, published, confirmed, noted."""
+    with Crowd(bench) as crowd:
+        crowd.await_accepted(100)
+        pid = bench.stack.pid(program)
+        bench.stack.kill(program)
+        bench.stack.await_new(program, pid)
+        crowd.await_accepted(100)
+
+    bench.stack.await_whole()
+    for job_id in crowd.accepted.values():
+        bench.await_status(job_id, "succeeded")
+    bench.do_one()
+    assert set(crowd.refused.values()) <= {503}
+    begun = {run.token for run in bench.journal.read()}
+    assert begun >= crowd.accepted.keys()
+    assert begun.isdisjoint(crowd.refused)
 
 
 def test_job_that_kills_its_workers_ends_dead_while_others_flow(bench: Bench) -> None:

@@ -48,7 +48,7 @@ ODD_TEXTS = [
 
 def recorded(ledger: Ledger, **changes: Any) -> Job:
     """A job that is in the ledger."""
-    return ledger.record(a_job(**changes)).job
+    return ledger.get(ledger.record(a_job(**changes)).job.id)
 
 
 def queued(ledger: Ledger, **changes: Any) -> Job:
