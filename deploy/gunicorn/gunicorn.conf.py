@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from project.config import Settings
@@ -52,6 +53,7 @@ secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 accesslog = None  # the application writes one outcome line per request
 proc_name = "jobs-web"
 
+_PACKET_BYTES = 64 * 1024
 _CHECK_SECONDS = 0.25
 _STOPPING_KEEPALIVE_SECONDS = 2
 
@@ -68,6 +70,35 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 logger_class = JsonLogger
+
+
+class Response(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
+    """Sends an answer that is there as a whole in one packet.
+
+    gunicorn's own sends the headers, then the body: each takes 30 µs, and wakes the client.
+    """
+
+    def write(self, arg: bytes) -> None:
+        """Send the body, or a part of it, behind the headers."""
+        if self.headers_sent or self.response_length != len(arg) or len(arg) > _PACKET_BYTES:
+            super().write(arg)
+            return
+        pieces = Pieces()
+        client, self.sock = self.sock, pieces
+        try:
+            super().write(arg)
+        finally:
+            self.sock = client
+        client.sendall(b"".join(pieces))
+
+
+class Pieces(list[bytes]):
+    """What would have been sent."""
+
+    sendall = list.append
+
+
+wsgi.Response = Response
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
