@@ -49,11 +49,7 @@ class Committer:
         """Those that are not late, and an empty one for each thread that has not begun yet."""
         self._is_watched = False
 
-    def commit(self, entries: Sequence[Entry], deadline: float) -> None:
-        """Give each entry its answer."""
-        self.wait(self.begin(entries, deadline, is_alone=True))
-
-    def begin(self, entries: Sequence[Entry], deadline: float, *, is_alone: bool = False) -> Order:
+    def begin(self, entries: Sequence[Entry], deadline: float, *, is_alone: bool) -> Order:
         """Commit entries, MOST_TOGETHER at the most; the caller waits for them when it likes to.
 
         With `is_alone` it has nothing else to do meanwhile. What no batch has taken by the deadline

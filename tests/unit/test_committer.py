@@ -120,7 +120,7 @@ def an_entry(job_id: str = "", **changes: Any) -> Entry:
 
 
 def commit(committer: Committer, *entries: Entry, seconds: float = LONG) -> None:
-    committer.commit(entries, monotonic() + seconds)
+    committer.wait(committer.begin(entries, monotonic() + seconds, is_alone=True))
 
 
 def status_of(entry: Entry) -> Any:
@@ -218,7 +218,7 @@ def test_batch_takes_whole_orders_in_turn_and_no_more_than_it_may() -> None:
         gate.await_halted(number + 1)
     large = [an_entry() for _ in range(MOST_TOGETHER)]
     orders = [
-        committer.begin(entries, monotonic() + LONG)
+        committer.begin(entries, monotonic() + LONG, is_alone=False)
         for entries in (large, [an_entry("next")], [an_entry("last")])
     ]
 
