@@ -263,9 +263,13 @@ class Submitter:
         """See `_conclude`. A line a job, and one write for all that need no more than that."""
 
         def conclude(outcome: Entry | Answer, *, is_done: bool) -> Entry | Answer:
-            if isinstance(outcome, Entry) and isinstance(outcome.answer, Job) is is_done:
+            if not isinstance(outcome, Entry) or isinstance(outcome.answer, Job) is not is_done:
+                return outcome
+            try:
                 return self._conclude(outcome, part.started)
-            return outcome
+            except Exception as error:  # noqa: BLE001 - its neighbours must be told theirs
+                _log.error("submit_failed", job_id=outcome.draft.job.id, jobs=1, exc_info=error)
+                return unforeseen(error)
 
         with lines_together():
             outcomes = [conclude(outcome, is_done=True) for outcome in part.outcomes]

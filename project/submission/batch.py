@@ -7,7 +7,7 @@ Redis or the batch has ended in the middle, is left to the aftermath.
 import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
@@ -73,7 +73,7 @@ class Entry:
     content: Content
     submitted: Trace
     """The span of the submit that the message names."""
-    order: Order | None = None
+    order: Order = field(init=False)
     job: Job | None = None
     """It was recorded, and is to be published: the draft's, or one of the same key."""
     answer: Job | Recorded | JobsError | None = None
@@ -85,12 +85,11 @@ class Entry:
         """By whoever has its order, the queue or a batch. The first answer counts."""
         if self.answer is None:
             self.answer = answer
-            if self.order is not None:
-                self.order.note_answer()
+            self.order.note_answer()
 
     def ends_at(self, least: float) -> float:
         """When its time is over, which is not before `least`."""
-        return least if self.order is None else max(least, self.order.deadline)
+        return max(least, self.order.deadline)
 
 
 def encode(job: Job, submitted: Trace) -> Content:

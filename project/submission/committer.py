@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 
 import structlog
@@ -111,7 +112,8 @@ class Committer:
             for order in waiting:
                 if monotonic() >= order.deadline:
                     self.take_back(order)
-            self._start_next()
+            with suppress(RuntimeError):  # no thread to be had: until the next look
+                self._start_next()
 
     def _start_next(self) -> None:
         """A thread for the next batch, where there may be one more."""

@@ -479,6 +479,15 @@ def test_mistake_of_a_kinds_own_code_spoils_no_other_job(monkeypatch: pytest.Mon
     assert isinstance(third, Job)
 
 
+def test_mistake_of_ours_about_one_job_takes_no_answer_from_its_neighbours() -> None:
+    first = submit(Backstage(), idempotency_key="k")
+    stage = Backstage({"adopt": TypeError("a bug")}, known={first.id: first})
+
+    answers = submit_many(stage, a_submission(), a_submission(idempotency_key="k"), a_submission())
+
+    assert [type(answer) for answer in answers] == [Job, UnforeseenError, Job]
+
+
 def test_mistake_of_ours_takes_no_answer_from_batches_before_it() -> None:
     stage = Backstage(fail_at={"record": 2})
 
