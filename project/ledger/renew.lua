@@ -1,4 +1,5 @@
--- Keeps the lease of a running attempt alive, and tells whether somebody wants the job to stop.
+-- Keeps the lease of a running attempt alive, and tells whether somebody wants the job to stop. For
+-- each job of a batch: see `each.lua`.
 --
 -- KEYS[1]  the job's hash
 -- ARGV[1]  the job's id
@@ -8,7 +9,10 @@
 -- Answers "held", "cancel", or "lost" where the attempt is over or another one has begun.
 
 local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at', 'contested')
-if job[1] ~= 'running' or job[2] ~= ARGV[2] then return 'lost' end
+-- A first attempt that was reserved, and not claimed since: its code keeps its process from that.
+local is_reserved = job[1] == 'queued' and not job[2] and ARGV[2] == '1'
+  and redis.call('ZSCORE', LEASES, ARGV[1])
+if not is_reserved and (job[1] ~= 'running' or job[2] ~= ARGV[2]) then return 'lost' end
 -- Written again even where it has run out (the process, or Redis, was away): nobody has claimed.
 redis.call('ZADD', LEASES, whole(now_ms() + ARGV[3]), ARGV[1])
 if job[4] then redis.call('HDEL', KEYS[1], 'contested') end

@@ -53,11 +53,11 @@ class Steps:
         self.on_release: Callable[[str], None] | None = None
         """Told the id of a job that has waited for its children and goes on: it needs a message.
         None: the reconciler finds it after a while."""
-        self._record, self._confirm = (
-            redis.register_script(_read_steps(name)) for name in ("record", "confirm")
+        self._record, self._confirm, self._renew = (
+            redis.register_script(_read_steps(name)) for name in ("record", "confirm", "renew")
         )
-        self._move_script, self._renew, self._trim = (
-            redis.register_script(_read(name)) for name in ("move.lua", "renew.lua", "trim.lua")
+        self._move_script, self._trim = (
+            redis.register_script(_read(name)) for name in ("move.lua", "trim.lua")
         )
         self._wait, self._recheck = (
             redis.register_script(_read(name)) for name in ("wait.lua", "recheck.lua")

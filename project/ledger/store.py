@@ -8,7 +8,7 @@ of them in `reading`; here is how they run and end.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from redis import RedisError
 
@@ -65,6 +65,15 @@ class Hold(StrEnum):
     """Held, and somebody asked the job to stop."""
     LOST = "lost"
     """The attempt is over, or another one has begun."""
+
+
+class Leased(Protocol):
+    """An attempt that holds a lease: a `Job`, or what is known of it elsewhere."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
 
 
 class Ledger(Parting):
@@ -149,12 +158,14 @@ class Ledger(Parting):
             self._work, [("release", job_key(job_id), [job_id, holder]) for job_id, holder in jobs]
         )
 
-    def renew(self, job: Job) -> Hold:
-        """Keep the lease of the attempt that `job` is."""
-        answer = self._renew(
-            keys=[job_key(job.id)], args=[job.id, job.attempt, LEASE_SECONDS * 1000]
-        )
-        return Hold(str(answer))
+    def renew_each(self, attempts: Sequence[Leased]) -> list[Hold | RedisError]:
+        """Keep the leases of these attempts, in one round trip; for each what was found."""
+        items = [
+            ("renew", job_key(leased.id), [leased.id, str(leased.attempt), _LEASE_MILLISECONDS])
+            for leased in attempts
+        ]
+        answers = self._exchange.call_each(self._renew, items)
+        return [found if isinstance(found, RedisError) else Hold(found) for found in answers]
 
     def report_progress(self, job: Job, progress: Progress) -> Job | None:
         """Note how far the attempt is. None, and nothing changed, where it is over."""
@@ -307,7 +318,7 @@ class Ledger(Parting):
             finished_at=datetime.now(UTC),
         )
 
-    def stop(self, job: Job) -> Job:
+    def stop(self, job: Leased) -> Job:
         """The running attempt has stopped because the job was cancelled."""
         return self.finish(
             job.id,

@@ -26,21 +26,26 @@ _NONE: Fields = MappingProxyType({})
 _ids: ContextVar[Fields] = ContextVar("ids", default=_NONE)
 
 
-class TracedJob(Protocol):
-    """A job, as far as its lines name it."""
+class TracedAttempt(Protocol):
+    """An attempt of a job, as far as lines about it name it."""
 
     @property
     def id(self) -> str: ...
     @property
     def trace_id(self) -> str: ...
     @property
+    def attempt(self) -> int: ...
+
+
+class TracedJob(TracedAttempt, Protocol):
+    """A job, as far as its lines name it."""
+
+    @property
     def kind(self) -> str: ...
     @property
     def parent_id(self) -> str: ...
     @property
     def root_id(self) -> str: ...
-    @property
-    def attempt(self) -> int: ...
 
 
 def enter(trace: Trace) -> None:
@@ -92,7 +97,7 @@ def merge_bound(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     return {**read_bound(), **event}
 
 
-def about(job: TracedJob) -> AbstractContextManager[None]:
+def about(job: TracedAttempt) -> AbstractContextManager[None]:
     """Inside this, lines are about the job; where a worker has taken it, about its last attempt."""
     submitted = Trace.of_job(job.id, job.trace_id)
     if job.attempt:

@@ -77,7 +77,7 @@ def create_celery(settings: Settings) -> JobsCelery:
     app.equipment = Equipment(
         ledger=ledger,
         quick_ledger=quick_ledger,
-        keeper=Keeper(quick_ledger),
+        keeper=Keeper(),
         recorder=Recorder(JobLog(connect_impatient(settings.redis_url)), settings.job_log_lines),
         submitter=Submitter(
             ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans

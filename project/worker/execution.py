@@ -187,7 +187,7 @@ def _describe(request: Any, kind: Kind, parameters: dict[str, Any], submitted: T
 
 def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
     """The job has stopped because it was asked to."""
-    finish_cancelled(equipment.ledger, held)
+    finish_cancelled(equipment.ledger, held.job, held.hold)
     tell_stop(held.job, held.hold, submitted, equipment.spans)
     if held.hold is Hold.LOST:  # maybe only Redis was away: the claim tells
         raise Reject("the lease was lost", requeue=True)

@@ -44,8 +44,13 @@ _log = structlog.get_logger()
 class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     """Writes Celery's result format through the ledger."""
 
+    _is_patient = True
     _unsubmitted: Any = None
     """The callback of a chord, while its failure is stored: Celery then names its id alone."""
+
+    def be_impatient(self) -> None:
+        """From now on an outage of Redis is an error at once. Each thread has its own backend."""
+        self._is_patient = self.always_retry = False
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Celery subscribes here to a result that no publisher of ours waits for; not so we."""
@@ -130,7 +135,8 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
 
     @property
     def _ledger(self) -> Ledger:
-        ledger: Ledger = self.app.equipment.ledger
+        equipment = self.app.equipment
+        ledger: Ledger = equipment.ledger if self._is_patient else equipment.quick_ledger
         return ledger
 
     def _tell(self, task_id: str, request: Any, ended: Job | Exception) -> None:

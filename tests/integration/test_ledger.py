@@ -652,7 +652,7 @@ def test_holder_of_a_lease_that_has_run_out_gets_a_last_call(
         ledger.claim(first, "other@there", "there:2:2")
     assert caught.value.state is LeaseState.LAST_CALL
 
-    assert ledger.renew(first) is Hold.HELD
+    assert ledger.renew_each([first]) == [Hold.HELD]
     with pytest.raises(LeasedError):
         ledger.claim(first, "other@there", "there:2:2")
 
@@ -671,7 +671,7 @@ def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
 
     assert second.attempt == 2
     assert second.attempts[0].outcome is AttemptOutcome.LOST
-    assert ledger.renew(first) is Hold.LOST
+    assert ledger.renew_each([first]) == [Hold.LOST]
 
 
 def test_holder_that_is_heard_of_at_last_is_not_silent(ledger: Ledger, redis: "Redis") -> None:
@@ -679,7 +679,7 @@ def test_holder_that_is_heard_of_at_last_is_not_silent(ledger: Ledger, redis: "R
     redis.zadd("jobs:leases", {first.id: 1})
     with pytest.raises(LeasedError):
         ledger.claim(first, "other@there", "there:2:2")
-    ledger.renew(first)
+    ledger.renew_each([first])
 
     with pytest.raises(LeasedError):
         ledger.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
@@ -689,7 +689,7 @@ def test_renewed_lease_lasts_longer(ledger: Ledger, redis: "Redis") -> None:
     job = running(ledger)
     redis.zadd("jobs:leases", {job.id: 1})
 
-    assert ledger.renew(job) is Hold.HELD
+    assert ledger.renew_each([job]) == [Hold.HELD]
 
     assert (lease_seconds(ledger, job) or 0) > 1
 
@@ -700,9 +700,26 @@ def test_renewal_tells_of_a_cancel_and_of_another_attempt(ledger: Ledger) -> Non
     claim_again(ledger, overtaken)
     finish(ledger, ended)
 
-    assert ledger.renew(cancelled) is Hold.CANCEL
-    assert ledger.renew(overtaken) is Hold.LOST
-    assert ledger.renew(ended) is Hold.LOST
+    found = ledger.renew_each([cancelled, overtaken, ended])
+
+    assert found == [Hold.CANCEL, Hold.LOST, Hold.LOST]
+
+
+def test_renewal_that_redis_cannot_do_spoils_no_other(ledger: Ledger, redis: "Redis") -> None:
+    """More of them than go into one call."""
+    jobs = [running(ledger) for _ in range(20)]
+    bad = jobs[3]
+    redis.delete(f"job:{bad.id}")
+    redis.set(f"job:{bad.id}", "no hash")
+    for job in jobs:
+        redis.zadd("jobs:leases", {job.id: 1})
+
+    found = ledger.renew_each(jobs)
+
+    assert isinstance(found.pop(3), ResponseError)
+    assert found == [Hold.HELD] * 19
+    assert all((lease_seconds(ledger, job) or 0) > 1 for job in jobs if job != bad)
+    redis.delete(f"job:{bad.id}")
 
 
 @pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])

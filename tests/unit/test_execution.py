@@ -97,7 +97,7 @@ def equipment_with(book: Book, submitter: Any = None) -> Equipment:
     return Equipment(
         ledger=book,  # type: ignore[arg-type]
         quick_ledger=book,  # type: ignore[arg-type]
-        keeper=Keeper(book),  # type: ignore[arg-type]
+        keeper=Keeper(),
         recorder=Recorder(NoLog(), 10),  # type: ignore[arg-type]
         submitter=submitter,  # type: ignore[arg-type]
         redis=None,  # type: ignore[arg-type]

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from redis import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from project.errors import TransitionError
@@ -20,9 +19,9 @@ from project.reconciler.intake import Intake
 from project.reconciler.repairs import Repairs
 from project.reconciler.verdict import DeadMessage
 from project.submission.aftermath import Aftermath
-from project.worker.keeper import Keeper
 from project.worker.telling import tell_end
 from tests.builders import NOON, a_job
+from tests.unit.supervision import FakeLedger, FakeProcess, supervisor_of
 from tests.waiting import wait_until
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -85,9 +84,6 @@ class Anything:
 
     def remove_orphans(self, _cursor: int) -> tuple[int, list[str]]:
         return 0, [JOB.id]
-
-    def renew(self, _job: Job) -> Any:
-        raise RedisConnectionError("away")
 
     def read_boot(self) -> str:
         return self.boots.pop() if len(self.boots) > 1 else self.boots[0]
@@ -173,11 +169,12 @@ def test_result_without_a_record_has_the_trace_of_its_id() -> None:
     assert lines[0]["trace_id"] == JOB.id.replace("-", "")
 
 
-def test_keepers_line_is_of_the_attempt() -> None:
-    keeper = Keeper(Anything(), renew_seconds=0.01, send_signal=[].append)  # type: ignore[arg-type]
+def test_supervisors_line_is_of_the_attempt() -> None:
+    process = FakeProcess(RUNNING)
+    supervisor = supervisor_of(process, FakeLedger(is_away=True))
 
-    with told() as lines, keeper.keep(RUNNING):
-        wait_until(lambda: lines, 5)
+    with told() as lines:
+        supervisor.look()
 
     assert lines[0]["event"] == "lease_not_renewed"
     assert lines[0]["trace_id"] == TRACE_ID

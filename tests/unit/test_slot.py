@@ -1,12 +1,13 @@
 """What a process writes into its slot is what the main process reads there."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
+from project.message_reader import LONGEST_ID
 from project.worker.engine.delivery import Delivery
 from project.worker.engine.slot import Slot
+from tests.builders import a_job
 from tests.unit.test_frames import HEADERS, a_deliver, a_header
 
 
@@ -23,10 +24,8 @@ def a_delivery(body: bytes = b"[[], {}, {}]") -> Delivery:
 
 
 @pytest.fixture
-def slot() -> Iterator[Slot]:
-    slot = Slot()
-    yield slot
-    slot.close()
+def slot() -> Slot:
+    return Slot()
 
 
 def test_process_that_runs_nothing_says_so(slot: Slot) -> None:
@@ -105,3 +104,65 @@ def test_main_process_reads_no_half_of_a_job_while_its_process_writes(slot: Slot
 
     assert {len(set(run.body)) for run in read} <= {1}
     assert {len(run.body) for run in read} <= {20_000}
+
+
+def test_limits_count_from_the_claim_and_not_while_a_job_waits_for_it(slot: Slot) -> None:
+    """Redis may be away for long, and the job has not begun."""
+    slot.begin(a_delivery(), 1, 2, needs_claim=True)
+    waiting = slot.glance()
+    slot.claim(a_job())
+    running = slot.glance()
+    slot.release()
+    ended = slot.glance()
+
+    assert waiting and running and ended
+    assert running.claim
+    assert running.began_at == running.claim.claimed_at > waiting.began_at
+    assert [
+        (seen.soft_limit_seconds, seen.hard_limit_seconds) for seen in (waiting, running, ended)
+    ] == [(0, 0), (1, 2), (0, 0)]
+
+
+def test_limits_of_a_task_that_is_no_kind_count_at_once(slot: Slot) -> None:
+    slot.begin(a_delivery(), 1, 2)
+
+    seen = slot.glance()
+    assert seen
+    assert (seen.claim, seen.soft_limit_seconds, seen.hard_limit_seconds) == (None, 1, 2)
+    assert slot.is_meant()
+
+
+@pytest.mark.parametrize("job_id", ["x", "\N{GRINNING FACE}" * LONGEST_ID])
+def test_claim_can_be_read(slot: Slot, job_id: str) -> None:
+    slot.begin(a_delivery(), 0, 0, needs_claim=True)
+    job = a_job(id=job_id, trace_id="a" * 32, attempt=7)
+
+    slot.claim(job)
+
+    seen = slot.glance()
+    assert seen and seen.claim
+    assert (seen.claim.id, seen.claim.trace_id, seen.claim.attempt) == (job_id, "a" * 32, 7)
+
+
+def test_main_process_reads_no_half_of_a_claim_while_its_process_writes(slot: Slot) -> None:
+    jobs = [a_job(id=letter * 100, attempt=ord(letter)) for letter in "ab"]
+    delivery = a_delivery()
+    pid = os.fork()
+    if pid == 0:
+        while os.getppid() != 1:
+            for job in jobs:
+                slot.begin(delivery, 0, 0, needs_claim=True)
+                slot.claim(job)
+                _ = [slot.hold for _ in range(20)]
+                slot.release()
+                slot.end(0)
+        os._exit(0)
+    try:
+        seen = [slot.glance() for _ in range(50_000)]
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+    claims = {(one.claim.id, one.claim.attempt) for one in seen if one and one.claim}
+    assert claims <= {(job.id, job.attempt) for job in jobs}
+    assert claims

@@ -115,6 +115,8 @@ class QueueConsumer:
         self._cancelled: set[str] = set()
         self._done: list[int] = []
         self._has_worn = False
+        self._taken: Delivery | None = None
+        """The message that the process deals with."""
         self._unread = b""
         self._part: list[Any] | None = None
         self._written_at = self._heard_at = 0.0
@@ -214,7 +216,8 @@ class QueueConsumer:
                 self._try(self._read)
             if self._has_worn:
                 self._try(self._renew_worn)
-            return self.ready.popleft() if self.ready else None
+            self._taken = self.ready.popleft() if self.ready else None
+            return self._taken
 
     def ack(self, delivery: Delivery) -> None:
         """The message is done with. RabbitMQ hears of it a moment later, with those after it.
@@ -268,8 +271,8 @@ class QueueConsumer:
             self._write(frames.ack(_CHANNEL, delivery.delivery_tag, multiple=False))
 
     def _return_ready(self) -> int:
-        if not self._consumers or self._prefetch.count == 1:
-            return 0  # nothing is held, and nothing can come
+        if not self._consumers or self._is_full():
+            return 0
         self._cancel()
         deadline = monotonic() + STEP_SECONDS
         while self._cancelled:
@@ -283,6 +286,16 @@ class QueueConsumer:
             self._write(frames.reject(_CHANNEL, delivery.delivery_tag, requeue=True))
         self.ready.clear()
         return count
+
+    def _is_full(self) -> bool:
+        """Nothing is held but what runs, and as long as that does nothing can come."""
+        taken = self._taken
+        return (
+            self._prefetch.count == 1
+            and not self.ready
+            and taken is not None
+            and frames.read_consumer(taken.raw_deliver) in self._consumers
+        )
 
     def _beat(self) -> None:
         now = monotonic()

@@ -87,6 +87,8 @@ class Handler:
         self._ledger.is_deferring = True
         self._together = Together(app.equipment)
         self._running: Delivery | None = None
+        self.code_seconds = 0.0
+        """How long the code of the job took that was run last; 0: of a message not run so."""
         self.is_running = False
         """The code of a job runs now: a signal may interrupt it."""
 
@@ -102,6 +104,7 @@ class Handler:
 
     def handle(self, delivery: Delivery, following: Iterable[Delivery] = ()) -> None:
         """Deal with it; `following` come next. MessageLostError: the connection is to be closed."""
+        self.code_seconds = 0.0
         try:
             self._handle(delivery, following)
         except MessageLostError:
@@ -122,7 +125,8 @@ class Handler:
         task, call = reading
         if call is not None and self._is_together(reading, delivery):
             self._reserve(delivery, following)
-        self._slot.begin(delivery, *_limits(task, delivery.headers))
+        limits = _limits(task, delivery.headers)
+        self._slot.begin(delivery, *limits, needs_claim=call is not None)
         if call is None:
             # Celery would take the names of an object for a call. What it writes may be more than
             # JSON.
@@ -225,6 +229,7 @@ class Handler:
             self.is_running = False
             self._running = None
         if seconds is not None:
+            self.code_seconds = seconds
             self._together.note(task.name, seconds)
         if is_failed:
             delivery.body = json.dumps(call)

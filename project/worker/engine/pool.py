@@ -1,8 +1,8 @@
 """The pool as Celery sees it (`worker_pool`): starts worker processes, watches them, ends them.
 
 No job passes here: each process consumes by itself. What a process runs stands in its slot, which
-is read for time limits, for remote control and when the worker stops. All of this happens in the
-worker's main process. It needs Linux 5.3 (pidfd_open(2)).
+is read for remote control and when the worker stops; the supervisor reads it, too. All of this
+happens in the worker's main process. It needs Linux 5.3 (pidfd_open(2)).
 """
 
 import signal as signals
@@ -22,16 +22,17 @@ from redis import RedisError
 from project.errors import JobsError
 from project.observability.binding import about_message
 from project.observability.context import Trace
-from project.worker.engine.process import SOFT_LIMIT_SIGNAL, Wishes, serve
+from project.worker.engine.process import Wishes, serve
 from project.worker.engine.recycling import Allowance
 from project.worker.engine.request import RunningRequest
 from project.worker.engine.running import make_running_request
 from project.worker.engine.slot import Run
+from project.worker.engine.supervisor import Supervisor
 from project.worker.engine.worker_process import WorkerProcess
 from project.worker.telling import tell_end
 
 TICK_SECONDS = 0.25
-"""Limits are looked at this often."""
+"""Processes are looked at this often."""
 YOUNG_SECONDS = 1.0
 """A process that ends so early is not replaced at once: it would only end again, and again."""
 END_SECONDS = 0.5
@@ -65,6 +66,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
             self.options.get("maxtasksperchild"), self.options.get("max_memory_per_child")
         )
         self._spawn()
+        Supervisor(self.app, lambda: list(self.processes), self._supervised_request).start()
 
     def did_start_ok(self) -> bool:
         """Whether all processes live."""
@@ -138,14 +140,13 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
             self._spawn()
 
     def maintain_pool(self, *_: Any, **__: Any) -> None:
-        """Look after processes and limits."""
+        """Look after the processes."""
         is_watched = self._is_watched
         for process in list(self.processes):
             if not process.is_alive:
                 self._reap(process)
                 continue
             process.slot.watch(is_watched)
-            self._check_limits(process)
         if self._state == self.RUN:
             self._spawn()
 
@@ -156,55 +157,6 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         return bool(
             eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups)
         )
-
-    # ── Time limits ────────────────────────────────────────────────────────────────────────────
-
-    def _check_limits(self, process: WorkerProcess) -> None:
-        if process not in self.processes:
-            return
-        run = process.slot.read()
-        if run is None:
-            return
-        if process.slot.target not in {0, run.token}:
-            process.slot.aim(0)
-        seconds = monotonic() - run.begun_at
-        hard, soft = run.hard_limit_seconds, run.soft_limit_seconds
-        if hard and seconds >= hard:
-            self._enforce(process, run)
-        elif soft and seconds >= soft and process.warned != run.token:
-            self._interrupt(process, run)
-        for limit in (soft, hard):
-            if limit and seconds < limit < seconds + TICK_SECONDS and self._hub:
-                # Before the next look: else a limit might pass together with the one after it.
-                self._hub.call_later(limit - seconds, self._check_limits, process)
-
-    def _interrupt(self, process: WorkerProcess, run: Run) -> None:
-        process.warned = run.token
-        process.slot.aim(run.token)
-        process.signal(SOFT_LIMIT_SIGNAL)
-        self._tell_timeout(process, run, is_soft=True, limit=run.soft_limit_seconds)
-
-    def _enforce(self, process: WorkerProcess, run: Run) -> None:
-        """Record the outcome first: the message comes back as soon as the process is gone."""
-        with process.halted(run.token) as is_running:
-            if is_running and self._tell_timeout(
-                process, run, is_soft=False, limit=run.hard_limit_seconds
-            ):
-                process.is_leaving = True
-                process.signal(signals.SIGKILL)
-
-    def _tell_timeout(
-        self, process: WorkerProcess, run: Run, *, is_soft: bool, limit: float
-    ) -> bool:
-        """As Celery does; False where the outcome cannot be written now: the next look tries."""
-        try:
-            self.request_of(process, run).on_timeout(is_soft, limit)
-        except RedisError as error:
-            _log.warning("outcome_not_written", reason=str(error))
-            return False
-        except Exception as error:  # noqa: BLE001 - whatever Celery raises: the limit holds
-            _log.error("job_callback_failed", exc_info=error)
-        return True
 
     # ── Remote control ─────────────────────────────────────────────────────────────────────────
 
@@ -218,6 +170,11 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
     def request_of(self, process: WorkerProcess, run: Run) -> RunningRequest:
         """The job as Celery's request."""
         return make_running_request(self.app, self._wishes.node_name, self.eventer, process, run)
+
+    def _supervised_request(self, process: WorkerProcess, run: Run) -> RunningRequest:
+        """The same for the supervisor's thread, which must not use the connection for events."""
+        eventer = LoopEvents(self.eventer, self._hub) if self.eventer and self._hub else None
+        return make_running_request(self.app, self._wishes.node_name, eventer, process, run)
 
     def tell_all(self, *order: Any) -> None:
         """Give all processes an order."""
@@ -345,6 +302,22 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
     def _about(self, process: WorkerProcess, run: Run) -> Any:
         request = self.request_of(process, run)
         return about_message(request.request_dict, request.id)
+
+
+class LoopEvents:
+    """Has Celery's loop send the events of another thread."""
+
+    def __init__(self, eventer: Any, hub: Any) -> None:
+        self._eventer, self._hub = eventer, hub
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._eventer.enabled)
+
+    def send(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
+        """An event, a moment later."""
+        self._hub.call_soon(partial(self._eventer.send, type, **fields))
 
 
 def _serve(line: Any, mask: Any, slot: Any, wishes: Wishes) -> None:

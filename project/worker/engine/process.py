@@ -33,6 +33,7 @@ from project.worker.engine.consumer import (
     TROUBLE,
     QueueConsumer,
 )
+from project.worker.engine.fence import Fence
 from project.worker.engine.forking import Mask
 from project.worker.engine.handler import Handler, MessageLostError
 from project.worker.engine.recycling import Allowance
@@ -77,6 +78,7 @@ def serve(line: socket.socket, mask: Mask, slot: Slot, wishes: Wishes) -> None:
     """Be a process of the pool until told to end. Signals are blocked until `mask` is set."""
     process_initializer(wishes.app, wishes.node_name)
     state.revoked.update(wishes.revoked)
+    wishes.app.equipment.keeper.slot = slot
     process = Process(line, slot, wishes)
     # Signals that end the process raise SystemExit, so that `finally` blocks of jobs run.
     reset_signals(process.end)
@@ -141,6 +143,7 @@ class Process:
         self._retry_seconds = RETRY_SECONDS
         self._is_away = False
         self._busy = threading.Event()
+        self._fence = Fence(slot, SOFT_LIMIT_SIGNAL)
         self._begun_at = 0.0
         """When it began with a message; 0: it waits for one."""
 
@@ -181,7 +184,7 @@ class Process:
         self._begun_at = 0.0
         self._done += 1
         self._slot.end(self._done)
-        self._consumer.note_run(monotonic() - started)
+        self._consumer.note_run(self._handler.code_seconds or monotonic() - started)
         if self._wishes.allowance.is_used_up(self._done, monotonic() - started):
             self._is_leaving = True
 
@@ -275,12 +278,16 @@ class Process:
     # ── While a job runs ───────────────────────────────────────────────────────────────────────
 
     def _tend(self) -> None:
-        """In a thread of its own: settle what has ended, give back what waits, and beat."""
+        """In a thread of its own: settle what has ended, give back what waits, beat, and look
+        whether the lease is renewed."""
         while True:
             self._busy.wait()
             begun_at = self._begun_at
             age = monotonic() - begun_at if begun_at else 0.0
-            time.sleep(SLOW_TICK_SECONDS if age > 10 * SOON_SECONDS else TICK_SECONDS)
+            is_slow = age > 10 * SOON_SECONDS
+            time.sleep(SLOW_TICK_SECONDS if is_slow else TICK_SECONDS)
+            if is_slow:
+                self._fence.look()
             self._consumer.beat()
             if not begun_at or begun_at != self._begun_at:
                 continue  # it was soon done

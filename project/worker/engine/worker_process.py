@@ -1,4 +1,7 @@
-"""One process of the pool, as the worker's main process sees it."""
+"""One process of the pool, as the worker's main process sees it.
+
+Two threads use it: Celery's loop, which starts and reaps it, and the supervisor.
+"""
 
 import os
 import select
@@ -6,6 +9,7 @@ import signal as signals
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
@@ -27,8 +31,11 @@ class WorkerProcess:
         self.line.setblocking(False)
         self.slot = Slot()
         self.is_leaving = False
-        self.warned = 0
-        """Token of the job that was told that it has reached its soft limit."""
+        self._lock = Lock()
+        """For what must not be done to another process that has the same number by now."""
+        self._is_closed = False
+        self._halts = 0
+        """How many want it to stand still."""
         self.began_at = monotonic()
         slot = self.slot
         self.process = PoolProcess(self._far_end, lambda line, mask: serve(line, mask, slot))
@@ -66,8 +73,19 @@ class WorkerProcess:
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        with self._lock:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        if not self._is_closed:
+            with suppress(ProcessLookupError):
+                signals.pidfd_send_signal(self.life, number)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, reaped or not."""
+        with self._lock:
+            return self._is_closed or self.await_end(0)
 
     @contextmanager
     def halted(self, token: int) -> Iterator[bool]:
@@ -75,14 +93,23 @@ class WorkerProcess:
 
         So what is recorded about the job, and a signal that is sent meanwhile, hit no other one.
         """
-        self.signal(signals.SIGSTOP)
+        self.halt()
         try:
             deadline = monotonic() + _STOP_SECONDS
-            while not is_stopped(self.pid) and monotonic() < deadline:
+            while not is_stopped(self.pid) and not self.has_ended and monotonic() < deadline:
                 sleep(0.0005)
             yield is_stopped(self.pid) and self.slot.running == token
         finally:
-            self.signal(signals.SIGCONT)
+            with self._lock:
+                self._halts -= 1
+                if not self._halts:
+                    self._send(signals.SIGCONT)
+
+    def halt(self) -> None:
+        """It is to stand still, beyond the end of `halted`, too."""
+        with self._lock:
+            self._halts += 1
+            self._send(signals.SIGSTOP)
 
     def await_end(self, seconds: float) -> bool:
         """Wait until it has ended, as long as that; whether it has."""
@@ -94,9 +121,10 @@ class WorkerProcess:
         """Let go of what belonged to a process that has ended."""
         self.process.join()
         self._close_line()
-        os.close(self.life)
+        with self._lock:
+            self._is_closed = True
+            os.close(self.life)
 
     def _close_line(self) -> None:
         self.line.close()
         self._far_end.close()
-        self.slot.close()

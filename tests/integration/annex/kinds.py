@@ -3,11 +3,14 @@
 Its processes load them with `JOBS_EXTRA_KINDS`.
 """
 
+import ctypes
 import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal
 
 import structlog
@@ -96,6 +99,55 @@ def linger(parameters: LingerParameters, context: Context) -> None:
         try:
             context.sleep(STEP_SECONDS)
         except SoftTimeLimitExceeded:
+            if not parameters.is_deaf:
+                raise
+
+
+class GripParameters(BaseModel):
+    """How long the job takes, and where it notes that it has begun."""
+
+    seconds: float = Field(ge=0, le=600)
+    journal: str = ""
+
+
+@job("annex.grip", title="Grip", lane=Lane.SHORT, time_limit_seconds=600)
+def grip(parameters: GripParameters, context: Context) -> None:
+    """Hold up all threads of the process."""
+    _keep_gil(parameters, context)
+
+
+@job("annex.brief_grip", title="Brief grip", lane=Lane.SHORT, time_limit_seconds=2)
+def brief_grip(parameters: GripParameters, context: Context) -> None:
+    """The same, and no longer than two seconds."""
+    _keep_gil(parameters, context)
+
+
+def _keep_gil(parameters: GripParameters, context: Context) -> None:
+    """Be in C code that keeps the GIL, whatever signal comes: no other thread runs meanwhile."""
+    if parameters.journal:
+        with Path(parameters.journal).open("a") as journal:
+            journal.write(f"{context.attempt}\n")
+    ends_at = monotonic() + parameters.seconds
+    while (left := ends_at - monotonic()) > 0:
+        with suppress(SoftTimeLimitExceeded):
+            ctypes.PyDLL(None).usleep(int(left * 1e6))
+
+
+class OutstayParameters(BaseModel):
+    """What the job does about the end of its time, and where it notes that."""
+
+    is_deaf: bool = False
+    journal: str
+
+
+@job("annex.outstay", title="Outstay", lane=Lane.SHORT, time_limit_seconds=5)
+def outstay(parameters: OutstayParameters, context: Context) -> None:
+    """Go on for ever, and speak to nobody, or until somebody insists."""
+    while True:
+        try:
+            sleep(STEP_SECONDS)
+        except SoftTimeLimitExceeded:
+            Path(parameters.journal).touch()
             if not parameters.is_deaf:
                 raise
 
@@ -226,4 +278,4 @@ def plain_retry(self: Any) -> int:
     return int(self.request.retries)
 
 
-KINDS = [step, talk, linger, swell, mark, leave, parts, part]
+KINDS = [step, talk, linger, grip, brief_grip, outstay, swell, mark, leave, parts, part]
