@@ -22,7 +22,7 @@ BATCH_SECONDS = 0.005
 """A result waits for those after it at most about so long."""
 MOST_TOGETHER = 16
 _DECAY = 0.9
-"""How much of what is thought of a kind's jobs is kept with each that is shorter."""
+"""How much of what is thought of a kind's jobs is kept with each one."""
 
 _log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Together:
         """A job took so long, with all that belongs to its attempt."""
         if kind in KINDS and KINDS[kind].is_repeatable:
             known = self._seconds.get(kind, seconds)
-            self._seconds[kind] = max(seconds, _DECAY * known + (1 - _DECAY) * seconds)
+            self._seconds[kind] = _DECAY * known + (1 - _DECAY) * seconds
 
     def count(self, kind: str) -> int:
         """So many jobs of the kind may begin together; 0: none is known to be short."""
