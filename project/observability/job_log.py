@@ -7,8 +7,7 @@ A job's own log is for who may see the job, so it gets events as they were befor
 out of them for the file, with the errors and what they say.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,27 +19,32 @@ Append = Callable[[Mapping[str, Any]], None]
 _append: ContextVar[Append | None] = ContextVar("job_log", default=None)
 
 
-@contextmanager
-def capturing(append: Append) -> Iterator[None]:
+class Capture:
+    """In the block this is whom the context's events are handed to. Each attempt makes one."""
+
+    __slots__ = ("_taker", "_token")
+
+    def __init__(self, taker: Append | None) -> None:
+        self._taker = taker
+
+    def __enter__(self) -> None:
+        self._token = _append.set(self._taker)
+
+    def __exit__(self, *_: object) -> None:
+        _append.reset(self._token)
+
+
+def capturing(append: Append) -> Capture:
     """Hand every event that is logged in the block to `append` as well.
 
     It must raise nothing, must not log, and must not change the event.
     """
-    token = _append.set(append)
-    try:
-        yield
-    finally:
-        _append.reset(token)
+    return Capture(append)
 
 
-@contextmanager
-def releasing() -> Iterator[None]:
+def releasing() -> Capture:
     """What is logged in the block is ours, and not what the job's code has to say."""
-    token = _append.set(None)
-    try:
-        yield
-    finally:
-        _append.reset(token)
+    return Capture(None)
 
 
 def is_capturing() -> bool:

@@ -20,7 +20,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ HURRY_SECONDS = 1.0
 TRIES = 100
 """A file system whose files have another identity each time must not hold up a request for ever."""
 _LOCK_PAUSE_SECONDS = 0.0002
+_TRY_LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 _FIRST_TIME = re.compile(rb'\{"@timestamp":"([0-9T:.-]{19,26}Z)"')
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -59,22 +60,29 @@ class _Gathered(threading.local):
 _gathered = _Gathered()
 
 
-@contextmanager
-def lines_together() -> Iterator[None]:
+class _Together:
+    """A block of `lines_together`. A class, because every job has one."""
+
+    __slots__ = ("_is_outer",)
+
+    def __enter__(self) -> None:
+        self._is_outer = _gathered.lines is None  # an inner one's are written at the outer's end
+        if self._is_outer:
+            _gathered.lines = {}
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_outer:
+            lines, _gathered.lines = _gathered.lines, None
+            _write_all(lines or {})
+
+
+def lines_together() -> AbstractContextManager[None]:
     """Write the lines that this thread logs in the block when it ends, each file's in one write.
 
     A block that waits for nothing: its lines are missing as long as it lasts, and lost where the
     process is killed in it.
     """
-    if _gathered.lines is not None:  # an outer block's are written at its end
-        yield
-        return
-    _gathered.lines = {}
-    try:
-        yield
-    finally:
-        lines, _gathered.lines = _gathered.lines, None
-        _write_all(lines)
+    return _Together()
 
 
 def write_lines() -> None:
@@ -188,7 +196,7 @@ class LogFile:
         give_up_at = 0.0
         while True:
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._descriptor, _TRY_LOCK)
             except BlockingIOError:
                 now = time.monotonic()
                 give_up_at = give_up_at or now + (0 if now < self._hurry_until else LOCK_SECONDS)

@@ -48,8 +48,10 @@ class PrintedLines(io.TextIOBase):
 
     def flush(self) -> None:
         """Log the line that has no end yet."""
-        rest, self._own.rest = getattr(self._own, "rest", ""), ""
-        self._log([rest])
+        rest = getattr(self._own, "rest", "")
+        if rest:
+            self._own.rest = ""
+            self._log([rest])
         self.original.flush()
 
     def _log(self, lines: list[str]) -> None:

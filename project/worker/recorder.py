@@ -13,8 +13,8 @@ import os
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from project.ledger.job import JobError, format_time
 from project.ledger.job_log import JobLog
 from project.ledger.log_line import LogLine, describe_value, encode_line
 from project.observability.binding import about, read_bound
-from project.observability.job_log import ERROR, MESSAGE, capturing
+from project.observability.job_log import ERROR, MESSAGE, Capture
 from project.worker.printing import flush_prints
 
 BATCH_SECONDS = 0.1
@@ -80,52 +80,28 @@ class Recorder:
         self._batch: list[_Entry] = []
         self._added = self._handled = 0
         # Reentrant, because a signal handler of the job's own may log in the midst of a line.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._progress = threading.Condition()
         self._work, self._hurry = threading.Event(), threading.Event()
         self._is_failing = False
         self._pid = 0
 
-    @contextmanager
-    def recording(self, job: Job) -> Iterator[None]:
+    def recording(self, job: Job) -> AbstractContextManager[None]:
         """What is logged in the block becomes the log of the attempt that `job` is."""
-        if not self._kept_lines:
-            yield
-            return
-        try:
-            with capturing(self._appender(job)):
-                try:
-                    yield
-                finally:
-                    flush_prints()
-        finally:
-            self._flush()
+        return _Recording(self, job) if self._kept_lines else nullcontext()
 
-    def _appender(self, job: Job) -> Callable[[Mapping[str, Any]], None]:
-        bound = read_bound()
-        pid, number = os.getpid(), 0
-
-        def append(event: Mapping[str, Any]) -> None:
-            nonlocal number
-            if os.getpid() != pid:  # the writer has not come along to a process that the job forked
-                return
-            with self._lock:
-                number += 1
-                line = make_line(event, bound, job.attempt, number)
-                self._put(job, line.place, encode_line(line))
-
-        return append
-
-    def _put(self, job: Job, place: str, text: str) -> None:
+    def put(self, job: Job, line: LogLine) -> None:
+        """Have the line written. The lock is held."""
+        text = encode_line(line)
         self._added += 1
-        self._waiting.append(_Entry(self._added, job, place, text))
+        self._waiting.append(_Entry(self._added, job, line.place, text))
         if self._pid != os.getpid():
             self._pid = os.getpid()
             threading.Thread(target=self._run, name="job-log", daemon=True).start()
         if not self._work.is_set():
             self._work.set()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Wait until all lines are written, or given up; at most as long as the limit."""
         last = self._added
         if self._handled >= last:
@@ -182,6 +158,37 @@ class Recorder:
             self._is_failing = True
             with about(self._batch[0].job):
                 _log.warning("job_log_not_written", reason=str(error))
+
+
+class _Recording(Capture):
+    """One attempt's. A class, because for a job that logs nothing its making is all the work."""
+
+    __slots__ = ("_bound", "_job", "_number", "_pid", "_recorder")
+
+    def __init__(self, recorder: Recorder, job: Job) -> None:
+        super().__init__(self._take)
+        self._recorder = recorder
+        self._job = job
+        self._bound = read_bound()
+        self._pid = os.getpid()
+        self._number = 0
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            try:
+                flush_prints()
+            finally:
+                super().__exit__(*error)
+        finally:
+            self._recorder.flush()
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        if os.getpid() != self._pid:
+            return  # the writer has not come along to a process that the job forked
+        with self._recorder.lock:
+            self._number += 1
+            line = make_line(event, self._bound, self._job.attempt, self._number)
+            self._recorder.put(self._job, line)
 
 
 def make_line(
