@@ -5,12 +5,13 @@ gevent's greenlets, has its own. What a job's code binds with `structlog.context
 them: ours are in one variable, because structlog has one a field, and looks at each for each line.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Protocol
 
+import structlog
 from structlog.contextvars import clear_contextvars, get_contextvars
 
 from project.observability.context import Trace
@@ -24,6 +25,9 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 _NONE: Fields = MappingProxyType({})
 # Replaced and never changed: a thread that runs in a copy of a context has the same mapping.
 _ids: ContextVar[Fields] = ContextVar("ids", default=_NONE)
+# structlog's own list of all that was ever bound in this process. Mostly nothing: then the
+# variables of the context need not be looked through for each line.
+_names_by_jobs: Mapping[str, Any] = structlog.contextvars._CONTEXT_VARS
 
 
 class TracedAttempt(Protocol):
@@ -58,14 +62,13 @@ def enter(trace: Trace) -> None:
 def enter_job(job: TracedJob, submitted: Trace) -> None:
     """From here on lines are about the job that was submitted in this span."""
     leave()
-    _ids.set(
-        {
-            "job_id": job.id,
-            "kind": job.kind,
-            **_known(parent_job_id=job.parent_id, root_job_id=job.root_id),
-            **describe_cause(submitted),
-        }
-    )
+    ids: dict[str, Any] = {"job_id": job.id, "kind": job.kind}
+    if job.parent_id:
+        ids["parent_job_id"] = job.parent_id
+    if job.root_id:
+        ids["root_job_id"] = job.root_id
+    ids |= describe_cause(submitted)
+    _ids.set(ids)
 
 
 def enter_attempt(job: TracedJob, trace: Trace) -> None:
@@ -76,7 +79,8 @@ def enter_attempt(job: TracedJob, trace: Trace) -> None:
 
 def leave() -> None:
     """From here on lines are of nothing in particular."""
-    clear_contextvars()
+    if _names_by_jobs:
+        clear_contextvars()
     _current.set(None)
     _ids.set(_NONE)
 
@@ -88,13 +92,11 @@ def find_current() -> Trace | None:
 
 def read_bound() -> Fields:
     """The fields of every line that is written here: our ids, and what a job's code has bound."""
+    ids = _ids.get()
+    if not _names_by_jobs:
+        return ids
     by_jobs = get_contextvars()
-    return {**_ids.get(), **by_jobs} if by_jobs else _ids.get()
-
-
-def merge_bound(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """A processor that adds them to an event, whose own fields win."""
-    return {**read_bound(), **event}
+    return {**ids, **by_jobs} if by_jobs else ids
 
 
 def about(job: TracedAttempt) -> AbstractContextManager[None]:
@@ -112,20 +114,16 @@ def about_message(headers: Mapping[str, Any], job_id: str) -> AbstractContextMan
     if _ids.get().get("job_id") == job_id:
         return nullcontext()
     kind = headers.get("task")
-    return _bound(
-        {
-            "job_id": job_id,
-            **_known(kind=kind[:KIND_LIMIT] if isinstance(kind, str) else ""),
-            **describe_cause(Trace.of_message(headers, job_id)),
-        }
-    )
+    named = {"kind": kind[:KIND_LIMIT]} if isinstance(kind, str) and kind else {}
+    return _bound({"job_id": job_id, **named, **describe_cause(Trace.of_message(headers, job_id))})
 
 
 def describe_cause(submitted: Trace) -> dict[str, str]:
     """The ids of lines about a job that are of no attempt; `submitted` is the job's submit."""
-    return _known(
-        trace_id=submitted.trace_id, parent_id=submitted.span_id, request_id=submitted.request_id
-    )
+    ids = {"trace_id": submitted.trace_id, "parent_id": submitted.span_id}
+    if submitted.request_id:
+        ids["request_id"] = submitted.request_id
+    return ids
 
 
 @contextmanager
@@ -138,13 +136,9 @@ def _bound(fields: Fields) -> Iterator[None]:
 
 
 def _describe_span(trace: Trace) -> dict[str, str]:
-    return _known(
-        trace_id=trace.trace_id,
-        transaction_id=trace.span_id,
-        parent_id=trace.parent_id,
-        request_id=trace.request_id,
-    )
-
-
-def _known(**ids: str) -> dict[str, str]:
-    return {name: value for name, value in ids.items() if value}
+    ids = {"trace_id": trace.trace_id, "transaction_id": trace.span_id}
+    if trace.parent_id:
+        ids["parent_id"] = trace.parent_id
+    if trace.request_id:
+        ids["request_id"] = trace.request_id
+    return ids

@@ -72,9 +72,9 @@ class Writer:
         self._numbers = itertools.count()
         self._suffix = _encode_suffix({"process_id": os.getpid(), **self._service})
 
-    def __call__(self, _logger: Any, _method: str, event: Event) -> str:
+    def __call__(self, _logger: Any, _method: str, event: Event) -> Event:
         self.write(event)
-        raise structlog.DropEvent
+        return event
 
     def write(self, event: Event) -> None:
         """Write the event's line; nothing is raised, whatever its values are."""

@@ -15,7 +15,6 @@ from project.observability.binding import (
     enter_job,
     find_current,
     leave,
-    merge_bound,
     read_bound,
 )
 from project.observability.context import Trace, attempt_span_id, submit_span_id
@@ -91,17 +90,6 @@ def test_what_other_code_binds_is_on_its_lines_until_it_is_over() -> None:
     assert during["order"] == 5
     assert during["transaction_id"] == trace.span_id
     assert read_bound() == {}
-
-
-def test_fields_of_an_event_win_over_what_is_bound() -> None:
-    enter(trace := a_trace())
-    bind_contextvars(order=5)
-
-    event = merge_bound(None, "info", {"event": "paid", "order": 6, "transaction_id": None})
-
-    assert event["event"] == "paid"
-    assert event["trace_id"] == trace.trace_id
-    assert (event["order"], event["transaction_id"]) == (6, None)
 
 
 def test_lines_of_an_attempt_name_the_job_its_parents_and_its_submit() -> None:

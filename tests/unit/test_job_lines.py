@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from project.errors import TransitionError
 from project.ledger import Job, Status
-from project.observability.binding import merge_bound
+from project.observability.binding import read_bound
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.spans import NO_SPANS
 from project.reconciler.intake import Intake
@@ -32,7 +32,7 @@ RUNNING = replace(JOB, status=Status.RUNNING, attempt=2, worker="short@host")
 @contextmanager
 def told() -> Iterator[list[Any]]:
     """The lines that are written meanwhile, with the ids that are bound."""
-    with capture_logs(processors=[merge_bound]) as lines:
+    with capture_logs(processors=[lambda *given: {**read_bound(), **given[-1]}]) as lines:
         yield lines
 
 

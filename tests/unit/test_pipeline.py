@@ -124,6 +124,18 @@ def test_bound_ids_are_on_every_line(book: LogBook) -> None:
     assert {line["celery"]["task"]["id"] for line in book.lines()} == {"j1"}
 
 
+def test_fields_of_an_event_win_over_those_of_its_logger_and_these_over_what_is_bound(
+    book: LogBook,
+) -> None:
+    structlog.contextvars.bind_contextvars(job_id="bound", lane="bound", kind="bound")
+
+    structlog.get_logger().bind(job_id="logger", lane="logger").info("paid", lane=None, order=5)
+
+    line = book.line()
+    assert line["celery"] == {"task": {"id": "logger", "name": "bound"}}
+    assert line["labels"] == {"order": "5"}
+
+
 def test_foreign_record_becomes_a_line_too(book: LogBook) -> None:
     logging.getLogger("gunicorn.error").warning("Booting worker with pid: %s", 7)
 
