@@ -1,12 +1,15 @@
 """Our field names in the Elastic Common Schema. Pure: takes an event, returns the document.
 
+Where the values go depends only on an event's fields and their types: `arrange` says it, for a
+writer of many lines to remember.
+
 Fields without a row in FIELDS, and numbers that are none, become `labels.<name>` as text: so no
 event can break a mapping.
 Source: ECS 9.4 field reference (https://www.elastic.co/docs/reference/ecs). Where it has no field
 there is one of our own: `celery.*`, and `parent.id`, which Elastic's APM calls so too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 ECS_VERSION = "9.4.0"
@@ -97,81 +100,83 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
 }
 """ECS's own words for what happened (`event.kind`, `.category`, `.type`), for the main events."""
 
-_NONE: Mapping[str, Any] = {}
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"long": (int,), "double": (int, float)}
 _CORE = frozenset({"event", "timestamp", "level", "message"})
 _OF_PROCESS = ("process", "service", "host")
 """Objects that are the same in all lines of a process; an event's own of such a name is a label."""
 
-
-# Looked up once, because a line is made of twenty fields: what an event of a name has in `event`;
-# of a field its object's path, as text and in parts, its name there, and its types.
+# What an event of a name has in `event`; where a field goes, and the types that it may have there.
 _KINDS_OF_EVENT: Mapping[str, Mapping[str, Any]] = {
     name: {FIELDS[key].path[1]: value for key, value in kinds.items()}
     for name, kinds in CATEGORIES.items()
 }
 _PLACES = {
-    name: (
-        ".".join(field.path[:-1]),
-        field.path[:-1],
-        field.path[-1],
-        _PYTHON_TYPES.get(field.type),
-    )
+    name: (field.path, _PYTHON_TYPES.get(field.type))
     for name, field in FIELDS.items()
     if field.path[0] not in _OF_PROCESS
 }
 
 
-def _as_text(_name: str, value: Any) -> str:
-    return str(value)
+class Value(NamedTuple):
+    """Stands in an arrangement for the value that the event has under this name."""
+
+    name: str
+    is_label: bool = False
+    """Whether the schema does not know the field: its value is written as text."""
 
 
-def to_ecs(event: Mapping[str, Any], label: Callable[[str, Any], str] = _as_text) -> dict[str, Any]:
-    """The ECS document of one event; `event` names it, `timestamp` and `level` must be there.
+def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The ECS document of one event.
 
-    The first three keys come first, in the order that Elastic's own loggers write them. `label`
-    makes the text of a field that the schema does not know, from its name and value.
+    `event` names it, `timestamp` and `level` must be there; these and `message` are text.
     """
-    document = _begin(event)
-    objects: dict[str, dict[str, Any]] = {}
-    labels: dict[str, Any] = {}
-    for key, value in event.items():
-        if value is None:
-            continue
-        place = _PLACES.get(key)
-        if place is None:
-            if key not in _CORE:
-                labels[key] = value
-            continue
-        object_name, object_path, last, types = place
-        if types and type(value) not in types:
-            labels[key] = value
-            continue
-        inner = objects.get(object_name)
-        if inner is None:
-            inner = document
-            for part in object_path:
-                inner = inner.setdefault(part, {})
-            objects[object_name] = inner
-        inner[last] = value
-    if labels:
-        document["labels"] = {
-            key.replace(".", "_"): label(key, value) for key, value in labels.items()
-        }
-    return document
+    arrangement = arrange(event["event"], tuple(event), tuple(map(type, event.values())))
+    return {name: _fill(node, event) for name, node in arrangement.items()}
 
 
-def _begin(event: Mapping[str, Any]) -> dict[str, Any]:
+def _fill(node: Any, event: Mapping[str, Any]) -> Any:
+    if isinstance(node, Value):
+        value = event[node.name]
+        return str(value) if node.is_label else value
+    if isinstance(node, dict):
+        return {name: _fill(inner, event) for name, inner in node.items()}
+    return node
+
+
+def arrange(name: str, fields: tuple[str, ...], types: tuple[type, ...]) -> dict[str, Any]:
+    """The document of events that have these fields, of these types, with a Value for each value.
+
+    `name` is the event's; any that is not in CATEGORIES gives the same. The first three keys come
+    first, in the order that Elastic's own loggers write them.
+    """
+    present = {
+        field: type_ for field, type_ in zip(fields, types, strict=True) if type_ is not _ABSENT
+    }
+    document = _begin(name, has_message="message" in present)
+    labels: dict[str, Value] = {}
+    for field, type_ in present.items():
+        path, types_there = _PLACES.get(field, _NOWHERE)
+        if path and (types_there is None or type_ in types_there):
+            _put(document, path, Value(field))
+        elif field not in _CORE:
+            labels[field.replace(".", "_")] = Value(field, is_label=True)
+    return {**document, "labels": labels} if labels else document
+
+
+_ABSENT = type(None)
+_NOWHERE: tuple[tuple[str, ...], None] = ((), None)
+
+
+def _begin(name: str, *, has_message: bool) -> dict[str, Any]:
     """What every document has, and what kind of event it is, where it has a name."""
-    name, message = event["event"], event.get("message")
     document: dict[str, Any] = {
-        "@timestamp": event["timestamp"],
-        "log.level": event["level"],
-        "message": str(name if message is None else message),
+        "@timestamp": Value("timestamp"),
+        "log.level": Value("level"),
+        "message": Value("message" if has_message else "event"),
         "ecs.version": ECS_VERSION,
     }
-    if message is None:
-        document["event"] = {"action": str(name), **_KINDS_OF_EVENT.get(name, _NONE)}
+    if not has_message:
+        document["event"] = {"action": Value("event"), **_KINDS_OF_EVENT.get(name, {})}
     return document
 
 
@@ -179,9 +184,12 @@ def describe_process(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The objects that are the same in all lines of a process, of fields that are."""
     document: dict[str, Any] = {}
     for name, value in facts.items():
-        *path, last = FIELDS[name].path
-        inner = document
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
+        _put(document, FIELDS[name].path, value)
     return document
+
+
+def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    *outer, last = path
+    for part in outer:
+        document = document.setdefault(part, {})
+    document[last] = value

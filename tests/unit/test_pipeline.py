@@ -98,6 +98,51 @@ def test_field_named_as_one_of_the_process_is_a_label_and_no_key_is_there_twice(
     assert book.line()["labels"] == {name: "db1"}
 
 
+def test_lines_of_the_same_fields_have_values_of_their_own(book: LogBook) -> None:
+    """Where the values go is remembered; they, and what stands in for them, are not."""
+    for job_id, owner in (("j1", "ada"), ("j2", "bob"), ('"j3"', "ada")):
+        structlog.get_logger().info("job_started", job_id=job_id, owner=owner, step=job_id)
+
+    first, second, third = book.lines()
+    ids = [line["celery"]["task"]["id"] for line in (first, second, third)]
+    assert ids == [line["labels"]["step"] for line in (first, second, third)]
+    assert ids == ["j1", "j2", '"j3"']
+    assert first["labels"]["owner"] == third["labels"]["owner"] != second["labels"]["owner"]
+
+
+def test_value_of_another_type_finds_its_place_among_lines_of_the_same_fields(
+    book: LogBook,
+) -> None:
+    for attempt in (1, True, None, "two", 3):
+        structlog.get_logger().info("job_started", attempt=attempt)
+
+    found = [
+        (line.get("celery", {}).get("task", {}).get("attempt"), line.get("labels"))
+        for line in book.lines()
+    ]
+    assert found == [
+        *((1, None), (None, {"attempt": "True"}), (None, None)),
+        *((None, {"attempt": "two"}), (3, None)),
+    ]
+
+
+def test_events_of_the_same_fields_are_of_their_own_kinds(book: LogBook) -> None:
+    for event in ("job_started", "job_finished", "page_read", "page_kept"):
+        structlog.get_logger().info(event, job_id="j1")
+
+    assert [(line["message"], line["event"].get("type")) for line in book.lines()] == [
+        *(("job_started", ["start"]), ("job_finished", ["end"])),
+        *(("page_read", None), ("page_kept", None)),
+    ]
+
+
+def test_names_that_become_the_same_label_are_no_key_twice(book: LogBook) -> None:
+    structlog.get_logger().info("connecting", **{"a.b": 1, "a_b": 2, 'a "b"': 3})
+
+    json.loads(book.text(), object_pairs_hook=refuse_repeated_keys)
+    assert book.line()["labels"] == {"a_b": "2", 'a "b"': "3"}
+
+
 def refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     assert len(found) == len(pairs)
