@@ -26,6 +26,14 @@ def flush_prints() -> None:
     sys.stderr.flush()
 
 
+class _Own(threading.local):
+    """A thread's."""
+
+    rest = ""
+    """What it has printed of a line that has no end yet."""
+    is_logging = False
+
+
 class PrintedLines(io.TextIOBase):
     """A text file whose lines are log records. Each thread writes lines of its own."""
 
@@ -33,13 +41,13 @@ class PrintedLines(io.TextIOBase):
         self._logger = logger
         self._level = level
         self.original = original
-        self._own = threading.local()
+        self._own = _Own()
 
     def write(self, text: str) -> int:
         """Log the lines that are whole by now."""
-        if getattr(self._own, "is_logging", False):  # who logs has printed: a handler that failed
+        if self._own.is_logging:  # who logs has printed: a handler that failed
             return self.original.write(text)
-        *lines, self._own.rest = (getattr(self._own, "rest", "") + text).split("\n")
+        *lines, self._own.rest = (self._own.rest + text).split("\n")
         if len(self._own.rest) > _LONGEST:
             lines.append(self._own.rest)
             self._own.rest = ""
@@ -48,7 +56,7 @@ class PrintedLines(io.TextIOBase):
 
     def flush(self) -> None:
         """Log the line that has no end yet."""
-        rest = getattr(self._own, "rest", "")
+        rest = self._own.rest
         if rest:
             self._own.rest = ""
             self._log([rest])
