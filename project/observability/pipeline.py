@@ -9,6 +9,7 @@ what is logged in other ways.
 
 import logging
 import random
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -21,11 +22,13 @@ from project.observability import foreign
 from project.observability.binding import read_bound
 from project.observability.failures import describe_error
 from project.observability.job_log import ERROR, is_capturing
-from project.observability.redaction import Redactor
+from project.observability.redaction import Redactor, as_text
 from project.observability.sink import LogFile, Rotation
 from project.observability.writer import Console, Event, Writer
 
 VERSION = "0.1.0"
+
+_TRACE_ID = re.compile(r"([0-9a-f]{8})[0-9a-f]{24}")
 
 
 def configure_logging(settings: Settings, *, is_watched: bool | None = None) -> None:
@@ -106,8 +109,9 @@ def sample_debug(
 
     def keep(_logger: Any, method: str, event: Event) -> Event:
         if method == "debug":
-            trace_id = str(event.get("trace_id", ""))[:8]
-            point = int(trace_id, 16) / 2**32 if trace_id else chance()
+            # A job's own code may have put anything there.
+            found = _TRACE_ID.fullmatch(as_text(event.get("trace_id")))
+            point = int(found[1], 16) / 2**32 if found else chance()
             if point >= share:
                 raise structlog.DropEvent
         return event

@@ -59,7 +59,8 @@ class Redactor:
 
     def hash(self, value: str) -> str:
         """What stands for a personal value: 16 hex digits, the same each time."""
-        return hmac.new(self._key, value.lower().encode(), hashlib.sha256).hexdigest()[:16]
+        data = value.lower().encode(errors="replace")  # it may hold half a surrogate pair
+        return hmac.new(self._key, data, hashlib.sha256).hexdigest()[:16]
 
     def field(self, name: str, value: Any) -> str:
         """The value of a field that the schema does not know."""

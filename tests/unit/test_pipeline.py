@@ -305,12 +305,15 @@ def test_debug_lines_of_a_share_of_the_traces_are_written(tmp_path: Path) -> Non
     assert seen == [("1", "chatter"), ("1", "chatter"), ("1", "news"), ("e", "news")]
 
 
+@pytest.mark.parametrize("trace", [{}, {"trace_id": None}, {"trace_id": "order 5"}])
 @pytest.mark.parametrize(("chance", "is_kept"), [(0.4, True), (0.6, False)])
-def test_debug_line_without_a_trace_is_written_by_chance(chance: float, is_kept: bool) -> None:
+def test_debug_line_without_a_trace_is_written_by_chance(
+    chance: float, is_kept: bool, trace: dict[str, Any]
+) -> None:
     keep = sample_debug(0.5, lambda: chance)
 
     try:
-        kept = bool(keep(None, "debug", {"event": "chatter"}))
+        kept = bool(keep(None, "debug", {"event": "chatter", **trace}))
     except structlog.DropEvent:
         kept = False
 
@@ -394,7 +397,9 @@ class Mute:
 def test_value_that_json_cannot_hold_loses_no_line_and_raises_nothing(
     book: LogBook, value: Any
 ) -> None:
-    structlog.get_logger().info("odd_event", path=value, duration_ns=value, lane=value, odd=value)
+    structlog.get_logger().info(
+        "odd_event", path=value, duration_ns=value, lane=value, owner=value, odd=value
+    )
 
     assert book.line()["event"]["action"] == "odd_event"
 

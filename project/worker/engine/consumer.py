@@ -219,6 +219,12 @@ class QueueConsumer:
             self._taken = self.ready.popleft() if self.ready else None
             return self._taken
 
+    def look_ahead(self) -> tuple[Delivery, ...]:
+        """The messages that come next, as far as they are there by now."""
+        with self.lock:
+            self._try(self._read)
+            return tuple(self.ready)
+
     def ack(self, delivery: Delivery) -> None:
         """The message is done with. RabbitMQ hears of it a moment later, with those after it.
 

@@ -59,6 +59,9 @@ _FOLLOWING = ("callbacks", "errbacks", "chain", "chord")
 _log = structlog.get_logger()
 
 
+LookAhead = Callable[[], Iterable[Delivery]]
+
+
 class MessageLostError(ConnectionError):
     """A message could be neither run nor refused: it comes again with the next connection."""
 
@@ -102,11 +105,14 @@ class Handler:
         with lines_together():
             self._ledger.flush()
 
-    def handle(self, delivery: Delivery, following: Iterable[Delivery] = ()) -> None:
-        """Deal with it; `following` come next. MessageLostError: the connection is to be closed."""
+    def handle(self, delivery: Delivery, look_ahead: LookAhead = tuple) -> None:
+        """Deal with it; `look_ahead` finds those that come next.
+
+        MessageLostError: the connection is to be closed.
+        """
         self.code_seconds = 0.0
         try:
-            self._handle(delivery, following)
+            self._handle(delivery, look_ahead)
         except MessageLostError:
             raise
         except Exception as error:  # noqa: BLE001 - no message may end the process
@@ -114,7 +120,7 @@ class Handler:
         finally:
             leave()
 
-    def _handle(self, delivery: Delivery, following: Iterable[Delivery]) -> None:
+    def _handle(self, delivery: Delivery, look_ahead: LookAhead) -> None:
         if not can_be_dead_lettered(delivery.headers):
             self._put_aside(delivery)
             return
@@ -124,7 +130,7 @@ class Handler:
             return
         task, call = reading
         if call is not None and self._is_together(reading, delivery):
-            self._reserve(delivery, following)
+            self._reserve(delivery, look_ahead)
         limits = _limits(task, delivery.headers)
         self._slot.begin(delivery, *limits, needs_claim=call is not None)
         if call is None:
@@ -173,12 +179,12 @@ class Handler:
             and headers["id"] not in state.revoked
         )
 
-    def _reserve(self, delivery: Delivery, following: Iterable[Delivery]) -> None:
+    def _reserve(self, delivery: Delivery, look_ahead: LookAhead) -> None:
         if delivery.reservation is not None or self._eventer.enabled:
             return
         batch = {delivery.headers["id"]: delivery}
         most = self._together.count(delivery.reading[0].name)
-        for other in islice(following, most - 1):
+        for other in islice(look_ahead(), most - 1):
             try:
                 reading = self._read(other) if can_be_dead_lettered(other.headers) else None
             except Exception:  # noqa: BLE001 - whatever is wrong with it is found at its turn

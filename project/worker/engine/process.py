@@ -176,7 +176,7 @@ class Process:
         self._begun_at = started = monotonic()
         self._busy.set()
         try:
-            self._handler.handle(delivery, tuple(self._consumer.ready))
+            self._handler.handle(delivery, self._consumer.look_ahead)
         except MessageLostError:
             self._consumer.drop()
             time.sleep(RETRY_SECONDS)
