@@ -7,7 +7,8 @@
 --          holder: as in claim.lua
 --          milliseconds that the lease lasts
 --
--- Answers {"reserved"}; {"settling", seconds left}; or {"refused"}: it is to be claimed by itself.
+-- Answers {"reserved"}; {"settling", seconds left}; or {"refused"}: it is to be claimed by itself. So
+-- is one that somebody had reserved who has not given it up: his process was killed, maybe by it.
 -- SETTLE is put before it, as before claim.lua.
 
 local id, kind, holder, lease = unpack(ARGV)
@@ -15,10 +16,9 @@ local key = KEYS[1]
 local job = read(key)
 local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
 if settling > 0 then return { 'settling', settling } end
-if job.status ~= 'queued' or job.kind ~= kind or (tonumber(job.attempt or nil) or 0) > 0 then
+if job.status ~= 'queued' or job.kind ~= kind or job.holder and job.holder ~= holder then
   return { 'refused' }
 end
-if redis.call('ZSCORE', LEASES, id) and job.holder ~= holder then return { 'refused' } end
 redis.call('HSET', key, 'holder', holder)
 redis.call('ZADD', LEASES, whole(now_ms() + lease), id)
 return { 'reserved' }

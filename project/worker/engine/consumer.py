@@ -46,6 +46,9 @@ AHEAD_SECONDS = 0.02
 """A process takes as many messages ahead as it does in this time: one that it holds, and that an
 idle process could run, waits no longer."""
 FIRST_AHEAD = 4
+SOON_SECONDS = 0.05
+"""What waits behind a job whose code runs longer than this goes back to its queue. A busy machine
+may hold up any job for some hundredths of a second: to give back then would only add to that."""
 _DECAY = 0.85
 """How much of what a process thinks of its jobs' times it keeps with each that is shorter."""
 
@@ -66,18 +69,20 @@ class Prefetch:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._seconds = AHEAD_SECONDS / FIRST_AHEAD
+        self._seconds = self._last = AHEAD_SECONDS / FIRST_AHEAD
         self.count = min(most, FIRST_AHEAD)
 
     def note(self, seconds: float) -> bool:
         """A job took so long; whether the count is another one now.
 
         One long job is remembered for dozens of short ones: where they are mixed, short ones wait
-        behind none.
+        behind none. But one that was held up, as a busy machine holds up any, says nothing yet.
         """
-        self._seconds = max(seconds, _DECAY * self._seconds + (1 - _DECAY) * seconds)
-        wanted = max(1, min(self._most, int(AHEAD_SECONDS / self._seconds)))
-        is_far = wanted >= 2 * self.count or wanted <= self.count // 2 or wanted == self._most
+        usual = seconds if seconds > SOON_SECONDS else min(seconds, self._last)
+        self._last = seconds
+        self._seconds = max(usual, _DECAY * self._seconds + (1 - _DECAY) * usual)
+        wanted = max(1, min(self._most, int(AHEAD_SECONDS / max(self._seconds, 1e-6))))
+        is_far = wanted >= 4 * self.count or wanted <= self.count // 2 or wanted == self._most
         if wanted == self.count or not is_far:
             return False
         self.count = wanted

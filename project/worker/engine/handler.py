@@ -172,7 +172,6 @@ class Handler:
         return (
             call is not None
             and self._together.is_short(task.name)
-            and not delivery.delivery_info["redelivered"]
             and not headers.get("retries")
             and "repair" not in headers
             and _is_plain(task, headers, call)

@@ -29,6 +29,7 @@ from project.errors import WorkerStop
 from project.worker.engine import ipc
 from project.worker.engine.consumer import (
     HEARTBEAT_SECONDS,
+    SOON_SECONDS,
     STEP_SECONDS,
     TROUBLE,
     QueueConsumer,
@@ -41,8 +42,9 @@ from project.worker.engine.slot import Slot
 
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1
 
-SOON_SECONDS = 0.02
-"""What waits behind a job that takes longer than this goes back to its queue."""
+LATE_SECONDS = 1.0
+"""What waits behind a job that has not begun after so long goes back, too: Redis, say, does not
+answer."""
 TICK_SECONDS = 0.01
 SLOW_TICK_SECONDS = 0.5
 """How often a running job is looked at: at first, and once nothing waits behind it any more."""
@@ -292,7 +294,8 @@ class Process:
             if not begun_at or begun_at != self._begun_at:
                 continue  # it was soon done
             self._consumer.flush_acks()
-            if monotonic() - begun_at > SOON_SECONDS:
+            now = monotonic()
+            if self._slot.code_seconds > SOON_SECONDS or now - begun_at > LATE_SECONDS:
                 self._handler.hurry()
                 self._give_back(begun_at)
 

@@ -102,6 +102,7 @@ class Slot:
         """Of the message that the process runs, or has run last."""
         self._is_open = False
         """Whether the code of a job runs, and may be interrupted."""
+        self._opened_at = 0.0
         self._fenced = 0
         """Token of the job that the process itself has told to stop."""
 
@@ -117,7 +118,7 @@ class Slot:
     ) -> None:
         """The process begins with a message; with `needs_claim` its job begins at `claim`."""
         self.token += 1
-        self._is_open = not needs_claim
+        self._is_open, self._opened_at = not needs_claim, monotonic()
         header, body = delivery.raw_header, delivery.raw_body
         deliver = delivery.raw_deliver
         if len(deliver) + len(header) > _ROOM:
@@ -157,12 +158,17 @@ class Slot:
         sizes = len(job_id), len(trace_id)
         _CLAIM.pack_into(memory, _CLAIM_AT, monotonic(), job.attempt, *sizes)
         _WORD.pack_into(memory, _CLAIMED_AT, self.token)
-        self._is_open = True
+        self._is_open, self._opened_at = True, monotonic()
 
     def release(self) -> None:
         """Its code has ended: what is left is to write its outcome, which nothing interrupts."""
         self._is_open = False
         _WORD.pack_into(self._memory, _CLAIMED_AT, 0)
+
+    @property
+    def code_seconds(self) -> float:
+        """How long the code of the job has run by now; 0: none runs."""
+        return monotonic() - self._opened_at if self._is_open else 0.0
 
     @property
     def hold(self) -> Hold:
@@ -190,6 +196,7 @@ class Slot:
 
     def end(self, done: int) -> None:
         """It is done with it; `done`: messages that the process has dealt with."""
+        self._is_open = False
         self._sequence += 2
         _RUN.pack_into(self._memory, _RUN_AT, self._sequence, 0, 0, 0, 0, 0, 0, False)
         struct.pack_into("=Q", self._memory, _DONE_AT, done)
