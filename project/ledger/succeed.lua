@@ -23,8 +23,9 @@ if job.status == 'succeeded' and job.attempt == attempt
   and redis.call('HGET', key, 'finished_at') == finished_at then
   return { 'moved', job.version, '' }
 end
-local is_reserved = job.status == 'queued' and holder ~= '' and job.holder == holder
-if not is_reserved and (job.status ~= 'running' or job.attempt ~= attempt) then
+local is_ours = holder == '' or job.holder == holder
+local is_reserved = job.status == 'queued' and holder ~= ''
+if not is_ours or not is_reserved and (job.status ~= 'running' or job.attempt ~= attempt) then
   return { 'refused', job.status or '' }
 end
 
@@ -40,6 +41,7 @@ if is_reserved then
   set('attempt', attempt)
   set('worker', worker)
   set('started_at', started_at)
+  set('confirmed_by', '')
   redis.call('ZREM', 'jobs:waiting:' .. job.lane, id)
 end
 if redis.call('EXISTS', 'log:' .. id) == 1 then

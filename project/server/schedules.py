@@ -1,9 +1,12 @@
 """Jobs at set times under `/api/v1/schedules`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
 
+from project.errors import InvalidInputError, UnknownKindError
 from project.schedules.schedule import Plan
 from project.server.access_log import current_trace
 from project.server.addresses import job_address
@@ -39,12 +42,13 @@ def list_schedules() -> Response:
     tag="schedules",
     body=NewSchedule,
     example=EXAMPLE,
-    problems=(404, 409, 503),
+    problems=(409, 503),
 )
 def make_schedule() -> tuple[Response, int, dict[str, str]]:
     """From now on it runs; 409 where its id is taken, or there are 1,000 already."""
     form = read_body(NewSchedule)
-    schedule = services().schedules.add(_make_plan(form), form.id)
+    with _kind_as_a_field():
+        schedule = services().schedules.add(_make_plan(form), form.id)
     address = url_for(".get_schedule", schedule_id=schedule.id)
     return jsonify(present_schedule(schedule)), 201, {"Location": address}
 
@@ -68,7 +72,9 @@ def get_schedule(schedule_id: str) -> Response:
 def change_schedule(schedule_id: str) -> Response:
     """All of it: what is left out has its default. It stays paused, or goes on."""
     plan = _make_plan(read_body(ScheduleForm))
-    return jsonify(present_schedule(services().schedules.change(schedule_id, plan)))
+    with _kind_as_a_field():
+        schedule = services().schedules.change(schedule_id, plan)
+    return jsonify(present_schedule(schedule))
 
 
 @blueprint.delete("/<schedule_id>")
@@ -111,6 +117,15 @@ def run_schedule(schedule_id: str) -> tuple[Response, int, dict[str, str]]:
     job = equipment.schedules.run(schedule_id, current_trace())
     document = present_job(job, equipment.settings.trace_link)
     return jsonify(document), 202, {"Location": job_address(job.id)}
+
+
+@contextmanager
+def _kind_as_a_field() -> Iterator[None]:
+    """Here 404 says that there is no such schedule; its kind is a field of the form."""
+    try:
+        yield
+    except UnknownKindError as error:
+        raise InvalidInputError(str(error), field="kind") from None
 
 
 def _make_plan(form: ScheduleForm) -> Plan:

@@ -40,6 +40,7 @@ from project.ledger.store import Hold
 from project.mail import MailServer
 from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
+from project.observability.job_log import releasing
 from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
@@ -145,7 +146,12 @@ def _begin(  # noqa: PLR0917 - what an attempt begins with
     job = change(described, status=Status.RUNNING, attempt=1, started_at=started_at)
     trace = submitted.attempt(job.id, 1)
     enter_attempt(job, trace)
-    reservation.begin(lambda ledger: claim_it(ledger, change(described, started_at=started_at)))
+
+    def claim_later(ledger: Ledger) -> None:
+        with releasing():  # it is nothing that the job's code has to say
+            claim_it(ledger, change(described, started_at=started_at))
+
+    reservation.begin(claim_later)
     return job, trace
 
 

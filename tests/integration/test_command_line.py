@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from project.config import Settings
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeathReason
 from tests.builders import a_picture, an_unused_port
@@ -113,12 +114,14 @@ def test_mistake_is_told_in_one_sentence(run: Any, words: tuple[str, ...], sente
     assert "Traceback" not in said
 
 
-def test_operator_sees_lanes_kinds_and_dead_letters(run: Any) -> None:
+def test_operator_sees_lanes_kinds_and_dead_letters(run: Any, settings: Settings) -> None:
     _, lanes, _ = run("queues")
     _, kinds, _ = run("kinds")
     _, dead, _ = run("dead", "list", "--reason", DeathReason.WORKER_LOST.value)
 
-    assert {lane["lane"]: lane["consumers"] for lane in lanes} == {"short": 1, "long": 1}
+    # One a process.
+    consumers = {"short": settings.short_concurrency, "long": settings.long_concurrency}
+    assert {lane["lane"]: lane["consumers"] for lane in lanes} == consumers
     assert "create_task" in {kind["name"] for kind in kinds}
     assert dead["next"] is None
 

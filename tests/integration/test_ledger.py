@@ -611,16 +611,142 @@ def test_claim_that_redis_executes_twice_is_one_attempt(ledger: Ledger, attempts
 
 def test_success_that_redis_executes_twice_is_told_once_more(ledger: Ledger) -> None:
     job, told = running(ledger), []
-    ledger.on_flush = told.clear
+    ledger.is_deferring = True
     try:
         ledger.succeed_later(job, '{"status": "SUCCESS"}', 7, told.append)
         step, _ = ledger._deferred.pop()
     finally:
-        ledger.on_flush = None
+        ledger.is_deferring = False
 
     first, second = ledger._exchange.call_each(ledger._work, [step, step])
 
     assert first == second == ["moved", str(ledger.get(job.id).version), ""]
+
+
+def reserve(ledger: Ledger, job: Job, holder: str = HOLDER) -> bool:
+    (is_reserved,) = ledger.reserve([(job.id, job.kind)], holder)
+    return is_reserved
+
+
+def test_reserved_job_stays_queued_and_is_nobody_elses(ledger: Ledger) -> None:
+    job = queued(ledger)
+
+    assert reserve(ledger, job)
+    assert reserve(ledger, job)  # Redis has executed the call twice
+
+    assert ledger.get(job.id) == job
+    assert not reserve(ledger, job, "there:2:2#1")
+    with pytest.raises(LeasedError):
+        ledger.claim(job, "other@there", "there:2:2#1")
+
+
+def test_success_of_a_reserved_job_is_written_as_any_other(ledger: Ledger, redis: "Redis") -> None:
+    one, other = (queued(ledger, owner=uuid4().hex) for _ in range(2))
+    told: list[Any] = []
+    reserve(ledger, one)
+    begun = replace(
+        one, status=Status.RUNNING, attempt=1, worker="short@here", started_at=datetime.now(UTC)
+    )
+
+    ledger.succeed_later(begun, '{"status": "SUCCESS"}', 7, told.append, holder=HOLDER)
+    finish(ledger, claim(ledger, other), result=7, celery_result='{"status": "SUCCESS"}')
+
+    (ended,) = told
+    assert _written(redis, one) == _written(redis, other)
+    found = ledger.get(one.id)
+    assert replace(found, expires_at=None, version=ended.version) == ended
+    for key in ("jobs:leases", f"jobs:waiting:{one.lane}"):
+        assert redis.zscore(key, one.id) is None
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True])
+def test_success_of_a_reserved_job_is_refused_where_it_is_over(
+    ledger: Ledger, is_taken_over: bool
+) -> None:
+    job, told = queued(ledger), []
+    reserve(ledger, job)
+    if is_taken_over:
+        claim_again(ledger, job)
+    else:
+        ledger.cancel(job.id)
+
+    begun = replace(job, status=Status.RUNNING, attempt=1, started_at=datetime.now(UTC))
+    ledger.succeed_later(begun, "{}", 7, told.append, holder=HOLDER)
+
+    assert isinstance(told[0], TransitionError)
+    expected = Status.RUNNING if is_taken_over else Status.CANCELLED
+    assert ledger.get(job.id).status is expected
+
+
+def test_reserved_job_can_be_claimed_by_who_has_reserved_it(ledger: Ledger) -> None:
+    job, told = queued(ledger), []
+    reserve(ledger, job)
+
+    claimed = claim(ledger, job)
+    ledger.succeed_later(claimed, "{}", 7, told.append, holder=HOLDER)
+
+    assert (claimed.status, claimed.attempt, claimed.losses) == (Status.RUNNING, 1, 0)
+    assert told[0].status is Status.SUCCEEDED
+
+
+def test_job_whose_reservation_was_given_up_is_free(ledger: Ledger) -> None:
+    first, second = queued(ledger), queued(ledger)
+    for job in (first, second):
+        reserve(ledger, job)
+
+    ledger.release([(job.id, HOLDER) for job in (first, second)])
+
+    assert reserve(ledger, first, "there:2:2#1")
+    assert ledger.claim(second, "other@there", "there:2:2#1").attempt == 1
+
+
+def test_job_whose_process_was_killed_is_claimed_by_itself_and_has_lost_nothing(
+    ledger: Ledger,
+) -> None:
+    """It may have killed the process, and would kill another one with all that begin with it."""
+    job = queued(ledger)
+    reserve(ledger, job)
+
+    assert not reserve(ledger, job, "there:2:2#1")
+    claimed = claim_again(ledger, job)
+
+    assert (claimed.attempt, claimed.losses) == (1, 0)
+
+
+def test_only_a_first_attempt_of_its_kind_can_be_reserved(ledger: Ledger) -> None:
+    accepted, again = recorded(ledger), retry(ledger, running(ledger))
+    put_back = ledger.put_back(running(ledger).id, worker="short@here")
+    other = queued(ledger)
+
+    wanted = [(job.id, job.kind) for job in (accepted, again, put_back)]
+    answers = ledger.reserve([*wanted, (other.id, "data.analyze"), ("unknown", "x")], "a:1:1#1")
+
+    assert answers == [False] * 5
+
+
+def test_lease_of_a_reserved_job_is_renewed_where_its_process_cannot_claim_it(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    job, never = queued(ledger), queued(ledger)
+    reserve(ledger, job)
+    until = redis.zscore("jobs:leases", job.id)
+
+    held = ledger.renew_each([replace(each, attempt=1) for each in (job, never)])
+
+    assert held == [Hold.HELD, Hold.LOST]
+    assert redis.zscore("jobs:leases", job.id) > until
+
+
+def test_broken_record_spoils_no_other_reservation(ledger: Ledger, redis: "Redis") -> None:
+    jobs = [queued(ledger) for _ in range(15)]
+    redis.set(job_key("broken"), "no hash")
+
+    try:
+        answers = ledger.reserve([("broken", "x"), *((job.id, job.kind) for job in jobs)], HOLDER)
+    finally:
+        redis.delete(job_key("broken"))
+
+    assert answers == [False, *[True] * 15]
 
 
 def test_lease_of_another_holder_than_the_one_that_is_gone_cannot_be_taken_over(

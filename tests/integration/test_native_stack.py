@@ -121,26 +121,16 @@ def test_broker_has_the_bindings_of_the_definitions_and_no_others(monitor: Manag
 
 def test_each_lane_is_consumed_by_its_own_pool_alone(monitor: Management) -> None:
     def consumers() -> dict[str, set[str]]:
-        """The lanes' consumers, as the worker on the same connection names itself."""
-        names: dict[str, set[str]] = {}
-        controls = {}
-        found = monitor.get("consumers/{vhost}")
-        for consumer in found:
-            queue = consumer["queue"]["name"]
-            if queue.endswith(".celery.pidbox"):
-                controls[_connection(consumer)] = queue.partition("@")[0]
-        for consumer in found:
+        """The roles of the lanes' consumers, as their tags begin."""
+        roles: dict[str, set[str]] = {}
+        for consumer in monitor.get("consumers/{vhost}"):
             queue = consumer["queue"]["name"]
             if queue in list(Lane):
-                names.setdefault(queue, set()).add(controls.get(_connection(consumer), "?"))
-        return names
+                roles.setdefault(queue, set()).add(consumer["consumer_tag"].partition(" ")[0])
+        return roles
 
-    expected = {lane.value: {lane.value} for lane in Lane}
+    expected = {lane.value: {f"worker-{lane.value}"} for lane in Lane}
     wait_until(lambda: consumers() == expected, STATISTICS_SECONDS, "each pool at its own lane")
-
-
-def _connection(consumer: dict[str, Any]) -> str:
-    return str(consumer["channel_details"]["connection_name"])
 
 
 def test_nobody_consumes_dead_letters(monitor: Management) -> None:

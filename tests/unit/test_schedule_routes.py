@@ -62,8 +62,8 @@ def test_schedule_is_made_and_told_with_its_next_times(client: FlaskClient) -> N
         ({"parameters": {"type": "x"}}, 400, "type"),
         ({"colour": "red"}, 400, "colour"),
         ({"id": "Nightly!"}, 400, "id"),
-        ({"kind": "files.sweep", "parameters": {}}, 404, "kind"),
-        ({"kind": "nothing"}, 404, None),
+        ({"kind": "files.sweep", "parameters": {}}, 400, "kind"),
+        ({"kind": "nothing"}, 400, "kind"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_field(

@@ -155,8 +155,7 @@ class Process:
         """Until told to end, or a job of its own asks for that."""
         threading.Thread(target=self._tend, name="connection", daemon=True).start()
         try:
-            while not self._is_leaving:
-                self._obey()
+            while self._obey():
                 if not self._consumer.is_connected:
                     self._connect()
                     continue
@@ -221,18 +220,19 @@ class Process:
 
     # ── Orders and reports ─────────────────────────────────────────────────────────────────────
 
-    def _obey(self) -> None:
-        if self._rings == self._slot.rings:
-            return
-        self._rings = self._slot.rings
-        while not self._is_leaving:
-            try:
-                order = ipc.receive(self._line, wait=False)
-            except (EOFError, OSError):
-                order = ("leave",)  # the main process has gone
-            if order is None:
-                return
-            getattr(self, f"_order_{order[0]}")(*order[1:])
+    def _obey(self) -> bool:
+        """Do what it was told; whether it stays."""
+        if self._rings != self._slot.rings:
+            self._rings = self._slot.rings
+            while not self._is_leaving and (order := self._hear()) is not None:
+                getattr(self, f"_order_{order[0]}")(*order[1:])
+        return not self._is_leaving
+
+    def _hear(self) -> Any:
+        try:
+            return ipc.receive(self._line, wait=False)
+        except (EOFError, OSError):
+            return ("leave",)  # the main process has gone
 
     def _order_leave(self) -> None:
         self._is_leaving = True

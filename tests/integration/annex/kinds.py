@@ -188,6 +188,35 @@ def mark(parameters: MarkParameters, context: Context) -> None:
         file.write(f"{context.job_id}\n")
 
 
+class QuickParameters(BaseModel):
+    """What the job does besides writing its id, and how long it takes."""
+
+    path: str
+    does: Literal["", "fail", "kill", "log", "progress", "submit"] = ""
+    seconds: float = Field(0, ge=0, le=60)
+
+
+@job("annex.quick", title="Quick", lane=Lane.SHORT, time_limit_seconds=60, repeatable=True)
+def quick(parameters: QuickParameters, context: Context) -> str:
+    """Write the job's id at the end of a file, and do something that few short jobs do."""
+    with Path(parameters.path).open("a") as file:
+        file.write(f"{context.job_id}\n")
+    match parameters.does:
+        case "fail":
+            raise PermanentError("It is to fail.")
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "log":
+            context.log.info("quick_said")
+        case "progress":
+            context.report_progress(1, 2, "Half of it")
+        case "submit":
+            return context.submit("annex.quick", {"path": parameters.path})
+    if parameters.seconds:
+        context.sleep(parameters.seconds)
+    return context.job_id
+
+
 class LeaveParameters(BaseModel):
     """Nothing is asked."""
 
@@ -278,4 +307,4 @@ def plain_retry(self: Any) -> int:
     return int(self.request.retries)
 
 
-KINDS = [step, talk, linger, grip, brief_grip, outstay, swell, mark, leave, parts, part]
+KINDS = [step, talk, linger, grip, brief_grip, outstay, swell, mark, quick, leave, parts, part]

@@ -30,13 +30,17 @@ class Nobody:
 
 
 def test_message_that_is_given_back_many_times_is_not_dead(annex: Annex) -> None:
+    annex.start_worker("worker-short")
+    annex.stop_process("worker-short")
     settings, job_id = annex.direct, str(uuid4())
     app: Celery = create_celery(settings)
     handler = Handler(app, "test", Slot(), Nobody(), lambda: 1)
     connection = Connection(
         settings.broker_url, heartbeat=20, transport_options=transport_options("test")
     )
-    consumer = QueueConsumer(connection.transport.establish_connection, "test", 4)
+    consumer = QueueConsumer(
+        connection.transport.establish_connection, "test", 4, handler.send_again, handler.release
+    )
     headers = {"task": "create_task", "id": job_id}
     message = Message(job_id, "jobs", "short", headers, b"[[0], {}, {}]")
     assert Publisher(settings.broker_url, "test").publish([message], 5) == [None]
@@ -48,7 +52,7 @@ def test_message_that_is_given_back_many_times_is_not_dead(annex: Annex) -> None
         assert delivery is not None
         returns.append(delivery.returns)
         consumer.ready.appendleft(delivery)
-        assert consumer.give_back(handler.send_again) == 1
+        assert consumer.give_back() == 1
         consumer.note_run(0)
 
     last: Delivery | None = wait_until(consumer.take, SECONDS, "the message to come again")
