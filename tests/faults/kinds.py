@@ -50,6 +50,14 @@ def step(parameters: RunParameters, context: Context) -> dict[str, Any]:
     return parameters.result
 
 
+@job("faults.quick", title="Quick", lane=Lane.SHORT, time_limit_seconds=60, repeatable=True)
+def quick(parameters: RunParameters, context: Context) -> dict[str, Any]:
+    """A short job that may be repeated: several begin together."""
+    with _noted(parameters, context):
+        context.sleep(parameters.seconds)
+    return parameters.result
+
+
 @job("faults.walk", title="Walk", lane=Lane.LONG, time_limit_seconds=300)
 def walk(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A long job, which tells how far it is."""
@@ -119,4 +127,4 @@ def _noted(parameters: RunParameters, context: Context) -> AbstractContextManage
     return Journal(Path(parameters.journal)).run(parameters.token, context.attempt)
 
 
-KINDS = [step, walk, flaky, crash, family, leaf, poison]
+KINDS = [step, quick, walk, flaky, crash, family, leaf, poison]

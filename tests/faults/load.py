@@ -27,6 +27,7 @@ ENDED = {"succeeded", "failed", "cancelled", "dead"}
 class Mix:
     """How many of a thousand jobs are of a kind; the rest are steps."""
 
+    quick: int = 300
     walk: int = 15
     flaky: int = 20
     crash: int = 20
@@ -37,10 +38,12 @@ class Mix:
     def choose(self, random: Random) -> tuple[str, dict[str, Any]]:
         """A kind, and its parameters but for the token."""
         drawn = random.randrange(1000)
-        for kind in ("walk", "flaky", "crash", "family", "poison"):
+        for kind in ("quick", "walk", "flaky", "crash", "family", "poison"):
             drawn -= getattr(self, kind)
             if drawn < 0:
                 seconds = random.uniform(*self.walk_seconds) if kind == "walk" else 0
+                if kind == "quick" and not drawn % 50:  # one that takes long among short ones
+                    seconds = 0.5
                 return f"faults.{kind}", {"seconds": round(seconds, 1)}
         return "faults.step", {"seconds": random.choice((0, 0, 0, 0.01, 0.05, 0.2))}
 

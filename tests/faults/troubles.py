@@ -154,11 +154,28 @@ def broker_connections_cut(scene: Scene) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_connection_cut(scene: Scene) -> Iterator[None]:
+    """RabbitMQ closes one connection, most often that of a process that consumes."""
+    found = _broker_connections(scene.stack)
+    _cut(scene.stack, scene.random.choice(found))
+    yield
+
+
 def _cut_broker(stack: Stack) -> None:
+    for connection in _broker_connections(stack):
+        _cut(stack, connection)
+
+
+def _broker_connections(stack: Stack) -> list[str]:
     host = quote(virtual_host(stack.settings), safe="")
-    for connection in stack.administrator.call("GET", f"vhosts/{host}/connections"):
-        with suppress(AssertionError):  # it has ended by itself meanwhile
-            stack.administrator.call("DELETE", f"connections/{quote(connection['name'], safe='')}")
+    found = stack.administrator.call("GET", f"vhosts/{host}/connections")
+    return [connection["name"] for connection in found]
+
+
+def _cut(stack: Stack, connection: str) -> None:
+    with suppress(AssertionError):  # it has ended by itself meanwhile
+        stack.administrator.call("DELETE", f"connections/{quote(connection, safe='')}")
 
 
 @contextmanager
@@ -245,6 +262,7 @@ TROUBLES: dict[str, Trouble] = {
     "broker frozen": program_frozen("rabbitmq"),
     "broker out of memory": broker_out_of_memory,
     "broker connections cut": broker_connections_cut,
+    "one connection cut": one_connection_cut,
     "Redis stopped": program_stopped("redis"),
     "Redis killed": program_killed("redis"),
     "Redis frozen": program_frozen("redis"),

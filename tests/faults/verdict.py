@@ -20,6 +20,7 @@ CALM = "calm"
 
 EXPECTED: Mapping[str, str] = {
     "faults.step": "succeeded",
+    "faults.quick": "succeeded",
     "faults.walk": "succeeded",
     "faults.flaky": "succeeded",
     "faults.family": "succeeded",
