@@ -18,6 +18,7 @@ from redis import RedisError
 
 from project.errors import (
     ExhaustedError,
+    JobsError,
     LeasedError,
     LeaseState,
     MistakenError,
@@ -41,12 +42,26 @@ PUBLISH_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
 _log = structlog.get_logger()
 
 
-def claim(ledger: Ledger, kind: Kind, task: Any, job: Job, holder: str = "") -> Job:
-    """The job, running, with its lease held by this process: as `holder`, who has reserved it.
+def claim_reserved(ledger: Ledger, kind: Kind, job: Job, holder: str) -> Job:
+    """The job, running, which `holder` has reserved, and whose code may run by now.
+
+    Raises Ignore where it is over, Reject where somebody else has it: then its message goes back.
+    """
+    try:
+        return ledger.claim(job, job.worker, holder, most_losses=kind.max_losses)
+    except TransitionError as error:
+        _log.info("job_dropped", reason=str(error))
+        raise Ignore(str(error)) from error
+    except JobsError as error:
+        raise Reject(str(error), requeue=True) from error
+
+
+def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
+    """The job, running, with its lease held by this process.
 
     Raises Ignore where the message is to be dropped, Reject where it goes back or is dead.
     """
-    holder, gone_holder, silent_holder = holder or name_holder(), "", ""
+    holder, gone_holder, silent_holder = name_holder(), "", ""
     pause = UNDECIDED_SECONDS
     while True:
         try:

@@ -45,7 +45,7 @@ from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
 from project.worker.children import Children
-from project.worker.claiming import claim
+from project.worker.claiming import claim, claim_reserved
 from project.worker.history import list_jobs
 from project.worker.keeper import Held, Keeper, finish_cancelled
 from project.worker.recorder import Recorder
@@ -133,23 +133,22 @@ def _begin(  # noqa: PLR0917 - what an attempt begins with
 ) -> tuple[Job, Trace]:
     """The job, running: it is claimed now, or where it was reserved, by whoever needs that."""
 
-    def claim_it(ledger: Ledger, wanted: Job) -> tuple[Job, Trace]:
-        job = claim(ledger, kind, task, wanted, reservation.name if reservation else "")
+    def start(job: Job) -> tuple[Job, Trace]:
         trace = submitted.attempt(job.id, job.attempt)
         enter_attempt(job, trace)
         tell_start(job, submitted, equipment.spans)
         return job, trace
 
     if reservation is None:
-        return claim_it(equipment.ledger, described)
-    started_at = datetime.now(UTC)
-    job = change(described, status=Status.RUNNING, attempt=1, started_at=started_at)
+        return start(claim(equipment.ledger, kind, task, described))
+    wanted = change(described, started_at=datetime.now(UTC))
+    job = change(wanted, status=Status.RUNNING, attempt=1)
     trace = submitted.attempt(job.id, 1)
     enter_attempt(job, trace)
 
     def claim_later(ledger: Ledger) -> None:
         with releasing():  # it is nothing that the job's code has to say
-            claim_it(ledger, change(described, started_at=started_at))
+            start(claim_reserved(ledger, kind, wanted, reservation.name))
 
     reservation.begin(claim_later)
     return job, trace

@@ -31,6 +31,7 @@ from project.worker.app import route
 from project.worker.execution import Equipment, execute
 from project.worker.keeper import Keeper
 from project.worker.recorder import Recorder
+from project.worker.reservation import Reservation
 from tests.builders import NOON, a_job
 from tests.unit.test_kinds import Parameters, define
 
@@ -468,3 +469,56 @@ def test_retry_of_a_job_without_a_parent_makes_it_none_of_its_own() -> None:
     run(book, a_delivery(parent_id="j1"))
 
     assert (book.claimed[0].parent_id, book.claimed[0].root_id) == ("", "")
+
+
+def run_reserved(book: Book, function: Any = None) -> Reservation:
+    """Run a job that was reserved together with others."""
+    reservation = Reservation("j1", "here:1:1#1")
+    with suppress(Ignore, Retry, TemporaryError, ValueError):
+        run(book, a_delivery(reservation=reservation), function)
+    return reservation
+
+
+def test_reserved_job_that_returns_is_never_claimed() -> None:
+    book = Book()
+
+    reservation = run_reserved(book)
+
+    assert (book.claimed, reservation.unclaimed_holder) == ([], "here:1:1#1")
+
+
+def test_reserved_job_is_claimed_before_its_progress_is_shown() -> None:
+    book = Book()
+
+    def function(_parameters: Parameters, context: Context) -> None:
+        context.report_progress(1, 2)
+        assert len(book.claimed) == 1
+        context.report_progress(2, 2)
+
+    reservation = run_reserved(book, function)
+
+    assert reservation.is_claimed
+    assert len(book.claimed) == 1
+    assert book.claimed[0].started_at is not None
+    assert book.progress
+
+
+def test_reserved_job_that_fails_is_claimed_for_that() -> None:
+    book = Book()
+
+    def function(_parameters: Parameters, _context: Context) -> None:
+        raise ValueError("no")
+
+    assert run_reserved(book, function).is_claimed
+
+
+def test_reserved_job_that_was_cancelled_meanwhile_is_dropped_at_its_claim() -> None:
+    book = Book(refuses=True)
+
+    def function(_parameters: Parameters, context: Context) -> None:
+        context.submit("create_task", {})
+
+    reservation = Reservation("j1", "here:1:1#1")
+    with pytest.raises(Ignore):
+        run(book, a_delivery(reservation=reservation), function)
+    assert not reservation.is_claimed

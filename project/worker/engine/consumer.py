@@ -102,7 +102,7 @@ class QueueConsumer:
     ) -> None:
         """`dial` opens a py-amqp connection; `name` is what the RabbitMQ console shows.
 
-        `release` is told of messages that go back to their queue.
+        `release` is told of messages that go back to their queue, or that RabbitMQ gives to others.
         """
         self._dial, self._name = dial, name
         self._send_again, self._release = send_again, release
@@ -165,6 +165,7 @@ class QueueConsumer:
 
     def _forget(self) -> None:
         self.is_connected = False
+        self._release(list(self.ready))
         self.ready.clear()
         self._consumers.clear()
         self._cancelled.clear()
