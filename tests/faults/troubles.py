@@ -157,7 +157,10 @@ def broker_connections_cut(scene: Scene) -> Iterator[None]:
 @contextmanager
 def one_connection_cut(scene: Scene) -> Iterator[None]:
     """RabbitMQ closes one connection, most often that of a process that consumes."""
-    found = _broker_connections(scene.stack)
+    # RabbitMQ tells of connections some seconds after it has started.
+    found = wait_until(
+        lambda: _broker_connections(scene.stack), BUSY_SECONDS, "RabbitMQ to list a connection"
+    )
     _cut(scene.stack, scene.random.choice(found))
     yield
 

@@ -216,6 +216,7 @@ class Handler:
         if self._eventer.enabled or signals.task_received.receivers or job_id in state.revoked:
             self._run_watched(task, delivery, call)
             return
+        state.total_count[task.name] += 1  # what Celery does for a request
         properties = delivery.properties
         request = headers | {
             "properties": properties,
