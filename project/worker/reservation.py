@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from threading import Lock
 
+from celery.exceptions import Ignore, Reject
+
 from project.ledger import Ledger
 
 Claim = Callable[[Ledger], object]
@@ -20,6 +22,8 @@ class Reservation:
     def __init__(self, job_id: str, holder: str) -> None:
         self.job_id, self._holder = job_id, holder
         self.is_claimed = False
+        self._is_refused = False
+        """It is over for Redis: its own thread finds out at its end."""
         self._claim: Claim | None = None
         self._context: Context | None = None
         self._lock = Lock()
@@ -46,6 +50,14 @@ class Reservation:
                 self.is_claimed = True
 
     def claim_from_outside(self, ledger: Ledger) -> None:
-        """The same in another thread, whose lines are of this attempt nevertheless."""
-        if self._context is not None:
+        """The same in another thread, whose lines are of this attempt nevertheless.
+
+        It may be called again and again: after a refusal nothing is asked any more.
+        """
+        if self._context is None or self._is_refused:
+            return
+        try:
             self._context.run(self.claim, ledger)
+        except (Ignore, Reject):
+            self._is_refused = True
+            raise

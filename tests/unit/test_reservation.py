@@ -4,6 +4,7 @@ import threading
 from contextvars import ContextVar
 
 import pytest
+from celery.exceptions import Ignore
 
 from project.errors import TransitionError
 from project.worker.reservation import Reservation
@@ -47,6 +48,25 @@ def test_claim_from_another_thread_is_of_the_attempt_nevertheless() -> None:
 
     assert names == ["attempt"]
     assert reservation.is_claimed
+
+
+def test_refusal_is_asked_for_once_from_outside() -> None:
+    asked = []
+
+    def refuse(ledger: object) -> None:
+        asked.append(ledger)
+        raise Ignore
+
+    reservation = Reservation("j1", "here:1:1#1")
+    reservation.begin(refuse)
+
+    with pytest.raises(Ignore):
+        reservation.claim_from_outside("ledger")  # type: ignore[arg-type]
+    reservation.claim_from_outside("ledger")  # type: ignore[arg-type]
+    assert asked == ["ledger"]
+
+    with pytest.raises(Ignore):
+        reservation.claim("ledger")  # type: ignore[arg-type]
 
 
 def test_what_has_not_begun_is_not_claimed() -> None:
