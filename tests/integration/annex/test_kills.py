@@ -20,13 +20,6 @@ JOBS = 200
 SECONDS = 120
 
 
-@pytest.fixture(scope="module")
-def system(annex: Annex) -> Annex:
-    annex.start_web()
-    annex.start_worker("worker-short")
-    return annex
-
-
 @pytest.mark.timeout(3600)
 def test_kill_repeats_at_most_one_finished_job(system: Annex, tmp_path: Path) -> None:
     browser, marks, dead = system.open_page(), tmp_path / "marks", system.waiting("dead")

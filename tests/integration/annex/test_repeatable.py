@@ -22,13 +22,6 @@ JOBS = 300
 SECONDS = 120
 
 
-@pytest.fixture(scope="module")
-def system(annex: Annex) -> Annex:
-    annex.start_web()
-    annex.start_worker("worker-short")
-    return annex
-
-
 @pytest.fixture
 def marks(tmp_path: Path) -> Path:
     path = tmp_path / "marks"
