@@ -5,7 +5,7 @@ finds its job. Where the job may have been forgotten since, the ledger is asked 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -21,7 +21,7 @@ from project.errors import (
 )
 from project.ledger import Ledger, Status
 from project.observability.binding import enter, leave
-from project.observability.context import Trace
+from project.observability.context import Trace, derive_trace_id
 from project.schedules.agenda import AT_ONCE, GRACE, make_agenda
 from project.schedules.schedule import Overlap, Schedule, Skip, note_run, note_skip
 from project.schedules.store import ScheduleStore
@@ -119,13 +119,14 @@ class Runner:
         return ""
 
     def _run(self, schedule: Schedule, moment: datetime) -> Schedule:
-        """One run, in a trace of its own."""
+        """One run, in a trace of its own: every try to hand it in is part of the same."""
         if schedule.plan.overlap is Overlap.SKIP and self._is_busy(schedule):
             return self._skip(schedule, Skip(moment, 1, STILL_RUNS))
-        trace = Trace.start()
+        submission = _make_submission(schedule, moment)
+        trace = replace(Trace.start(), trace_id=derive_trace_id(next(list_ids(submission))))
         enter(trace)
         try:
-            return self._submit(schedule, moment, trace)
+            return self._submit(schedule, moment, submission, trace)
         finally:
             leave()
 
@@ -133,9 +134,10 @@ class Runner:
         job = self.ledger.find(schedule.last_job_id) if schedule.last_job_id else None
         return job is not None and not job.status.is_final
 
-    def _submit(self, schedule: Schedule, moment: datetime, trace: Trace) -> Schedule:
+    def _submit(
+        self, schedule: Schedule, moment: datetime, submission: Submission, trace: Trace
+    ) -> Schedule:
         """UnavailableError or LaneFullError: it stays due."""
-        submission = _make_submission(schedule, moment)
         try:
             job_id = self.submitter.submit(submission, trace).id
         except KeyReusedError:

@@ -14,11 +14,13 @@ from project.errors import (
     InvalidInputError,
     KeyReusedError,
     LaneFullError,
+    UnavailableError,
     UnknownKindError,
 )
 from project.ledger import Status
 from project.ledger.job import WITHDRAWN
 from project.observability.binding import read_bound
+from project.observability.context import Trace
 from project.schedules.agenda import AT_ONCE, MISSED
 from project.schedules.examples import EXAMPLES, make_examples
 from project.schedules.register import Register
@@ -160,6 +162,27 @@ def test_withdrawn_run_is_no_run(stage: Stage) -> None:
 
     assert stage.kept.last_job_id == second
     assert stage.ran == []
+
+
+def test_every_try_to_hand_a_run_in_is_part_of_one_trace(stage: Stage) -> None:
+    """The ledger may have recorded the first one, whose trace the job keeps."""
+    stage.schedule()
+    traces = []
+    submit = stage.desk.submit
+
+    def fail_first(submission: Any, trace: Trace) -> Any:
+        traces.append(trace.trace_id)
+        if len(traces) == 1:
+            raise UnavailableError("RabbitMQ")
+        return submit(submission, trace)
+
+    stage.desk.submit = fail_first  # type: ignore[method-assign]
+    stage.at(1)
+    stage.at(1.001)
+    stage.at(2)
+
+    first, again, next_run = traces
+    assert first == again != next_run
 
 
 def test_broker_that_is_away_leaves_the_run_due_and_is_asked_before_the_next_try(
