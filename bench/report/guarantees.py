@@ -108,6 +108,7 @@ GUARANTEES: dict[str, Guarantees] = {
 GUARANTEES["jobs-repeatable"] = replace(
     GUARANTEES["jobs"],
     worker_killed=f"{GUARANTEES['jobs'].worker_killed}; its last ones may, too",
+    log_lines="one for both, with trace",
 )
 _SAME = {
     "jobs-before": "jobs",
