@@ -6,9 +6,6 @@ be repeated; the others do the work that `work` has for all systems.
 They are loaded by `JOBS_EXTRA_KINDS=bench.kinds`, as any team's own kinds are.
 """
 
-from inspect import signature
-from typing import Any
-
 from pydantic import BaseModel
 
 from bench.peers import work
@@ -76,10 +73,12 @@ def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every k
     return work.give(parameters.value)
 
 
-KINDS = [do_nothing, sleep, be_busy, take, give]
+do_nothing_repeatable = job(
+    REPEATABLE,
+    title="Nothing, repeatable",
+    lane=Lane.SHORT,
+    time_limit_seconds=60,
+    repeatable=True,
+)(do_nothing.function)
 
-HAS_REPEATABLE = "repeatable" in signature(job).parameters
-"""Whether kinds can say that to repeat a job does no harm."""
-if HAS_REPEATABLE:
-    _options: dict[str, Any] = {"lane": Lane.SHORT, "time_limit_seconds": 60, "repeatable": True}
-    KINDS.append(job(REPEATABLE, title="Nothing, repeatable", **_options)(do_nothing.function))
+KINDS = [do_nothing, do_nothing_repeatable, sleep, be_busy, take, give]

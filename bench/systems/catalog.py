@@ -1,7 +1,7 @@
 """All systems, in the order that a round takes them."""
 
 from bench.environments import BEFORE, OURS
-from bench.kinds import HAS_REPEATABLE, REPEATABLE
+from bench.kinds import REPEATABLE
 from bench.systems.ours import Ours
 from bench.systems.peers import (
     PROCESSES_HERE,
@@ -59,7 +59,7 @@ JOBS_REPEATABLE = Ours(
     "Jobs, repeatable",
     "the same, jobs of a kind that says that to repeat one does no harm",
     OURS_WEB,
-    frozenset({"drain"} if HAS_REPEATABLE else ()),
+    frozenset({"drain"}),
     kind=REPEATABLE,
 )
 JOBS_TASKS = Ours(

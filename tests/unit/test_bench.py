@@ -15,7 +15,7 @@ from redis import RedisError
 from bench.accounting import find_descendants
 from bench.delay import HOST, make_loop, serve
 from bench.environments import BEFORE, LISTS, find_folder, find_program, list_versions
-from bench.kinds import HAS_REPEATABLE, KINDS, REPEATABLE
+from bench.kinds import KINDS, REPEATABLE
 from bench.ledger import sizes_up_to
 from bench.measures import mixed, overhead, payload
 from bench.measures.drain import Moment, slope
@@ -152,11 +152,9 @@ def test_goal_without_figures_is_neither_met_nor_missed() -> None:
 
 def test_every_goal_compares_with_a_system_that_takes_part() -> None:
     paths = {path[:2] for goal in GOALS for path in (goal.ours, goal.other) if path}
-    unknown = set() if HAS_REPEATABLE else {("drain", "jobs-repeatable")}
-
     absent = {path for path in paths if path[0] not in SYSTEMS[path[1]].measures}
 
-    assert absent == unknown
+    assert not absent
 
 
 def test_losses_name_who_is_better_and_by_how_much() -> None:
@@ -463,8 +461,8 @@ def test_commit_that_is_not_there_is_named() -> None:
         find_commit("of-nobody")
 
 
-def test_repeatable_kind_is_there_where_kinds_can_be_repeatable() -> None:
-    assert (REPEATABLE in {kind.name for kind in KINDS}) == HAS_REPEATABLE
+def test_the_repeatable_kind_is_repeatable_and_no_other() -> None:
+    assert [kind.name for kind in KINDS if kind.is_repeatable] == [REPEATABLE]
 
 
 def test_peers_find_servers_where_the_measure_has_put_them() -> None:
