@@ -112,7 +112,7 @@ def _add_occasional_headers(headers: dict[str, Any], job: Job) -> None:
 
 
 def delayed_address(lane: str, delay_seconds: int) -> tuple[str, str]:
-    """Exchange and routing key of a message that reaches its lane after so many seconds."""
+    """Exchange and routing key of a message that reaches its lane after `delay_seconds`."""
     if delay_seconds <= 0:
         return JOBS_EXCHANGE.name, lane
     if delay_seconds > MAX_DELAY_SECONDS:

@@ -15,7 +15,7 @@ Item = tuple[str, str, list[str]]
 """A step of one job, which shares a call with others (`each.lua`): name, job's key, arguments."""
 
 TOGETHER = 16
-"""So many steps share one call of a script: Redis does nothing else meanwhile."""
+"""The most steps that share one call of a script; Redis does nothing else during that call."""
 
 
 class Exchange:

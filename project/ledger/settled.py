@@ -21,7 +21,7 @@ class SettledScript:
         """Of the one that does not look: to be called first."""
 
     def __call__(self, keys: list[str], args: list[str]) -> Any:
-        """Call the one that looks; an answer for each step."""
+        """Call the script that checks the uptime. Returns an answer for each step."""
         answers = self._looking(keys=keys, args=args)
         if all(answer[0] != "settling" for answer in answers):
             self._redis.script_load(self._settled_text)

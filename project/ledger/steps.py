@@ -23,7 +23,7 @@ from project.ledger.retention import Retention
 from project.ledger.settled import SettledScript
 
 Deferred = tuple[Item | None, Callable[[Any], None]]
-"""A step that may wait, and who wants to know its answer; None: who waits for those before it."""
+"""A step that may wait, and what to call with its answer; no step: call it after those before."""
 
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
@@ -125,7 +125,7 @@ class Steps:
     # ── Several calls in one round trip ────────────────────────────────────────────────────────
 
     def defer(self, item: Item, note: Callable[[Any], None]) -> None:
-        """Take the step with the next one, or by `flush`; `note` is told the answer or error."""
+        """Send the step with the next one, or by `flush`. Calls `note` with its answer or error."""
         self._deferred.append((item, note))
         if not self.is_deferring:
             self.flush()

@@ -143,7 +143,7 @@ class Ledger(Parting):
         """Before first attempts of short jobs that may be repeated; whether each may begin.
 
         `jobs` are ids and kinds. They stay queued, and `holder` has their leases for
-        RESERVATION_SECONDS. One that may not begin so is to be claimed by itself, which says why.
+        RESERVATION_SECONDS. Claim the others one by one: the claim says why they were refused.
         """
         lease = str(RESERVATION_SECONDS * 1000)
         items = [
@@ -217,8 +217,8 @@ class Ledger(Parting):
     ) -> None:
         """As `finish`, for an attempt that has succeeded; it may wait for the next step.
 
-        `note` is told the job as it is then, or TransitionError or RedisError. `holder` is who has
-        reserved it, where it was never claimed.
+        Calls `note` with the finished job, or with TransitionError or RedisError. `holder` is the
+        holder of its reservation, where it was never claimed.
         """
         now = datetime.now(UTC)
         arguments = [

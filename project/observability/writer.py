@@ -35,7 +35,7 @@ _FREE_TEXTS = {
 }
 """Fields that the schema knows, and into which anything may get, with their longest text."""
 LAYOUTS = 256
-"""So many are remembered, a few KB each: a role's own events have fewer than a hundred."""
+"""The most layouts that are kept, a few KB each: a role's own events have fewer than a hundred."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
 _NOT_SHOWN |= {"event_id", "dataset"}

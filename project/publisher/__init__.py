@@ -53,7 +53,7 @@ class Publisher:
         return self._publish(messages, timeout_seconds, is_mandatory=True)
 
     def send(self, contents: Sequence[Content]) -> Flight:
-        """For who wants to do something about the first confirms before the last has come."""
+        """Send them, and return at once: the caller handles the confirms as they come."""
         return Flight(self._own().lines, contents)
 
     def check(self, timeout_seconds: float) -> None:
@@ -90,7 +90,7 @@ class Publisher:
         return [None if cause is None else unavailable(cause) for cause in flight.outcomes]
 
     def _own(self) -> _Parts:
-        """This process's parts: connections of the one that forked it are not ours."""
+        """This process's connections: it must not use those of the process that forked it."""
         pid = os.getpid()
         if pid not in self._parts:
             # Two threads may make parts; both use those that were stored first.
@@ -99,7 +99,7 @@ class Publisher:
 
 
 def unavailable(cause: Exception) -> UnavailableError:
-    """What a caller is told who has lost a message by that."""
+    """The error for the caller whose message was not sent for that cause."""
     error = UnavailableError("RabbitMQ")
     error.__cause__ = cause
     return error

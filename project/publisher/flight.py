@@ -35,7 +35,7 @@ class Lines:
         self._idle: deque[Line] = deque()
 
     def take(self) -> Line:
-        """One that is there, or a new one. Raises what shows that the broker is not there."""
+        """An idle line, or a new one. Raises TROUBLE where the broker cannot be reached."""
         while self._idle:
             with suppress(IndexError):  # another thread was faster
                 line = self._idle.pop()
@@ -67,7 +67,7 @@ class Flight:
         self.outcomes: list[Exception | None] = [UNSETTLED] * len(contents)
         """For each message None where it is confirmed, or why not; UNSETTLED: it is under way."""
         self.open = len(contents)
-        """So many are under way."""
+        """The number of messages under way."""
 
     def __enter__(self) -> Self:
         try:
