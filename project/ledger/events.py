@@ -85,6 +85,7 @@ class Listener:
         self._redis = redis
         self._lock = threading.Lock()
         self._inboxes: dict[str, set[Inbox]] = defaultdict(set)
+        self._open: set[Inbox] = set()
         self._confirmed: dict[str, threading.Event] = {}
         self._pubsub: Any = None
         self._thread: threading.Thread | None = None
@@ -95,13 +96,16 @@ class Listener:
         """An inbox that gets what is published on the channels from now on."""
         inbox = Inbox()
         wanted = tuple(channels)
-        if self._is_closed:
-            inbox.put(Signal.CLOSE)
+        with self._lock:
+            self._open.add(inbox)
+            if self._is_closed:
+                inbox.put(Signal.CLOSE)
         try:
             for channel in wanted:
                 self._add(channel, inbox)
             yield inbox
         finally:
+            self._open.discard(inbox)
             for channel in wanted:
                 self._remove(channel, inbox)
 
@@ -109,7 +113,7 @@ class Listener:
         """Tell every listener to end: the process stops."""
         with self._lock:
             self._is_closed = True
-            inboxes = {inbox for group in self._inboxes.values() for inbox in group}
+            inboxes = tuple(self._open)
         for inbox in inboxes:
             inbox.put(Signal.CLOSE)
 

@@ -198,9 +198,11 @@ def logs_full(scene: Scene) -> Iterator[None]:
     """Every write to the log files fails with ENOSPC: /dev/full takes their places."""
     folder = scene.stack.settings.log_dir
     paths = [path for path in folder.glob("*.jsonl") if not path.name.startswith("rabbitmq")]
-    for path in paths:
-        path.rename(_aside(path))
-        path.symlink_to("/dev/full")
+    for path in paths:  # in one step: a writer that finds no file of that name makes one
+        _aside(path).hardlink_to(path)
+        full = path.with_suffix(".full")
+        full.symlink_to("/dev/full")
+        full.replace(path)
     try:
         yield
     finally:

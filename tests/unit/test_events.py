@@ -152,12 +152,16 @@ def test_lost_connection_makes_listeners_read_the_state_again(
         assert len(server.subscriptions) == 2
 
 
-def test_closing_ends_every_listener_and_those_to_come(listener: Listener) -> None:
-    with listener.listen(["a"]) as inbox:
+@pytest.mark.parametrize("channels", [["a"], []])
+def test_closing_ends_every_listener_and_those_to_come(
+    listener: Listener, channels: list[str]
+) -> None:
+    """One without a channel too: the stream of a visitor who has submitted nothing yet."""
+    with listener.listen(channels) as inbox:
         listener.close()
         assert next_change(inbox) is Signal.CLOSE
 
-    with listener.listen(["a"]) as late:
+    with listener.listen(channels) as late:
         assert next_change(late) is Signal.CLOSE
 
 
