@@ -10,8 +10,8 @@ from bench.environments import ROOT
 FLAG = "--beside-stack"
 SETTINGS = {
     "JOBS_EXTRA_KINDS": "bench.kinds,bench.naps",
-    # Measures fill lanes further than a normal client may.
-    "JOBS_LANE_LIMIT": "2000000",
+    # Measures fill queues further than a normal client may.
+    "JOBS_QUEUE_LIMIT": "2000000",
 }
 
 

@@ -2,7 +2,7 @@
 
     python -m bench.endurance [--jobs 1000000] [--output bench/results/endurance.md]
 
-Starts a stack of its own that forgets jobs after a minute, keeps the short lane filled, and looks
+Starts a stack of its own that forgets jobs after a minute, keeps the short queue filled, and looks
 at the memory of the worker, of Redis and of RabbitMQ along the way. A million take ten minutes.
 """
 
@@ -20,12 +20,12 @@ from bench.report.wording import table
 from bench.stack import Stack
 from bench.waiting import await_that
 from project.config import Settings
-from project.lane import Lane
 from project.ledger.keys import EXPIRING, waiting_key
+from project.queues import QueueName
 
 BATCH = 500
 FILLED = 5_000
-"""As many jobs wait in the lane at the most."""
+"""As many jobs wait in the queue at the most."""
 SAMPLES = 20
 WARM_SHARE = 0.1
 """Growth counts from here on: until then code is loaded and pools fill."""
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def run(stack: Stack, client: JobsClient, jobs: int) -> list[Sample]:
-    """Keep the lane filled until all are done; a sample each twentieth."""
+    """Keep the queue filled until all are done; a sample each twentieth."""
     stack.stop("flower")
     began, submitted, samples = time.monotonic(), 0, list[Sample]()
     while submitted < jobs or _count_waiting(stack):
@@ -149,7 +149,7 @@ def _await_progress(stack: Stack) -> None:
 
 
 def _count_waiting(stack: Stack) -> int:
-    return int(stack.redis.zcard(waiting_key(Lane.SHORT.value)))
+    return int(stack.redis.zcard(waiting_key(QueueName.SHORT.value)))
 
 
 if __name__ == "__main__":

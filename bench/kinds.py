@@ -1,7 +1,7 @@
 """Kinds whose work is known: what is measured is the way of a job, not its work.
 
-`bench.noop` and `bench.long` do nothing, one in each lane, `bench.repeatable` nothing that must not
-be repeated; the others do the work that `work` has for all systems.
+`bench.noop` and `bench.long` do nothing, one in each queue, `bench.repeatable` nothing that must
+not be repeated; the others do the work that `work` has for all systems.
 
 They are loaded by `JOBS_EXTRA_KINDS=bench.kinds`, as any team's own kinds are.
 """
@@ -9,8 +9,8 @@ They are loaded by `JOBS_EXTRA_KINDS=bench.kinds`, as any team's own kinds are.
 from pydantic import BaseModel
 
 from bench.peers import work
-from project.jobs.definition import Context, job
-from project.lane import Lane
+from project.kinds.definition import Context, job
+from project.queues import QueueName
 
 NOOP = "bench.noop"
 LONG = "bench.long"
@@ -42,32 +42,32 @@ class Sleep(BaseModel):
     seconds: float = 0
 
 
-@job(NOOP, title="Nothing", lane=Lane.SHORT, time_limit_seconds=60)
+@job(NOOP, title="Nothing", queue=QueueName.SHORT, time_limit_seconds=60)
 def do_nothing(parameters: Numbered, context: Context) -> int:  # noqa: ARG001 - every kind takes it
     """Return the number."""
     return parameters.n
 
 
-@job(LONG, title="Nothing for long", lane=Lane.LONG, time_limit_seconds=3600)
+@job(LONG, title="Nothing for long", queue=QueueName.LONG, time_limit_seconds=3600)
 def sleep(parameters: Sleep, context: Context) -> float:
     """Sleep."""
     context.sleep(parameters.seconds)
     return parameters.seconds
 
 
-@job(BUSY, title="Busy", lane=Lane.SHORT, time_limit_seconds=60)
+@job(BUSY, title="Busy", queue=QueueName.SHORT, time_limit_seconds=60)
 def be_busy(parameters: Amount, context: Context) -> int:  # noqa: ARG001 - every kind takes it
     """Use CPU time."""
     return work.busy(parameters.value)
 
 
-@job(TAKE, title="Large parameter", lane=Lane.SHORT, time_limit_seconds=60)
+@job(TAKE, title="Large parameter", queue=QueueName.SHORT, time_limit_seconds=60)
 def take(parameters: Text, context: Context) -> int:  # noqa: ARG001 - every kind takes it
     """Return the length of the text."""
     return work.take(parameters.value)
 
 
-@job(GIVE, title="Large result", lane=Lane.SHORT, time_limit_seconds=60)
+@job(GIVE, title="Large result", queue=QueueName.SHORT, time_limit_seconds=60)
 def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every kind takes it
     """Return a text."""
     return work.give(parameters.value)
@@ -76,7 +76,7 @@ def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every k
 do_nothing_repeatable = job(
     REPEATABLE,
     title="Nothing, repeatable",
-    lane=Lane.SHORT,
+    queue=QueueName.SHORT,
     time_limit_seconds=60,
     repeatable=True,
 )(do_nothing.function)

@@ -202,12 +202,12 @@ def _no_rules() -> Admission:
 
 
 def _a_job(number: int) -> Job:
-    """Five kinds on two lanes, a hundred owners, parameters of some eighty bytes."""
+    """Five kinds on two queues, a hundred owners, parameters of some eighty bytes."""
     kind = KINDS[number % len(KINDS)]
     return Job(
         id=str(uuid4()),
         kind=kind,
-        lane="long" if kind in {"report.build", "web.crawl"} else "short",
+        queue="long" if kind in {"report.build", "web.crawl"} else "short",
         status=Status.ACCEPTED,
         parameters={"picture": f"{uuid4().hex}.jpg", "note": "as a client would send it"},
         submitted_at=datetime.now(UTC),

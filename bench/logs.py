@@ -42,14 +42,14 @@ SUBMITTED = Trace(
 JOB = Job(
     id="2f0c1a52-5c0a-4d8c-9c1e-0a6a7a2f9d11",
     kind="create_task",
-    lane="short",
+    queue="short",
     status=Status.RUNNING,
     parameters={"type": 0},
     submitted_at=datetime.now(UTC),
     attempt=1,
 )
 EVENT: dict[str, Any] = {
-    "lane": "short",
+    "queue": "short",
     "status": "succeeded",
     "outcome": "success",
     "duration_ns": 1_234_567,

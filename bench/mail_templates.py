@@ -12,8 +12,8 @@ from typing import Any
 
 from project.errors import InvalidInputError, PermanentError
 from project.jobs import get_kind
-from project.jobs.mail_rendering import render
-from project.jobs.mail_templates import parse
+from project.jobs.email_send.rendering import render
+from project.jobs.email_send.templates import parse
 from tests.hostile_templates import Case, cases
 
 SHOWN = 12

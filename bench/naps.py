@@ -7,7 +7,7 @@ import time
 
 from pydantic import BaseModel
 
-from project.jobs.definition import Context, job
+from project.kinds.definition import Context, job
 
 NAP = "bench.nap"
 
@@ -18,7 +18,7 @@ class Nap(BaseModel):
     seconds: float
 
 
-@job(NAP, title="Nap", lane="short", time_limit_seconds=60)
+@job(NAP, title="Nap", queue="short", time_limit_seconds=60)
 def nap(parameters: Nap, context: Context) -> float:  # noqa: ARG001 - every kind takes it
     """Sleep, as a job that waits for another service; return the moment of its start."""
     began_at = time.time()

@@ -5,7 +5,7 @@ The way of a job, one step a room, data going one way:
     browser or client
       → server         parses the request                       (Flask)
       → submission     records the job, publishes it, awaits the broker's confirm
-      → RabbitMQ       a quorum queue per lane: short, long
+      → RabbitMQ       a quorum queue per queue: short, long
       → worker         claim → run → outcome                    (Celery)
       → jobs/<kind>    the work itself: a parameters' model and one function
       → ledger         one atomic transition in Redis, which also publishes it

@@ -90,8 +90,8 @@ class Settings(BaseSettings):
         "",
         description="Modules with kinds of your own, comma-separated: each has a list `KINDS`",
     )
-    short_concurrency: int = Field(2, ge=1, description="Processes of the short lane's pool")
-    long_concurrency: int = Field(2, ge=1, description="Processes of the long lane's pool")
+    short_concurrency: int = Field(2, ge=1, description="Processes of the short queue's pool")
+    long_concurrency: int = Field(2, ge=1, description="Processes of the long queue's pool")
     child_memory_bytes: int = Field(
         512 * 1024 * 1024,
         ge=0,
@@ -137,8 +137,8 @@ class Settings(BaseSettings):
     failed_retention_seconds: int = Field(
         30 * 24 * 3600, ge=60, description="How long a failed or dead job is kept, seconds"
     )
-    lane_limit: int = Field(
-        100_000, ge=1, description="As many jobs may wait in a lane; a further one is answered 429"
+    queue_limit: int = Field(
+        100_000, ge=1, description="As many jobs may wait in a queue; a further one is answered 429"
     )
     confirmation_seconds: int = Field(
         24 * 3600, ge=60, description="How long a confirmation link works, seconds"

@@ -8,7 +8,7 @@ class JobsError(Exception):
     """Root of every error this project raises on purpose."""
 
     is_about_us = True
-    """Whether its text tells of jobs, lanes and servers only, and never quotes what somebody sent:
+    """Whether its text tells of jobs, queues and servers only, and never quotes what somebody sent:
     then a log line may hold it."""
 
 
@@ -88,12 +88,12 @@ class UnforeseenError(JobsError):
         super().__init__("Something went wrong on our side with this job; the log has the details.")
 
 
-class LaneFullError(JobsError):
-    """Too many jobs wait in the lane: it takes no more for now."""
+class QueueFullError(JobsError):
+    """Too many jobs wait in the queue: it takes no more for now."""
 
-    def __init__(self, lane: str, depth: int) -> None:
-        super().__init__(f"{depth} jobs wait in the lane {lane} already: try again later.")
-        self.lane = lane
+    def __init__(self, queue: str, depth: int) -> None:
+        super().__init__(f"{depth} jobs wait in the queue {queue} already: try again later.")
+        self.queue = queue
         self.depth = depth
 
 

@@ -33,7 +33,7 @@ def a_job(**changes: Any) -> Job:
     values: dict[str, Any] = {
         "id": str(uuid4()),
         "kind": "create_task",
-        "lane": "short",
+        "queue": "short",
         "status": Status.ACCEPTED,
         "parameters": {"type": 0},
         "submitted_at": datetime.now(UTC),

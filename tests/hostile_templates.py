@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from project.jobs.mail_filters import FILTERS, TESTS
+from project.jobs.email_send.filters import FILTERS, TESTS
 
 LONGEST = 200_000
 """As much as `html` of `email.send` takes."""

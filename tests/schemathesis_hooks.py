@@ -73,7 +73,7 @@ def leave_dead_letters(settings: Settings) -> Iterator[str]:
         job = Job(
             id=str(uuid4()),
             kind="create_task",
-            lane="short",
+            queue="short",
             status=Status.ACCEPTED,
             parameters={"type": 0},
             submitted_at=now - timedelta(seconds=number),
@@ -86,7 +86,7 @@ def leave_dead_letters(settings: Settings) -> Iterator[str]:
                 reason=DeathReason.WORKER_LOST,
                 detail="Each attempt ended with its process.",
                 kind=job.kind,
-                lane=job.lane,
+                queue=job.queue,
                 died_at=now,
                 headers={"task": job.kind, "id": job.id},
                 body=b'[[], {"type": 0}, {}]',

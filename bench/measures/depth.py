@@ -1,4 +1,4 @@
-"""What a message costs RabbitMQ while many others wait in a queue made as our lanes are."""
+"""What a message costs RabbitMQ while many others wait in a queue made as our queues are."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Any
 from bench.peers.raw_channel import open_client
 from bench.stack import Stack
 from bench.systems.system import System
-from project.broker import lane_queue
-from project.lane import Lane
+from project.broker.topology import make_job_queue
+from project.queues import QueueName
 
 SMALLEST = 100
 TIMED = 1_000
@@ -20,7 +20,7 @@ def measure(_system: System, stack: Stack, deepest: int) -> dict[str, Any]:
     """Microseconds of a publish with its confirm, and of a delivery with its ack, by depth."""
     stack.empty_peers()
     figures: dict[str, Any] = {}
-    arguments = lane_queue(Lane.SHORT).queue_arguments  # type: ignore[attr-defined]  # missing in its stub
+    arguments = make_job_queue(QueueName.SHORT).queue_arguments  # type: ignore[attr-defined]  # missing in its stub
     with closing(open_client(stack.peers_broker_url, arguments)) as client:
         waiting = 0
         for depth in _depths(deepest):

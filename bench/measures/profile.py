@@ -86,7 +86,7 @@ def _spy(pid: int, output: Path) -> subprocess.Popen[bytes]:
 
 
 def _name_function(frame: str) -> str:
-    """`execute (project/worker/execution.py:12)` without the line."""
+    """`execute (project/worker/execution:12)` without the line."""
     return frame.rpartition(":")[0] + ")" if ":" in frame else frame
 
 

@@ -10,11 +10,11 @@ from bench.kinds import NOOP
 from project.config import Settings
 from project.jobs import load_kinds
 from project.ledger import Job, Status
-from project.ledger.events import Inbox, Signal, job_channel
+from project.live.events import Inbox, Signal, job_channel
 from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
 from project.server.services import Services, build_services
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 
 
 def connect() -> "JobsClient":

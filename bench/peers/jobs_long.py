@@ -1,12 +1,12 @@
-"""Ours: jobs of the long lane, where the first ones take so long that the others wait."""
+"""Ours: jobs of the long queue, where the first ones take so long that the others wait."""
 
 from bench.kinds import LONG
 from bench.peers import jobs
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 
 BLOCKERS = 2
 BLOCKING_SECONDS = 40.0
-"""As long the long lane's two processes are kept busy."""
+"""As long the long queue's two processes are kept busy."""
 
 
 def connect() -> "LongFill":
@@ -15,7 +15,7 @@ def connect() -> "LongFill":
 
 
 class LongFill:
-    """Fills the long lane in bulk."""
+    """Fills the long queue in bulk."""
 
     def __init__(self, client: jobs.JobsClient) -> None:
         self._client = client

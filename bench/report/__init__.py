@@ -63,7 +63,7 @@ def _sections(figures: Figures) -> Iterable[tuple[set[str], str, str, list[str]]
     yield {"delay"}, "Servers 1 ms away", DELAY, load_tables.delay_table(figures)
     yield {"bulk"}, "Bulk, over HTTP", BULK, own_tables.bulk_table(figures)
     yield {"live"}, "Live status", "", own_tables.live_table(figures)
-    yield {"lanes"}, "Lanes", LANES, own_tables.lanes_table(figures)
+    yield {"queues"}, "Queues", QUEUES, own_tables.queues_table(figures)
     yield {"mixed"}, "Quick jobs beside slow ones", MIXED, own_tables.mixed_table(figures)
     yield {"streams"}, "Open event streams", STREAMS, own_tables.streams_table(figures)
     yield {"ledger"}, "The ledger", LEDGER, own_tables.ledger_table(figures)
@@ -119,7 +119,7 @@ GUARANTEES = (
     "worker, RabbitMQ or Redis is killed and comes back; whether its state is recorded; and "
     "whether others can watch it live."
 )
-LANES = "A short job's round trip, before and while 10,000 jobs wait in the long lane."
+QUEUES = "A short job's round trip, before and while 10,000 jobs wait in the long queue."
 BULK = "`POST /api/v1/jobs/bulk`, a thousand jobs a request, one request after the other."
 MIXED = (
     "Nine jobs of ten sleep 1 ms, the others 2 s, in one queue with four processes. They arrive at "
@@ -135,7 +135,7 @@ LEDGER = (
     "Costs by the number of jobs; [a million](ledger.md), and [what a log line costs](logs.md)."
 )
 DEPTH = (
-    "Raw messages in a queue with our lanes' arguments: the average of 1,000 each. `--deep` goes "
+    "Raw messages in a queue with our queues' arguments: the average of 1,000 each. `--deep` goes "
     "on to a million."
 )
 MEMORY = (

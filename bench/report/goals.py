@@ -175,8 +175,8 @@ GOALS = (
     Goal("POST to event, p99, idle", (*SEEN[:3], "p99_ms"), None, 10, is_upper=True),
     Goal(
         "Short job's p99 beside 10,000 long ones, of idle",
-        ("lanes", "jobs", "busy", "p99_ms"),
-        ("lanes", "jobs", "idle", "p99_ms"),
+        ("queues", "jobs", "busy", "p99_ms"),
+        ("queues", "jobs", "idle", "p99_ms"),
         1.2,
         is_upper=True,
     ),

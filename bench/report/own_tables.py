@@ -13,10 +13,10 @@ def live_table(figures: Figures) -> list[str]:
     return _trips_table(figures, "live", ways)
 
 
-def lanes_table(figures: Figures) -> list[str]:
+def queues_table(figures: Figures) -> list[str]:
     """A short job's round trip."""
     states = {"idle": "idle", "busy": "beside 10,000 waiting long jobs"}
-    return _trips_table(figures, "lanes", states)
+    return _trips_table(figures, "queues", states)
 
 
 def mixed_table(figures: Figures) -> list[str]:

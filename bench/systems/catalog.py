@@ -17,7 +17,7 @@ HTTP = frozenset({"http"})
 BESIDE_DURABLE_CELERY = frozenset({"overhead", "payload", "delay"})
 PROCESSES = frozenset({"processes"})
 OURS_ALONE = frozenset(
-    {"http-busy", "bulk", "live", "lanes", "mixed", "streams", "depth", "ledger", "profile"}
+    {"http-busy", "bulk", "live", "queues", "mixed", "streams", "depth", "ledger", "profile"}
 )
 
 GTHREAD = ("gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "4")
@@ -51,7 +51,7 @@ JOBS_BEFORE = Ours(
     "an earlier commit by the same Python, started in the same way, with a RabbitMQ and a Redis of "
     "its own",
     OURS_WEB,
-    WHOLE | HTTP | {"overhead", "bulk", "live", "lanes", "mixed", "memory"},
+    WHOLE | HTTP | {"overhead", "bulk", "live", "queues", "mixed", "memory"},
     environment=BEFORE,
 )
 JOBS_REPEATABLE = Ours(

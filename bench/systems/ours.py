@@ -15,9 +15,9 @@ from bench.systems.peers import LINES_SECONDS, await_web
 from bench.systems.system import PROCESSES, Server, Web, Whole
 from bench.waiting import await_that
 from deploy.native.ports import claim_block
-from project.lane import Lane
 from project.ledger import Status
 from project.ledger.keys import partition_key, waiting_key
+from project.queues import QueueName
 
 PROGRAMS = ("web", *WORKERS, "scheduler")
 SHORT_WORKER, LONG_WORKER = WORKERS
@@ -28,8 +28,8 @@ DRAIN_SECONDS = 300.0
 
 
 def _done_key(kind: str) -> str:
-    """The jobs of that kind, of the short lane, which have succeeded."""
-    return partition_key(Lane.SHORT.value, kind, Status.SUCCEEDED.value)
+    """The jobs of that kind, of the short queue, which have succeeded."""
+    return partition_key(QueueName.SHORT.value, kind, Status.SUCCEEDED.value)
 
 
 ALL_DONE = tuple(map(_done_key, (NOOP, REPEATABLE, BUSY, TAKE, GIVE, NAP)))
@@ -66,9 +66,9 @@ class Ours:
 
     def empty(self, stack: Stack) -> None:
         """Let the workers do what waits, then stop them; remember how much was done."""
-        if stack.redis.zcard(waiting_key(Lane.SHORT.value)):
+        if stack.redis.zcard(waiting_key(QueueName.SHORT.value)):
             stack.start(*WORKERS)
-        await_that(lambda: not _count_waiting(stack), "the short lane is empty", DRAIN_SECONDS)
+        await_that(lambda: not _count_waiting(stack), "the short queue is empty", DRAIN_SECONDS)
         stack.stop(*WORKERS)
         self._switch_flower(stack)
         self._done_before = _count_succeeded(stack)
@@ -88,7 +88,7 @@ class Ours:
 
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
-        """The short lane's worker; the long lane's is there already, and idle."""
+        """The short queue's worker; the long queue's is there already, and idle."""
         stack.start(LONG_WORKER)
         stack.await_ready(LONG_WORKER)
         stack.start(SHORT_WORKER)
@@ -149,7 +149,7 @@ class OursApart(Ours):
 
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
-        """The short lane's worker, as `deploy/native/supervisord.conf` starts it."""
+        """The short queue's worker, as `deploy/native/supervisord.conf` starts it."""
         role = {"JOBS_ROLE": SHORT_WORKER, "REMAP_SIGTERM": "SIGQUIT", "USE_FAST_LOCALS": "1"}
         command = ("python", "-m", "project.worker", "short")
         variables = {**self.variables(stack), **role}
@@ -176,4 +176,4 @@ def _count_succeeded(stack: Stack) -> int:
 
 
 def _count_waiting(stack: Stack) -> int:
-    return int(stack.redis.zcard(waiting_key(Lane.SHORT.value)))
+    return int(stack.redis.zcard(waiting_key(QueueName.SHORT.value)))

@@ -2,8 +2,8 @@
 
     python -m deploy.compose.scheduler_health
 
-The scheduler that has the turn renews a key in Redis each time it goes round; `project.schedules`
-says how long the key outlives it.
+The leader renews a key in Redis each time it goes round; `project.scheduler.schedules` says how
+long the key outlives it.
 """
 
 import sys
@@ -12,7 +12,7 @@ from redis import RedisError
 
 from project.config import Settings
 from project.redis_client import connect_impatient
-from project.schedules.store import ALIVE_KEY
+from project.scheduler.schedules.store import ALIVE_KEY
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from project.config import Settings
+from project.import_blocking import omit
 from project.observability.pipeline import configure_logging
-from project.omission import omit
 
 with omit("opentelemetry"):
     import redis  # noqa: F401 - the application does; it is for what redis-py imports

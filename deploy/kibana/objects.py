@@ -81,7 +81,7 @@ SEARCHES = (
 )
 
 _ENDED = 'event.action : "job_finished"'
-_MEASURED = 'event.action : "lane_measured"'
+_MEASURED = 'event.action : "queue_measured"'
 _REQUESTS = 'event.action : "http_request"'
 
 
@@ -109,9 +109,9 @@ def _panels() -> Iterator[Object]:
     yield _metric("of them failed", f'{_REQUESTS} and event.outcome : "failure"', _count())
     yield _over_time("Jobs that ended", _ENDED, _count(), by="event.outcome")
     yield _over_time("Jobs by kind", _ENDED, _count(), by="celery.task.name")
-    yield _over_time("Longest wait in each lane, seconds", _MEASURED, _max("oldest_seconds"))
-    yield _over_time("Jobs waiting in each lane", _MEASURED, _max("waiting"))
-    yield _over_time("Workers on each lane", _MEASURED, _max("consumers"))
+    yield _over_time("Longest wait in each queue, seconds", _MEASURED, _max("oldest_seconds"))
+    yield _over_time("Jobs waiting in each queue", _MEASURED, _max("waiting"))
+    yield _over_time("Workers on each queue", _MEASURED, _max("consumers"))
     yield _over_time(
         "Run time of jobs, 95 in 100 below, ns", _ENDED, _percentile(), by="celery.task.name"
     )
@@ -129,7 +129,7 @@ def _count() -> Object:
 
 
 def _max(name: str) -> Object:
-    return _measure("max", name, f"celery.lane.{name}", {"emptyAsNull": True})
+    return _measure("max", name, f"celery.queue_{name}", {"emptyAsNull": True})
 
 
 def _percentile() -> Object:
@@ -281,7 +281,7 @@ def _dashboard(panels: Sequence[Object]) -> Object:
     source = {"query": {"query": "", "language": "kuery"}, "filter": []}
     attributes = {
         "title": "Jobs",
-        "description": "Jobs, lanes, requests and errors",
+        "description": "Jobs, queues, requests and errors",
         "panelsJSON": json.dumps(placed),
         "optionsJSON": json.dumps({"useMargins": True, "hidePanelTitles": False}),
         "timeRestore": True,

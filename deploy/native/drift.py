@@ -1,4 +1,4 @@
-"""Queues that are not what `project.broker` says: RabbitMQ never changes one that is there."""
+"""Queues that differ from `project.broker.topology`: RabbitMQ never changes an existing one."""
 
 import base64
 import http.client
@@ -27,7 +27,8 @@ def compare_queues(expected: list[dict[str, Any]], found: list[dict[str, Any]]) 
     """The sentences, from what is defined and what the broker has."""
     arguments = {queue["name"]: queue["arguments"] for queue in found}
     return [
-        f"Queue {queue['name']} was made with other arguments than project/broker.py now gives: "
+        f"Queue {queue['name']} was made with other arguments than "
+        "project/broker/topology.py now gives: "
         "delete it in the RabbitMQ console when it is empty (or data/rabbitmq, with all that "
         "waits), then start again."
         for queue in expected

@@ -12,7 +12,7 @@ import redis
 
 from deploy.native.endpoints import LOOPBACK, reachable_host, url_port
 from deploy.rabbitmq.definitions import application_login, virtual_host
-from project.broker import QUEUES
+from project.broker.topology import QUEUES
 from project.config import Settings
 from project.worker.heartbeat import heartbeat_key
 
@@ -73,7 +73,7 @@ def _check_flower(settings: Settings, _pid: int) -> str | None:
 
 
 def _check_worker(role: str) -> Check:
-    """This very process has written the worker's sign of life, so it consumes its lane.
+    """This very process has written the worker's sign of life, so it consumes its queue.
 
     The process matters: what an earlier one wrote is still there for some seconds.
     """

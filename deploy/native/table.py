@@ -48,8 +48,8 @@ def _rows(settings: Settings) -> list[Row]:
         Row("RabbitMQ", amqp, application),
         Row("RabbitMQ metrics", _http(LOOPBACK, settings.rabbitmq_metrics_port) + "/metrics"),
         Row("Redis", redis, _shown(redis_password, "JOBS_REDIS_URL")),
-        Row("Worker, short lane", f"{settings.short_concurrency} processes"),
-        Row("Worker, long lane", f"{settings.long_concurrency} processes"),
+        Row("Worker, short queue", f"{settings.short_concurrency} processes"),
+        Row("Worker, long queue", f"{settings.long_concurrency} processes"),
         Row("Scheduler", "1 process"),
     ]
 

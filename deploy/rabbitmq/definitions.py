@@ -2,9 +2,9 @@
 
     python -m deploy.rabbitmq.definitions [--output FILE]
 
-The topology is `topology.py`'s, made from `project.broker`; names and passwords are those of the
-settings, so there is one source for each. RabbitMQ adds what is missing and renews users and rights
-at every start; it never changes or removes a queue that is already there.
+The topology is `topology.py`'s, made from `project.broker.topology`; names and passwords come from
+the settings, so there is one source for each. RabbitMQ adds what is missing and renews users and
+rights at every start; it never changes or removes a queue that is already there.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from project.config import Settings
 ADMINISTRATOR = "admin"
 
 # A Celery worker declares its own helpers (events, remote control, delayed delivery) at its start,
-# so the application may configure these names. It can neither create nor delete a lane, nor
+# so the application may configure these names. It can neither create nor delete a queue, nor
 # `celery`, the queue that a client with Celery's defaults would make: nobody consumes it.
 APPLICATION_CONFIGURES = r"^(celeryev.*|celery_delayed_.+|celery\.pidbox|.+\.celery\.pidbox)$"
 ANYTHING = ".*"

@@ -7,7 +7,7 @@ from kombu.transport.native_delayed_delivery import (
     declare_native_delayed_delivery_exchanges_and_queues,
 )
 
-from project import broker
+from project.broker import topology as broker
 
 
 def topology(vhost: str) -> dict[str, list[dict[str, Any]]]:
@@ -22,7 +22,7 @@ def topology(vhost: str) -> dict[str, list[dict[str, Any]]]:
     for queue in broker.QUEUES:
         recorder.add_queue(queue)
     declare_native_delayed_delivery_exchanges_and_queues(recorder, "quorum")
-    for queue in broker.LANE_QUEUES:
+    for queue in broker.JOB_QUEUES:
         bind_queue_to_native_delayed_delivery_exchange(recorder, queue)
     document: dict[str, list[dict[str, Any]]] = recorder.document()
     return document

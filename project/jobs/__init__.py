@@ -9,19 +9,19 @@ from typing import Any
 
 from project.errors import DefinitionError
 from project.jobs.create_task import create_task
-from project.jobs.data_analyze import analyze
-from project.jobs.definition import Context, Kind
-from project.jobs.email_send import send_email
+from project.jobs.data_analyze.kind import analyze
+from project.jobs.email_send.kind import send_email
 from project.jobs.files_sweep import sweep_files
-from project.jobs.image_thumbnail import make_thumbnails
+from project.jobs.image_thumbnail.kind import make_thumbnails
 from project.jobs.jobs_history import list_history
-from project.jobs.ml_predict import predict_rows
-from project.jobs.ml_train import train_model
-from project.jobs.registry import KINDS, get_kind, get_offered
-from project.jobs.report_build import build_report, read_source, sum_rows
+from project.jobs.ml.predict import predict_rows
+from project.jobs.ml.train import train_model
+from project.jobs.report_build.kind import build_report, read_source, sum_rows
 from project.jobs.sign_up import sign_up
-from project.jobs.web_crawl import crawl_site
-from project.jobs.workflow import run_workflow
+from project.jobs.web_crawl.kind import crawl_site
+from project.jobs.workflow.kind import run_workflow
+from project.kinds.definition import Context, Kind
+from project.kinds.registry import KINDS, get_kind, get_offered
 
 __all__ = ["KINDS", "Context", "Kind", "get_kind", "get_offered", "load_kinds"]
 

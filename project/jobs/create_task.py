@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from project.jobs.definition import Context, job
-from project.lane import Lane
+from project.kinds.definition import Context, job
+from project.queues import QueueName
 
 SECONDS_PER_TYPE = 10
 LARGEST_TYPE = 360
@@ -31,15 +31,15 @@ class CreateTaskParameters(BaseModel):
     ]
 
 
-def choose_lane(parameters: CreateTaskParameters) -> Lane:
-    """Short (and shorter) goes to the short lane, Medium and Long to the long one."""
-    return Lane.SHORT if parameters.type <= 1 else Lane.LONG
+def choose_queue(parameters: CreateTaskParameters) -> QueueName:
+    """Short (and shorter) goes to the short queue, Medium and Long to the long one."""
+    return QueueName.SHORT if parameters.type <= 1 else QueueName.LONG
 
 
 @job(
     "create_task",
     title="Sleep",
-    lane=choose_lane,
+    queue=choose_queue,
     time_limit_seconds=SECONDS_PER_TYPE * LARGEST_TYPE + 600,
 )
 def create_task(parameters: CreateTaskParameters, context: Context) -> bool:

@@ -4,9 +4,9 @@ from typing import Any
 
 import structlog
 
-from project.jobs.definition import Context, job
-from project.jobs.parameters import Parameters
-from project.lane import Lane
+from project.kinds.definition import Context, job
+from project.kinds.parameters import Parameters
+from project.queues import QueueName
 
 
 class SweepParameters(Parameters):
@@ -16,7 +16,7 @@ class SweepParameters(Parameters):
 @job(
     "files.sweep",
     title="Sweep files",
-    lane=Lane.LONG,
+    queue=QueueName.LONG,
     time_limit_seconds=1800,
     is_internal=True,
 )

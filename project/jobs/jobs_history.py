@@ -6,16 +6,16 @@ from typing import Any
 
 from pydantic import Field
 
-from project.jobs.context import Context
-from project.jobs.definition import job
-from project.jobs.keeping import keep_file
-from project.jobs.parameters import Parameters
-from project.jobs.showing import show
-from project.jobs.spreadsheets import guard_cell
-from project.lane import Lane
+from project.kinds.artifacts import keep_file
+from project.kinds.context import Context
+from project.kinds.definition import job
+from project.kinds.parameters import Parameters
+from project.kinds.result_view import show
+from project.queues import QueueName
+from project.tables.spreadsheets import guard_cell
 
 MOST_JOBS = 1_000_000
-COLUMNS = ("submitted_at", "kind", "lane", "status", "attempts", "wait_seconds", "run_seconds")
+COLUMNS = ("submitted_at", "kind", "queue", "status", "attempts", "wait_seconds", "run_seconds")
 
 
 class HistoryParameters(Parameters):
@@ -24,9 +24,9 @@ class HistoryParameters(Parameters):
     days: int = Field(7, ge=1, le=90, description="Jobs that were submitted in so many last days")
 
 
-@job("jobs.history", title="History of jobs", lane=Lane.LONG, time_limit_seconds=900)
+@job("jobs.history", title="History of jobs", queue=QueueName.LONG, time_limit_seconds=900)
 def list_history(parameters: HistoryParameters, context: Context) -> dict[str, Any]:
-    """A CSV file of the jobs of the last days: kind, lane, status, how long they waited and ran."""
+    """A CSV file of the last days' jobs: kind, queue, status, how long they waited and ran."""
     since = datetime.now(UTC) - timedelta(days=parameters.days)
     target, count = context.files.folder / "jobs.csv", 0
     with target.open("w", newline="", encoding="utf-8") as file:

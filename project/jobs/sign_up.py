@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from project.jobs.context import Context, require_all
-from project.jobs.definition import job
-from project.jobs.file_fields import PictureFile
-from project.jobs.parameters import Parameters
-from project.jobs.showing import show
-from project.lane import Lane
+from project.kinds.context import Context, require_all
+from project.kinds.definition import job
+from project.kinds.files import PictureFile
+from project.kinds.parameters import Parameters
+from project.kinds.result_view import show
+from project.queues import QueueName
 
 PICTURE, MAIL = "picture", "mail"
 """The keys of the two parts."""
@@ -28,7 +28,7 @@ def list_parts(parameters: SignUpParameters) -> list[tuple[str, dict[str, Any], 
     ]
 
 
-@job("sign_up", title="Sign-up", lane=Lane.SHORT, time_limit_seconds=60, is_internal=True)
+@job("sign_up", title="Sign-up", queue=QueueName.SHORT, time_limit_seconds=60, is_internal=True)
 def sign_up(parameters: SignUpParameters, context: Context) -> dict[str, Any]:
     """Succeeds when both parts have. A mail goes out even where the picture is damaged."""
     children = context.gather(context.submit_many(list_parts(parameters)))

@@ -9,13 +9,13 @@ from typing import Any
 
 from redis import RedisError
 
-from project.errors import CancelledError, LaneFullError, NotFoundError, TransitionError
-from project.ledger.exchange import Item
+from project.errors import CancelledError, NotFoundError, QueueFullError, TransitionError
 from project.ledger.file_holders import FileHolders
 from project.ledger.job import WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
 from project.ledger.record import as_microseconds, as_milliseconds, encode_job
+from project.ledger.script_client import Item
 from project.ledger.steps import OWNER_LIMIT, SETTLE_SECONDS, decode_answer, refuse
 
 
@@ -25,8 +25,8 @@ class Admission:
 
     budget_seconds: float = 2.0
     """Within this time from now the broker's confirm must be noted, or the job never runs."""
-    lane_limit: int | None = None
-    """As many jobs may wait in a lane; None: any number."""
+    queue_limit: int | None = None
+    """As many jobs may wait in a queue; None: any number."""
     unique_key: str = ""
     """At most one job holds it, until that has failed or the time is over; empty: no such rule."""
     unique_seconds: int = 0
@@ -48,7 +48,7 @@ class Admitting(Reading):
     def record(self, job: Job, admission: Admission | None = None) -> Recorded:
         """Write a new job, before it is published.
 
-        Raises LaneFullError, or CancelledError where its parent has been cancelled.
+        Raises QueueFullError, or CancelledError where its parent has been cancelled.
         """
         (answer,) = self.record_many([job], admission or Admission())
         if isinstance(answer, Exception):
@@ -57,7 +57,7 @@ class Admitting(Reading):
 
     def record_many(
         self, jobs: Sequence[Job], admission: Admission | Sequence[Admission]
-    ) -> list[Recorded | LaneFullError | CancelledError | RedisError]:
+    ) -> list[Recorded | QueueFullError | CancelledError | RedisError]:
         """Write new jobs in one round trip; one answer a job, in their order.
 
         An error that Redis answers about one job is that job's answer; any other is raised.
@@ -79,7 +79,7 @@ class Admitting(Reading):
             _order(job),
             str(as_milliseconds(job.run_at)) if job.run_at else "",
             str(round(rule.budget_seconds * 1000)),
-            "" if rule.lane_limit is None else str(rule.lane_limit),
+            "" if rule.queue_limit is None else str(rule.queue_limit),
             unique_key(rule.unique_key) if rule.unique_key else "",
             str(rule.unique_seconds),
             str(OWNER_LIMIT),
@@ -182,11 +182,11 @@ def _order(job: Job) -> str:
 
 def _read_recorded(
     job: Job, answer: list[Any] | RedisError
-) -> Recorded | LaneFullError | CancelledError | RedisError:
+) -> Recorded | QueueFullError | CancelledError | RedisError:
     if isinstance(answer, RedisError):
         return answer
     if answer[0] == "full":
-        return LaneFullError(job.lane, int(answer[1]))
+        return QueueFullError(job.queue, int(answer[1]))
     if answer[0] == "refused":
         return CancelledError(f"Job {job.parent_id} was cancelled: run that one again instead.")
     if answer[0] == "found":

@@ -50,7 +50,7 @@ class DeadLetter:
     reason: DeathReason
     detail: str
     kind: str = ""
-    lane: str = ""
+    queue: str = ""
     died_at: datetime
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: bytes = b""
@@ -63,14 +63,14 @@ class DeadLetterFilter:
 
     reasons: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
-    lanes: frozenset[str] = frozenset()
+    queues: frozenset[str] = frozenset()
 
     def lets_through(self, letter: DeadLetter) -> bool:
         """Whether it is one of them."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (not self.kinds or letter.kind in self.kinds)
-            and (not self.lanes or letter.lane in self.lanes)
+            and (not self.queues or letter.queue in self.queues)
         )
 
 
@@ -153,7 +153,7 @@ def _encode(letter: DeadLetter) -> dict[str, str]:
         "reason": letter.reason.value,
         "detail": letter.detail,
         "kind": letter.kind,
-        "lane": letter.lane,
+        "queue": letter.queue,
         "died_at": format_time(letter.died_at),
         "headers": orjson.dumps(_as_json(letter.headers)).decode(),
         "body": base64.b64encode(letter.body).decode(),
@@ -187,7 +187,7 @@ def _decode(letter_id: str, record: Mapping[str, str]) -> DeadLetter:
         reason=DeathReason(record["reason"]),
         detail=record["detail"],
         kind=record["kind"],
-        lane=record["lane"],
+        queue=record["queue"],
         died_at=datetime.fromisoformat(record["died_at"]).astimezone(UTC),
         headers=orjson.loads(record["headers"]),
         body=base64.b64decode(record["body"]),

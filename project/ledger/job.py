@@ -137,7 +137,7 @@ class Job:
 
     id: str
     kind: str
-    lane: str
+    queue: str
     status: Status
     parameters: Mapping[str, Any]
     submitted_at: datetime
@@ -192,7 +192,7 @@ class Job:
         *,
         id: str,  # noqa: A002 - the field's name
         kind: str,
-        lane: str,
+        queue: str,
         parameters: Mapping[str, Any],
         trace_id: str,
         received_at: datetime,
@@ -207,7 +207,7 @@ class Job:
         return cls(
             id=id,
             kind=kind,
-            lane=lane,
+            queue=queue,
             status=Status.QUEUED,
             parameters=parameters,
             submitted_at=min(submitted_at or received_at, received_at),

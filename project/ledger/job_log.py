@@ -23,7 +23,9 @@ class JobLog:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._append = redis.register_script(files(__package__).joinpath("append.lua").read_text())
+        self._append = redis.register_script(
+            files(__package__).joinpath("scripts", "append.lua").read_text()
+        )
 
     def append(self, job_id: str, lines: Sequence[tuple[str, str]], kept_lines: int) -> None:
         """Add lines, each as its place and its text; of all lines the newest are kept.

@@ -37,19 +37,19 @@ def needs_key(job_id: str) -> str:
     return f"jobs:needs:{job_id}"
 
 
-def partition_key(lane: str, kind: str, status: str) -> str:
-    """One part of the index: the jobs of that lane, kind and status."""
-    return f"jobs:{lane}:{kind}:{status}"
+def partition_key(queue: str, kind: str, status: str) -> str:
+    """One part of the index: the jobs of that queue, kind and status."""
+    return f"jobs:{queue}:{kind}:{status}"
 
 
-def lane_prefix(lane: str) -> str:
-    """What the parts of the index of one lane begin with."""
-    return f"jobs:{lane}:"
+def queue_prefix(queue: str) -> str:
+    """What the parts of the index of one queue begin with."""
+    return f"jobs:{queue}:"
 
 
-def waiting_key(lane: str) -> str:
-    """The jobs that wait for a worker of the lane, by the time they are due."""
-    return f"jobs:waiting:{lane}"
+def waiting_key(queue: str) -> str:
+    """The jobs that wait for a worker of the queue, by the time they are due."""
+    return f"jobs:waiting:{queue}"
 
 
 def unique_key(key: str) -> str:

@@ -1,6 +1,6 @@
 """Lists of jobs, newest first, at the same cost however many there are and however deep one reads.
 
-The index has one sorted set per lane, kind and status, and each job is in one of them. A list is
+The index has one sorted set per queue, kind and status, and each job is in one of them. A list is
 the merge of those that the filter names: each gives its newest entries behind the cursor.
 """
 
@@ -15,10 +15,10 @@ from typing import Any
 from redis import Redis
 
 from project.errors import InvalidInputError
-from project.lane import Lane
 from project.ledger.job import Job, Status
-from project.ledger.keys import PARTITIONS, lane_prefix, partition_key, waiting_key
+from project.ledger.keys import PARTITIONS, partition_key, queue_prefix, waiting_key
 from project.ledger.record import as_microseconds
+from project.queues import QueueName
 
 Entry = tuple[int, str]
 """Microseconds of submission, and the id: the order of a list."""
@@ -30,7 +30,7 @@ class JobFilter:
 
     statuses: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
-    lanes: frozenset[str] = frozenset()
+    queues: frozenset[str] = frozenset()
     submitted_after: datetime | None = None
     submitted_before: datetime | None = None
 
@@ -44,10 +44,10 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneState:
-    """How full a lane is."""
+class QueueState:
+    """How full a queue is."""
 
-    lane: str
+    name: str
     depth: int
     """Jobs that are due and wait for a worker."""
     scheduled: int
@@ -95,34 +95,36 @@ class _Part:
         )
 
 
-def list_lanes(redis: "Redis") -> list[LaneState]:
-    """How full each lane is, also while Redis is full."""
+def list_queues(redis: "Redis") -> list[QueueState]:
+    """How full each queue is, also while Redis is full."""
     seconds, microseconds = redis.time()
     now = seconds * 1000 + microseconds // 1000
     running = _chosen_partitions(redis, JobFilter(statuses=frozenset({Status.RUNNING})))
     # No transaction: a Redis whose memory is full takes none, not even to read.
     pipeline = redis.pipeline(transaction=False)
-    for lane in Lane:
-        pipeline.zcount(waiting_key(lane), "-inf", now)
-        pipeline.zcount(waiting_key(lane), f"({now}", "+inf")
-        pipeline.zrange(waiting_key(lane), 0, 0, withscores=True)
+    for queue in QueueName:
+        pipeline.zcount(waiting_key(queue), "-inf", now)
+        pipeline.zcount(waiting_key(queue), f"({now}", "+inf")
+        pipeline.zrange(waiting_key(queue), 0, 0, withscores=True)
     for key in running:
         pipeline.zcard(key)
     answers = pipeline.execute()
-    counts = dict(zip(running, answers[3 * len(Lane) :], strict=True))
+    counts = dict(zip(running, answers[3 * len(QueueName) :], strict=True))
     return [
-        _lane_state(lane, answers[3 * number : 3 * number + 3], counts, now)
-        for number, lane in enumerate(Lane)
+        _queue_state(queue, answers[3 * number : 3 * number + 3], counts, now)
+        for number, queue in enumerate(QueueName)
     ]
 
 
-def _lane_state(lane: Lane, answers: list[Any], running: dict[str, int], now: int) -> LaneState:
+def _queue_state(
+    queue: QueueName, answers: list[Any], running: dict[str, int], now: int
+) -> QueueState:
     depth, scheduled, oldest = answers
-    return LaneState(
-        lane=lane.value,
+    return QueueState(
+        name=queue.value,
         depth=depth,
         scheduled=scheduled,
-        running=sum(count for key, count in running.items() if key.startswith(lane_prefix(lane))),
+        running=sum(count for key, count in running.items() if key.startswith(queue_prefix(queue))),
         oldest_seconds=max(0.0, (now - oldest[0][1]) / 1000) if depth and oldest else None,
     )
 
@@ -131,9 +133,10 @@ def _chosen_partitions(redis: "Redis", chosen: JobFilter) -> list[str]:
     names: Any = redis.smembers(PARTITIONS)
     pairs = sorted(name.split(":", 1) for name in names)
     return [
-        partition_key(lane, kind, status)
-        for lane, kind in pairs
-        if (not chosen.lanes or lane in chosen.lanes) and (not chosen.kinds or kind in chosen.kinds)
+        partition_key(queue, kind, status)
+        for queue, kind in pairs
+        if (not chosen.queues or queue in chosen.queues)
+        and (not chosen.kinds or kind in chosen.kinds)
         for status in Status
         if not chosen.statuses or status in chosen.statuses
     ]

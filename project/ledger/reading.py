@@ -1,4 +1,4 @@
-"""What the ledger knows of jobs: one, many, lists of them, and the lanes."""
+"""What the ledger knows of jobs: one, many, lists of them, and the queues."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 from project.errors import GoneError, NotFoundError
 from project.ledger.job import Job
 from project.ledger.keys import LEASES, children_key, job_key, owner_key, result_key, waiting_key
-from project.ledger.listing import JobFilter, LaneState, Page, list_jobs, list_lanes
+from project.ledger.listing import JobFilter, Page, QueueState, list_jobs, list_queues
 from project.ledger.record import as_milliseconds, decode_job, from_milliseconds
 from project.ledger.retention import is_gone, trim
 from project.ledger.steps import Steps
@@ -56,9 +56,9 @@ class Reading(Steps):
         children: Any = self._redis.smembers(children_key(job_id))
         return sorted(children)
 
-    def list_lanes(self) -> list[LaneState]:
-        """How full each lane is."""
-        return list_lanes(self._redis)
+    def list_queues(self) -> list[QueueState]:
+        """How full each queue is."""
+        return list_queues(self._redis)
 
     def find_lease_ends(self, job_ids: Sequence[str]) -> list[datetime | None]:
         """Until when each job's lease holds; None where it has none."""
@@ -67,10 +67,10 @@ class Reading(Steps):
         ends: Any = self._redis.zmscore(LEASES, list(job_ids))
         return [None if end is None else from_milliseconds(end) for end in ends]
 
-    def list_waiting(self, lane: str, due_before: datetime, limit: int = 500) -> list[Job]:
-        """Jobs of the lane that have waited for a worker since before that time, oldest first."""
+    def list_waiting(self, queue: str, due_before: datetime, limit: int = 500) -> list[Job]:
+        """Jobs of the queue that have waited for a worker since before that time, oldest first."""
         ids: Any = self._redis.zrangebyscore(
-            waiting_key(lane), "-inf", as_milliseconds(due_before), start=0, num=limit
+            waiting_key(queue), "-inf", as_milliseconds(due_before), start=0, num=limit
         )
         return [job for job in self.read(ids) if job is not None]
 

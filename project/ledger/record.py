@@ -12,15 +12,7 @@ from typing import Any
 
 import orjson
 
-from project.ledger.job import (
-    Attempt,
-    AttemptOutcome,
-    Job,
-    JobError,
-    Progress,
-    Status,
-    format_time,
-)
+from project.ledger.job import Attempt, AttemptOutcome, Job, JobError, Progress, Status, format_time
 
 ATTEMPT_PREFIX = "attempt:"
 

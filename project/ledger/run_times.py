@@ -1,6 +1,6 @@
-"""How long jobs of each kind run, measured from their records: whether a kind blocks its lane.
+"""How long jobs of each kind run, measured from their records: whether a kind blocks its queue.
 
-Keys: `jobs:run-times`, hash of "<lane>:<kind>" to a JSON object, as `RunTime` has it. It is
+Keys: `jobs:run-times`, hash of "<queue>:<kind>" to a JSON object, as `RunTime` has it. It is
 measured now and then (by the reconciler), so that no job pays for it.
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from project.lane import Lane
 from project.ledger.job import Status
 from project.ledger.keys import PARTITIONS, RUN_TIMES, job_key, partition_key
+from project.queues import QueueName
 
 SAMPLE = 200
 """So many of the newest jobs of a kind that have succeeded are looked at."""
@@ -26,18 +26,18 @@ ENOUGH = 5
 
 @dataclass(frozen=True, slots=True)
 class RunTime:
-    """How long the newest jobs of a kind ran, in one lane."""
+    """How long the newest jobs of a kind ran, in one queue."""
 
-    lane: str
+    queue: str
     kind: str
     runs: int
     p50_seconds: float
     p95_seconds: float
 
     @property
-    def blocks_lane(self) -> bool:
-        """Whether one in twenty runs longer than the lane promises."""
-        promise = Lane(self.lane).promise_seconds
+    def blocks_queue(self) -> bool:
+        """Whether one in twenty runs longer than the queue promises."""
+        promise = QueueName(self.queue).promise_seconds
         return promise is not None and self.p95_seconds > promise
 
 
@@ -49,9 +49,11 @@ class RunTimes:
 
     def measure(self) -> list[RunTime]:
         """Look at the newest jobs of all kinds, and remember what was found."""
-        found = [run_time for lane, kind in self._pairs() for run_time in self._measure(lane, kind)]
+        found = [
+            run_time for queue, kind in self._pairs() for run_time in self._measure(queue, kind)
+        ]
         texts: dict[Any, Any] = {
-            f"{one.lane}:{one.kind}": orjson.dumps(asdict(one)).decode() for one in found
+            f"{one.queue}:{one.kind}": orjson.dumps(asdict(one)).decode() for one in found
         }
         if texts:
             self._redis.hset(RUN_TIMES, mapping=texts)
@@ -65,12 +67,12 @@ class RunTimes:
     def _pairs(self) -> Iterator[tuple[str, str]]:
         names: Any = self._redis.smembers(PARTITIONS)
         for name in sorted(names):
-            lane, _, kind = name.partition(":")
-            if lane in set(Lane):
-                yield lane, kind
+            queue, _, kind = name.partition(":")
+            if queue in set(QueueName):
+                yield queue, kind
 
-    def _measure(self, lane: str, kind: str) -> Iterator[RunTime]:
-        key = partition_key(lane, kind, Status.SUCCEEDED)
+    def _measure(self, queue: str, kind: str) -> Iterator[RunTime]:
+        key = partition_key(queue, kind, Status.SUCCEEDED)
         ids: Any = self._redis.zrevrange(key, 0, SAMPLE - 1)
         pipeline = self._redis.pipeline(transaction=False)
         for job_id in ids:
@@ -78,7 +80,7 @@ class RunTimes:
         seconds = sorted(_list_seconds(pipeline.execute()))
         if len(seconds) >= ENOUGH:
             yield RunTime(
-                lane, kind, len(seconds), find_quantile(seconds, 0.5), find_quantile(seconds, 0.95)
+                queue, kind, len(seconds), find_quantile(seconds, 0.5), find_quantile(seconds, 0.95)
             )
 
 
@@ -88,7 +90,7 @@ def find_quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def _list_seconds(rows: Sequence[tuple[str | None, str | None]]) -> Iterator[float]:
-    """Of the last attempt: that is what held a process of the lane."""
+    """Of the last attempt: that is what held a process of the queue."""
     for started, finished in rows:
         if started and finished:
             elapsed = datetime.fromisoformat(finished) - datetime.fromisoformat(started)

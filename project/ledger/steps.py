@@ -8,7 +8,6 @@ from typing import Any
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
-from project.ledger.exchange import Call, Exchange, Item
 from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
@@ -20,7 +19,8 @@ from project.ledger.record import (
     encode_json,
 )
 from project.ledger.retention import Retention
-from project.ledger.settled import SettledScript
+from project.ledger.script_client import Call, Exchange, Item
+from project.ledger.startup_grace import SettledScript
 
 Deferred = tuple[Item | None, Callable[[Any], None]]
 """A step that may wait, and what to call with its answer; no step: call it after those before."""
@@ -30,7 +30,7 @@ OWNER_LIMIT = 200
 
 SETTLE_SECONDS = 4
 """So long after its start Redis lets no job begin, and none count as never confirmed: submitters
-put right what went wrong when it ended (`project.submission.aftermath`)."""
+put right what went wrong when it ended (`project.submission.confirm_recovery`)."""
 
 
 class Steps:
@@ -214,7 +214,7 @@ def _read_steps(*names: str) -> str:
 
 
 def _read_text(name: str) -> str:
-    return files(__package__).joinpath(name).read_text()
+    return files(__package__).joinpath("scripts", name).read_text()
 
 
 def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:

@@ -21,8 +21,8 @@ from project.errors import (
     UndecidedError,
 )
 from project.ledger.admission import Admission, Recorded
+from project.ledger.celery_results import dead_document, revoked_document
 from project.ledger.dead_letters import DeadLetters
-from project.ledger.documents import dead_document, revoked_document
 from project.ledger.job import (
     SOURCES,
     AttemptOutcome,
@@ -33,8 +33,8 @@ from project.ledger.job import (
     change,
     format_time,
 )
+from project.ledger.job_tree import Parting
 from project.ledger.keys import job_key, result_key
-from project.ledger.parts import Parting
 from project.ledger.record import as_milliseconds, encode_json
 from project.ledger.steps import OWNER_LIMIT, read_moved, refuse
 
@@ -360,7 +360,7 @@ class Ledger(Parting):
         )
 
     def note_return(self, job: Job) -> Job:
-        """It was dead-lettered without a fault of its own, and goes back to its lane."""
+        """It was dead-lettered without a fault of its own, and goes back to its queue."""
         return self._move(job.id, job.status, sources=(job.status,), returns=job.returns + 1)
 
     def note_repair(self, job: Job) -> Job:

@@ -77,13 +77,13 @@ FIELDS: Mapping[str, Field] = {
     "status": _ours("celery.task.state"),
     "attempt": _ours("celery.task.attempt", "long"),
     "wait_seconds": _ours("celery.task.wait_seconds", "double"),
-    "lane": _ours("celery.queue"),
+    "queue": _ours("celery.queue"),
     "worker": _ours("celery.worker"),
     "jobs": _ours("celery.jobs", "long"),
-    # A lane, measured now and then
-    "lane_waiting": _ours("celery.lane.waiting", "long"),
-    "lane_consumers": _ours("celery.lane.consumers", "long"),
-    "lane_oldest_seconds": _ours("celery.lane.oldest_seconds", "double"),
+    # A queue, measured now and then
+    "queue_waiting": _ours("celery.queue_waiting", "long"),
+    "queue_consumers": _ours("celery.queue_consumers", "long"),
+    "queue_oldest_seconds": _ours("celery.queue_oldest_seconds", "double"),
 }
 
 CATEGORIES: Mapping[str, Mapping[str, Any]] = {
@@ -96,7 +96,7 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
     "job_stopped": {"category": ["process"], "event_type": ["end"]},
     "job_suspended": {"category": ["process"], "event_type": ["end"]},
     "job_died": {"category": ["process"], "event_type": ["end"]},
-    "lane_measured": {"event_kind": "metric"},
+    "queue_measured": {"event_kind": "metric"},
 }
 """ECS's own words for what happened (`event.kind`, `.category`, `.type`), for the main events."""
 

@@ -67,11 +67,11 @@ class NoSpans:
 NO_SPANS: Spans = NoSpans()
 
 
-def message_attributes(job_id: str, kind: str, lane: str) -> dict[str, str]:
+def message_attributes(job_id: str, kind: str, queue: str) -> dict[str, str]:
     """The attributes of spans about a job's way through the broker."""
     return {
         "messaging.system": "rabbitmq",
-        "messaging.destination.name": lane,
+        "messaging.destination.name": queue,
         "messaging.message.id": job_id,
         "jobs.kind": kind,
     }

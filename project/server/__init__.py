@@ -19,6 +19,6 @@ if TYPE_CHECKING:
 def create_app(settings: "Settings | None" = None, **_: Any) -> "Flask":
     """The application. Opens no connection; those follow with the first request."""
     # Workers import this package on their way to `tasks`, and need nothing of the application.
-    from project.server.application import build_app  # noqa: PLC0415
+    from project.server.app import build_app  # noqa: PLC0415
 
     return build_app(settings)

@@ -16,8 +16,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from werkzeug.routing import Rule
 
+from project.api import Problem
 from project.ledger.log_line import PLACE
-from project.server.documents import Problem
 
 VERSION = "0.1.0"
 """Of the project, as setup.cfg has it."""

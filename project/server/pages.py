@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from project.config import Settings
 from project.jobs import KINDS, get_offered
 from project.server.parsing import OWNER_COOKIE, read_owner
-from project.server.run_times import describe_blocking, find_run_times
+from project.server.routes.run_times import describe_blocking, find_run_times
 from project.server.services import services
 
 COOKIE_SECONDS = 365 * 24 * 3600

@@ -7,11 +7,11 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import FileStorage
 
+from project.api import SignUpForm
 from project.errors import InvalidInputError
-from project.jobs.mail_addresses import Address
+from project.jobs.email_send.addresses import Address
 from project.json_values import check_json, parse_json
 from project.ledger.log_line import PLACE
-from project.server.documents import SignUpForm
 
 OWNER_COOKIE = "browser"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")

@@ -15,7 +15,7 @@ from project.redis_client import describe_outage
 
 RETRY_AFTER_SECONDS = {
     HTTPStatus.SERVICE_UNAVAILABLE: 2,
-    # A full lane has many thousand jobs before it is less full.
+    # A full queue has many thousand jobs before it is less full.
     HTTPStatus.TOO_MANY_REQUESTS: 10,
 }
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -35,7 +35,7 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.KeyReusedError: HTTPStatus.CONFLICT,
     errors.OccupiedError: HTTPStatus.CONFLICT,
-    errors.LaneFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TransitionError: HTTPStatus.CONFLICT,
     errors.CancelledError: HTTPStatus.CONFLICT,
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
@@ -90,9 +90,9 @@ def _find_status(error: errors.JobsError) -> HTTPStatus:
 
 def _find_members(error: errors.JobsError) -> dict[str, Any]:
     """What a program may want to know besides the sentence."""
-    if isinstance(error, errors.LaneFullError):
-        limit = current_app.extensions["services"].settings.lane_limit
-        return {"lane": error.lane, "depth": error.depth, "limit": limit}
+    if isinstance(error, errors.QueueFullError):
+        limit = current_app.extensions["services"].settings.queue_limit
+        return {"queue": error.queue, "depth": error.depth, "limit": limit}
     field = getattr(error, "field", None)
     return {"field": field} if field else {}
 

@@ -6,20 +6,20 @@ from typing import cast
 from flask import current_app
 from redis import Redis
 
+from project.broker.publisher import Publisher
 from project.config import Settings
 from project.files import FileStore
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
-from project.ledger.events import Listener
 from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
 from project.ledger.run_times import RunTimes
+from project.live.events import Listener
 from project.observability.exporting import build_spans
 from project.observability.spans import Spans
-from project.publisher import Publisher
 from project.redis_client import connect_impatient, connect_listening
-from project.schedules.register import Register
-from project.schedules.store import ScheduleStore
+from project.scheduler.schedules.schedule_service import Register
+from project.scheduler.schedules.store import ScheduleStore
 from project.signups import SignUps
 from project.submission import Submitter
 
@@ -51,7 +51,7 @@ def build_services(settings: Settings) -> Services:
     publisher = Publisher(settings.broker_url, settings.role)
     spans = build_spans(settings)
     submitter = Submitter(
-        ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
+        ledger, publisher, settings.submit_timeout_seconds, settings.queue_limit, spans
     )
     return Services(
         settings=settings,

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from project.api import Submission as SubmissionDocument
 from project.errors import InvalidInputError, MissingFileError, NotFoundError
 from project.jobs import get_offered
-from project.jobs.file_fields import list_files
-from project.server.documents import Submission as SubmissionDocument
+from project.kinds.files import list_files
 from project.server.services import services
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 
 
 def make_submission(

@@ -17,6 +17,8 @@ from typing import Any
 import structlog
 from redis import RedisError
 
+from project.broker.publisher import Publisher
+from project.broker.publisher.releasing import Releasing
 from project.errors import (
     JobsError,
     KeyReusedError,
@@ -26,19 +28,17 @@ from project.errors import (
     UnforeseenError,
 )
 from project.jobs import get_offered
-from project.jobs.file_fields import list_files
+from project.kinds.files import list_files
 from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace
 from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
-from project.publisher import Publisher
-from project.publisher.releasing import Releasing
-from project.submission.aftermath import Aftermath
 from project.submission.batch import Entry, Order, encode, redis_unavailable, unforeseen
 from project.submission.committer import UNDER_WAY, Committer
-from project.submission.draft import Draft, Submission, is_same_request, prepare
-from project.submission.telling import tell
+from project.submission.confirm_recovery import Aftermath
+from project.submission.preparation import Draft, Submission, is_same_request, prepare
+from project.submission.submit_logging import tell
 
 PART_SIZE = 125
 """So many jobs of a bulk submit share a time limit. A batch may take two of these parts."""
@@ -71,7 +71,7 @@ class Submitter:
     ledger: Ledger
     publisher: Publisher
     timeout_seconds: float
-    lane_limit: int | None = None
+    queue_limit: int | None = None
     spans: Spans = NO_SPANS
     committer: Committer = field(init=False)
 
@@ -84,7 +84,7 @@ class Submitter:
     def submit(self, submission: Submission, trace: Trace) -> Job:
         """Submit one job.
 
-        When this raises UnknownKindError, InvalidInputError, KeyReusedError, LaneFullError,
+        When this raises UnknownKindError, InvalidInputError, KeyReusedError, QueueFullError,
         CancelledError (its parent was cancelled) or UnavailableError, nothing will run.
         """
         (answer,) = self.submit_many([submission], trace)
@@ -220,7 +220,7 @@ class Submitter:
     def _make_entry(self, draft: Draft, trace: Trace) -> Entry:
         admission = Admission(
             budget_seconds=self.timeout_seconds,
-            lane_limit=self.lane_limit,
+            queue_limit=self.queue_limit,
             unique_key=draft.unique_key,
             unique_seconds=draft.unique_seconds,
         )

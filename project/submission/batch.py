@@ -13,18 +13,18 @@ from time import monotonic
 import structlog
 from redis import RedisError
 
+from project.broker.message import make_message
+from project.broker.publisher import Publisher, unavailable
+from project.broker.publisher.content import Content
+from project.broker.publisher.flight import UNSETTLED, Flight
 from project.errors import JobsError, TransitionError, UnavailableError, UnforeseenError
 from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
-from project.message import make_message
 from project.observability.context import Trace
-from project.publisher import Publisher, unavailable
-from project.publisher.content import Content
-from project.publisher.flight import UNSETTLED, Flight
 from project.redis_client import describe_outage
-from project.submission.aftermath import Aftermath
-from project.submission.draft import Draft, delay_seconds, is_same_request
-from project.submission.telling import find_submit
+from project.submission.confirm_recovery import Aftermath
+from project.submission.preparation import Draft, delay_seconds, is_same_request
+from project.submission.submit_logging import find_submit
 
 PATIENCE_SECONDS = 0.05
 """So long a batch waits for its last confirm, before it notes those that have come."""

@@ -16,12 +16,12 @@ from time import monotonic
 
 import structlog
 
+from project.broker.publisher import Publisher
 from project.errors import UnavailableError
 from project.ledger import Ledger
 from project.observability.binding import leave
-from project.publisher import Publisher
-from project.submission.aftermath import Aftermath
 from project.submission.batch import Batch, Entry, Order, Steps
+from project.submission.confirm_recovery import Aftermath
 
 UNDER_WAY = 2
 """Batches: while one waits for RabbitMQ, Redis has the other."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from project.ledger import Job
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 
 
 def make_child(parent: Job, kind: str, parameters: Mapping[str, Any], key: str) -> Submission:

@@ -7,27 +7,27 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from project.broker import JOBS_EXCHANGE, LANE_QUEUES, limit_unpacking, transport_options
+from project.broker.publisher import Publisher
+from project.broker.topology import JOB_QUEUES, JOBS_EXCHANGE, limit_unpacking, transport_options
 from project.config import Settings
 from project.errors import InvalidInputError
 from project.files import FileStore
 from project.jobs import KINDS, Kind, load_kinds
-from project.jobs.definition import SOFT_LIMIT_SHARE
 from project.json_values import check_json
-from project.lane import Lane
+from project.kinds.definition import SOFT_LIMIT_SHARE
 from project.ledger import Ledger
 from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
 from project.mail import MailServer
 from project.observability.exporting import build_spans
 from project.observability.pipeline import configure_logging
-from project.publisher import Publisher
+from project.queues import QueueName
 from project.redis_client import connect_impatient, connect_patient
 from project.submission import Submitter
 from project.worker.engine.main_consumer import connect_remote_control
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
-from project.worker.keeper import Keeper
+from project.worker.lease import Keeper
 from project.worker.printing import redirect_prints
 from project.worker.recorder import Recorder
 from project.worker.tracing import connect_tracing
@@ -80,7 +80,7 @@ def create_celery(settings: Settings) -> JobsCelery:
         keeper=Keeper(),
         recorder=Recorder(JobLog(connect_impatient(settings.redis_url)), settings.job_log_lines),
         submitter=Submitter(
-            ledger, publisher, settings.submit_timeout_seconds, settings.lane_limit, spans
+            ledger, publisher, settings.submit_timeout_seconds, settings.queue_limit, spans
         ),
         redis=redis,
         file_holders=FileHolders(redis),
@@ -103,13 +103,13 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.broker_url,
         "result_backend": f"project.worker.results:LedgerBackend+{settings.redis_url}",
-        # Lanes. A wrong -Q must fail instead of making a queue.
-        "task_queues": LANE_QUEUES,
+        # Queues. A wrong -Q must fail instead of making a queue.
+        "task_queues": JOB_QUEUES,
         "task_create_missing_queues": False,
-        "task_default_queue": Lane.SHORT.value,
+        "task_default_queue": QueueName.SHORT.value,
         "task_default_exchange": JOBS_EXCHANGE.name,
         "task_default_exchange_type": JOBS_EXCHANGE.type,
-        "task_default_routing_key": Lane.SHORT.value,
+        "task_default_routing_key": QueueName.SHORT.value,
         "task_routes": (route,),
         # Loss is no option: confirmed publishing, late acks, redelivery when a worker dies.
         "broker_transport_options": transport_options(settings.role),
@@ -154,7 +154,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 
 
 def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> dict[str, Any]:
-    """Celery's router, for messages that do not come from `submission`: the kind's lane.
+    """Celery's router, for messages that do not come from `submission`: the kind's queue.
 
     `mandatory`, because a broker confirms a message that no queue takes; a time limit, because
     py-amqp waits for a confirm for ever.
@@ -169,8 +169,8 @@ def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> 
     try:
         parameters = kind.bind(args or (), kwargs or {})
     except InvalidInputError:
-        return {"queue": Lane.SHORT.value, **safety}  # the worker says what is wrong with them
-    return {"queue": kind.lane_for(parameters).value, **safety}
+        return {"queue": QueueName.SHORT.value, **safety}  # the worker says what is wrong with them
+    return {"queue": kind.queue_for(parameters).value, **safety}
 
 
 def _register(app: JobsCelery, kind: Kind) -> None:

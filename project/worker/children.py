@@ -13,15 +13,15 @@ import structlog
 
 from project.errors import CancelledError, JobsError, Suspension
 from project.jobs import get_kind
-from project.jobs.context import Child
+from project.kinds.context import Child
 from project.ledger import Job, Ledger, Status
-from project.ledger.parts import Wait
+from project.ledger.job_tree import Wait
 from project.ledger.store import Hold
 from project.observability.context import Trace
 from project.observability.job_log import releasing
 from project.submission import Submitter
 from project.submission.family import make_child
-from project.worker.keeper import Held
+from project.worker.lease import Held
 
 Call = tuple[str, Mapping[str, Any], str]
 """Kind, parameters and key of a child."""

@@ -29,7 +29,7 @@ from project.jobs import Kind
 from project.ledger import Job, Ledger
 from project.ledger.job import JobError
 from project.observability.sink import write_lines
-from project.worker.holder import is_gone, is_halted, name_holder
+from project.worker.process_identity import is_gone, is_halted, name_holder
 
 POSTPONE_SECONDS = 2
 """After so long a message is looked at again whose job another worker still runs."""
@@ -122,7 +122,7 @@ def _leave(task: Any, job: Job, reason: LeasedError) -> Never:
         raise Ignore(str(reason)) from reason
     _log.info("job_postponed", reason=str(reason))
     copy = task.signature_from_request(
-        task.request, countdown=POSTPONE_SECONDS, retries=task.request.retries, queue=job.lane
+        task.request, countdown=POSTPONE_SECONDS, retries=task.request.retries, queue=job.queue
     )
     try:
         copy.apply_async()

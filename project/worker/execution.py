@@ -20,18 +20,12 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from pydantic import BaseModel
 from redis import Redis, RedisError
 
-from project.errors import (
-    CancelledError,
-    JobsError,
-    Suspension,
-    TransitionError,
-    WorkerStop,
-)
+from project.errors import CancelledError, JobsError, Suspension, TransitionError, WorkerStop
 from project.files import FileStore
 from project.files.job_files import JobFiles, open_files
 from project.jobs import KINDS, Context, Kind
-from project.jobs.definition import SOFT_LIMIT_SHARE
-from project.jobs.inline import Inline
+from project.kinds.definition import SOFT_LIMIT_SHARE
+from project.kinds.inline import Inline
 from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.file_holders import FileHolders
 from project.ledger.job import change
@@ -44,13 +38,13 @@ from project.observability.job_log import releasing
 from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
+from project.worker.attempt_logging import tell_end, tell_start, tell_stop
 from project.worker.children import Children
 from project.worker.claiming import claim, claim_reserved
 from project.worker.history import list_jobs
-from project.worker.keeper import Held, Keeper, finish_cancelled
+from project.worker.lease import Held, Keeper, finish_cancelled
 from project.worker.recorder import Recorder
 from project.worker.reservation import Reservation
-from project.worker.telling import tell_end, tell_start, tell_stop
 
 PROGRESS_INTERVAL_SECONDS = 0.2
 """Progress is written at most this often; more would not be seen."""
@@ -181,8 +175,8 @@ def _describe(request: Any, kind: Kind, parameters: dict[str, Any], submitted: T
         vars(request),
         id=request.id,
         kind=kind.name,
-        # A delayed message's routing key is the lane behind the delay: `0.0.….1.short`.
-        lane=request.delivery_info["routing_key"].rpartition(".")[2],
+        # A delayed message's routing key is the queue behind the delay: `0.0.….1.short`.
+        queue=request.delivery_info["routing_key"].rpartition(".")[2],
         parameters=parameters,
         trace_id=submitted.trace_id,
         received_at=datetime.now(UTC),
@@ -296,8 +290,8 @@ def _retry(kind: Kind, task: Any, ledger: Ledger, job: Job, error: Exception) ->
     delay = kind.retry_delay(task.request.retries + 1)
     task.request.due_at = datetime.now(UTC) + timedelta(seconds=delay)
     try:
-        # The lane is named, because a delayed message arrives under the delay's own routing key.
-        raise task.retry(exc=error, countdown=delay, queue=job.lane)
+        # The queue is named, because a delayed message arrives under the delay's own routing key.
+        raise task.retry(exc=error, countdown=delay, queue=job.queue)
     except Reject as reject:
         # The broker did not take the next attempt's message. Celery would give the job up.
         _log.warning("retry_not_scheduled", reason=str(reject))

@@ -27,7 +27,7 @@ def _summarize(job: Job) -> dict[str, Any]:
     return {
         "submitted_at": format_time(job.submitted_at),
         "kind": job.kind,
-        "lane": job.lane,
+        "queue": job.queue,
         "status": job.status.value,
         "attempts": job.attempt,
         "wait_seconds": last.wait_seconds if last else None,

@@ -20,13 +20,13 @@ from celery.backends.redis import RedisBackend
 
 from project.errors import NotFoundError, TransitionError
 from project.jobs import KINDS
-from project.lane import Lane
 from project.ledger import Job, Ledger, Status
 from project.ledger.job import JobError, format_time
 from project.ledger.record import encode_json
 from project.observability.binding import about_message
 from project.observability.context import Trace
-from project.worker.telling import tell_end
+from project.queues import QueueName
+from project.worker.attempt_logging import tell_end
 
 STATUSES = {
     states.SUCCESS: Status.SUCCEEDED,
@@ -194,12 +194,12 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         if kind is None:
             return None
         routing_key = (described.get("delivery_info") or {}).get("routing_key") or ""
-        lane = routing_key.rpartition(".")[2]
+        queue = routing_key.rpartition(".")[2]
         return Job.from_message(
             described,
             id=task_id,
             kind=kind.name,
-            lane=lane if lane in set(Lane) else Lane.SHORT.value,
+            queue=queue if queue in set(QueueName) else QueueName.SHORT.value,
             parameters=kind.name_arguments(
                 described.get("args") or (), described.get("kwargs") or {}
             ),

@@ -62,7 +62,7 @@ def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str)
         trace=submitted,
         started_ns=now_ns,
         ended_ns=now_ns,
-        # A delayed message's routing key is the lane behind the delay.
+        # A delayed message's routing key is the queue behind the delay.
         attributes=message_attributes(headers["id"], kind, routing_key.rpartition(".")[2]),
     )
 

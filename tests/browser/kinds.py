@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import AnyHttpUrl, BaseModel, EmailStr, Field
 
-from project.jobs.definition import Context, job
-from project.jobs.file_fields import AnyFile, PictureFile, TableFile
-from project.jobs.showing import show
-from project.lane import Lane
+from project.kinds.definition import Context, job
+from project.kinds.files import AnyFile, PictureFile, TableFile
+from project.kinds.result_view import show
+from project.queues import QueueName
 
 Format = Literal["JPEG", "PNG", "WebP"]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
@@ -63,7 +63,7 @@ class EverythingParameters(BaseModel):
     tone: Literal["calm", "loud"] = "calm"
 
 
-@job("browser.everything", title="Everything", lane=Lane.SHORT, time_limit_seconds=60)
+@job("browser.everything", title="Everything", queue=QueueName.SHORT, time_limit_seconds=60)
 def take_everything(parameters: EverythingParameters, context: Context) -> dict[str, Any]:
     """Take one parameter of each form, and tell what has come."""
     context.report_progress(1, 2, "Looking at it")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from project.jobs.showing import show
+from project.kinds.result_view import show
 from tests.browser.home import PHOTOGRAPHS
 from tests.browser.worker import Worker
 

@@ -42,7 +42,7 @@ def test_every_word_of_a_job_is_only_text(home: Home) -> None:
           const { createRow } = await import("/static/js/row.js");
           const { createCard } = await import("/static/js/card.js");
           const time = "2026-01-01T00:00:00.000000Z";
-          const job = { id: "1", title: text, lane: text, worker: text, kind: text, version: 1,
+          const job = { id: "1", title: text, queue: text, worker: text, kind: text, version: 1,
             attempt: 1, submitted_at: time, started_at: time, finished_at: time, progress: null };
           const states = [
             { status: "failed", error: { type: text, message: text } },

@@ -404,7 +404,7 @@ def test_waiting_job_shows_how_many_of_its_parts_have_ended(home: Home) -> None:
           const { createRow } = await import("/static/js/row.js");
           const attempts = [1, 2].map((number) => (
             { number, outcome: number === 1 ? "suspended" : "running", started_at: time }));
-          const job = { id: "1", title: "Report", lane: "long", kind: "x", version: 1, attempt: 2,
+          const job = { id: "1", title: "Report", queue: "long", kind: "x", version: 1, attempt: 2,
             submitted_at: time, started_at: time, status: "waiting", attempts,
             progress: { done: 3, total: 4, step: "" } };
           const row = createRow(job);

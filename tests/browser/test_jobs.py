@@ -32,17 +32,17 @@ def test_short_job_runs_to_its_end_in_one_row_that_is_updated_in_place(home: Hom
     assert home.is_marked(row)
 
 
-@pytest.mark.parametrize(("length", "lane"), [("Short", "short"), ("Medium", "long")])
-def test_a_button_starts_a_job_on_the_lane_that_it_names(
-    home: Home, length: str, lane: str
+@pytest.mark.parametrize(("length", "queue"), [("Short", "short"), ("Medium", "long")])
+def test_a_button_starts_a_job_on_the_queue_that_it_names(
+    home: Home, length: str, queue: str
 ) -> None:
     """What the button says is what happens."""
     button = home.page.get_by_role("button", name=re.compile(f"^{length}"))
-    expect(button).to_contain_text(f"{lane} lane")
+    expect(button).to_contain_text(f"{queue} queue")
 
     row = home.row(home.start(length))
 
-    expect(row.get_by_role("cell").nth(3)).to_have_text(lane)
+    expect(row.get_by_role("cell").nth(3)).to_have_text(queue)
 
 
 def test_nothing_links_to_a_trace_where_nothing_shows_one(home: Home) -> None:
@@ -112,7 +112,7 @@ def test_elapsed_time_does_not_trust_this_machines_clock(new_visitor: NewVisitor
 
     times = visitor.row(visitor.start("Medium")).get_by_role("cell").nth(2)
 
-    # Running or, in a busy lane, still waiting: seconds, and they tick.
+    # Running or, in a busy queue, still waiting: seconds, and they tick.
     expect(times).to_have_text(re.compile(r"^[2-9] s"))
     expect(times).to_have_text(re.compile(r"^([4-9]|1\d) s"))
 

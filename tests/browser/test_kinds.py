@@ -25,7 +25,7 @@ RUN_HERE = {
     *("ml.predict", "ml.train", "report.build", "web.crawl", "workflow"),
 }
 DEADLINE_MILLISECONDS = 90_000
-"""The lane for long jobs is shared with tests whose jobs sleep for half a minute."""
+"""The queue for long jobs is shared with tests whose jobs sleep for half a minute."""
 ROWS = 2_000
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from project.broker import DEAD_EXCHANGE, DEAD_QUEUE
-from project.lane import Lane
+from project.broker.topology import DEAD_EXCHANGE, DEAD_QUEUE
+from project.queues import QueueName
 from tests.deploy.photograph import is_upright
 from tests.deploy.signup import (
     REQUEST_SECONDS,
@@ -134,9 +134,9 @@ def test_console_answers_only_to_its_users(stack: Stack) -> None:
     assert status("/api/users", ADMIN) == 200
 
 
-def test_lanes_are_quorum_queues_that_dead_letter(stack: Stack) -> None:
-    for lane in Lane:
-        queue = console(stack, f"/api/queues/jobs/{lane}")
+def test_queues_are_quorum_queues_that_dead_letter(stack: Stack) -> None:
+    for name in QueueName:
+        queue = console(stack, f"/api/queues/jobs/{name}")
         assert queue["type"] == "quorum"
         assert queue["arguments"]["x-dead-letter-exchange"] == DEAD_EXCHANGE.name
         assert queue["arguments"]["x-dead-letter-strategy"] == "at-least-once"
@@ -144,13 +144,13 @@ def test_lanes_are_quorum_queues_that_dead_letter(stack: Stack) -> None:
     assert [binding["destination"] for binding in bound] == [DEAD_QUEUE.name]
 
 
-def test_each_lane_is_consumed_by_its_own_pool_alone(stack: Stack) -> None:
-    for lane in Lane:
-        pool = addresses(stack, f"worker-{lane}")
+def test_each_queue_is_consumed_by_its_own_pool_alone(stack: Stack) -> None:
+    for queue in QueueName:
+        pool = addresses(stack, f"worker-{queue}")
         wait_until(
-            lambda lane=lane, pool=pool: consumers(stack, lane) == pool,  # type: ignore[misc]
+            lambda queue=queue, pool=pool: consumers(stack, queue) == pool,  # type: ignore[misc]
             RABBITMQ_COUNTS_SECONDS,
-            f"lane {lane} to be consumed by {pool}",
+            f"queue {queue} to be consumed by {pool}",
         )
 
 
@@ -162,14 +162,14 @@ def scaled(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("scaled")
-def test_scaled_pool_consumes_its_lane_three_times(stack: Stack) -> None:
+def test_scaled_pool_consumes_its_queue_three_times(stack: Stack) -> None:
     pool = addresses(stack, "worker-short")
 
     assert len(pool) == 3
     wait_until(
-        lambda: consumers(stack, Lane.SHORT) == pool,
+        lambda: consumers(stack, QueueName.SHORT) == pool,
         RABBITMQ_COUNTS_SECONDS,
-        "three consumers of lane short",
+        "three consumers of queue short",
     )
 
 
@@ -225,9 +225,9 @@ def addresses(stack: Stack, service: str) -> set[str]:
     }
 
 
-def consumers(stack: Stack, lane: Lane) -> set[str]:
-    """The addresses that consume the lane."""
-    details = console(stack, f"/api/queues/jobs/{lane}")["consumer_details"]
+def consumers(stack: Stack, queue: QueueName) -> set[str]:
+    """The addresses that consume the queue."""
+    details = console(stack, f"/api/queues/jobs/{queue}")["consumer_details"]
     return {consumer["channel_details"]["peer_host"] for consumer in details}
 
 

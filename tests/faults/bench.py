@@ -55,7 +55,7 @@ class Bench:
         return self.client.await_status(job_id, *statuses, seconds=END_SECONDS)
 
     def do_one(self) -> int:
-        """A job is accepted and done: whatever was before it in the short lane has had its turn."""
+        """A job is accepted and done: what was before it in the short queue has had its turn."""
         token, job_id = self.start("step")
         self.await_status(job_id, "succeeded")
         return token

@@ -155,10 +155,10 @@ def test_unknown_job_is_a_404(browser: Client) -> None:
 # ── Queues and dead letters ──
 
 
-def test_queues_tell_of_each_lane(browser: Client) -> None:
+def test_queues_tell_of_each_queue(browser: Client) -> None:
     answer = browser.get("/api/v1/queues").json()
 
-    assert [queue["lane"] for queue in answer["queues"]] == ["short", "long"]
+    assert [queue["name"] for queue in answer["queues"]] == ["short", "long"]
     assert all(queue["consumers"] > 0 for queue in answer["queues"])
     assert all(queue["ready"] >= 0 for queue in answer["queues"])
     assert answer["dead_letters"] >= 0
@@ -167,7 +167,7 @@ def test_queues_tell_of_each_lane(browser: Client) -> None:
 @pytest.fixture
 def dead_id(ledger: Ledger, redis: "Redis") -> str:
     """A job that was given up, as the reconciler leaves it."""
-    job = a_job(parameters={"type": 0}, kind="create_task", lane="short")
+    job = a_job(parameters={"type": 0}, kind="create_task", queue="short")
     ledger.record(job)
     ledger.bury(job.id, JobError("WorkerLostError", "Each attempt ended with its process."))
     DeadLetters(redis).add(
@@ -176,7 +176,7 @@ def dead_id(ledger: Ledger, redis: "Redis") -> str:
             reason=DeathReason.WORKER_LOST,
             detail="Each attempt ended with its process.",
             kind=job.kind,
-            lane=job.lane,
+            queue=job.queue,
             died_at=datetime.now(UTC),
             headers={"task": job.kind, "owner": "o" * 22},
             body=b'[[], {"type": 0}, {}]',
@@ -187,7 +187,7 @@ def dead_id(ledger: Ledger, redis: "Redis") -> str:
 
 
 def test_dead_letter_is_listed_and_shown(browser: Client, dead_id: str) -> None:
-    query = "reason=worker_lost&kind=create_task&lane=short&limit=200"
+    query = "reason=worker_lost&kind=create_task&queue=short&limit=200"
     listed = browser.get(f"{LETTERS}?{query}").json()["dead_letters"]
     shown = browser.get(f"{LETTERS}/{dead_id}").json()
 

@@ -1,10 +1,10 @@
 """Cancelling: a waiting job never starts, a running one stops, an ended one stays as it is."""
 
+from project.broker.message import make_message
+from project.broker.publisher import Publisher
 from project.config import Settings
 from project.ledger import Job, Ledger
-from project.message import make_message
 from project.observability.context import Trace
-from project.publisher import Publisher
 from tests.builders import a_job
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook

@@ -51,7 +51,7 @@ def test_delayed_task_is_in_the_ledger(browser: Client, ledger: Ledger) -> None:
 
     assert result.get(timeout=RESULT_SECONDS) is True
     job = ledger.get(result.id)
-    assert (job.kind, job.lane, job.status) == ("create_task", "short", Status.SUCCEEDED)
+    assert (job.kind, job.queue, job.status) == ("create_task", "short", Status.SUCCEEDED)
     assert job.parameters == {"type": 0}
     assert job.result is True
     assert browser.get(f"/tasks/{result.id}").json() == {
@@ -87,18 +87,18 @@ def test_value_that_cannot_be_stored_is_refused_to_the_caller(value: Any) -> Non
         celery.tasks["email.send"].delay(**mail)
 
 
-def test_countdown_is_waited_for_by_the_broker_and_keeps_the_lane(ledger: Ledger) -> None:
+def test_countdown_is_waited_for_by_the_broker_and_keeps_the_queue(ledger: Ledger) -> None:
     result = create_task.apply_async(args=[0], countdown=1)
 
     assert result.get(timeout=RESULT_SECONDS) is True
-    assert ledger.get(result.id).lane == "short"
+    assert ledger.get(result.id).queue == "short"
 
 
 def test_program_without_our_code_can_send_by_name(settings: Settings, ledger: Ledger) -> None:
-    """It names the lane and declares nothing: what Celery's defaults would make, it may not."""
-    lane = Queue("short", Exchange("jobs", no_declare=True), "short", no_declare=True)
+    """It names the queue and declares nothing: what Celery's defaults would make, it may not."""
+    queue = Queue("short", Exchange("jobs", no_declare=True), "short", no_declare=True)
     with Celery(broker=settings.broker_url, set_as_current=False) as elsewhere:
-        elsewhere.conf.task_queues = [lane]
+        elsewhere.conf.task_queues = [queue]
         sent = elsewhere.send_task("create_task", kwargs={"type": 0}, queue="short")
 
     def ended() -> bool:
@@ -153,7 +153,7 @@ def test_message_that_has_expired_is_revoked(ledger: Ledger) -> None:
     with pytest.raises(TaskRevokedError):
         expired.get(timeout=RESULT_SECONDS)
     job = ledger.get(expired.id)
-    assert (job.status, job.lane, job.parameters) == (Status.CANCELLED, "short", {"type": 0})
+    assert (job.status, job.queue, job.parameters) == (Status.CANCELLED, "short", {"type": 0})
 
 
 def test_task_that_is_revoked_before_it_begins_never_runs(ledger: Ledger) -> None:

@@ -114,14 +114,14 @@ def test_mistake_is_told_in_one_sentence(run: Any, words: tuple[str, ...], sente
     assert "Traceback" not in said
 
 
-def test_operator_sees_lanes_kinds_and_dead_letters(run: Any, settings: Settings) -> None:
-    _, lanes, _ = run("queues")
+def test_operator_sees_queues_kinds_and_dead_letters(run: Any, settings: Settings) -> None:
+    _, queues, _ = run("queues")
     _, kinds, _ = run("kinds")
     _, dead, _ = run("dead", "list", "--reason", DeathReason.WORKER_LOST.value)
 
     # One a process.
     consumers = {"short": settings.short_concurrency, "long": settings.long_concurrency}
-    assert {lane["lane"]: lane["consumers"] for lane in lanes} == consumers
+    assert {queue["name"]: queue["consumers"] for queue in queues} == consumers
     assert "create_task" in {kind["name"] for kind in kinds}
     assert dead["next"] is None
 

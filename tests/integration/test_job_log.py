@@ -7,9 +7,9 @@ from redis import Redis
 
 from project.errors import InvalidInputError
 from project.ledger import Ledger, Status
-from project.ledger.events import log_channel
 from project.ledger.job_log import JobLog
 from project.ledger.log_line import LogLine, encode_line
+from project.live.events import log_channel
 from tests.builders import a_job
 
 KEPT_LINES = 1000

@@ -17,20 +17,20 @@ from project.errors import (
     ExhaustedError,
     GoneError,
     InvalidInputError,
-    LaneFullError,
     LeasedError,
     LeaseState,
     NotFoundError,
+    QueueFullError,
     TransitionError,
     UndecidedError,
 )
 from project.ledger import Job, Ledger, Progress, Status
-from project.ledger.events import ALL_CHANNEL, job_channel, owner_channel
 from project.ledger.job import WITHDRAWN, AttemptOutcome, JobError
 from project.ledger.keys import job_key
 from project.ledger.listing import JobFilter
 from project.ledger.record import decode_job
 from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, Hold, Recorded
+from project.live.events import ALL_CHANNEL, job_channel, owner_channel
 from tests.builders import NOON, a_job
 from tests.waiting import wait_until
 
@@ -137,7 +137,7 @@ def test_success_is_written_as_any_other_end(ledger: Ledger, redis: "Redis", res
     assert written == expected
     found = ledger.get(one.id)
     assert replace(found, expires_at=None, version=ended.version) == ended
-    for key in ("jobs:leases", f"jobs:waiting:{one.lane}"):
+    for key in ("jobs:leases", f"jobs:waiting:{one.queue}"):
         assert redis.zscore(key, one.id) is None
     assert redis.zscore("jobs:expiring", one.id) is not None
 
@@ -151,8 +151,8 @@ def _written(redis: "Redis", job: Job) -> list[Any]:
         own & record.keys(),
         redis.get(f"celery-task-meta-{job.id}"),
         redis.ttl(f"celery-task-meta-{job.id}") > 0,
-        redis.zscore(f"jobs:{job.lane}:{job.kind}:succeeded", job.id) is not None,
-        redis.zscore(f"jobs:{job.lane}:{job.kind}:running", job.id),
+        redis.zscore(f"jobs:{job.queue}:{job.kind}:succeeded", job.id) is not None,
+        redis.zscore(f"jobs:{job.queue}:{job.kind}:running", job.id),
     ]
 
 
@@ -344,12 +344,12 @@ def test_progress_is_told(ledger: Ledger) -> None:
 
 
 def test_claim_of_a_lost_record_makes_it_anew_for_its_owner_too(ledger: Ledger) -> None:
-    job = a_job(owner=uuid4().hex, parameters={"type": 3}, lane="long")
+    job = a_job(owner=uuid4().hex, parameters={"type": 3}, queue="long")
 
     claimed = claim(ledger, job, "long@here")
 
     assert ledger.get(job.id) == claimed
-    assert (claimed.parameters, claimed.lane, claimed.attempt) == ({"type": 3}, "long", 1)
+    assert (claimed.parameters, claimed.queue, claimed.attempt) == ({"type": 3}, "long", 1)
     assert ledger.list_owned(job.owner) == [claimed]
 
 
@@ -415,7 +415,7 @@ def test_kind_whose_last_job_is_forgotten_is_no_part_of_the_index(
     for job in jobs:
         redis.zadd("jobs:expiring", {job.id: 1})
         wait_until(lambda: ledger.trim() == 0, 10)
-        found.append(f"{job.lane}:{kind}" in redis.smembers("jobs:partitions"))
+        found.append(f"{job.queue}:{kind}" in redis.smembers("jobs:partitions"))
 
     assert found == [True, False]
 
@@ -655,7 +655,7 @@ def test_success_of_a_reserved_job_is_written_as_any_other(ledger: Ledger, redis
     assert _written(redis, one) == _written(redis, other)
     found = ledger.get(one.id)
     assert replace(found, expires_at=None, version=ended.version) == ended
-    for key in ("jobs:leases", f"jobs:waiting:{one.lane}"):
+    for key in ("jobs:leases", f"jobs:waiting:{one.queue}"):
         assert redis.zscore(key, one.id) is None
 
 
@@ -967,11 +967,11 @@ def test_jobs_are_listed_newest_first_page_by_page(ledger: Ledger) -> None:
     assert listed == sorted(jobs, key=lambda job: (job.submitted_at, job.id), reverse=True)
 
 
-def test_list_is_filtered_by_status_lane_and_time(ledger: Ledger) -> None:
+def test_list_is_filtered_by_status_queue_and_time(ledger: Ledger) -> None:
     kind = a_kind()
     short, long = (
-        recorded(ledger, kind=kind, lane=lane, submitted_at=NOON + timedelta(hours=hours))
-        for lane, hours in (("short", 0), ("long", 1))
+        recorded(ledger, kind=kind, queue=queue, submitted_at=NOON + timedelta(hours=hours))
+        for queue, hours in (("short", 0), ("long", 1))
     )
     ended = finish(ledger, running(ledger, kind=kind, submitted_at=NOON + timedelta(hours=2)))
 
@@ -981,7 +981,7 @@ def test_list_is_filtered_by_status_lane_and_time(ledger: Ledger) -> None:
 
     assert listed() == [ended.id, long.id, short.id]
     assert listed(statuses=frozenset({"succeeded"})) == [ended.id]
-    assert listed(lanes=frozenset({"long"})) == [long.id]
+    assert listed(queues=frozenset({"long"})) == [long.id]
     assert listed(submitted_after=NOON) == [ended.id, long.id]
     assert listed(submitted_before=NOON + timedelta(hours=1)) == [short.id]
     assert listed(statuses=frozenset({"dead"})) == []
@@ -993,25 +993,25 @@ def test_cursor_that_was_not_given_out_is_refused(ledger: Ledger, cursor: str) -
         ledger.list_jobs(JobFilter(), cursor)
 
 
-def test_full_lane_takes_no_job_and_tells_its_depth(ledger: Ledger, redis: "Redis") -> None:
-    lane = f"lane-{uuid4().hex}"
-    rule = Admission(lane_limit=2)
+def test_full_queue_takes_no_job_and_tells_its_depth(ledger: Ledger, redis: "Redis") -> None:
+    queue = f"queue-{uuid4().hex}"
+    rule = Admission(queue_limit=2)
     for _ in range(2):
-        ledger.record(a_job(lane=lane), rule)
+        ledger.record(a_job(queue=queue), rule)
 
-    with pytest.raises(LaneFullError) as caught:
-        ledger.record(a_job(lane=lane), rule)
+    with pytest.raises(QueueFullError) as caught:
+        ledger.record(a_job(queue=queue), rule)
 
     assert caught.value.depth == 2
 
 
-def test_scheduled_and_running_jobs_do_not_fill_a_lane(ledger: Ledger) -> None:
-    lane = f"lane-{uuid4().hex}"
-    rule = Admission(lane_limit=1)
-    ledger.record(a_job(lane=lane, run_at=datetime.now(UTC) + timedelta(hours=1)), rule)
-    running(ledger, lane=lane)
+def test_scheduled_and_running_jobs_do_not_fill_a_queue(ledger: Ledger) -> None:
+    queue = f"queue-{uuid4().hex}"
+    rule = Admission(queue_limit=1)
+    ledger.record(a_job(queue=queue, run_at=datetime.now(UTC) + timedelta(hours=1)), rule)
+    running(ledger, queue=queue)
 
-    assert ledger.record(a_job(lane=lane), rule).is_new
+    assert ledger.record(a_job(queue=queue), rule).is_new
 
 
 def test_one_job_holds_a_deduplication_key(ledger: Ledger) -> None:
@@ -1062,12 +1062,12 @@ def test_cancelled_job_submits_no_more_jobs(ledger: Ledger) -> None:
 
 def test_retry_is_due_when_it_says(ledger: Ledger) -> None:
     """Until then it does not count as waiting."""
-    job = running(ledger, lane="long")
-    before = {lane.lane: lane for lane in ledger.list_lanes()}["long"]
+    job = running(ledger, queue="long")
+    before = {queue.queue: queue for queue in ledger.list_queues()}["long"]
 
     retry(ledger, job, datetime.now(UTC) + timedelta(hours=1))
 
-    after = {lane.lane: lane for lane in ledger.list_lanes()}["long"]
+    after = {queue.queue: queue for queue in ledger.list_queues()}["long"]
     assert after.scheduled == before.scheduled + 1
     ledger.cancel(job.id)
 
@@ -1172,13 +1172,13 @@ def test_same_job_and_the_same_deduplication_key_are_found_within_a_batch(ledger
     assert [job.status for job in confirmed if isinstance(job, Job)] == [Status.QUEUED] * 4
 
 
-def test_full_lane_takes_as_many_of_a_batch_as_there_is_room_for(ledger: Ledger) -> None:
-    lane = uuid4().hex
-    rule = Admission(lane_limit=20)
+def test_full_queue_takes_as_many_of_a_batch_as_there_is_room_for(ledger: Ledger) -> None:
+    queue = uuid4().hex
+    rule = Admission(queue_limit=20)
 
-    answers = ledger.record_many([a_job(lane=lane) for _ in range(40)], rule)
+    answers = ledger.record_many([a_job(queue=queue) for _ in range(40)], rule)
 
-    assert [type(answer) for answer in answers] == [Recorded] * 20 + [LaneFullError] * 20
+    assert [type(answer) for answer in answers] == [Recorded] * 20 + [QueueFullError] * 20
 
 
 def test_job_that_another_submit_has_confirmed_is_not_withdrawn_by_that_ones_doubts(
@@ -1207,7 +1207,7 @@ def test_job_that_never_began_ends_without_a_record(ledger: Ledger, redis: "Redi
     assert ledger.get(job.id) == ended
     assert redis.get(f"celery-task-meta-{job.id}") == '{"status":"FAILURE"}'
     assert ended.expires_at
-    assert job.id not in redis.zrange(f"jobs:waiting:{job.lane}", 0, -1)
+    assert job.id not in redis.zrange(f"jobs:waiting:{job.queue}", 0, -1)
 
 
 def test_job_that_has_begun_does_not_end_as_one_that_never_did(ledger: Ledger) -> None:

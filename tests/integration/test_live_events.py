@@ -7,9 +7,9 @@ import pytest
 from redis import Redis
 
 from project.config import Settings
-from project.ledger.events import Inbox, Listener, Signal, owner_channel
+from project.live.event_streams import KEEP_ALIVE_SECONDS
+from project.live.events import Inbox, Listener, Signal, owner_channel
 from project.redis_client import connect_listening
-from project.server.news import KEEP_ALIVE_SECONDS
 from project.signups import SignUps
 from tests.builders import a_picture
 from tests.integration.client import Client

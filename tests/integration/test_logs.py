@@ -151,13 +151,13 @@ def test_probe_leaves_no_line(browser: Client, log: LogBook, path: str) -> None:
     assert log.about(probe.headers["X-Request-ID"]) == []
 
 
-@pytest.mark.parametrize("lane", ["short", "long"])
-def test_scheduler_tells_how_each_lane_is(log: LogBook, lane: str) -> None:
-    line = log.await_event("lane_measured", f'"queue":"{lane}"')
+@pytest.mark.parametrize("queue", ["short", "long"])
+def test_scheduler_tells_how_each_queue_is(log: LogBook, queue: str) -> None:
+    line = log.await_event("queue_measured", f'"queue":"{queue}"')
 
-    assert line["celery"]["lane"]["consumers"] >= 0  # the workers start after it
-    assert line["celery"]["lane"]["waiting"] >= 0
-    assert line["celery"]["lane"]["oldest_seconds"] >= 0
+    assert line["celery"]["queue"]["consumers"] >= 0  # the workers start after it
+    assert line["celery"]["queue"]["waiting"] >= 0
+    assert line["celery"]["queue"]["oldest_seconds"] >= 0
 
 
 def test_ids_of_a_request_are_not_on_the_lines_of_the_next_one(

@@ -20,9 +20,9 @@ from deploy.rabbitmq.definitions import (
     virtual_host,
 )
 from deploy.rabbitmq.topology import topology
-from project.broker import DEAD_QUEUE, LANE_QUEUES
+from project.broker.topology import DEAD_QUEUE, JOB_QUEUES
 from project.config import Settings
-from project.lane import Lane
+from project.queues import QueueName
 from tests.waiting import wait_until
 
 # RabbitMQ's management plugin refreshes its numbers every five seconds.
@@ -119,18 +119,18 @@ def test_broker_has_the_bindings_of_the_definitions_and_no_others(monitor: Manag
     assert keys(monitor.get("bindings/{vhost}")) == keys(topology("")["bindings"])
 
 
-def test_each_lane_is_consumed_by_its_own_pool_alone(monitor: Management) -> None:
+def test_each_queue_is_consumed_by_its_own_pool_alone(monitor: Management) -> None:
     def consumers() -> dict[str, set[str]]:
-        """The roles of the lanes' consumers, as their tags begin."""
+        """The roles of the queues' consumers, as their tags begin."""
         roles: dict[str, set[str]] = {}
         for consumer in monitor.get("consumers/{vhost}"):
             queue = consumer["queue"]["name"]
-            if queue in list(Lane):
+            if queue in list(QueueName):
                 roles.setdefault(queue, set()).add(consumer["consumer_tag"].partition(" ")[0])
         return roles
 
-    expected = {lane.value: {f"worker-{lane.value}"} for lane in Lane}
-    wait_until(lambda: consumers() == expected, STATISTICS_SECONDS, "each pool at its own lane")
+    expected = {queue.value: {f"worker-{queue.value}"} for queue in QueueName}
+    wait_until(lambda: consumers() == expected, STATISTICS_SECONDS, "each pool at its own queue")
 
 
 def test_nobody_consumes_dead_letters(monitor: Management) -> None:
@@ -138,7 +138,7 @@ def test_nobody_consumes_dead_letters(monitor: Management) -> None:
     assert DEAD_QUEUE.name not in names
 
 
-@pytest.mark.parametrize("queue", [queue.name for queue in (*LANE_QUEUES, DEAD_QUEUE)])
+@pytest.mark.parametrize("queue", [queue.name for queue in (*JOB_QUEUES, DEAD_QUEUE)])
 def test_application_cannot_delete_a_queue_of_ours(channel: amqp.Channel, queue: str) -> None:
     with pytest.raises(amqp.AccessRefused):
         channel.queue_delete(queue)
@@ -184,7 +184,7 @@ def test_flower_asks_for_its_login(settings: Settings) -> None:
     assert session.get(url, auth=(user, password), timeout=10).status_code == 200
 
 
-def test_flower_shows_the_lanes_of_the_broker(settings: Settings) -> None:
+def test_flower_shows_the_queues_of_the_broker(settings: Settings) -> None:
     user, _, password = settings.flower_login.partition(":")
     session = requests.Session()
     session.trust_env = False
@@ -192,12 +192,14 @@ def test_flower_shows_the_lanes_of_the_broker(settings: Settings) -> None:
     api = f"http://127.0.0.1:{settings.flower_port}/api"
 
     def names() -> set[str]:
-        # It knows the lanes from the workers' answers, and asks them when it is told to.
+        # It knows the queues from the workers' answers, and asks them when it is told to.
         session.get(f"{api}/workers", params={"refresh": "1"}, timeout=30)
         queues = session.get(f"{api}/queues/length", timeout=10).json()["active_queues"]
         return {queue["name"] for queue in queues}
 
-    wait_until(lambda: names() == {lane.value for lane in Lane}, 60, "Flower to know the lanes")
+    wait_until(
+        lambda: names() == {queue.value for queue in QueueName}, 60, "Flower to know the queues"
+    )
 
 
 def test_mail_sent_over_smtp_is_caught(settings: Settings) -> None:

@@ -99,7 +99,7 @@ def test_recipe_works_as_it_is_written(copy: Path) -> None:
 
 
 def test_files_that_the_generator_makes_are_a_working_kind(copy: Path) -> None:
-    made = run(copy, "python -m project new picture.resize --lane long").split()
+    made = run(copy, "python -m project new picture.resize --queue long").split()
 
     assert made[:2] == ["project/jobs/picture_resize.py", "tests/unit/test_picture_resize.py"]
     assert "2 passed" in run(copy, "pytest -p no:cacheprovider tests/unit/test_picture_resize.py")
@@ -111,9 +111,9 @@ def test_files_that_the_generator_makes_are_a_working_kind(copy: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Resize", "picture..resize", "9lives", "../evil", "create_task"])
 def test_generator_refuses_a_name_that_cannot_be(copy: Path, name: str) -> None:
-    listing = (copy / "project/jobs/__init__.py").read_text()
+    listing = (copy / "project/jobs").read_text()
 
     with pytest.raises(AssertionError, match=r"is no name|There is a file"):
         run(copy, f"python -m project new '{name}'")
 
-    assert (copy / "project/jobs/__init__.py").read_text() == listing
+    assert (copy / "project/jobs").read_text() == listing

@@ -1,4 +1,4 @@
-"""How long kinds take is measured from their jobs, and who blocks a lane is told."""
+"""How long kinds take is measured from their jobs, and who blocks a queue is told."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tests.builders import NOON, a_job
 from tests.integration.client import Client
 
 Leave = Callable[[str, list[float]], None]
-"""Leaves jobs of the test's kind that ran so long, in that lane."""
+"""Leaves jobs of the test's kind that ran so long, in that queue."""
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def kind() -> str:
     return f"test.{uuid4().hex}"
 
 
-def leave_runs(redis: "Redis", kind: str, lane: str, seconds: list[float]) -> None:
+def leave_runs(redis: "Redis", kind: str, queue: str, seconds: list[float]) -> None:
     """Jobs of that kind that ran so long."""
-    redis.sadd(PARTITIONS, f"{lane}:{kind}")
+    redis.sadd(PARTITIONS, f"{queue}:{kind}")
     for number, elapsed in enumerate(seconds):
-        job = a_job(kind=kind, lane=lane)
+        job = a_job(kind=kind, queue=queue)
         redis.hset(
             f"job:{job.id}",
             mapping={
@@ -34,27 +34,27 @@ def leave_runs(redis: "Redis", kind: str, lane: str, seconds: list[float]) -> No
                 "finished_at": (NOON + timedelta(seconds=elapsed)).isoformat(),
             },
         )
-        redis.zadd(partition_key(lane, kind, "succeeded"), {job.id: number})
+        redis.zadd(partition_key(queue, kind, "succeeded"), {job.id: number})
 
 
 @pytest.fixture
 def leave(redis: "Redis", kind: str) -> Iterator[Leave]:
-    yield lambda lane, seconds: leave_runs(redis, kind, lane, seconds)
-    for lane in ("short", "long"):
-        redis.srem(PARTITIONS, f"{lane}:{kind}")
-        redis.delete(partition_key(lane, kind, "succeeded"))
-        redis.hdel(RUN_TIMES, f"{lane}:{kind}")
+    yield lambda queue, seconds: leave_runs(redis, kind, queue, seconds)
+    for queue in ("short", "long"):
+        redis.srem(PARTITIONS, f"{queue}:{kind}")
+        redis.delete(partition_key(queue, kind, "succeeded"))
+        redis.hdel(RUN_TIMES, f"{queue}:{kind}")
 
 
 def measured(redis: "Redis", kind: str) -> list[tuple[str, int, float, bool]]:
     return [
-        (one.lane, one.runs, one.p95_seconds, one.blocks_lane)
+        (one.queue, one.runs, one.p95_seconds, one.blocks_queue)
         for one in RunTimes(redis).measure()
         if one.kind == kind
     ]
 
 
-def test_kind_that_runs_longer_than_its_lane_promises_blocks_it(
+def test_kind_that_runs_longer_than_its_queue_promises_blocks_it(
     redis: "Redis", kind: str, leave: Leave
 ) -> None:
     leave("short", [1.0] * 18 + [40.0, 50.0])
@@ -68,7 +68,7 @@ def test_one_long_run_in_many_blocks_nothing(redis: "Redis", kind: str, leave: L
     assert measured(redis, kind) == [("short", 100, 1.0, False)]
 
 
-def test_long_lane_promises_nothing(redis: "Redis", kind: str, leave: Leave) -> None:
+def test_long_queue_promises_nothing(redis: "Redis", kind: str, leave: Leave) -> None:
     leave("long", [5000.0] * 10)
 
     assert measured(redis, kind) == [("long", 10, 5000.0, False)]
@@ -87,9 +87,9 @@ def test_api_tells_what_was_measured(redis: "Redis", browser: Client) -> None:
     RunTimes(redis).measure()
     kinds = {kind["name"]: kind for kind in browser.get("/api/v1/kinds").json()["kinds"]}
 
-    (short,) = [one for one in kinds["create_task"]["run_times"] if one["lane"] == "short"]
+    (short,) = [one for one in kinds["create_task"]["run_times"] if one["queue"] == "short"]
     assert short["runs"] >= 5
-    assert short["blocks_lane"] is False
+    assert short["blocks_queue"] is False
 
 
 def test_quantile_is_the_least_value_that_is_enough() -> None:

@@ -15,8 +15,8 @@ import requests
 from redis import Redis
 
 from project.errors import NotFoundError, OccupiedError
-from project.schedules.schedule import Plan, make_schedule
-from project.schedules.store import ScheduleStore
+from project.scheduler.schedules.schedule import Plan, make_schedule
+from project.scheduler.schedules.store import ScheduleStore
 from tests.builders import NOON
 from tests.integration.client import Client
 from tests.integration.logbook import LogBook, action_of

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoScriptError
 
-from project.ledger.settled import SettledScript
+from project.ledger.startup_grace import SettledScript
 
 A_YEAR = 365 * 24 * 3600
 UPTIME = "tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))"

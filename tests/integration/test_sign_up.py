@@ -69,7 +69,7 @@ def test_signup_ends_with_thumbnails_and_a_confirmed_address(
 
     picture_job = browser.await_status(signup["picture_job"], "succeeded")
     mail_job = browser.await_status(signup["mail_job"], "succeeded")
-    assert {picture_job["lane"], mail_job["lane"]} == {"short"}
+    assert {picture_job["queue"], mail_job["queue"]} == {"short"}
     assert {picture_job["root_id"], mail_job["root_id"]} == {signup["job"]}
     browser.await_status(signup["job"], "succeeded")
     for thumbnail in picture_job["result"]["thumbnails"]:

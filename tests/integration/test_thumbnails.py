@@ -45,7 +45,7 @@ def test_photograph_becomes_thumbnails_of_each_format(
 
     job = run(browser, picture=photograph, sizes=[200, 400], formats=[kind])
 
-    assert job["lane"] == "short"
+    assert job["queue"] == "short"
     assert [each["height"] for each in job["result"]["thumbnails"]] == [200, 400]
     for thumbnail in job["result"]["thumbnails"]:
         answer = browser.get(thumbnail["url"])
@@ -71,7 +71,7 @@ def test_many_pictures_get_a_contact_sheet(browser: Client) -> None:
 
     job = run(browser, pictures=pictures)
 
-    assert job["lane"] == "long"
+    assert job["queue"] == "long"
     result = job["result"]
     assert result["summary"] == "6 thumbnails of 3 pictures; 1 picture could not be used"
     (sheet,) = result["pictures"]

@@ -43,7 +43,7 @@ def test_history_tells_how_jobs_went_and_nothing_of_what_they_were_given(browser
     table = browser.get(result["files"][0]["url"]).text
 
     header, *rows = table.splitlines()
-    assert header == "submitted_at,kind,lane,status,attempts,wait_seconds,run_seconds"
+    assert header == "submitted_at,kind,queue,status,attempts,wait_seconds,run_seconds"
     assert any(",email.send,short,succeeded,1," in row for row in rows)
     assert len(rows) == result["jobs"]
     assert "ecret" not in table

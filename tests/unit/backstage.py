@@ -9,8 +9,8 @@ from redis import ConnectionError as RedisConnectionError
 from project.errors import GoneError, NotFoundError, OccupiedError, UnavailableError
 from project.ledger import Job, Status
 from project.observability.context import Trace
-from project.schedules.schedule import Schedule
-from project.submission.draft import Submission, list_ids
+from project.scheduler.schedules.schedule import Schedule
+from project.submission.preparation import Submission, list_ids
 from tests.builders import a_job
 
 

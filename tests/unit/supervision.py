@@ -13,7 +13,7 @@ from project.ledger import Job
 from project.ledger.store import Hold, Leased
 from project.worker.engine.slot import Slot
 from project.worker.engine.supervisor import Supervisor
-from project.worker.keeper import Patience
+from project.worker.lease import Patience
 from tests.unit.test_slot import a_delivery
 
 NEVER = 3600.0

@@ -6,7 +6,7 @@ from redis import ConnectionError as RedisConnectionError
 
 from project.errors import TransitionError
 from project.ledger import Job
-from project.submission.aftermath import Aftermath
+from project.submission.confirm_recovery import Aftermath
 from tests.builders import a_job
 from tests.waiting import wait_until
 

@@ -9,8 +9,8 @@ import pytest
 from project.errors import UnavailableError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason
-from project.ledger.listing import JobFilter, LaneState, Page
-from project.submission.draft import Submission
+from project.ledger.listing import JobFilter, Page, QueueState
+from project.submission.preparation import Submission
 from tests.builders import NOON, a_job
 from tests.unit.conftest import ClientMaker
 
@@ -57,8 +57,8 @@ class Book:
     def count(self) -> int:
         return 7
 
-    def list_lanes(self) -> list[LaneState]:
-        return [LaneState(lane="short", depth=3, scheduled=1, running=2, oldest_seconds=4.5)]
+    def list_queues(self) -> list[QueueState]:
+        return [QueueState(name="short", depth=3, scheduled=1, running=2, oldest_seconds=4.5)]
 
 
 def a_letter(letter_id: str) -> DeadLetter:
@@ -140,7 +140,7 @@ def test_filters_may_be_repeated_or_have_commas(make_client: ClientMaker) -> Non
     book = Book()
 
     make_client(ledger=book).get(
-        f"{JOBS}?status=failed,dead&status=cancelled&kind=a&kind=b&lane=short&limit=7&cursor=xy"
+        f"{JOBS}?status=failed,dead&status=cancelled&kind=a&kind=b&queue=short&limit=7&cursor=xy"
         "&submitted_after=2026-05-04T12:00:00.123456Z"
     )
 
@@ -149,7 +149,7 @@ def test_filters_may_be_repeated_or_have_commas(make_client: ClientMaker) -> Non
             JobFilter(
                 statuses=frozenset({"failed", "dead", "cancelled"}),
                 kinds=frozenset({"a", "b"}),
-                lanes=frozenset({"short"}),
+                queues=frozenset({"short"}),
                 submitted_after=NOON,
             ),
             "xy",
@@ -161,7 +161,7 @@ def test_filters_may_be_repeated_or_have_commas(make_client: ClientMaker) -> Non
 @pytest.mark.parametrize(
     "query",
     [
-        *("status=gone", "status=", "lane=middle", "owner=you", "owner=", "submitted_after=now"),
+        *("status=gone", "status=", "queue=middle", "owner=you", "owner=", "submitted_after=now"),
         *("submitted_before=2026-05-04T12:00:00", "submitted_before=2026-05-04T12:00:00+02:00"),
         *("cursor=a&owner=me", "cursor=a&cursor=b", "cursor=" + "x" * 201),
     ],
@@ -216,17 +216,17 @@ class Broker:
 
     error: Exception | None = None
 
-    def depths(self, lanes: list[str], _timeout: float) -> dict[str, tuple[int, int]]:
+    def depths(self, queues: list[str], _timeout: float) -> dict[str, tuple[int, int]]:
         if self.error:
             raise self.error
-        return dict.fromkeys(lanes, (3, 1))
+        return dict.fromkeys(queues, (3, 1))
 
 
 @pytest.mark.parametrize(
     ("broker", "ready", "consumers"),
     [(Broker(), 3, 1), (Broker(UnavailableError("RabbitMQ")), None, None)],
 )
-def test_lanes_are_told_even_without_the_broker(
+def test_queues_are_told_even_without_the_broker(
     broker: Broker, ready: int | None, consumers: int | None, make_client: ClientMaker
 ) -> None:
     book = Book()
@@ -236,7 +236,7 @@ def test_lanes_are_told_even_without_the_broker(
     assert answer.json == {
         "queues": [
             {
-                "lane": "short",
+                "name": "short",
                 "depth": 3,
                 "scheduled": 1,
                 "running": 2,
@@ -267,7 +267,7 @@ def test_list_of_dead_letters_leaves_their_messages_out(make_client: ClientMaker
         ({"ids": ["a", "b"]}, ["a", "b"], 0),
         ({"ids": []}, [], 0),
         ({"ids": ["a"], "rate_per_second": 2.5}, ["a"], 2.5),
-        ({"reason": ["worker_lost"], "lane": ["short"]}, None, 0),
+        ({"reason": ["worker_lost"], "queue": ["short"]}, None, 0),
         ({}, None, 0),
     ],
 )

@@ -38,7 +38,7 @@ from bench.systems.outcomes import MARK
 from bench.systems.peers import Peer, has_all_processes
 from bench.waiting import await_that
 from project.config import Settings
-from project.jobs.definition import Context
+from project.kinds.definition import Context
 
 
 def an_entry(measure: str, system: str, number: int = 0, **figures: Any) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def test_redis_that_does_not_answer_fails_one_measure(monkeypatch: pytest.Monkey
 
 def test_profile_counts_a_module_once_a_stack() -> None:
     stacks = (
-        "main (celery/bin.py:1);run (project/worker/execution.py:9);run (celery/app.py:2) 3\n"
+        "main (celery/bin.py:1);run (project/worker/execution:9);run (celery/app.py:2) 3\n"
         "main (celery/bin.py:1) 1\n"
     )
 

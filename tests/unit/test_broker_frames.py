@@ -8,8 +8,8 @@ import pytest
 from amqp.serialization import dumps
 from kombu.utils.json import dumps as dumps_json
 
-from project.broker import TolerantFrames, transport_options
-from project.message_reader import UNREADABLE_HEADER
+from project.broker.message_reader import UNREADABLE_HEADER
+from project.broker.topology import TolerantFrames, transport_options
 
 DELIVER = struct.pack(">HH", 60, 60) + dumps("sLbss", ("tag", 1, False, "jobs", "short"))
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from project.errors import JobsError, LaneFullError, UnavailableError
+from project.api import BulkAnswer
+from project.errors import JobsError, QueueFullError, UnavailableError
 from project.ledger import Job
-from project.server.documents import BulkAnswer
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 
@@ -55,7 +55,7 @@ def test_kind_of_the_scheduler_is_not_offered(make_client: ClientMaker) -> None:
 
 def test_refusal_of_one_is_told_with_its_own_status(make_client: ClientMaker) -> None:
     job = a_job()
-    desk = Desk([LaneFullError("short", 100_000), job, UnavailableError("RabbitMQ")])
+    desk = Desk([QueueFullError("short", 100_000), job, UnavailableError("RabbitMQ")])
 
     answer = make_client(submitter=desk).post(PATH, json={"jobs": [GOOD] * 3})
 
@@ -69,7 +69,7 @@ def test_refusal_of_one_is_told_with_its_own_status(make_client: ClientMaker) ->
 
 
 def test_whole_call_may_be_tried_again_where_nothing_was_accepted(make_client: ClientMaker) -> None:
-    desk = Desk([UnavailableError("RabbitMQ"), LaneFullError("short", 9)])
+    desk = Desk([UnavailableError("RabbitMQ"), QueueFullError("short", 9)])
 
     answer = make_client(submitter=desk).post(PATH, json={"jobs": [GOOD] * 2})
 

@@ -15,15 +15,15 @@ from redis import ConnectionError as RedisConnectionError
 from redis import RedisError
 from redis.exceptions import ResponseError
 
-from project.errors import LaneFullError, TransitionError, UnavailableError, UnforeseenError
+from project.broker.publisher.content import Content
+from project.broker.publisher.flight import UNSETTLED
+from project.errors import QueueFullError, TransitionError, UnavailableError, UnforeseenError
 from project.ledger import Job, Status
 from project.ledger.store import Admission, Recorded
-from project.publisher.content import Content
-from project.publisher.flight import UNSETTLED
 from project.submission import committer as committer_module
 from project.submission.batch import Entry, Order, encode
 from project.submission.committer import LATE_SECONDS, MOST_TOGETHER, UNDER_WAY, Committer
-from project.submission.draft import Draft, Submission
+from project.submission.preparation import Draft, Submission
 from tests.builders import a_job, a_trace
 from tests.waiting import wait_until
 
@@ -234,7 +234,7 @@ def test_batch_takes_whole_orders_in_turn_and_no_more_than_it_may() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (LaneFullError("short", 7), LaneFullError),
+        (QueueFullError("short", 7), QueueFullError),
         (ResponseError("WRONGTYPE"), UnavailableError),
         (Recorded(a_job(status=Status.SUCCEEDED), is_new=False), Recorded),
     ],

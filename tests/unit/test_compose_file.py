@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from project.config import DEVELOPMENT_MARK, Settings
-from project.lane import Lane
+from project.queues import QueueName
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -57,11 +57,11 @@ def test_every_default_secret_is_one_that_production_refuses() -> None:
     assert all(DEVELOPMENT_MARK in default for _, default in secrets)
 
 
-def test_each_lane_has_its_own_worker() -> None:
+def test_each_queue_has_its_own_worker() -> None:
     assert re.findall(r"project\.worker, (?!scheduler)(\w+)", COMPOSE) == [
-        lane.value for lane in Lane
+        queue.value for queue in QueueName
     ]
-    assert re.findall(r"JOBS_ROLE: worker-(\w+)", COMPOSE) == [lane.value for lane in Lane]
+    assert re.findall(r"JOBS_ROLE: worker-(\w+)", COMPOSE) == [queue.value for queue in QueueName]
 
 
 def names(pattern: str, text: str) -> set[str]:

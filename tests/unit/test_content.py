@@ -12,10 +12,10 @@ from amqp.serialization import loads  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from project.broker.message import Message
+from project.broker.publisher.content import CHANNEL, LONGEST_FRAME, Content, split_frames
+from project.broker.publisher.line import WRITE_BYTES, gather
 from project.errors import UnsendableMessageError
-from project.message import Message
-from project.publisher.content import CHANNEL, LONGEST_FRAME, Content, split_frames
-from project.publisher.line import WRITE_BYTES, gather
 from tests.builders import a_job
 
 FRAME_OVERHEAD = 8

@@ -13,19 +13,19 @@ from email.utils import format_datetime
 import pytest
 import trustme
 
-from project.jobs.crawling.codings import MAX_BODY_BYTES, Decoder
-from project.jobs.crawling.content_types import choose_type
-from project.jobs.crawling.fetching import (
+from project.jobs.web_crawl.codings import MAX_BODY_BYTES, Decoder
+from project.jobs.web_crawl.content_types import choose_type
+from project.jobs.web_crawl.fetching import (
     Answer,
     Fetcher,
     Problem,
     find_patience,
     trusted_authorities,
 )
-from project.jobs.crawling.guard import Guard
-from project.jobs.crawling.pacing import Pacer
-from project.jobs.crawling.robots import MAX_CRAWL_DELAY_SECONDS, read_rules
-from project.jobs.crawling.transport import Addresses, GuardedBackend, GuardedTransport
+from project.jobs.web_crawl.guard import Guard
+from project.jobs.web_crawl.pacing import Pacer
+from project.jobs.web_crawl.robots import MAX_CRAWL_DELAY_SECONDS, read_rules
+from project.jobs.web_crawl.transport import Addresses, GuardedBackend, GuardedTransport
 
 HOST = "site.example"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

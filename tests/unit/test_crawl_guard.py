@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from project.config import Settings
-from project.jobs.crawling.guard import Guard, RefusedError
-from project.jobs.crawling.transport import (
+from project.jobs.web_crawl.guard import Guard, RefusedError
+from project.jobs.web_crawl.transport import (
     Addresses,
     GuardedBackend,
     GuardedTransport,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from project.jobs.crawling.charsets import decode, find_charset, find_encoding
-from project.jobs.crawling.page_parser import MAX_LINKS, MAX_TEXT_CHARS, find_refresh, read_page
-from project.jobs.crawling.parsing import PageParser, ReadPage
+from project.jobs.web_crawl.charsets import decode, find_charset, find_encoding
+from project.jobs.web_crawl.page_parser import MAX_LINKS, MAX_TEXT_CHARS, find_refresh, read_page
+from project.jobs.web_crawl.parsing import PageParser, ReadPage
 
 
 def read(html: str, charset: str = "") -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from project.jobs.crawling.frontier import Entry, Frontier
-from project.jobs.crawling.urls import normalise, port_of, site_of
+from project.jobs.web_crawl.frontier import Entry, Frontier
+from project.jobs.web_crawl.urls import normalise, port_of, site_of
 
 BASE = "https://example.org/docs/page?x=1"
 

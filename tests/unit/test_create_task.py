@@ -6,8 +6,8 @@ import pytest
 
 from project.errors import InvalidInputError
 from project.jobs import get_kind
-from project.jobs.definition import Context
-from project.lane import Lane
+from project.kinds.definition import Context
+from project.queues import QueueName
 
 KIND = get_kind("create_task")
 
@@ -46,13 +46,19 @@ def test_progress_is_reported_every_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "lane"),
-    [(0, Lane.SHORT), (1, Lane.SHORT), (2, Lane.LONG), (3, Lane.LONG), (360, Lane.LONG)],
+    ("number", "queue"),
+    [
+        (0, QueueName.SHORT),
+        (1, QueueName.SHORT),
+        (2, QueueName.LONG),
+        (3, QueueName.LONG),
+        (360, QueueName.LONG),
+    ],
 )
-def test_short_goes_to_the_short_lane_and_longer_ones_to_the_long_lane(
-    number: int, lane: Lane
+def test_short_goes_to_the_short_queue_and_longer_ones_to_the_long_queue(
+    number: int, queue: QueueName
 ) -> None:
-    assert KIND.lane_for(KIND.parse({"type": number})) is lane
+    assert KIND.queue_for(KIND.parse({"type": number})) is queue
 
 
 @pytest.mark.parametrize("number", ["1", 1])

@@ -15,12 +15,12 @@ from PIL import Image
 from project.errors import CancelledError, InvalidInputError, NotFoundError, PermanentError
 from project.files import FileStore
 from project.files.job_files import open_files
+from project.html_report import figures, grids, plots
+from project.html_report.markup import element
 from project.jobs import get_kind
-from project.jobs.analysis.profile import Role
-from project.jobs.analysis.profiling import profile_column, profile_table
-from project.jobs.context import Context
-from project.jobs.sheet import figures, grids, plots
-from project.jobs.sheet.markup import element
+from project.jobs.data_analyze.profile import Role
+from project.jobs.data_analyze.profiling import profile_column, profile_table
+from project.kinds.context import Context
 from tests.tables import csv_bytes, orders, orders_csv, parquet_bytes
 
 KIND = get_kind("data.analyze")

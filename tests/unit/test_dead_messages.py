@@ -11,15 +11,22 @@ from typing import Any, cast
 
 import pytest
 
+from project.broker.message import Message
+from project.broker.message_reader import own_headers
+from project.broker.publisher.content import Content
 from project.errors import UnavailableError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason, _encode
 from project.ledger.job import JobError
-from project.message import Message
-from project.message_reader import own_headers
-from project.publisher.content import Content
-from project.reconciler.intake import Intake, make_id
-from project.reconciler.verdict import ERROR_TYPES, MOST_RETURNS, DeadMessage, Fate, Verdict, judge
+from project.scheduler.reconciler.dead_letter_consumer import Intake, make_id
+from project.scheduler.reconciler.dead_letter_policy import (
+    ERROR_TYPES,
+    MOST_RETURNS,
+    DeadMessage,
+    Fate,
+    Verdict,
+    judge,
+)
 from tests.builders import NOON, a_job
 
 KINDS = frozenset({"create_task"})
@@ -42,7 +49,7 @@ def judged(message: DeadMessage, job: Job | None, is_leased: bool = False) -> Ve
     return judge(message, job, is_leased=is_leased, kinds=KINDS)
 
 
-def test_message_that_came_back_too_often_without_a_fault_goes_back_to_its_lane() -> None:
+def test_message_that_came_back_too_often_without_a_fault_goes_back_to_its_queue() -> None:
     """Each lost connection counts as a failed delivery of all that the worker had fetched."""
     assert judged(a_message(), a_job(status=Status.QUEUED)).fate is Fate.RETURN
 
@@ -417,7 +424,7 @@ def test_headers_of_a_letter_are_json_whatever_they_were() -> None:
 
 def a_letter(**changes: Any) -> DeadLetter:
     moment: datetime = NOON
-    values: dict[str, Any] = {"id": "j1", "kind": "create_task", "lane": "short"}
+    values: dict[str, Any] = {"id": "j1", "kind": "create_task", "queue": "short"}
     return DeadLetter(
         **{"reason": DeathReason.REJECTED, "detail": "", "died_at": moment, **values, **changes}
     )
@@ -429,8 +436,8 @@ def a_letter(**changes: Any) -> DeadLetter:
         ({}, True),
         ({"reasons": frozenset({"rejected"})}, True),
         ({"reasons": frozenset({"undecodable"})}, False),
-        ({"kinds": frozenset({"create_task"}), "lanes": frozenset({"short"})}, True),
-        ({"kinds": frozenset({"create_task"}), "lanes": frozenset({"long"})}, False),
+        ({"kinds": frozenset({"create_task"}), "queues": frozenset({"short"})}, True),
+        ({"kinds": frozenset({"create_task"}), "queues": frozenset({"long"})}, False),
     ],
 )
 def test_letters_are_chosen_by_all_that_is_named(chosen: dict[str, Any], is_through: bool) -> None:

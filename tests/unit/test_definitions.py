@@ -9,11 +9,11 @@ import pytest
 
 from deploy.rabbitmq.definitions import APPLICATION_CONFIGURES, password_hash, render
 from deploy.rabbitmq.topology import topology
-from project.broker import DEAD_EXCHANGE, DEAD_QUEUE, QUEUES
+from project.broker.topology import DEAD_EXCHANGE, DEAD_QUEUE, QUEUES
 from project.config import Settings
-from project.lane import Lane
+from project.queues import QueueName
 
-LANES = [lane.value for lane in Lane]
+NAMES = [queue.value for queue in QueueName]
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_monitor_has_no_right_to_any_message_or_queue() -> None:
     assert {rights["configure"], rights["write"], rights["read"]} == {"^$"}
 
 
-@pytest.mark.parametrize("name", [*LANES, "dead", "jobs", "jobs.dead", "mine", "celery"])
+@pytest.mark.parametrize("name", [*NAMES, "dead", "jobs", "jobs.dead", "mine", "celery"])
 def test_application_may_neither_make_nor_delete(name: str) -> None:
     assert not re.search(permission("jobs")["configure"], name)
 
@@ -105,18 +105,18 @@ def test_url_without_a_user_is_refused_with_its_setting() -> None:
         document(broker_url="amqp://127.0.0.1/jobs")
 
 
-@pytest.mark.parametrize("lane", LANES)
-def test_lane_is_a_quorum_queue_that_dead_letters_at_least_once(lane: str) -> None:
-    arguments = queue(lane)["arguments"]
+@pytest.mark.parametrize("name", NAMES)
+def test_queue_is_a_quorum_queue_that_dead_letters_at_least_once(name: str) -> None:
+    arguments = queue(name)["arguments"]
     assert arguments["x-queue-type"] == "quorum"
     assert arguments["x-dead-letter-exchange"] == DEAD_EXCHANGE.name
     assert arguments["x-dead-letter-strategy"] == "at-least-once"
 
 
-@pytest.mark.parametrize("lane", LANES)
-def test_lane_is_reached_by_its_own_name_at_once_and_after_a_delay(lane: str) -> None:
-    assert routes("jobs", lane) == {lane, f"#.{lane}"}
-    assert f"#.{lane}" in routes("celery_delayed_delivery", "jobs")
+@pytest.mark.parametrize("name", NAMES)
+def test_queue_is_reached_by_its_own_name_at_once_and_after_a_delay(name: str) -> None:
+    assert routes("jobs", name) == {name, f"#.{name}"}
+    assert f"#.{name}" in routes("celery_delayed_delivery", "jobs")
 
 
 def test_dead_letters_reach_their_queue() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from project.broker.message import MAX_DELAY_SECONDS
 from project.errors import InvalidInputError
-from project.message import MAX_DELAY_SECONDS
-from project.submission.draft import (
+from project.submission.preparation import (
     DEDUPLICATION_SECONDS,
     Draft,
     Submission,

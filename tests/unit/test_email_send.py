@@ -14,11 +14,11 @@ from project.errors import CancelledError, InvalidInputError, PermanentError, Te
 from project.files import FileStore
 from project.files.job_files import JobFiles
 from project.jobs import get_kind
-from project.jobs.definition import Context
-from project.jobs.email_send import MAX_ATTEMPTS
-from project.jobs.mail_letters import MOST_ATTACHED_BYTES, make_message_id, make_name
-from project.lane import Lane
+from project.jobs.email_send.kind import MAX_ATTEMPTS
+from project.jobs.email_send.letters import MOST_ATTACHED_BYTES, make_message_id, make_name
+from project.kinds.definition import Context
 from project.mail import MailServer
+from project.queues import QueueName
 from tests.builders import an_unused_port
 from tests.mail_reader import read_header, read_text
 from tests.mail_server import DROPPED, MailRoom, listening
@@ -724,8 +724,8 @@ def test_refused_parameters_are_not_repeated_by_the_error() -> None:
     assert "ada" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_mail_to_many_goes_to_the_long_lane() -> None:
+def test_mail_to_many_goes_to_the_long_queue() -> None:
     many = {**TO_THREE, "recipients": [f"{number}@example.org" for number in range(6)]}
 
-    assert KIND.lane_for(KIND.parse(TO_THREE)) is Lane.SHORT
-    assert KIND.lane_for(KIND.parse(many)) is Lane.LONG
+    assert KIND.queue_for(KIND.parse(TO_THREE)) is QueueName.SHORT
+    assert KIND.queue_for(KIND.parse(many)) is QueueName.LONG

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from redis import ConnectionError as RedisConnectionError
 
-from project.ledger import events
-from project.ledger.events import BACKLOG_LIMIT, Inbox, Listener, Signal
+from project.live import events
+from project.live.events import BACKLOG_LIMIT, Inbox, Listener, Signal
 from tests.waiting import wait_until
 
 DEADLINE_SECONDS = 10

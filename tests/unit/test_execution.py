@@ -19,17 +19,17 @@ from project.errors import (
     TransitionError,
     UndecidedError,
 )
-from project.jobs.definition import Context
-from project.lane import Lane
+from project.kinds.definition import Context
 from project.ledger import Job, Progress, Status
 from project.ledger.file_holders import FileHolders
 from project.ledger.store import Hold
 from project.observability.binding import read_bound
 from project.observability.context import Trace
-from project.submission.draft import Submission
+from project.queues import QueueName
+from project.submission.preparation import Submission
 from project.worker.app import route
 from project.worker.execution import Equipment, execute
-from project.worker.keeper import Keeper
+from project.worker.lease import Keeper
 from project.worker.recorder import Recorder
 from project.worker.reservation import Reservation
 from tests.builders import NOON, a_job
@@ -140,7 +140,7 @@ def test_message_alone_describes_the_job() -> None:
     run(book, task, colour="blue")
 
     (job,) = book.claimed
-    assert (job.id, job.kind, job.lane) == ("j1", "picture.resize", "short")
+    assert (job.id, job.kind, job.queue) == ("j1", "picture.resize", "short")
     assert job.parameters == {"size": 1, "colour": "blue"}
     assert (job.owner, job.trace_id) == ("o" * 22, trace_id)
     assert job.submitted_at.isoformat() == "2026-05-04T12:00:00.123456+00:00"
@@ -157,12 +157,12 @@ def test_message_of_another_publisher_is_described_as_far_as_it_goes() -> None:
     assert job.trace_id
 
 
-def test_delayed_message_is_of_the_lane_behind_the_delay() -> None:
+def test_delayed_message_is_of_the_queue_behind_the_delay() -> None:
     book = Book()
 
     run(book, a_delivery(delivery_info={"routing_key": "0.0.0.1.0.1.long"}))
 
-    assert book.claimed[0].lane == "long"
+    assert book.claimed[0].queue == "long"
 
 
 def test_job_that_may_not_run_is_dropped() -> None:
@@ -238,13 +238,13 @@ def test_ids_of_the_last_job_are_not_on_the_lines_of_this_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs", "lane"),
+    ("args", "kwargs", "queue"),
     [([1], {}, "short"), ([2], {}, "long"), ([], {"type": 3}, "long"), (None, None, "short")],
 )
-def test_message_of_another_publisher_goes_to_the_kinds_lane(
-    args: Any, kwargs: Any, lane: str
+def test_message_of_another_publisher_goes_to_the_kinds_queue(
+    args: Any, kwargs: Any, queue: str
 ) -> None:
-    assert route("create_task", args, kwargs, {})["queue"] == lane
+    assert route("create_task", args, kwargs, {})["queue"] == queue
 
 
 def test_unknown_task_has_no_route_of_ours() -> None:
@@ -260,8 +260,8 @@ def test_worker_waits_for_a_confirm_and_not_for_ever(name: str) -> None:
     assert options["confirm_timeout"] > 0
 
 
-def test_scheduled_sweep_goes_to_the_long_lane() -> None:
-    assert route("files.sweep", [], {}, {})["queue"] == Lane.LONG.value
+def test_scheduled_sweep_goes_to_the_long_queue() -> None:
+    assert route("files.sweep", [], {}, {})["queue"] == QueueName.LONG.value
 
 
 class _OfflineCopy:

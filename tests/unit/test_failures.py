@@ -50,7 +50,7 @@ def test_message_that_may_quote_what_somebody_sent_is_left_out(error: Exception)
     ("error", "message"),
     [
         (errors.UnavailableError("Redis"), "Redis does not answer at the moment"),
-        (errors.LaneFullError("short", 7), "7 jobs wait in the lane short"),
+        (errors.QueueFullError("short", 7), "7 jobs wait in the queue short"),
         (RedisConnectionError("Error 111 connecting"), "Error 111 connecting"),
         (OperationalError("broker is away"), "broker is away"),
         (WorkerLostError("signal 9 (SIGKILL)"), "signal 9 (SIGKILL)"),

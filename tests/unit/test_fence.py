@@ -7,7 +7,7 @@ import pytest
 from project.ledger.store import Hold
 from project.worker.engine.fence import SILENT_LOOKS, Fence
 from project.worker.engine.slot import Slot
-from project.worker.keeper import Patience
+from project.worker.lease import Patience
 from tests.builders import a_job
 from tests.unit.test_slot import a_delivery
 

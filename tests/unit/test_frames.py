@@ -10,7 +10,7 @@ from amqp.serialization import dumps, loads
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.message_reader import UNREADABLE_HEADER
+from project.broker.message_reader import UNREADABLE_HEADER
 from project.worker.engine import frames
 
 HEADERS = {

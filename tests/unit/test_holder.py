@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from project.worker.holder import is_gone, is_halted, name_holder
+from project.worker.process_identity import is_gone, is_halted, name_holder
 from tests.waiting import wait_until
 
 
@@ -14,7 +14,7 @@ def test_living_process_is_not_gone() -> None:
 
 
 def test_ended_process_is_gone() -> None:
-    code = "from project.worker.holder import name_holder; print(name_holder())"
+    code = "from project.worker.process_identity import name_holder; print(name_holder())"
     holder = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -32,7 +32,7 @@ def test_process_on_another_host_is_not_known_to_be_gone() -> None:
 
 def test_process_that_stands_still_is_halted_and_not_gone() -> None:
     code = (
-        "import os, signal, sys; from project.worker.holder import name_holder;"
+        "import os, signal, sys; from project.worker.process_identity import name_holder;"
         "print(name_holder(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:

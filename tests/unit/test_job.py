@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from project.broker.message import make_headers
 from project.ledger import Job, Progress, Status
 from project.ledger.job import FINAL, SOURCES, AttemptOutcome, JobError, format_time, read_lineage
 from project.ledger.record import decode_job, encode_fields, encode_job
-from project.message import make_headers
 from tests.builders import NOON, a_job, a_trace
 
 LIVE = {Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING, Status.WAITING}
@@ -172,7 +172,7 @@ def from_message(**headers: Any) -> Job:
         headers,
         id="me",
         kind="create_task",
-        lane="short",
+        queue="short",
         parameters={"type": 1},
         trace_id="t",
         received_at=NOON,
@@ -196,7 +196,7 @@ def test_job_is_rebuilt_from_its_message() -> None:
         make_headers(job, a_trace()),
         id=job.id,
         kind=job.kind,
-        lane=job.lane,
+        queue=job.queue,
         parameters=job.parameters,
         trace_id=job.trace_id,
         received_at=NOON,
@@ -243,7 +243,7 @@ def test_times_of_an_attempt_are_told_in_seconds() -> None:
 
 
 def test_scripts_know_all_statuses() -> None:
-    text = files("project.ledger").joinpath("prelude.lua").read_text()
+    text = files("project.ledger").joinpath("scripts", "prelude.lua").read_text()
     (names,) = re.findall(r"local STATUSES = \{(.*?)\}", text, re.DOTALL)
 
     assert set(re.findall(r"'(\w+)'", names)) == set(Status)

@@ -15,11 +15,11 @@ from project.ledger import Job, Status
 from project.observability.binding import read_bound
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.spans import NO_SPANS
-from project.reconciler.intake import Intake
-from project.reconciler.repairs import Repairs
-from project.reconciler.verdict import DeadMessage
-from project.submission.aftermath import Aftermath
-from project.worker.telling import tell_end
+from project.scheduler.reconciler.dead_letter_consumer import Intake
+from project.scheduler.reconciler.dead_letter_policy import DeadMessage
+from project.scheduler.reconciler.repairs import Repairs
+from project.submission.confirm_recovery import Aftermath
+from project.worker.attempt_logging import tell_end
 from tests.builders import NOON, a_job
 from tests.unit.supervision import FakeLedger, FakeProcess, supervisor_of
 from tests.waiting import wait_until
@@ -48,8 +48,8 @@ class Anything:
     def find(self, _job_id: str) -> Job | None:
         return self.job
 
-    def depths(self, lanes: list[str], _seconds: float) -> dict[str, tuple[int, int]]:
-        return dict.fromkeys(lanes, (1, 1))
+    def depths(self, queues: list[str], _seconds: float) -> dict[str, tuple[int, int]]:
+        return dict.fromkeys(queues, (1, 1))
 
     def read_time(self) -> datetime:
         return datetime.now(UTC)
@@ -118,7 +118,7 @@ def test_dead_letter_is_of_its_jobs_trace(job: Job | None) -> None:
     assert (line["trace_id"], line["parent_id"]) == (TRACE_ID, submit_span_id(JOB.id))
 
 
-def test_message_that_goes_back_to_its_lane_keeps_its_trace() -> None:
+def test_message_that_goes_back_to_its_queue_keeps_its_trace() -> None:
     stage, headers = Anything(JOB), Trace.of_job(JOB.id, TRACE_ID).message_headers
 
     with told() as lines:

@@ -7,8 +7,8 @@ from typing import Any
 from project.files import FileStore
 from project.files.job_files import open_files
 from project.jobs import get_kind
-from project.jobs.context import Context
 from project.jobs.jobs_history import COLUMNS
+from project.kinds.context import Context
 
 KIND = get_kind("jobs.history")
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from project.broker.message import make_message
 from project.errors import InvalidInputError, JobsError
 from project.json_values import DEEPEST, check_json, parse_json
 from project.ledger import Job
 from project.ledger.record import encode_job
-from project.message import make_message
 from project.observability.context import Trace
-from project.schedules.register import Register
-from project.schedules.schedule import Schedule, encode_schedule
-from project.submission.draft import Submission, prepare
+from project.scheduler.schedules.schedule import Schedule, encode_schedule
+from project.scheduler.schedules.schedule_service import Register
+from project.submission.preparation import Submission, prepare
 from tests.builders import a_job, a_trace
 from tests.unit.backstage import Desk, Shelf
 from tests.unit.conftest import ClientMaker

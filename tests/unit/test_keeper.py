@@ -5,7 +5,7 @@ import pytest
 from project.errors import CancelledError
 from project.ledger.store import Hold
 from project.worker.engine.slot import Slot
-from project.worker.keeper import Keeper
+from project.worker.lease import Keeper
 from tests.builders import a_job
 from tests.unit.test_slot import a_delivery
 

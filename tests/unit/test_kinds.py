@@ -16,8 +16,8 @@ from project.errors import (
     UnknownKindError,
 )
 from project.jobs import KINDS, get_kind, load_kinds
-from project.jobs.definition import Context, Kind, job
-from project.lane import Lane
+from project.kinds.definition import Context, Kind, job
+from project.queues import QueueName
 
 
 class Parameters(BaseModel):
@@ -33,7 +33,7 @@ def resize(parameters: Parameters, context: Context) -> str:
 
 
 def define(function: Callable[..., Any] = resize, **changes: Any) -> Kind:
-    values: dict[str, Any] = {"title": "Resize", "lane": Lane.SHORT, "time_limit_seconds": 60}
+    values: dict[str, Any] = {"title": "Resize", "queue": QueueName.SHORT, "time_limit_seconds": 60}
     return job("picture.resize", **values | changes)(function)
 
 
@@ -43,19 +43,21 @@ def test_kind_runs_its_function() -> None:
     assert kind.run(kind.parse({"size": 2}), Context(attempt=3)) == "2 red 3"
 
 
-def test_kind_knows_its_lane() -> None:
-    kind = define(lane=lambda parameters: Lane.LONG if parameters.size > 9 else Lane.SHORT)
+def test_kind_knows_its_queue() -> None:
+    kind = define(
+        queue=lambda parameters: QueueName.LONG if parameters.size > 9 else QueueName.SHORT
+    )
 
-    assert kind.lane_for(kind.parse({"size": 9})) is Lane.SHORT
-    assert kind.lane_for(kind.parse({"size": 10})) is Lane.LONG
-    assert define(lane=Lane.LONG).lane_for(Parameters(size=1)) is Lane.LONG
+    assert kind.queue_for(kind.parse({"size": 9})) is QueueName.SHORT
+    assert kind.queue_for(kind.parse({"size": 10})) is QueueName.LONG
+    assert define(queue=QueueName.LONG).queue_for(Parameters(size=1)) is QueueName.LONG
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"lane": "short-ish"},
-        {"lane": None},
+        {"queue": "short-ish"},
+        {"queue": None},
         {"time_limit_seconds": 0},
         {"max_attempts": 0},
         {"max_losses": 0},
@@ -206,15 +208,15 @@ def test_every_kind_tells_its_parameters_as_json_schema(name: str) -> None:
 
 MODULE = """
 from pydantic import BaseModel
-from project.jobs.definition import job
-from project.lane import Lane
+from project.kinds.definition import job
+from project.queues import QueueName
 
 class Nothing(BaseModel):
     pass
 
 def work(parameters: Nothing, context: object) -> None: ...
 
-KINDS = [job({name!r}, title="Work", lane=Lane.SHORT, time_limit_seconds=1)(work)]
+KINDS = [job({name!r}, title="Work", queue=QueueName.SHORT, time_limit_seconds=1)(work)]
 """
 
 

@@ -24,15 +24,15 @@ from project.errors import CancelledError, InvalidInputError, PermanentError
 from project.files import FileStore
 from project.files.job_files import open_files
 from project.jobs import get_kind
-from project.jobs.context import Context
-from project.jobs.learning import scoring, splitting, stored
-from project.jobs.learning.features import Feature, Use, choose_features, encode, learn_categories
-from project.jobs.learning.findings import find_findings
-from project.jobs.learning.models import Recipe
-from project.jobs.learning.relations import find_relations
-from project.jobs.learning.targets import Target, choose_target
-from project.jobs.learning.threads import count_cores, limited_threads
-from project.jobs.learning.training import Compared, Training
+from project.jobs.ml import scoring, splitting, stored
+from project.jobs.ml.features import Feature, Use, choose_features, encode, learn_categories
+from project.jobs.ml.findings import find_findings
+from project.jobs.ml.models import Recipe
+from project.jobs.ml.relations import find_relations
+from project.jobs.ml.targets import Target, choose_target
+from project.jobs.ml.threads import count_cores, limited_threads
+from project.jobs.ml.training import Compared, Training
+from project.kinds.context import Context
 from tests.tables import HONEST, csv_bytes, flats, parquet_bytes
 
 TRAIN, PREDICT = get_kind("ml.train"), get_kind("ml.predict")

@@ -10,8 +10,8 @@ import pytest
 
 from project.errors import NotFoundError
 from project.ledger import Job, Status
-from project.ledger.events import Inbox, Signal
 from project.ledger.record import encode_job
+from project.live.events import Inbox, Signal
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 
@@ -206,12 +206,12 @@ def test_stream_of_all_jobs_begins_with_the_advice_to_list_them(make_client: Cli
         ("kind=email.send", False),
         ("kind=email.send,create_task", True),
         ("kind=email.send&kind=create_task", True),
-        ("lane=short", True),
-        ("lane=long", False),
+        ("queue=short", True),
+        ("queue=long", False),
         ("status=running", True),
         ("status=failed,dead", False),
-        ("lane=short&status=running&kind=create_task", True),
-        ("lane=short&status=queued", False),
+        ("queue=short&status=running&kind=create_task", True),
+        ("queue=short&status=queued", False),
     ],
 )
 def test_filter_lets_only_its_jobs_pass(
@@ -225,7 +225,7 @@ def test_filter_lets_only_its_jobs_pass(
 
 
 @pytest.mark.parametrize(
-    "query", ["scope=none", "scope=", "lane=middle", "status=gone", "status=", "staus=failed"]
+    "query", ["scope=none", "scope=", "queue=middle", "status=gone", "status=", "staus=failed"]
 )
 def test_wrong_query_is_a_400_that_names_it(query: str, make_client: ClientMaker) -> None:
     answer = make_client().get(f"{OWN}?{query}")

@@ -12,7 +12,7 @@ from tests.builders import an_unused_port
 ROOT = Path(__file__).parents[2]
 
 FOR_THE_WEB = {"flask", "werkzeug", "jinja2", "gunicorn", "gevent", "websockets", "project.server"}
-FOR_WORKERS = {"celery", "project.worker", "project.reconciler", "project.mail"}
+FOR_WORKERS = {"celery", "project.worker", "project.scheduler.reconciler", "project.mail"}
 # What the `celery` command loads with itself and its plugins.
 FOR_THE_COMMAND_LINE = {"celery.bin.celery", "click_repl", "prompt_toolkit", "flower", "tornado"}
 # Spans are a matter of a setting, a bucket too. The others come with the first job that needs them.
@@ -52,9 +52,8 @@ def stop():
 
 logs, pause = Path(os.environ["JOBS_LOG_DIR"]), threading.Event()
 threading.Thread(target=stop, daemon=True).start()
-sys.argv[1:] = ["scheduler"]
 try:
-    runpy.run_module("project.worker", run_name="__main__")
+    runpy.run_module("project.scheduler", run_name="__main__")
 finally:
     print("loaded", *sys.modules)
 """
@@ -84,7 +83,7 @@ def test_scheduler_loads_no_celery_either(tmp_path: Path) -> None:
     loaded = told_by(SCHEDULER, "loaded", tmp_path)
 
     assert_none_of(FOR_THE_WEB | FOR_THE_COMMAND_LINE | FOR_FEW | {"celery"}, loaded)
-    assert "project.reconciler.rounds" in loaded
+    assert "project.scheduler.reconciler.rounds" in loaded
 
 
 def test_tutorials_door_to_celery_loads_no_web_application(tmp_path: Path) -> None:
@@ -97,7 +96,7 @@ def test_web_server_loads_nothing_of_the_workers(tmp_path: Path) -> None:
     loaded = told_by(WEB, "loaded", tmp_path)
 
     assert_none_of(FOR_WORKERS | FOR_THE_COMMAND_LINE | FOR_FEW, loaded)
-    assert {"flask", "project.server.application"} <= loaded
+    assert {"flask", "project.server.app"} <= loaded
 
 
 def test_web_server_has_no_thread_and_no_connection_when_it_forks(tmp_path: Path) -> None:

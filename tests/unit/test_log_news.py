@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from project.ledger import Job, Status
-from project.ledger.events import Signal
 from project.ledger.log_line import LogLine
 from project.ledger.record import encode_job
+from project.live.events import Signal
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 from tests.unit.test_live import Shelf, Wire

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from project.api.log_text import write_line, write_lines
 from project.ledger.job import JobError
-from project.server.log_text import write_line, write_lines
 from tests.unit.test_log_line import a_line
 
 TIME = "2026-05-04T12:00:00.123456Z"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from project.jobs.mail_letters import Attachment, Letter, make_name
+from project.jobs.email_send.letters import Attachment, Letter, make_name
 from project.mail_headers import MailPolicy
 from tests.mail_reader import read_header, read_parameter, read_text
 

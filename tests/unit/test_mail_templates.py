@@ -8,9 +8,9 @@ import pytest
 
 from project.errors import InvalidInputError, PermanentError
 from project.jobs import get_kind
-from project.jobs.mail_filters import CHARACTERS_OF_A_STEP, FILTERS, MOST_STEPS, TESTS
-from project.jobs.mail_rendering import MOST_CHARACTERS, render
-from project.jobs.mail_templates import parse
+from project.jobs.email_send.filters import CHARACTERS_OF_A_STEP, FILTERS, MOST_STEPS, TESTS
+from project.jobs.email_send.rendering import MOST_CHARACTERS, render
+from project.jobs.email_send.templates import parse
 from tests.hostile_templates import VALUES, Case, cases, doubled
 
 KIND = get_kind("email.send")

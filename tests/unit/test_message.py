@@ -11,8 +11,8 @@ import pytest
 from celery import Celery
 from celery.app.task import Context
 
+from project.broker.message import MAX_DELAY_SECONDS, encode_body, make_headers, make_message
 from project.ledger import Job
-from project.message import MAX_DELAY_SECONDS, encode_body, make_headers, make_message
 from tests.builders import NOON, a_job, a_trace
 
 # Who sent the message, and a text of its parameters, which are for the body only.
@@ -110,8 +110,8 @@ def test_parameters_are_in_the_body_only() -> None:
     assert b"ada@example.org" not in orjson.dumps(message.headers)
 
 
-def test_message_goes_to_its_lane() -> None:
-    job = a_job(lane="long")
+def test_message_goes_to_its_queue() -> None:
+    job = a_job(queue="long")
 
     message = make_message(job, a_trace())
 
@@ -129,7 +129,7 @@ def test_headers_can_be_added_and_replaced() -> None:
 @pytest.mark.parametrize(("seconds", "bits"), [(1, "1"), (5, "101"), (MAX_DELAY_SECONDS, "1" * 28)])
 def test_delayed_message_names_the_levels_that_make_its_delay(seconds: int, bits: str) -> None:
     """The level n holds a message for 2^n seconds; see `deploy/rabbitmq/topology.py`."""
-    message = make_message(a_job(lane="short"), a_trace(), delay_seconds=seconds)
+    message = make_message(a_job(queue="short"), a_trace(), delay_seconds=seconds)
 
     assert message.exchange == "celery_delayed_27"
     assert message.routing_key == ".".join(bits.zfill(28)) + ".short"

@@ -14,10 +14,8 @@ import pytest
 from celery.app.task import Context
 from kombu import compression
 
-from project.broker import limit_unpacking
-from project.errors import UnreadableMessageError
-from project.message import MAX_DELAY_SECONDS, encode_body, make_headers
-from project.message_reader import (
+from project.broker.message import MAX_DELAY_SECONDS, encode_body, make_headers
+from project.broker.message_reader import (
     LONGEST_BODY,
     RESERVED_HEADERS,
     UNREADABLE_HEADER,
@@ -28,6 +26,8 @@ from project.message_reader import (
     read_message,
     unpack,
 )
+from project.broker.topology import limit_unpacking
+from project.errors import UnreadableMessageError
 from tests.builders import a_job, a_trace
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from deploy.native.processes import Process
 from deploy.native.throwaway import PORT_COUNT, throwaway_settings
 from deploy.rabbitmq.topology import topology
 from project.config import Settings
-from project.lane import Lane
+from project.queues import QueueName
 
 WEB = Endpoint("web page", "127.0.0.1", 5004, "JOBS_WEB_PORT")
 IN_USE = OSError(errno.EADDRINUSE, "Address already in use")
@@ -256,13 +256,13 @@ def test_every_program_but_the_scheduler_has_a_check_of_its_readiness() -> None:
     assert readiness.CHECKS.keys() == programs().keys() - {"scheduler"}
 
 
-def test_every_lane_has_a_worker_that_consumes_it_alone() -> None:
+def test_every_queue_has_a_worker_that_consumes_it_alone() -> None:
     consumed = {
         name: re.findall(r"project\.worker (\S+)", section["command"])
         for name, section in programs().items()
         if name.startswith("worker-")
     }
-    assert consumed == {f"worker-{lane.value}": [lane.value] for lane in Lane}
+    assert consumed == {f"worker-{queue.value}": [queue.value] for queue in QueueName}
 
 
 def test_every_program_ends_with_its_supervisord_and_prints_into_its_log() -> None:

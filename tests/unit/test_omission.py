@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from project.omission import omit
+from project.import_blocking import omit
 
 PACKAGE = "a_package_for_few"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from project.errors import CancelledError, PermanentError, TemporaryError
-from project.jobs.picture_process import PictureProcess
+from project.jobs.image_thumbnail.process import PictureProcess
 from tests.builders import a_picture, png
 
 

@@ -68,7 +68,7 @@ def book(tmp_path: Path) -> LogBook:
 
 
 def test_event_becomes_a_line_of_ecs(book: LogBook) -> None:
-    structlog.get_logger().info("job_started", job_id="j1", lane="short")
+    structlog.get_logger().info("job_started", job_id="j1", queue="short")
 
     line = book.line()
     assert line["@timestamp"].endswith("Z")
@@ -172,9 +172,9 @@ def test_bound_ids_are_on_every_line(book: LogBook) -> None:
 def test_fields_of_an_event_win_over_those_of_its_logger_and_these_over_what_is_bound(
     book: LogBook,
 ) -> None:
-    structlog.contextvars.bind_contextvars(job_id="bound", lane="bound", kind="bound")
+    structlog.contextvars.bind_contextvars(job_id="bound", queue="bound", kind="bound")
 
-    structlog.get_logger().bind(job_id="logger", lane="logger").info("paid", lane=None, order=5)
+    structlog.get_logger().bind(job_id="logger", queue="logger").info("paid", queue=None, order=5)
 
     line = book.line()
     assert line["celery"] == {"task": {"id": "logger", "name": "bound"}}
@@ -398,7 +398,7 @@ def test_value_that_json_cannot_hold_loses_no_line_and_raises_nothing(
     book: LogBook, value: Any
 ) -> None:
     structlog.get_logger().info(
-        "odd_event", path=value, duration_ns=value, lane=value, owner=value, odd=value
+        "odd_event", path=value, duration_ns=value, queue=value, owner=value, odd=value
     )
 
     assert book.line()["event"]["action"] == "odd_event"

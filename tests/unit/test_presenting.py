@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from project.jobs import KINDS
-from project.ledger import Job, Progress, Status
-from project.ledger.dead_letters import DeadLetter, DeathReason
-from project.ledger.job import Attempt, AttemptOutcome, JobError
-from project.server.documents import Job as JobDocument
-from project.server.presenting import (
+from project.api import Job as JobDocument
+from project.api.presenting import (
     present_dead_letter,
     present_job,
     present_kind,
     present_signup,
     present_task,
 )
+from project.jobs import KINDS
+from project.ledger import Job, Progress, Status
+from project.ledger.dead_letters import DeadLetter, DeathReason
+from project.ledger.job import Attempt, AttemptOutcome, JobError
 from project.signups import SignUp
 from tests.builders import NOON, a_job
 
@@ -68,7 +68,7 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
         "id": job.id,
         "kind": "create_task",
         "title": "Sleep",
-        "lane": "short",
+        "queue": "short",
         "status": "accepted",
         "progress": None,
         "worker": None,
@@ -221,5 +221,5 @@ def test_dead_letter_shows_its_message_but_not_whose_it_was(body: bytes, shown: 
 
     assert told["message"]["body"] == shown
     assert told["message"]["headers"] == {"task": "create_task"}
-    assert (told["kind"], told["lane"], told["job"]) == (None, None, None)
+    assert (told["kind"], told["queue"], told["job"]) == (None, None, None)
     assert "o" * 22 not in json.dumps(told)

@@ -44,7 +44,7 @@ def client_that_meets(error: Exception, make_client: ClientMaker) -> FlaskClient
         (errors.LinkInvalidError(TEXT), 404),
         (errors.LinkExpiredError(TEXT), 410),
         (errors.UnavailableError("RabbitMQ"), 503),
-        (errors.LaneFullError("short", 100_000), 429),
+        (errors.QueueFullError("short", 100_000), 429),
         (errors.GoneError(TEXT), 410),
         (RedisConnectionError("secret"), 503),
         (RedisTimeoutError("secret"), 503),
@@ -88,11 +88,11 @@ def test_error_that_a_client_can_mend_says_what_to_change(make_client: ClientMak
     assert document["field"] == "picture"
 
 
-def test_full_lane_is_told_with_its_depth_and_when_to_come_again(make_client: ClientMaker) -> None:
-    answer = client_that_meets(errors.LaneFullError("short", 100_000), make_client).get("/fails")
+def test_full_queue_is_told_with_its_depth_and_when_to_come_again(make_client: ClientMaker) -> None:
+    answer = client_that_meets(errors.QueueFullError("short", 100_000), make_client).get("/fails")
 
     assert answer.json is not None
-    assert answer.json["lane"] == "short"
+    assert answer.json["queue"] == "short"
     assert answer.json["depth"] == answer.json["limit"] == 100_000
     assert int(answer.headers["Retry-After"]) > 0
 

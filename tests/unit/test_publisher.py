@@ -19,11 +19,11 @@ from amqp.exceptions import (  # type: ignore[import-untyped]  # py-amqp ships n
 )
 from amqp.serialization import dumps, loads  # type: ignore[import-untyped]
 
+from project.broker.message import Message, make_message
+from project.broker.publisher import Publisher
+from project.broker.publisher.content import Content
+from project.broker.publisher.flight import KEPT
 from project.errors import UnavailableError
-from project.message import Message, make_message
-from project.publisher import Publisher
-from project.publisher.content import Content
-from project.publisher.flight import KEPT
 from tests.builders import a_job, a_trace, an_unused_port
 from tests.waiting import wait_until
 

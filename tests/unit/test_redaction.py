@@ -88,7 +88,7 @@ def test_mail_address_is_replaced_by_a_hash(address: str) -> None:
         "Job 2f0c is still run by short@host: 3 s",
         "Why? Nobody knows.",
         "/api/v1/jobs/2f0c/events",
-        '  File "/app/project/worker/app.py", line 3, in run',
+        '  File "/app/project/worker/app", line 3, in run',
     ],
 )
 def test_text_without_a_secret_stays_as_it_is(text: str) -> None:

@@ -13,11 +13,11 @@ from pypdf import PdfReader
 from project.errors import InvalidInputError, PermanentError
 from project.files import FileStore
 from project.files.job_files import JobFiles
+from project.html_report.scripts import outline
 from project.jobs import KINDS, get_kind
-from project.jobs.inline import Inline
-from project.jobs.report_build import split
-from project.jobs.reporting.charts import Periods, Point, find_place, format_number, round_up
-from project.jobs.sheet.scripts import outline
+from project.jobs.report_build.charts import Periods, Point, find_place, format_number, round_up
+from project.jobs.report_build.kind import split
+from project.kinds.inline import Inline
 from tests.tables import csv_bytes, orders, orders_csv
 
 KIND = get_kind("report.build")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from project.errors import UnavailableError
-from project.reconciler.rounds import Reconciler
+from project.scheduler.reconciler.rounds import Reconciler
 
 
 class Stage:
@@ -37,7 +37,7 @@ def reconciler_on(stage: Any) -> Reconciler:
 
 ALL = {
     *("take_all", "withdraw_undecided", "revive_lost", "resume_waiting", "trim"),
-    *("remove_orphans", "measure_lanes", "measure_kinds"),
+    *("remove_orphans", "measure_queues", "measure_kinds"),
 }
 
 

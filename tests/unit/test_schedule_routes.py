@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from project.schedules.examples import make_examples
-from project.schedules.register import Register
+from project.scheduler.schedules.examples import make_examples
+from project.scheduler.schedules.schedule_service import Register
 from tests.unit.backstage import Desk, Shelf
 from tests.unit.conftest import ClientMaker
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from project.errors import (
     InvalidInputError,
     KeyReusedError,
-    LaneFullError,
+    QueueFullError,
     UnavailableError,
     UnknownKindError,
 )
@@ -21,13 +21,20 @@ from project.ledger import Status
 from project.ledger.job import WITHDRAWN
 from project.observability.binding import read_bound
 from project.observability.context import Trace
-from project.schedules.agenda import AT_ONCE, MISSED
-from project.schedules.examples import EXAMPLES, make_examples
-from project.schedules.register import Register
-from project.schedules.runner import STILL_RUNS, Runner
-from project.schedules.schedule import CatchUp, Overlap, Plan, Schedule, make_schedule, pause
-from project.schedules.scheduler import Scheduler
-from project.submission.draft import Submission, list_ids
+from project.scheduler.loop import Scheduler
+from project.scheduler.schedules.due_runs import AT_ONCE, MISSED
+from project.scheduler.schedules.examples import EXAMPLES, make_examples
+from project.scheduler.schedules.runner import STILL_RUNS, Runner
+from project.scheduler.schedules.schedule import (
+    CatchUp,
+    Overlap,
+    Plan,
+    Schedule,
+    make_schedule,
+    pause,
+)
+from project.scheduler.schedules.schedule_service import Register
+from project.submission.preparation import Submission, list_ids
 from tests.builders import a_job, a_trace
 from tests.unit.backstage import Desk, Part, Shelf
 
@@ -214,10 +221,10 @@ def test_long_outage_of_the_broker_costs_no_run_but_what_the_policy_says(stage: 
     assert stage.ran == [1, 2, 3]
 
 
-def test_full_lane_holds_up_no_other_schedule(stage: Stage) -> None:
+def test_full_queue_holds_up_no_other_schedule(stage: Stage) -> None:
     stage.schedule()
     stage.shelf.add(replace(stage.kept, id="other"))
-    stage.desk.failures = [LaneFullError("short", 9)]
+    stage.desk.failures = [QueueFullError("short", 9)]
 
     assert not stage.at(1)
     assert stage.ran == [1]

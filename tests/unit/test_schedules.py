@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from project.errors import InvalidInputError
-from project.schedules.agenda import AT_ONCE, MISSED, make_agenda
-from project.schedules.schedule import (
+from project.scheduler.schedules.due_runs import AT_ONCE, MISSED, make_agenda
+from project.scheduler.schedules.schedule import (
     CatchUp,
     Overlap,
     Plan,

@@ -337,7 +337,7 @@ def test_every_field_that_is_looked_for_exists(ecs: dict[str, str], ours: dict[s
     asked = set(fields_asked())
 
     assert asked - known == set()
-    assert "celery.lane.oldest_seconds" in asked
+    assert "celery.queue_oldest_seconds" in asked
 
 
 def test_every_event_that_is_looked_for_is_logged() -> None:

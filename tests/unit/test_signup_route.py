@@ -12,7 +12,7 @@ from redis import ConnectionError as RedisConnectionError
 from project.errors import JobsError, UnavailableError
 from project.ledger import Job
 from project.signups import SignUp
-from project.submission.draft import Submission, prepare
+from project.submission.preparation import Submission, prepare
 from tests.builders import a_picture
 from tests.unit.conftest import ClientMaker
 

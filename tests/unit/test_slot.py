@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from project.message_reader import LONGEST_ID
+from project.broker.message_reader import LONGEST_ID
 from project.worker.engine.delivery import Delivery
 from project.worker.engine.slot import Slot
 from tests.builders import a_job

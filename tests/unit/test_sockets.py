@@ -13,8 +13,8 @@ from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import make_server
 
 from project.ledger import Status
-from project.ledger.events import Inbox, Signal
-from project.server import wire
+from project.live.events import Inbox, Signal
+from project.server import websocket_connection as wire
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 from tests.unit.test_live import NoSignUps, Shelf, change

@@ -17,8 +17,8 @@ from project.ledger.store import Hold
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.exporting import build_spans
 from project.observability.spans import NO_SPANS, Span, SpanKind, Spans, as_nanoseconds
-from project.submission.telling import find_submit, tell
-from project.worker.telling import tell_end, tell_start, tell_stop
+from project.submission.submit_logging import find_submit, tell
+from project.worker.attempt_logging import tell_end, tell_start, tell_stop
 from tests.builders import NOON, a_job, an_unused_port
 from tests.collector import collecting
 from tests.unit.conftest import ClientMaker

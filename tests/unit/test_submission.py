@@ -14,28 +14,29 @@ from redis import RedisError
 from redis.exceptions import ReadOnlyError
 from structlog.testing import capture_logs
 
+from project.broker.message import Message
+from project.broker.publisher.content import Content
 from project.errors import (
     InvalidInputError,
     KeyReusedError,
-    LaneFullError,
     NotFoundError,
+    QueueFullError,
     TransitionError,
     UnavailableError,
     UnforeseenError,
     UnknownKindError,
 )
-from project.jobs import KINDS, Context, definition
-from project.lane import Lane
+from project.jobs import KINDS, Context
+from project.kinds import definition
 from project.ledger import Job, Status
 from project.ledger.job import WITHDRAWN
 from project.ledger.store import Admission, Recorded
-from project.message import Message
 from project.observability.context import Trace, submit_span_id
-from project.publisher.content import Content
+from project.queues import QueueName
 from project.submission import PART_SIZE, Answer, Submitter
 from project.submission.committer import UNDER_WAY
-from project.submission.draft import Submission
 from project.submission.family import make_child
+from project.submission.preparation import Submission
 from tests.builders import NOON, a_job, a_trace
 from tests.waiting import wait_until
 
@@ -91,8 +92,8 @@ class Backstage:
         answers: list[Any] = []
         for job, rule in zip(jobs, rules, strict=True):
             found = self.known.get(job.id) or self.known.get(rule.unique_key)
-            if rule.lane_limit == 0:
-                answers.append(LaneFullError(job.lane, 7))
+            if rule.queue_limit == 0:
+                answers.append(QueueFullError(job.queue, 7))
             else:
                 answers.append(Recorded(found or job, is_new=found is None))
         return answers
@@ -190,13 +191,15 @@ def test_job_is_recorded_then_published_then_confirmed() -> None:
     assert job.status is Status.QUEUED
 
 
-@pytest.mark.parametrize(("number", "lane"), [(0, "short"), (1, "short"), (2, "long"), (3, "long")])
-def test_job_is_published_into_its_lane(number: int, lane: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "queue"), [(0, "short"), (1, "short"), (2, "long"), (3, "long")]
+)
+def test_job_is_published_into_its_queue(number: int, queue: str) -> None:
     stage = Backstage()
 
     submit(stage, parameters={"type": number})
 
-    assert [message.routing_key for message in stage.published] == [lane]
+    assert [message.routing_key for message in stage.published] == [queue]
 
 
 def test_job_belongs_to_who_asked_for_it() -> None:
@@ -415,11 +418,11 @@ def test_holder_that_nobody_has_confirmed_yet_is_handed_over_by_this_one_too() -
     assert [message.job_id for message in stage.published] == [holder.id]
 
 
-def test_full_lane_takes_no_job() -> None:
+def test_full_queue_takes_no_job() -> None:
     stage = Backstage()
 
-    with pytest.raises(LaneFullError) as caught:
-        submitter_on(stage, lane_limit=0).submit(a_submission(), a_trace())
+    with pytest.raises(QueueFullError) as caught:
+        submitter_on(stage, queue_limit=0).submit(a_submission(), a_trace())
 
     assert caught.value.depth == 7
     assert stage.published == []
@@ -462,10 +465,10 @@ def test_mistake_of_a_kinds_own_code_spoils_no_other_job(monkeypatch: pytest.Mon
     class Parameters(BaseModel):
         number: int
 
-    def find_lane(parameters: Parameters) -> Lane:
-        return {0: Lane.SHORT}[parameters.number]
+    def find_queue(parameters: Parameters) -> QueueName:
+        return {0: QueueName.SHORT}[parameters.number]
 
-    @definition.job("test.picky", title="Picky", lane=find_lane, time_limit_seconds=1)
+    @definition.job("test.picky", title="Picky", queue=find_queue, time_limit_seconds=1)
     def run(parameters: Parameters, _context: Context) -> None:
         """Nothing."""
 

@@ -12,12 +12,12 @@ import pytest
 from polars.exceptions import PolarsError
 
 from project.errors import CancelledError, PermanentError, TemporaryError
-from project.jobs.tabular import limits
-from project.jobs.tabular.collecting import collect
-from project.jobs.tabular.opening import Table, open_table, reading
-from project.jobs.tabular.parameters import CsvFormat, TableParameters
-from project.jobs.tabular.parquet_footer import check_parquet
-from project.jobs.tabular.thrift import ThriftError, ThriftReader
+from project.tables import limits
+from project.tables.collecting import collect
+from project.tables.opening import Table, open_table, reading
+from project.tables.parameters import CsvFormat, TableParameters
+from project.tables.parquet_footer import check_parquet
+from project.tables.thrift import ThriftError, ThriftReader
 from tests.tables import DICTIONARY_BOMB, csv_bytes, orders, parquet_bytes
 
 

@@ -12,10 +12,10 @@ from project.errors import InvalidInputError, NotFoundError, PermanentError
 from project.files import FileStore
 from project.files.job_files import open_files
 from project.jobs import get_kind
-from project.jobs.definition import Context
-from project.jobs.image_thumbnail import SIZES
-from project.jobs.thumbnails import tell_bytes
-from project.lane import Lane
+from project.jobs.image_thumbnail.kind import SIZES
+from project.jobs.image_thumbnail.thumbnails import tell_bytes
+from project.kinds.definition import Context
+from project.queues import QueueName
 from tests.builders import a_picture, encoded
 from tests.deploy.photograph import is_upright, portrait
 
@@ -383,12 +383,14 @@ def test_parameters_that_cannot_be_met_are_refused(parameters: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    ("parameters", "lane"),
+    ("parameters", "queue"),
     [
-        ({"picture": "a" * 32 + ".jpg"}, Lane.SHORT),
-        ({"picture": "a" * 32 + ".jpg", "sizes": [2000]}, Lane.LONG),
-        ({"pictures": ["a" * 32 + ".jpg"]}, Lane.LONG),
+        ({"picture": "a" * 32 + ".jpg"}, QueueName.SHORT),
+        ({"picture": "a" * 32 + ".jpg", "sizes": [2000]}, QueueName.LONG),
+        ({"pictures": ["a" * 32 + ".jpg"]}, QueueName.LONG),
     ],
 )
-def test_what_takes_long_goes_to_the_long_lane(parameters: dict[str, Any], lane: Lane) -> None:
-    assert KIND.lane_for(KIND.parse(parameters)) is lane
+def test_what_takes_long_goes_to_the_long_queue(
+    parameters: dict[str, Any], queue: QueueName
+) -> None:
+    assert KIND.queue_for(KIND.parse(parameters)) is queue

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from project.errors import InvalidInputError
-from project.schedules.timing import (
+from project.scheduler.schedules.timing import (
     Cron,
     Interval,
     Timing,

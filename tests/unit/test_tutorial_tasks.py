@@ -11,7 +11,7 @@ import pytest
 from project.ledger import Job, Status
 from project.ledger.job import JobError
 from project.server.tasks import create_task
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 from tests.builders import a_job
 from tests.unit.conftest import ClientMaker
 

@@ -14,16 +14,16 @@ from PIL import Image
 from project.errors import CancelledError, InvalidInputError, PermanentError, TemporaryError
 from project.files import FileStore
 from project.files.job_files import JobFiles, open_files
-from project.jobs.context import Context
-from project.jobs.crawling.drawing import HEIGHT, WIDTH, draw_links
-from project.jobs.crawling.fetching import Problem
-from project.jobs.crawling.findings import find_all
-from project.jobs.crawling.layout import place_nodes
-from project.jobs.crawling.pages import Crawled, Ending, Link, Page, Refusal
-from project.jobs.crawling.report import write_report
-from project.jobs.crawling.tables import write_links, write_pages, write_sitemap
-from project.jobs.spreadsheets import guard_cell
-from project.jobs.web_crawl import OUTPUT_SECONDS, crawl_site
+from project.jobs.web_crawl.drawing import HEIGHT, WIDTH, draw_links
+from project.jobs.web_crawl.fetching import Problem
+from project.jobs.web_crawl.findings import find_all
+from project.jobs.web_crawl.kind import OUTPUT_SECONDS, crawl_site
+from project.jobs.web_crawl.layout import place_nodes
+from project.jobs.web_crawl.pages import Crawled, Ending, Link, Page, Refusal
+from project.jobs.web_crawl.report import write_report
+from project.jobs.web_crawl.tables import write_links, write_pages, write_sitemap
+from project.kinds.context import Context
+from project.tables.spreadsheets import guard_cell
 from tests.site import DISALLOWED, Site, serving
 
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"

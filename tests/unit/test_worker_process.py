@@ -10,7 +10,7 @@ import pytest
 from project.worker.engine.forking import Mask
 from project.worker.engine.slot import Slot
 from project.worker.engine.worker_process import WorkerProcess
-from project.worker.holder import is_stopped
+from project.worker.process_identity import is_stopped
 from tests.unit.test_slot import a_delivery
 from tests.waiting import wait_until
 

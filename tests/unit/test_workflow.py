@@ -8,13 +8,13 @@ from pydantic import BaseModel
 
 from project.errors import InvalidInputError, PermanentError
 from project.jobs import KINDS, get_kind
-from project.jobs.context import Child, Context
-from project.jobs.definition import Kind, job
-from project.jobs.inline import Inline
-from project.jobs.planning import Plan
-from project.jobs.references import fill, list_references
-from project.jobs.workflow import Step, WorkflowParameters
-from project.lane import Lane
+from project.jobs.workflow.kind import Step, WorkflowParameters
+from project.jobs.workflow.planning import Plan
+from project.jobs.workflow.references import fill, list_references
+from project.kinds.context import Child, Context
+from project.kinds.definition import Kind, job
+from project.kinds.inline import Inline
+from project.queues import QueueName
 
 KIND = get_kind("workflow")
 SLEEP = {"kind": "create_task", "parameters": {"type": 0}}
@@ -25,7 +25,7 @@ class SayParameters(BaseModel):
     fails: bool = False
 
 
-@job("test.say", title="Say", lane=Lane.SHORT, time_limit_seconds=1)
+@job("test.say", title="Say", queue=QueueName.SHORT, time_limit_seconds=1)
 def say(parameters: SayParameters, context: Context) -> dict[str, Any]:
     if parameters.fails:
         raise PermanentError("It was told to fail.")

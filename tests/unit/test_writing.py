@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from project.jobs.tabular.writing import write_csv
+from project.tables.writing import write_csv
 
 FORMULAS = [
     *("=1+1", "@SUM(A1)", "+1", "-5", "\t=1", "\r=1", "\n=1", "\0=1"),

@@ -2,14 +2,14 @@
 
 from flask import Blueprint, Response, jsonify
 
+from project.api import Task, TaskCreated, TaskSubmission
+from project.api.presenting import present_task
 from project.errors import InvalidInputError
 from project.server.access_log import current_trace
-from project.server.documents import Task, TaskCreated, TaskSubmission
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_json_object, read_owner
-from project.server.presenting import present_task
 from project.server.services import services
-from project.submission.draft import Submission
+from project.submission.preparation import Submission
 
 main_blueprint = Blueprint("main", __name__)
 

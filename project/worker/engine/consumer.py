@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from amqp.exceptions import AMQPError  # type: ignore[import-untyped]  # py-amqp ships no types
 
-from project.broker import DELIVERY_LIMIT
+from project.broker.topology import DELIVERY_LIMIT
 from project.worker.engine import frames
 from project.worker.engine.delivery import Delivery
 

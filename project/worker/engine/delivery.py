@@ -4,7 +4,7 @@ import json
 from functools import cached_property
 from typing import Any, Protocol
 
-from project.message_reader import read_call, unpack
+from project.broker.message_reader import read_call, unpack
 from project.worker.engine import frames
 from project.worker.reservation import Reservation
 

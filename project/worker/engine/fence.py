@@ -14,7 +14,7 @@ import structlog
 
 from project.observability.binding import about
 from project.worker.engine.slot import Claim, Slot
-from project.worker.keeper import Patience
+from project.worker.lease import Patience
 
 SILENT_LOOKS = 10
 """After so many looks in vain the main process counts as away. Looks, not seconds: a process that

@@ -12,7 +12,7 @@ from typing import Any
 from amqp.basic_message import Message  # type: ignore[import-untyped]  # py-amqp ships no types
 from amqp.exceptions import UnexpectedFrame  # type: ignore[import-untyped]
 
-from project.message_reader import UNREADABLE_HEADER
+from project.broker.message_reader import UNREADABLE_HEADER
 
 METHOD, HEADER, BODY = 1, 2, 3
 

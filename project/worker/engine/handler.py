@@ -28,12 +28,8 @@ from celery.worker import state
 from kombu.utils.limits import TokenBucket
 from redis import RedisError
 
-from project.broker import DEAD_EXCHANGE, JOBS_EXCHANGE
-from project.errors import JobsError
-from project.jobs import KINDS
-from project.ledger import Ledger
-from project.message import Message, delayed_address
-from project.message_reader import (
+from project.broker.message import Message, delayed_address
+from project.broker.message_reader import (
     UNREADABLE_HEADER,
     Call,
     can_be_dead_lettered,
@@ -43,6 +39,10 @@ from project.message_reader import (
     read_call,
     read_message,
 )
+from project.broker.topology import DEAD_EXCHANGE, JOBS_EXCHANGE
+from project.errors import JobsError
+from project.jobs import KINDS
+from project.ledger import Ledger
 from project.observability.binding import about_message, leave
 from project.observability.sink import lines_together
 from project.worker.engine.delivery import Delivery
@@ -385,8 +385,8 @@ class Handler:
     def _postpone(self, delivery: Delivery, seconds: int) -> None:
         """It is not due: RabbitMQ holds a copy of it until then."""
         headers = own_headers(delivery.headers)
-        lane = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
-        exchange, routing_key = delayed_address(lane, seconds)
+        queue = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
+        exchange, routing_key = delayed_address(queue, seconds)
         body = delivery.body if isinstance(delivery.body, bytes) else delivery.body.encode()
         self._publish(Message(headers["id"], exchange, routing_key, headers, body))
         delivery.ack()
@@ -430,9 +430,9 @@ def _is_job(headers: Mapping[str, Any]) -> bool:
 
 
 def _copy_of(delivery: Delivery) -> Message:
-    lane = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
+    queue = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
     headers = own_headers(delivery.headers)
-    return Message(headers["id"], JOBS_EXCHANGE.name, lane, headers, delivery.raw_body)
+    return Message(headers["id"], JOBS_EXCHANGE.name, queue, headers, delivery.raw_body)
 
 
 def _is_plain(task: Any, headers: Mapping[str, Any], call: Call) -> bool:

@@ -22,6 +22,7 @@ from redis import RedisError
 from project.errors import JobsError
 from project.observability.binding import about_message
 from project.observability.context import Trace
+from project.worker.attempt_logging import tell_end
 from project.worker.engine.process import Wishes, serve
 from project.worker.engine.recycling import Allowance
 from project.worker.engine.request import RunningRequest
@@ -29,7 +30,6 @@ from project.worker.engine.running import make_running_request
 from project.worker.engine.slot import Run
 from project.worker.engine.supervisor import Supervisor
 from project.worker.engine.worker_process import WorkerProcess
-from project.worker.telling import tell_end
 
 TICK_SECONDS = 0.25
 """Processes are looked at this often."""

@@ -3,8 +3,8 @@
 from time import monotonic, time
 from typing import Any
 
+from project.broker.message_reader import Call, read_body, read_message
 from project.errors import UnreadableMessageError
-from project.message_reader import Call, read_body, read_message
 from project.worker.engine.delivery import Delivery
 from project.worker.engine.request import RunningRequest
 from project.worker.engine.slot import Run

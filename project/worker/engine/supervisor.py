@@ -27,7 +27,7 @@ from project.worker.engine.process import SOFT_LIMIT_SIGNAL
 from project.worker.engine.request import RunningRequest
 from project.worker.engine.slot import Claim, Glance, Run
 from project.worker.engine.worker_process import WorkerProcess
-from project.worker.keeper import Patience, finish_cancelled
+from project.worker.lease import Patience, finish_cancelled
 
 TICK_SECONDS = 0.25
 RENEW_SECONDS = 1.0

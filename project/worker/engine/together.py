@@ -15,7 +15,7 @@ from project.ledger import Ledger
 from project.observability.sink import lines_together
 from project.worker.engine.delivery import Delivery
 from project.worker.execution import Equipment
-from project.worker.holder import name_holder
+from project.worker.process_identity import name_holder
 from project.worker.reservation import Reservation
 
 BATCH_SECONDS = 0.005

@@ -16,7 +16,7 @@ from typing import Any
 from project.worker.engine import ipc
 from project.worker.engine.forking import Mask, PoolProcess
 from project.worker.engine.slot import Slot
-from project.worker.holder import is_stopped
+from project.worker.process_identity import is_stopped
 
 _STOP_SECONDS = 1.0
 """A process that was sent SIGSTOP stands still within this time, but for one in a system call that

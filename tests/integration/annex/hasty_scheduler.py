@@ -21,9 +21,9 @@ from project.config import Settings
 from project.jobs import load_kinds
 from project.observability.pipeline import configure_logging
 from project.observability.spans import NO_SPANS
-from project.schedules.schedule import Schedule
-from project.schedules.scheduler import build_scheduler
-from project.schedules.store import ScheduleStore
+from project.scheduler.loop import build_scheduler
+from project.scheduler.schedules.schedule import Schedule
+from project.scheduler.schedules.store import ScheduleStore
 
 TURN_SECONDS = 0.4
 SHORTEST_PAUSE_SECONDS = 0.01

@@ -19,9 +19,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import BaseModel, Field
 
 from project.errors import PermanentError, TemporaryError
-from project.jobs.context import require_all
-from project.jobs.definition import Context, job
-from project.lane import Lane
+from project.kinds.context import require_all
+from project.kinds.definition import Context, job
+from project.queues import QueueName
 
 STEP_SECONDS = 0.05
 
@@ -37,7 +37,9 @@ class StepParameters(BaseModel):
     """Whether the process does not hear that it is to end."""
 
 
-@job("annex.step", title="Step", lane=Lane.SHORT, time_limit_seconds=60, retry_delay_seconds=2)
+@job(
+    "annex.step", title="Step", queue=QueueName.SHORT, time_limit_seconds=60, retry_delay_seconds=2
+)
 def step(parameters: StepParameters, context: Context) -> dict[str, Any]:
     """Its child, and the headers by which another service would know the attempt."""
     if parameters.is_deaf:
@@ -64,7 +66,9 @@ class TalkParameters(BaseModel):
     """While there is a file of this name the job goes on."""
 
 
-@job("annex.talk", title="Talk", lane=Lane.SHORT, time_limit_seconds=120, retry_delay_seconds=1)
+@job(
+    "annex.talk", title="Talk", queue=QueueName.SHORT, time_limit_seconds=120, retry_delay_seconds=1
+)
 def talk(parameters: TalkParameters, context: Context) -> int:
     """Log the word in four ways, then so many numbered lines; then wait for the file to go."""
     log = structlog.get_logger()
@@ -92,7 +96,7 @@ class LingerParameters(BaseModel):
     is_deaf: bool = False
 
 
-@job("annex.linger", title="Linger", lane=Lane.SHORT, time_limit_seconds=2)
+@job("annex.linger", title="Linger", queue=QueueName.SHORT, time_limit_seconds=2)
 def linger(parameters: LingerParameters, context: Context) -> None:
     """Go on for ever, or until somebody insists."""
     while True:
@@ -110,13 +114,13 @@ class GripParameters(BaseModel):
     journal: str = ""
 
 
-@job("annex.grip", title="Grip", lane=Lane.SHORT, time_limit_seconds=600)
+@job("annex.grip", title="Grip", queue=QueueName.SHORT, time_limit_seconds=600)
 def grip(parameters: GripParameters, context: Context) -> None:
     """Hold up all threads of the process."""
     _keep_gil(parameters, context)
 
 
-@job("annex.brief_grip", title="Brief grip", lane=Lane.SHORT, time_limit_seconds=2)
+@job("annex.brief_grip", title="Brief grip", queue=QueueName.SHORT, time_limit_seconds=2)
 def brief_grip(parameters: GripParameters, context: Context) -> None:
     """The same, and no longer than two seconds."""
     _keep_gil(parameters, context)
@@ -140,7 +144,7 @@ class OutstayParameters(BaseModel):
     journal: str
 
 
-@job("annex.outstay", title="Outstay", lane=Lane.SHORT, time_limit_seconds=5)
+@job("annex.outstay", title="Outstay", queue=QueueName.SHORT, time_limit_seconds=5)
 def outstay(parameters: OutstayParameters, context: Context) -> None:
     """Go on for ever, and speak to nobody, or until somebody insists."""
     while True:
@@ -163,7 +167,7 @@ class SwellParameters(BaseModel):
 _kept: list[bytes] = []
 
 
-@job("annex.swell", title="Swell", lane=Lane.SHORT, time_limit_seconds=60)
+@job("annex.swell", title="Swell", queue=QueueName.SHORT, time_limit_seconds=60)
 def swell(parameters: SwellParameters, context: Context) -> int:
     """The process in which it ran."""
     content = b"x" * (parameters.mebibytes * 1024 * 1024)
@@ -180,7 +184,7 @@ class MarkParameters(BaseModel):
     seconds: float = Field(0, ge=0, le=60)
 
 
-@job("annex.mark", title="Mark", lane=Lane.SHORT, time_limit_seconds=60, max_losses=100)
+@job("annex.mark", title="Mark", queue=QueueName.SHORT, time_limit_seconds=60, max_losses=100)
 def mark(parameters: MarkParameters, context: Context) -> None:
     """Write the job's id at the end of a file, as the last thing that it does."""
     context.sleep(parameters.seconds)
@@ -196,7 +200,7 @@ class QuickParameters(BaseModel):
     seconds: float = Field(0, ge=0, le=60)
 
 
-@job("annex.quick", title="Quick", lane=Lane.SHORT, time_limit_seconds=60, repeatable=True)
+@job("annex.quick", title="Quick", queue=QueueName.SHORT, time_limit_seconds=60, repeatable=True)
 def quick(parameters: QuickParameters, context: Context) -> str:
     """Write the job's id at the end of a file, and do something that few short jobs do."""
     with Path(parameters.path).open("a") as file:
@@ -221,7 +225,7 @@ class LeaveParameters(BaseModel):
     """Nothing is asked."""
 
 
-@job("annex.leave", title="Leave", lane=Lane.SHORT, time_limit_seconds=60, max_losses=2)
+@job("annex.leave", title="Leave", queue=QueueName.SHORT, time_limit_seconds=60, max_losses=2)
 def leave(parameters: LeaveParameters, context: Context) -> None:
     """End the process, which no job should do."""
     sys.exit(3)
@@ -242,7 +246,7 @@ class PartsParameters(BaseModel):
     seconds: float = 0
 
 
-@job("annex.parts", title="Parts", lane=Lane.SHORT, time_limit_seconds=60)
+@job("annex.parts", title="Parts", queue=QueueName.SHORT, time_limit_seconds=60)
 def parts(parameters: PartsParameters, context: Context) -> dict[str, Any]:
     """Its parts' numbers, once all have succeeded; and how often it was run."""
     runs = context.memory["runs"] = context.memory.get("runs", 0) + 1
@@ -279,7 +283,9 @@ class PartParameters(BaseModel):
     seconds: float = 0
 
 
-@job("annex.part", title="Part", lane=Lane.SHORT, time_limit_seconds=60, retention_seconds=120)
+@job(
+    "annex.part", title="Part", queue=QueueName.SHORT, time_limit_seconds=600, retention_seconds=120
+)
 def part(parameters: PartParameters, context: Context) -> int:
     """Its number; it fails while there is the file that it was told of."""
     context.sleep(parameters.seconds)

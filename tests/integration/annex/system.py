@@ -160,7 +160,7 @@ class Annex:
         wait_until(self._web_is_ready, READY_SECONDS, "the annex's web to be ready again")
 
     def start_worker(self, role: str) -> None:
-        """A lane's worker, `worker-short` or `worker-long`; returns when it takes jobs."""
+        """A queue's worker, `worker-short` or `worker-long`; returns when it takes jobs."""
         if role in self._processes:
             return
         key = heartbeat_key(role, socket.gethostname())

@@ -19,9 +19,9 @@ import pytest
 
 from project.config import Settings
 from project.ledger import Job, Status
-from project.schedules.schedule import CatchUp, Overlap, Plan, Schedule, make_schedule
-from project.schedules.store import TURN_KEY, ScheduleStore
-from project.submission.draft import Submission, list_ids
+from project.scheduler.schedules.schedule import CatchUp, Overlap, Plan, Schedule, make_schedule
+from project.scheduler.schedules.store import TURN_KEY, ScheduleStore
+from project.submission.preparation import Submission, list_ids
 from tests.integration.annex.hasty_scheduler import MET, Fate
 from tests.integration.annex.system import ROOT, Annex, environment_of
 from tests.waiting import wait_until

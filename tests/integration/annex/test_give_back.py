@@ -6,9 +6,9 @@ from uuid import uuid4
 from celery import Celery
 from kombu import Connection
 
-from project.broker import transport_options
-from project.message import Message
-from project.publisher import Publisher
+from project.broker.message import Message
+from project.broker.publisher import Publisher
+from project.broker.topology import transport_options
 from project.worker.app import create_celery
 from project.worker.engine.consumer import QueueConsumer
 from project.worker.engine.delivery import Delivery

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from project.message import make_message
-from project.publisher import Publisher
+from project.broker.message import make_message
+from project.broker.publisher import Publisher
 from project.worker.heartbeat import INTERVAL_SECONDS
 from tests.builders import a_job, a_picture, a_trace
 from tests.integration.annex.proxy import Proxy

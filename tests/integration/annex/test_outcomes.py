@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
+from project.broker.message import make_message
+from project.broker.publisher import Publisher
 from project.errors import TransitionError
 from project.ledger import Job, Status
-from project.message import make_message
 from project.observability.context import Trace
-from project.publisher import Publisher
 from tests.builders import a_job
 from tests.deploy.photograph import portrait
 from tests.integration.annex.system import Annex
@@ -91,7 +91,7 @@ def test_job_that_failed_for_now_is_tried_again(
         "succeeded",
     ]
     job = browser.job(job_id)
-    assert (job["attempt"], job["error"], job["lane"]) == (2, None, "short")
+    assert (job["attempt"], job["error"], job["queue"]) == (2, None, "short")
     assert len(system.postbox.mails[address]) == 1
 
 
@@ -180,7 +180,7 @@ def test_record_that_redis_lost_is_made_anew_from_the_message(
     assert [job["id"] for job in browser_again] == [job_id]
     browser.await_status(job_id, "succeeded")
     found = system.ledger.get(job_id)
-    for name in ("kind", "lane", "owner", "trace_id", "submitted_at", "parameters"):
+    for name in ("kind", "queue", "owner", "trace_id", "submitted_at", "parameters"):
         assert getattr(found, name) == getattr(lost, name), name
 
 

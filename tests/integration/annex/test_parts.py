@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project.ledger.keys import needs_key
-from project.reconciler.rounds import build_reconciler
+from project.scheduler.reconciler.rounds import build_reconciler
 from tests.integration.annex.system import Annex
 from tests.integration.client import Client
 from tests.waiting import wait_until
@@ -71,7 +71,7 @@ def test_job_without_parts_goes_on_at_once(system: Annex, browser: Client) -> No
 def test_waiting_job_takes_no_worker_and_tells_how_many_parts_have_ended(
     system: Annex, browser: Client
 ) -> None:
-    """The short lane has two processes: were the two jobs in them, no part would ever run."""
+    """The short queue has two processes: were the two jobs in them, no part would ever run."""
     ids = [submit(browser, parts=6, seconds=0.3) for _ in range(4)]
     stream = browser.listen(f"/api/v1/jobs/{ids[0]}/events", END_SECONDS)
 

@@ -17,11 +17,11 @@ import pytest
 from amqp.exceptions import MessageNacked  # type: ignore[import-untyped]  # py-amqp ships no types
 from kombu import Connection
 
-from project.broker import JOBS_EXCHANGE
+from project.broker.message import Message, make_message
+from project.broker.publisher import Publisher
+from project.broker.topology import JOBS_EXCHANGE
 from project.errors import UnavailableError
-from project.lane import Lane
-from project.message import Message, make_message
-from project.publisher import Publisher
+from project.queues import QueueName
 from tests.builders import a_job, a_trace
 from tests.integration.annex.proxy import Proxy
 from tests.integration.annex.system import Annex
@@ -51,7 +51,7 @@ class Place:
         return self.publisher.publish(self.messages(count), seconds)
 
     def messages(self, count: int = 1) -> list[Message]:
-        return [make_message(a_job(lane=self.queue), a_trace()) for _ in range(count)]
+        return [make_message(a_job(queue=self.queue), a_trace()) for _ in range(count)]
 
     def taken(self) -> list[str]:
         """The ids of all messages in the queue, which is empty then."""
@@ -74,7 +74,7 @@ def place(annex: Annex) -> Iterator[Place]:
 
 @contextmanager
 def a_queue(annex: Annex, **arguments: Any) -> Iterator[str]:
-    """A queue that nobody consumes, bound to the lanes' exchange by its own name."""
+    """A queue that nobody consumes, bound to the queues' exchange by its own name."""
     call = annex.administrator.call
     vhost, name = quote(annex.name), f"test-{uuid4().hex[:8]}"
     queue = {"durable": True, "arguments": {"x-queue-type": "quorum", **arguments}}
@@ -229,7 +229,7 @@ def test_connections_that_the_broker_closed_unused_are_not_noticed(place: Place)
 
 def test_message_without_a_queue_is_not_confirmed(place: Place) -> None:
     """RabbitMQ confirms a message that no queue takes: `mandatory` tells the two apart."""
-    lost = make_message(a_job(lane="nowhere"), a_trace())
+    lost = make_message(a_job(queue="nowhere"), a_trace())
 
     outcomes = place.publisher.publish([*place.messages(), lost, *place.messages(), lost], LONG)
 
@@ -256,7 +256,7 @@ def test_message_that_its_queue_refuses_is_not_confirmed(place: Place) -> None:
     with a_queue(place.annex, **limits) as full:
 
         def refused() -> BaseException | None:
-            (error,) = place.publisher.publish([make_message(a_job(lane=full), a_trace())], LONG)
+            (error,) = place.publisher.publish([make_message(a_job(queue=full), a_trace())], LONG)
             return error and error.__cause__
 
         cause = wait_until(refused, LONG, "the queue to be full")
@@ -266,12 +266,12 @@ def test_message_that_its_queue_refuses_is_not_confirmed(place: Place) -> None:
 
 
 def test_delayed_message_waits_in_the_broker_and_comes(place: Place) -> None:
-    """Its queue is one that delayed delivery serves as it serves a lane."""
+    """Its queue is one that delayed delivery serves as it serves a queue."""
     key = {"routing_key": f"#.{place.queue}"}
     vhost = quote(place.annex.name)
     bindings = f"bindings/{vhost}/e/celery_delayed_delivery/e/{JOBS_EXCHANGE.name}"
     place.annex.administrator.call("POST", bindings, json=key)
-    job = a_job(lane=place.queue)
+    job = a_job(queue=place.queue)
     sent_at = monotonic()
 
     outcomes = place.publisher.publish([make_message(job, a_trace(), delay_seconds=3)], LONG)
@@ -299,7 +299,7 @@ def test_depth_of_a_queue_that_does_not_exist_is_unavailable(place: Place) -> No
 
 
 def test_check_leaves_no_message_behind(place: Place) -> None:
-    queues = [*(lane.value for lane in Lane), "dead"]
+    queues = [*(queue.value for queue in QueueName), "dead"]
     before = {queue: place.annex.waiting(queue) for queue in queues}
 
     place.publisher.check(LONG)

@@ -12,18 +12,18 @@ from celery import Celery
 from celery.result import AsyncResult
 from kombu import Exchange, Queue
 
-from project.broker import DEAD_EXCHANGE, JOBS_EXCHANGE
+from project.broker.message import Message, make_message
+from project.broker.message_reader import REQUEUES_HEADER
+from project.broker.publisher import Publisher
+from project.broker.topology import DEAD_EXCHANGE, JOBS_EXCHANGE
 from project.errors import InvalidInputError, NotFoundError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
 from project.ledger.job import AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.ledger.store import Admission
-from project.message import Message, make_message
-from project.message_reader import REQUEUES_HEADER
-from project.publisher import Publisher
-from project.reconciler.rounds import Reconciler, build_reconciler
-from project.reconciler.verdict import MOST_RETURNS
+from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
+from project.scheduler.reconciler.rounds import Reconciler, build_reconciler
 from project.submission import Submitter
 from tests.builders import a_job, a_trace
 from tests.integration.annex.system import Annex
@@ -119,7 +119,7 @@ def test_message_that_cannot_be_done_is_a_dead_letter_and_its_job_is_dead(
 
     letter = await_letter(system, reconciler, letters, job_id)
 
-    assert (letter.reason, letter.kind, letter.lane) == (reason, task, "short")
+    assert (letter.reason, letter.kind, letter.queue) == (reason, task, "short")
     assert letter.body == body
     assert letter.headers["owner"] == "o"
     job = system.ledger.get(job_id)
@@ -255,11 +255,11 @@ def test_record_that_redis_lost_is_rebuilt_from_its_message_as_it_was(
 
 def plain_task(system: Annex, *args: Any, name: str = "annex.plain") -> AsyncResult:
     """Celery's own way to a task that is no kind; its result."""
-    lane = Queue("short", Exchange("jobs", no_declare=True), "short", no_declare=True)
+    queue = Queue("short", Exchange("jobs", no_declare=True), "short", no_declare=True)
     app = Celery(
         broker=system.direct.broker_url, backend=system.direct.redis_url, set_as_current=False
     )
-    app.conf.task_queues = [lane]
+    app.conf.task_queues = [queue]
     return app.send_task(name, args=args, queue="short")
 
 
@@ -400,7 +400,7 @@ def test_job_that_nobody_runs_any_more_is_run_again(system: Annex, reconciler: R
 
 
 def test_job_that_waits_its_turn_is_left_alone(system: Annex, reconciler: Reconciler) -> None:
-    job = confirmed(system, lane="long")
+    job = confirmed(system, queue="long")
 
     assert reconciler.run_once()["lost"] == 0
 

@@ -17,10 +17,10 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from project.broker.message_reader import LONGEST_BODY
 from project.ledger import Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
-from project.message_reader import LONGEST_BODY
-from project.reconciler.verdict import MOST_RETURNS
+from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
 from tests.builders import a_job
 from tests.integration.annex.strange_messages import (
     Strange,

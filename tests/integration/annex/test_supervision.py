@@ -9,7 +9,7 @@ import pytest
 
 from project.ledger import Status
 from project.ledger.store import LEASE_SECONDS
-from project.worker.holder import is_halted
+from project.worker.process_identity import is_halted
 from tests.integration.annex.system import Annex
 from tests.integration.annex.test_outages import EACH_TROUBLE, Trouble
 from tests.integration.client import Client

@@ -10,9 +10,9 @@ import orjson
 import pytest
 from celery import Celery
 
-from project.message import Message
+from project.broker.message import Message
+from project.broker.publisher import Publisher
 from project.observability.context import submit_span_id
-from project.publisher import Publisher
 from tests.builders import an_unused_port
 from tests.collector import Received, collecting
 from tests.integration.annex.system import Annex

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from project.turn import Turn
+from project.leader_lock import Turn
 from tests.integration.annex.system import Annex
 from tests.waiting import wait_until
 

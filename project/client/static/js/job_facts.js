@@ -23,7 +23,7 @@ export function createFacts(list) {
 export function listFacts(job) {
   return [
     ["Kind", job.kind],
-    ["Lane", job.lane],
+    ["Queue", job.queue],
     ["Worker", job.worker],
     ["Submitted", formatTime(job.submitted_at)],
     ["Not before", formatTime(job.run_at)],

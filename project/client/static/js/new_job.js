@@ -75,8 +75,8 @@ function setBusy(isBusy) {
   setText(button, isBusy ? "Sending …" : "Run");
 }
 
-function describeLimits({ lane, time_limit_seconds: seconds, max_attempts: attempts }) {
-  const where = lane ? `On the ${lane} lane` : "The lane depends on the parameters";
+function describeLimits({ queue, time_limit_seconds: seconds, max_attempts: attempts }) {
+  const where = queue ? `On the ${queue} queue` : "The queue depends on the parameters";
   const tries = attempts === 1 ? "one attempt" : `up to ${attempts} attempts`;
   return `${where} · at most ${formatLimit(seconds)} · ${tries}`;
 }

@@ -117,7 +117,7 @@ function viewSentence() {
   const line = create("p", { class: "outcome__step" });
   const sentences = {
     accepted: () => "On its way to the broker",
-    queued: (job) => `Waits for a worker of the ${job.lane} lane`,
+    queued: (job) => `Waits for a worker of the ${job.queue} queue`,
     retrying: () => "Another attempt follows",
     cancelled: () => "Stopped before it ended",
     dead: () => "Given up after too many deliveries",

@@ -1,4 +1,4 @@
-/** What a result holds to look at, in the form that `project/jobs/showing.py` defines. Pure. */
+/** What a result holds to look at, in the form that `project/kinds/result_view.py` defines. Pure. */
 
 const FILES = "/api/v1/files/";
 /** More in one page would help nobody; the server keeps tables shorter than this. */

@@ -27,7 +27,7 @@ export function createRow(first) {
     cell("Status", "job__status", status.element, attempt, cancel.element),
     cell("Progress and result", "job__outcome", outcome.element),
     cell("Time", "job__times", time, wait),
-    cell("Lane", "job__lane", first.lane),
+    cell("Queue", "job__queue", first.queue),
     cell("Worker", "job__workers", worker),
     log.element,
   );

@@ -1,0 +1,25 @@
+"""What to follow, and how it is told."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from project.api.values import AnswerDocument, Kinds, QueryDocument, Queues, Statuses
+
+
+class NewsQuery(QueryDocument):
+    """What to follow. A filter may be repeated or have commas; none lets all pass."""
+
+    scope: Literal["own", "all"] = Field(
+        "own", description="This browser's jobs and sign-ups, or all jobs"
+    )
+    kind: Kinds
+    queue: Queues
+    status: Statuses
+
+
+class SocketMessage(AnswerDocument):
+    """One event."""
+
+    event: Literal["job", "signup", "resync"]
+    data: dict[str, Any] = Field(description="The job or the sign-up; empty for `resync`")

@@ -1,0 +1,18 @@
+"""What probes are answered."""
+
+from typing import Literal
+
+from project.api.values import AnswerDocument
+
+
+class Health(AnswerDocument):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(AnswerDocument):
+    """Whether work can be taken."""
+
+    status: Literal["ready", "not ready"]
+    parts: dict[str, Literal["ok", "missing", "read-only"]]

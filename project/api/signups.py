@@ -1,0 +1,34 @@
+"""The page's form, and sign-ups."""
+
+from pydantic import Field
+
+from project.api.values import AnswerDocument, Moment, RequestDocument
+from project.jobs.email_send.addresses import Address
+
+
+class SignUpForm(RequestDocument):
+    """A picture and an address."""
+
+    picture: bytes = Field(
+        description="A JPEG, PNG, GIF or WebP file",
+        json_schema_extra={"format": "binary", "contentMediaType": "image/*"},
+    )
+    email: Address = Field(description="Gets a mail with a confirmation link")
+
+
+class SignUp(AnswerDocument):
+    """A sign-up and the ids of its jobs: the whole, and its two parts."""
+
+    id: str
+    email: str
+    job: str
+    picture_job: str
+    mail_job: str
+    created_at: Moment
+    confirmed_at: Moment | None
+
+
+class SignUpList(AnswerDocument):
+    """Sign-ups, newest first."""
+
+    signups: list[SignUp]

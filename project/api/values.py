@@ -1,0 +1,97 @@
+"""What documents consist of: times, filters, pages; and the two kinds of document. Pure."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from project.ledger import Status
+from project.ledger.dead_letters import DeathReason
+from project.queues import QueueName
+
+Moment = Annotated[
+    str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-05-04T12:00:00.123456Z"])
+]
+"""A point in time as an answer tells it: UTC with microseconds and a `Z`."""
+
+
+def _read_whole(value: Any) -> Any:
+    """pydantic takes `1.0`, `1_0` and blanks around as well, which JSON Schema does not."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
+        raise PydanticCustomError("whole_number", "must be a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_read_whole)]
+
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
+
+
+def _read_instant(value: Any) -> Any:
+    """RFC 3339; without an offset nobody knows when it is."""
+    refusal = PydanticCustomError(
+        "instant", "must be a time with its offset, as in 2026-05-04T12:00:00Z (in a URL + is %2B)"
+    )
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise refusal
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # the 30th of February; the last hours of the year 9999
+        raise refusal from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_read_instant)]
+
+Cursor = Annotated[
+    str,
+    Field(
+        max_length=200,
+        json_schema_extra={"format": "cursor"},
+        description="`next` of the page before",
+    ),
+]
+_AS_TEXT = Field(strict=False)
+"""A strict model would take an enum's member only, which JSON has not."""
+
+Kinds = Annotated[
+    list[str], Field(default_factory=list, max_length=100, description="Of these kinds only")
+]
+Statuses = Annotated[
+    list[Annotated[Status, _AS_TEXT]],
+    Field(default_factory=list, description="With these statuses only"),
+]
+Reasons = Annotated[
+    list[Annotated[DeathReason, _AS_TEXT]],
+    Field(default_factory=list, description="Given up for these reasons only"),
+]
+Queues = Annotated[
+    list[Annotated[QueueName, _AS_TEXT]],
+    Field(default_factory=list, description="On these queues only"),
+]
+
+LISTED_BY_DEFAULT = 50
+LISTED_AT_MOST = 200
+
+
+class RequestDocument(BaseModel):
+    """A body of a request."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class QueryDocument(BaseModel):
+    """What follows the `?`: texts, and some say numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AnswerDocument(BaseModel):
+    """A body of an answer."""
+
+    model_config = ConfigDict(frozen=True)

@@ -1,0 +1,107 @@
+"""`python -m project schedules`: jobs at set times."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from project.api.presenting import present_job, present_schedule
+from project.cli.verbs import begin, read_json, verb
+from project.scheduler.schedules.schedule import CatchUp, Overlap, Plan
+from project.server.services import Services
+
+
+@click.group()
+def schedules() -> None:
+    """Jobs at set times."""
+
+
+@verb(schedules, "list")
+def list_schedules(equipment: Services) -> Any:
+    """All schedules, by id."""
+    return [present_schedule(schedule) for schedule in equipment.schedules.store.list_all()]
+
+
+@verb(schedules, "show")
+@click.argument("schedule_id")
+def show(equipment: Services, schedule_id: str) -> Any:
+    """One schedule, with its next five times."""
+    return present_schedule(equipment.schedules.store.get(schedule_id))
+
+
+@verb(schedules, "add")
+@click.argument("kind")
+@click.argument("parameters", default="{}")
+@click.option("--id", "schedule_id", default="", help="Its id; without one it is made.")
+@click.option("--title", default="", help="For people.")
+@click.option("--cron", default="", help="Five fields, as in '30 2 * * MON-FRI'.")
+@click.option("--every", type=click.IntRange(min=1), help="Seconds from run to run.")
+@click.option("--zone", default="UTC", show_default=True, help="Time zone of the cron times.")
+@click.option(
+    "--from", "starts_at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    help="First run of an interval.",
+)  # fmt: skip
+@click.option(
+    "--overlap", type=click.Choice([one.value for one in Overlap]), default="skip",
+    show_default=True, help="What a run does while the last job has not ended.",
+)  # fmt: skip
+@click.option(
+    "--catch-up", type=click.Choice([one.value for one in CatchUp]), default="latest",
+    show_default=True, help="Which missed times run.",
+)  # fmt: skip
+def add(
+    equipment: Services,
+    kind: str,
+    parameters: str,
+    *,
+    schedule_id: str,
+    title: str,
+    cron: str,
+    every: int | None,
+    zone: str,
+    starts_at: datetime | None,
+    overlap: str,
+    catch_up: str,
+) -> Any:
+    """Run jobs of KIND by --cron or --every; PARAMETERS are a JSON object, or - to read it."""
+    plan = Plan(
+        kind=kind,
+        parameters=read_json(parameters),
+        title=title,
+        cron=cron,
+        every_seconds=every or 0,
+        time_zone=zone,
+        starts_at=starts_at.astimezone(UTC) if starts_at else None,
+        overlap=Overlap(overlap),
+        catch_up=CatchUp(catch_up),
+    )
+    return present_schedule(equipment.schedules.add(plan, schedule_id))
+
+
+@verb(schedules, "pause")
+@click.argument("schedule_id")
+def pause(equipment: Services, schedule_id: str) -> Any:
+    """Nothing of it runs until it is resumed."""
+    return present_schedule(equipment.schedules.pause(schedule_id))
+
+
+@verb(schedules, "resume")
+@click.argument("schedule_id")
+def resume(equipment: Services, schedule_id: str) -> Any:
+    """It goes on with its next time from now."""
+    return present_schedule(equipment.schedules.resume(schedule_id))
+
+
+@verb(schedules, "run")
+@click.argument("schedule_id")
+def run(equipment: Services, schedule_id: str) -> Any:
+    """A job of it now, beside its times."""
+    job = equipment.schedules.run(schedule_id, begin())
+    return present_job(job, equipment.settings.trace_link)
+
+
+@verb(schedules, "delete")
+@click.argument("schedule_id")
+def delete(equipment: Services, schedule_id: str) -> None:
+    """It runs no more; its jobs stay."""
+    equipment.schedules.remove(schedule_id)

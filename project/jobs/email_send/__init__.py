@@ -1,0 +1,1 @@
+"""`email.send`: templates, what each recipient gets, and what becomes of each mail."""

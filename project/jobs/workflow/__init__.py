@@ -1,0 +1,1 @@
+"""`workflow`: kinds as steps, one after the other, beside each other, and joined."""

@@ -1,0 +1,138 @@
+"""`workflow`: kinds as steps, one after the other, beside each other, and joined; one job in all.
+
+    {"steps": {
+        "thumbnails": {"kind": "image.thumbnail", "parameters": {"picture": "3f…9a.jpg"}},
+        "mail": {"kind": "email.send", "parameters": {
+            "recipient": "ada@example.org", "subject": "Your picture", "text": "Here it is.",
+            "attachments": [{"$result": "thumbnails", "path": "thumbnails.2.file"}]}}}}
+
+A step begins when those have succeeded whose results it uses or that it names in `after`. The steps
+are jobs of their own, children of this one, which takes no worker while it waits for them. It is
+cancelled as a whole or by the step; run again, it runs only the steps that have not succeeded.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from project.errors import PermanentError
+from project.jobs.workflow.planning import Plan, find_fault
+from project.jobs.workflow.references import WORKFLOW
+from project.kinds.context import Child, Context
+from project.kinds.definition import job
+from project.kinds.parameters import Parameters
+from project.kinds.result_view import show
+from project.queues import QueueName
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
+
+_EXAMPLE = {
+    "history": {"kind": "jobs.history", "parameters": {"days": 7}},
+    "report": {
+        "kind": "report.build",
+        "parameters": {
+            "table": {"$result": "history", "path": "files.0.file"},
+            "title": "Jobs of the last week",
+            "parts": 4,
+        },
+    },
+}
+"""It needs no file, so that it can be tried as it is."""
+_SHOWN = ("facts", "pictures", "report", "tables", "files")
+
+
+class Step(Parameters):
+    """One step."""
+
+    kind: str = Field(description="What is run", examples=["image.thumbnail"])
+    parameters: dict[str, Any] = Field(
+        default_factory=dict,
+        description='Of the kind; {"$result": "step", "path": "files.0.file"} anywhere in them is '
+        "what that step has returned there",
+    )
+    after: list[Name] = Field(default_factory=list, description="It begins after these steps")
+    for_each: list[Any] | dict[str, str] | None = Field(
+        None,
+        description="A job for each of these, or for each of what a step has returned; "
+        '{"$item": ""} in the parameters is the one',
+    )
+    may_fail: bool = Field(False, description="Go on even where it does not succeed")
+
+
+class WorkflowParameters(Parameters):
+    """The steps."""
+
+    title: str = Field("", max_length=100, description="What it is for")
+    steps: dict[Name, Step] = Field(
+        min_length=1,
+        max_length=200,
+        description="Each has a name, a kind and its parameters; in these, "
+        '`{"$result": "a step", "path": "files.0.file"}` is what that step has returned there',
+        examples=[_EXAMPLE],
+    )
+    on_failure: Literal["stop", "go_on"] = Field(
+        "stop",
+        title="When a step fails",
+        description="Stop: no other one begins. Go on: all run that do not need it. Either way the "
+        "workflow fails in the end, once what runs has ended",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if fault := find_fault(self.steps):
+            raise ValueError(fault)
+        return self
+
+
+@job(WORKFLOW, title="Workflow", queue=QueueName.SHORT, time_limit_seconds=300)
+def run_workflow(parameters: WorkflowParameters, context: Context) -> dict[str, Any]:
+    """Several jobs as one: one after the other, beside each other, one for each of a list."""
+    plan = Plan(parameters.steps, stops=parameters.on_failure == "stop")
+    ids: dict[str, str] = context.memory.get("jobs", {})
+    while True:
+        children = dict(zip(ids, context.look(list(ids.values())), strict=True))
+        plan.note(children)
+        if calls := plan.list_ready():
+            new = context.submit_many(calls)
+            ids |= {key: job_id for (_, _, key), job_id in zip(calls, new, strict=True)}
+            context.memory["jobs"] = ids
+            continue
+        if plan.is_over:
+            return _conclude(parameters, plan)
+        awaited, wake_on = plan.choose_wait()
+        context.gather(
+            [ids[key] for key in awaited],
+            wake_on,
+            ended=plan.count_ended() if wake_on == "any" else plan.count - len(awaited),
+            total=plan.count,
+            step=plan.describe(),
+        )
+
+
+def _conclude(parameters: WorkflowParameters, plan: Plan) -> dict[str, Any]:
+    if failed := plan.list_failed():
+        named = "; ".join(f"{name}: {reason}" for name, reason in failed[:3])
+        raise PermanentError(
+            f"{len(failed)} of {len(parameters.steps)} steps did not succeed ({named}). "
+            "Run it again, and only these and those that need them are run."
+        )
+    last, count = plan.list_last(), len(parameters.steps)
+    steps = [
+        [name, step.kind, ", ".join(sorted({child.status for child in plan.children_of(name)}))]
+        for name, step in parameters.steps.items()
+    ]
+    table = {"title": "Steps", "columns": ["Step", "Kind", "Outcome"], "rows": steps}
+    result = show(
+        f"{parameters.title or 'Workflow'}: {count} step{'s' * (count > 1)}",
+        tables=[table],  # type: ignore[list-item]  # as a Table says
+        steps={name: [child.id for child in plan.children_of(name)] for name in parameters.steps},
+    )
+    return _with_parts_of(last, result)
+
+
+def _with_parts_of(children: list[Child], result: dict[str, Any]) -> dict[str, Any]:
+    """Where one job comes last, what it has to show is what there is to see."""
+    if len(children) != 1 or not isinstance(children[0].result, dict):
+        return result
+    shown = {name: children[0].result[name] for name in _SHOWN if name in children[0].result}
+    return {**result, **shown}

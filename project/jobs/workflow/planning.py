@@ -1,0 +1,241 @@
+"""The plan of a workflow: which steps can begin, which are over, what to wait for. Pure."""
+
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Protocol
+
+from project.errors import InvalidInputError, PermanentError, UnknownKindError
+from project.jobs.workflow.references import ITEM, fill, list_references
+from project.kinds.context import Child
+from project.kinds.registry import get_offered
+
+Call = tuple[str, Mapping[str, Any], str]
+"""Kind, parameters and key of a job to be submitted."""
+
+MOST_JOBS = 2000
+"""So many jobs a workflow may have."""
+
+
+class Step(Protocol):
+    """One step, as `workflow.Step` has it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+    @property
+    def after(self) -> list[str]: ...
+    @property
+    def for_each(self) -> Any: ...
+    @property
+    def may_fail(self) -> bool: ...
+
+
+class Plan:
+    """The steps, and how far they are."""
+
+    def __init__(self, steps: Mapping[str, Step], *, stops: bool) -> None:
+        self._steps = steps
+        self._stops = stops
+        self._needs = {name: find_needs(step) for name, step in steps.items()}
+        self._order = list(TopologicalSorter(self._needs).static_order())
+        self._children: dict[str, dict[str, Child]] = {}
+        self._calls: dict[str, list[Call]] = {}
+
+    def note(self, children: Mapping[str, Child]) -> None:
+        """The jobs that there are, by key."""
+        self._children = {name: {} for name in self._steps}
+        for key, child in children.items():
+            self._children[key.partition("[")[0]][key] = child
+
+    def list_ready(self) -> list[Call]:
+        """The jobs that can be submitted now."""
+        is_stopped = self._stops and bool(self._failed_names())
+        for name in self._order:
+            if name not in self._calls and (self._children[name] or not is_stopped):
+                self._begin(name)
+        if sum(map(len, self._calls.values())) > MOST_JOBS:
+            raise PermanentError(f"A workflow may have {MOST_JOBS} jobs at the most.")
+        return (
+            []
+            if is_stopped
+            else [
+                call
+                for name, calls in self._calls.items()
+                for call in calls
+                if call[2] not in self._children[name]
+            ]
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs, and nothing can begin."""
+        return not self._running()
+
+    @property
+    def count(self) -> int:
+        """How many jobs there are, or will be, as far as that is known."""
+        return sum(max(1, len(self._calls.get(name, [0]))) for name in self._steps)
+
+    def count_ended(self) -> int:
+        """How many of them have ended."""
+        return sum(child.has_ended for child in self._all())
+
+    def choose_wait(self) -> tuple[list[str], str]:
+        """Keys of jobs to wait for, and whether for "all" of them or "any"."""
+        running = self._running()
+        needed = [
+            keys
+            for name in self._steps
+            if name not in self._calls and not self._is_skipped(name)
+            for keys in [self._running_needs(name)]
+        ]
+        if not needed or (self._stops and self._failed_names()):
+            return sorted(running), "all"
+        if all(keys == running for keys in needed):
+            return sorted(running), "all"
+        return sorted(set().union(*needed) or running), "any"
+
+    def describe(self) -> str:
+        """What runs, in few words."""
+        names = [
+            name for name in self._steps if any(not c.has_ended for c in self.children_of(name))
+        ]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"Running {', '.join(names[:3])}{more}"
+
+    def children_of(self, name: str) -> list[Child]:
+        """The jobs of a step, in the order of its items."""
+        found = self._children[name]
+        return [found[key] for _, _, key in self._calls.get(name, []) if key in found]
+
+    def list_failed(self) -> list[tuple[str, str]]:
+        """Steps that did not succeed and had to, each with the reason."""
+        failed = [(name, self._reason(name)) for name in self._failed_names()]
+        skipped = [
+            (name, "a step before it did not succeed")
+            for name in self._steps
+            if name not in self._calls
+        ]
+        return failed + skipped
+
+    def list_last(self) -> list[Child]:
+        """The jobs of the steps that no other one needs."""
+        needed = set().union(*self._needs.values())
+        return [c for name in self._steps if name not in needed for c in self.children_of(name)]
+
+    # ── Steps ──────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(self, name: str) -> None:
+        if self._can_begin(name):
+            self._calls[name] = self._make_calls(name)
+        elif begun := self._children[name]:  # what it needed is run once more by somebody
+            self._calls[name] = [(self._steps[name].kind, {}, key) for key in begun]
+
+    def _can_begin(self, name: str) -> bool:
+        return all(self._is_satisfied(need) for need in self._needs[name])
+
+    def _is_satisfied(self, name: str) -> bool:
+        if name not in self._calls or len(self.children_of(name)) < len(self._calls[name]):
+            return False
+        children = self.children_of(name)
+        if not all(child.has_ended for child in children):
+            return False
+        return self._steps[name].may_fail or all(child.has_succeeded for child in children)
+
+    def _failed_names(self) -> list[str]:
+        return [
+            name
+            for name, step in self._steps.items()
+            if not step.may_fail
+            and any(c.has_ended and not c.has_succeeded for c in self._children[name].values())
+        ]
+
+    def _is_skipped(self, name: str) -> bool:
+        """Whether it can never begin."""
+        failed = set(self._failed_names())
+        return bool(self._needs[name] & failed) or any(
+            need not in self._calls and self._is_skipped(need) for need in self._needs[name]
+        )
+
+    def _reason(self, name: str) -> str:
+        failed = [c for c in self.children_of(name) if c.has_ended and not c.has_succeeded]
+        more = f" ({len(failed)} jobs)" if len(failed) > 1 else ""
+        return f"{(failed[0].error or failed[0].status).rstrip('.')}{more}"
+
+    def _all(self) -> Iterator[Child]:
+        for name in self._steps:
+            yield from self.children_of(name)
+
+    def _running(self) -> set[str]:
+        return {
+            key
+            for children in self._children.values()
+            for key, child in children.items()
+            if not child.has_ended
+        }
+
+    def _running_needs(self, name: str) -> set[str]:
+        """Keys of the running jobs that the step waits for, through others too."""
+        found: set[str] = set()
+        for need in self._needs[name]:
+            if need in self._calls:
+                found |= {k for k, c in self._children[need].items() if not c.has_ended}
+            else:
+                found |= self._running_needs(need)
+        return found
+
+    def _make_calls(self, name: str) -> list[Call]:
+        step, results = self._steps[name], self._results()
+        if step.for_each is None:
+            return [(step.kind, fill(step.parameters, results, kind=step.kind), name)]
+        items = fill(step.for_each, results)
+        if not isinstance(items, list):
+            raise PermanentError(f"Step {name}: for_each must be a list, and is none.")
+        return [
+            (step.kind, fill(step.parameters, results, item, step.kind), f"{name}[{number}]")
+            for number, item in enumerate(items)
+        ]
+
+    def _results(self) -> dict[str, Any]:
+        """What steps have returned; of one with for_each a list."""
+        return {
+            name: [c.result for c in self.children_of(name)]
+            if self._steps[name].for_each is not None
+            else next((c.result for c in self.children_of(name)), None)
+            for name in self._calls
+        }
+
+
+def find_needs(step: Step) -> set[str]:
+    """The steps that must have ended before this one begins."""
+    named = list_references(step.parameters, step.kind) | list_references(step.for_each)
+    return {*step.after} | named - {ITEM}
+
+
+def find_fault(steps: Mapping[str, Step]) -> str:
+    """What is wrong with the steps, in one sentence; empty where nothing is."""
+    for name, step in steps.items():
+        for need in sorted(find_needs(step)):
+            if need not in steps:
+                return f"step {name} needs {need}, and there is no such step"
+        if fault := _find_fault_of(step):
+            return f"step {name}: {fault}"
+    try:
+        TopologicalSorter({name: find_needs(step) for name, step in steps.items()}).prepare()
+    except CycleError as error:
+        return f"these steps wait for each other: {', '.join(sorted(set(error.args[1])))}"
+    return ""
+
+
+def _find_fault_of(step: Step) -> str:
+    named = list_references(step.parameters, step.kind)
+    if ITEM in (named if step.for_each is None else list_references(step.for_each)):
+        return "there is no item here: $item stands in the parameters of a step that has for_each"
+    try:
+        kind = get_offered(step.kind)
+        if not named:  # or else they are known when it begins
+            kind.parse(dict(step.parameters))
+    except (UnknownKindError, InvalidInputError) as error:
+        return str(error).rstrip(".")
+    return ""

@@ -1,0 +1,230 @@
+"""What a kind of job is, and `@job`, which defines one from a function.
+
+    class ResizeParameters(BaseModel):
+        picture: str
+
+    @job("picture.resize", title="Resize", queue=QueueName.SHORT, time_limit_seconds=60)
+    def resize(parameters: ResizeParameters, context: Context) -> dict[str, Any]:
+        ...
+
+The function stays a plain function: a unit test calls it with parameters and `Context()`.
+"""
+
+import errno
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import cleandoc, signature
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+
+from project.errors import (
+    DefinitionError,
+    InvalidInputError,
+    QueueFullError,
+    TemporaryError,
+    UnavailableError,
+)
+from project.json_values import check_json
+from project.kinds.context import Context
+from project.queues import QueueName
+
+__all__ = ["Context", "Kind", "job"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+SOFT_LIMIT_SHARE = 0.9
+"""Share of the time limit after which the job's code is interrupted, so that it can clean up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job: one function, its parameters' model, its queue and limits."""
+
+    name: str
+    title: str
+    function: Callable[[Any, Context], Any]
+    parameters_model: type[BaseModel]
+    queue: QueueName | Callable[[Any], QueueName]
+    time_limit_seconds: float
+    max_attempts: int
+    retry_delay_seconds: float
+    retry_on: tuple[type[Exception], ...]
+    max_losses: int
+    unique_for_seconds: int
+    retention_seconds: int | None
+    is_internal: bool
+    is_repeatable: bool
+    description: str
+
+    def parse(self, values: Any) -> BaseModel:
+        """Parameters from a client or a message; InvalidInputError says what is wrong."""
+        try:
+            return self.parameters_model.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = ".".join(str(part) for part in first["loc"]) or "parameters"
+            # Not chained: pydantic's error repeats the values, and a job's errors go to the logs.
+            sentence = first["msg"].rstrip(".")
+            raise InvalidInputError(f"{name}: {sentence}.", field=name) from None
+        except RecursionError:  # workflows in workflows, or lists in lists, hundreds deep
+            raise InvalidInputError("parameters: nested too deep.", field="parameters") from None
+
+    def write(self, parameters: BaseModel, *, only_set: bool = False) -> dict[str, Any]:
+        """Parameters as records and messages have them; InvalidInputError where those cannot.
+
+        A job's code, or a model that makes a number of a text, has values that no JSON could say.
+        """
+        try:
+            values = parameters.model_dump(mode="json", exclude_unset=only_set)
+        except ValueError:  # of a type that JSON has not, or nested hundreds deep
+            sentence = "parameters: they must be of what JSON has, and not nested too deep."
+            raise InvalidInputError(sentence, field="parameters") from None
+        check_json(values, "parameters")
+        return values
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> BaseModel:
+        """Parameters from a call: positional ones in the order of the model's fields."""
+        if len(args) > len(self.parameters_model.model_fields):
+            raise InvalidInputError(f"{self.name} was given too many parameters.")
+        return self.parse(self.name_arguments(args, kwargs))
+
+    def name_arguments(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """A call's arguments by name, unchecked."""
+        return dict(zip(self.parameters_model.model_fields, args, strict=False)) | kwargs
+
+    def queue_for(self, parameters: BaseModel) -> QueueName:
+        """The queue that a job with these parameters goes to."""
+        return self.queue if isinstance(self.queue, QueueName) else self.queue(parameters)
+
+    def run(self, parameters: BaseModel, context: Context) -> Any:
+        """Do the work."""
+        return self.function(parameters, context)
+
+    def is_temporary(self, error: BaseException) -> bool:
+        """Whether another attempt may succeed."""
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            return True
+        return isinstance(error, (TemporaryError, UnavailableError, QueueFullError, *self.retry_on))
+
+    def retry_delay(self, attempt: int, chance: Callable[[], float] = random.random) -> int:
+        """Whole seconds to wait after that attempt.
+
+        Doubled each time, at most ten minutes, and up to a quarter more by `chance` (0 to 1), so
+        that jobs which failed together do not come back together.
+        """
+        # Whole, because delayed delivery on quorum queues refuses parts of a second.
+        delay: float = min(self.retry_delay_seconds * 2 ** min(attempt - 1, 64), 600)
+        return max(1, round(delay * (1 + chance() / 4)))
+
+
+def job(
+    name: str,
+    *,
+    title: str,
+    queue: QueueName | str | Callable[[Any], QueueName] | None = None,
+    time_limit_seconds: float | None = None,
+    max_attempts: int = 3,
+    retry_delay_seconds: float = 2,
+    retry_on: tuple[type[Exception], ...] = (),
+    max_losses: int = 5,
+    unique_for_seconds: int = 0,
+    retention_seconds: int | None = None,
+    is_internal: bool = False,
+    repeatable: bool = False,
+) -> Callable[[Callable[[Any, Context], Any]], Kind]:
+    """Define a kind.
+
+    A TemporaryError, a full disk, and what `retry_on` lists, is retried up to `max_attempts`; any
+    other error is final. After `max_losses` attempts that ended without an outcome (the process was
+    killed) the job is dead. With `unique_for_seconds`, a job with the parameters of one that was
+    submitted so recently, and has not failed, is that job. A job that has succeeded, and its files,
+    are kept for `retention_seconds`; None: as long as the setting says. An internal kind is not
+    offered to clients.
+
+    `repeatable` promises that a job may run twice without harm. Short ones run faster then: a
+    worker process begins several with one call to Redis, and writes their results with the next. A
+    process that is killed repeats those of the last 5 ms; of all other kinds at most one job.
+
+    DefinitionError where something is missing or cannot work.
+    """
+    if queue is None or time_limit_seconds is None:
+        missing = "queue" if queue is None else "time_limit_seconds"
+        raise DefinitionError(f"{name}: @job needs {missing}.")
+
+    def define(function: Callable[[Any, Context], Any]) -> Kind:
+        kind = Kind(
+            name=name,
+            title=title,
+            function=function,
+            parameters_model=_parameters_model(name, function),
+            queue=_find_queue(name, queue),
+            time_limit_seconds=time_limit_seconds,
+            max_attempts=max_attempts,
+            retry_delay_seconds=retry_delay_seconds,
+            retry_on=retry_on,
+            max_losses=max_losses,
+            unique_for_seconds=unique_for_seconds,
+            retention_seconds=retention_seconds,
+            is_internal=is_internal,
+            is_repeatable=repeatable,
+            description=(cleandoc(function.__doc__ or "").partition("\n\n")[0]),
+        )
+        _check(kind)
+        return kind
+
+    return define
+
+
+def _parameters_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
+    parameters = list(signature(function).parameters)
+    if len(parameters) != 2:
+        raise DefinitionError(f"{name}: the function takes its parameters and a context.")
+    model = get_type_hints(function).get(parameters[0])
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise DefinitionError(f"{name}: the first argument's type must be a pydantic model.")
+    return model
+
+
+def _find_queue(
+    name: str, queue: QueueName | str | Callable[[Any], QueueName]
+) -> QueueName | Callable[[Any], QueueName]:
+    if callable(queue):
+        return queue
+    try:
+        return QueueName(queue)
+    except ValueError:
+        offered = ", ".join(QueueName)
+        raise DefinitionError(f"{name}: the queue must be one of {offered}.") from None
+
+
+def _check(kind: Kind) -> None:
+    for is_right, what in (
+        (_NAME.fullmatch(kind.name), "a name is of small letters, digits, _ and dots"),
+        (kind.title.strip(), "the title must not be empty"),
+        (kind.time_limit_seconds > 0, "the time limit must be above zero"),
+        (kind.max_attempts >= 1, "there is at least one attempt"),
+        (kind.max_losses >= 1, "at least one attempt may be lost"),
+        (
+            kind.retention_seconds is None or kind.retention_seconds >= 60,
+            "retention_seconds must be 60 or more",
+        ),
+    ):
+        if not is_right:
+            raise DefinitionError(f"{kind.name}: {what}.")
+    _check_parameters(kind)
+
+
+def _check_parameters(kind: Kind) -> None:
+    """Each parameter has a JSON form; the sentence names the one that has none."""
+    for name, model_field in kind.parameters_model.model_fields.items():
+        try:
+            TypeAdapter(model_field.rebuild_annotation()).json_schema()
+        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError) as error:
+            raise DefinitionError(f"{kind.name}: parameter {name} has no JSON form.") from error
+    kind.parameters_model.model_json_schema()

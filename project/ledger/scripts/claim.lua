@@ -1,0 +1,90 @@
+-- A new attempt begins: its worker holds the job's lease.
+--
+-- KEYS[1]  the job's hash
+-- ARGV     id
+--          the kind that the message names
+--          worker
+--          holder: the process that takes the lease, `#`, and the claim's number in that process
+--          now, as the worker writes it into the record
+--          milliseconds that the lease lasts
+--          milliseconds of a last call
+--          a holder that has ended for certain; '': none
+--          a holder that has not answered its last call; '': none
+--          as many attempts may end without a word
+--          as JSON what `restore` makes the record of, where Redis has lost it; '': nothing
+--
+-- Answers {"moved", version} for a first attempt, {"moved", record…} for a later one, and the same
+-- again where Redis executes the same claim twice, because its answer was lost;
+-- {"settling", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another
+-- attempt holds the lease; {"exhausted"} where too many were lost; {"mistaken", kind} where the job
+-- is of another kind; or {"refused", status, milliseconds left to note the confirm}, the status being
+-- "" where there is no record.
+--
+-- SETTLE is put before it: in so many seconds after Redis's start nothing is claimed. 0: they are
+-- over, see `settled.py`. A first attempt has the fewest steps, because most jobs have only that.
+
+local id, kind, worker, holder, at, lease, last_call, gone, silent, most_losses, lost = unpack(ARGV)
+local key, now = KEYS[1], now_ms()
+local job = read(key)
+
+if not job.status then
+  if lost == '' then return { 'refused', '' } end
+  restore(key, id, cjson.decode(lost), now)
+  job = read(key)
+end
+
+if job.kind ~= kind then return { 'mistaken', job.kind } end
+
+local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
+if settling > 0 then return { 'settling', settling } end
+
+local function moved(attempt, version)
+  if attempt == '1' then return { 'moved', version } end
+  return answer('moved', key)
+end
+
+if job.status == 'running' and job.holder == holder then return moved(job.attempt, job.version) end
+
+local is_claimable = { queued = true, running = true, retrying = true }
+if not is_claimable[job.status] then
+  local left = job.confirm_by and math.floor(tonumber(job.confirm_by) - now) or 0
+  return { 'refused', job.status, left }
+end
+
+-- A process runs one job at a time: an earlier attempt of its own is over.
+local function process(name) return string.match(name, '^[^#]*') end
+
+local ends = tonumber(redis.call('ZSCORE', LEASES, id) or nil)
+if ends and job.holder ~= gone and process(job.holder) ~= process(holder) then
+  local is_contested = job.contested == job.holder
+  if ends > now then return { 'leased', job.holder, is_contested and 'last_call' or 'held' } end
+  -- It has run out. A holder that lives (it, or Redis, was away) gets a last call to renew it.
+  if not is_contested then
+    redis.call('HSET', key, 'contested', job.holder)
+    redis.call('ZADD', LEASES, whole(now + last_call), id)
+    return { 'leased', job.holder, 'last_call' }
+  end
+  if silent ~= job.holder then return { 'leased', job.holder, 'silent' } end
+end
+
+if job.status == 'running' then -- an attempt that ended without a word
+  local losses = (tonumber(job.losses) or 0) + 1
+  if losses >= tonumber(most_losses) then return { 'exhausted' } end
+  archive(key, job, 'lost', at)
+  redis.call('HSET', key, 'losses', losses, 'available_at', at)
+end
+
+local attempt, version = whole((tonumber(job.attempt) or 0) + 1), next_version(job, now)
+redis.call('HSET', key, 'status', 'running', 'attempt', attempt, 'version', version,
+  'worker', worker, 'holder', holder, 'started_at', at, 'confirmed_by', '')
+redis.call('ZADD', LEASES, whole(now + lease), id)
+if job.status ~= 'running' then
+  file(job, id, 'running', now)
+  redis.call('ZREM', 'jobs:waiting:' .. job.queue, id)
+end
+if attempt ~= '1' or job.contested then
+  redis.call('HDEL', key, 'progress', 'error', 'contested')
+  if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
+end
+tell(key, id, job.owner)
+return moved(attempt, version)

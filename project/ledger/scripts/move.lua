@@ -1,0 +1,101 @@
+-- One step of a job, atomically: check the status, write the change, Celery's result and the event.
+--
+-- KEYS[1]  the job's hash
+-- KEYS[2]  Celery's result key of the job, which is also the channel its clients listen on
+-- ARGV[1]  JSON object, where only id and sources must be there:
+--   id
+--   sources       object: the statuses the step may start from
+--   attempt       the attempt that takes the step
+--   overdue       true: refuse while there is time to confirm
+--   by            refuse to take a queued job that another submit has confirmed
+--   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
+--   settle        refuse in so many first seconds of Redis's process
+--   archive       keep the attempt that ends with this step, under this outcome
+--   set           fields to set
+--   due           time from which a waiting job may run, milliseconds; absent: now
+--   release       milliseconds that the ended attempt's lease still lasts; absent: none
+--   keep          seconds that an ended job is kept
+--   result        Celery's result document
+--
+-- Answers {"moved", record…}, with "released" and the id of the parent that goes on now, if any; {"settling", seconds left}; or {"refused", status}, the status being
+-- "" where there is no record. The steps of every job have scripts of their own.
+
+local step = cjson.decode(ARGV[1])
+local key, id, now = KEYS[1], step.id, now_ms()
+local job, set = read(key), step.set or {}
+
+if not job.status then
+  if not step.fallback then return { 'refused', '' } end
+  restore(key, id, step.fallback, now)
+  job = read(key)
+end
+
+local settling = step.settle and seconds_to_settle(step.settle) or 0
+if settling > 0 then return { 'settling', settling } end
+
+if not step.sources[job.status]
+  or (step.attempt and job.attempt ~= step.attempt)
+  or (step.overdue and now <= (tonumber(job.confirm_by or nil) or now))
+  or (step.by and job.status == 'queued' and job.confirmed_by ~= step.by) then
+  return { 'refused', job.status }
+end
+
+local status = set.status or job.status
+if step.archive and job.status == 'running' then
+  archive(key, job, step.archive, set.finished_at or set.at, set.error)
+end
+set.at = nil
+set.version = next_version(job, now)
+if status ~= 'accepted' and job.confirm_by then
+  redis.call('HDEL', key, 'confirm_by', 'recorded_at')
+end
+if FINAL[status] and status ~= job.status then set.expires_at = whole(now + step.keep * 1000) end
+if redis.call('EXISTS', 'log:' .. id) == 1 then
+  set.has_log = 1
+  if set.expires_at then redis.call('PEXPIREAT', 'log:' .. id, set.expires_at) end
+end
+write(key, set)
+
+if status ~= job.status then
+  file(job, id, status, now)
+  if WAITING[status] then
+    if status ~= 'queued' or job.status ~= 'accepted' then -- else it is due as it was
+      redis.call('ZADD', 'jobs:waiting:' .. job.queue, step.due or whole(now), id)
+    end
+  else
+    redis.call('ZREM', 'jobs:waiting:' .. job.queue, id)
+  end
+  if status ~= 'running' then
+    if step.release then
+      redis.call('ZADD', LEASES, 'XX', whole(now + step.release), id)
+    else
+      redis.call('ZREM', LEASES, id)
+    end
+  end
+  if job.status == 'waiting' then redis.call('DEL', 'jobs:needs:' .. id) end
+  if FINAL[status] then
+    redis.call('ZADD', EXPIRING, set.expires_at, id)
+    if job.unique and status ~= 'succeeded' and redis.call('GET', job.unique) == id then
+      redis.call('DEL', job.unique)
+    end
+  end
+end
+
+if step.result then
+  if step.keep then
+    redis.call('SET', KEYS[2], step.result, 'EX', step.keep)
+  else
+    redis.call('SET', KEYS[2], step.result)
+  end
+  redis.call('PUBLISH', KEYS[2], step.result)
+end
+tell(key, id, job.owner)
+local moved = answer('moved', key)
+if FINAL[status] and status ~= job.status and job.parent_id then
+  local released = release(job.parent_id, id, set.finished_at, now)
+  if released ~= '' then
+    moved[#moved + 1] = 'released'
+    moved[#moved + 1] = released
+  end
+end
+return moved

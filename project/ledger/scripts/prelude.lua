@@ -1,0 +1,187 @@
+-- What the ledger's scripts share; it is put before each of them.
+--
+-- job:<id>                      hash, the record
+-- log:<id>                      stream, the job's own log: place <attempt>-<number>, field `line`
+-- jobs:<queue>:<kind>:<status>   sorted set of ids by time of submission, microseconds: the one index
+-- jobs:partitions               set of "<queue>:<kind>" that the index has
+-- jobs:waiting:<queue>           sorted set of ids by the time they are due, milliseconds
+-- jobs:leases                   sorted set of ids by the end of their lease, milliseconds
+-- jobs:expiring                 sorted set of ended ids by the time they are forgotten, milliseconds
+-- jobs:owner:<owner>            sorted set of ids by time of submission
+-- jobs:children:<id>            set of ids that the job has submitted
+-- jobs:needs:<id>               set of ids that a waiting job waits for
+-- memory:<id>                   hash of what the job's code remembers, see memory.py
+-- jobs:unique:<key>             id of the job that holds a deduplication key
+-- jobs:gone:<week>              set of ids that were forgotten in that week since 1970
+--
+-- All times are Redis's own, so that no two clocks are compared.
+
+local LEASES, EXPIRING, PARTITIONS = 'jobs:leases', 'jobs:expiring', 'jobs:partitions'
+local STATUSES = {
+  'accepted', 'queued', 'running', 'retrying', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead',
+}
+local WAITING = { accepted = true, queued = true, retrying = true }
+local FINAL = { succeeded = true, failed = true, cancelled = true, dead = true }
+
+-- Lua prints large numbers with an exponent.
+local function whole(number) return string.format('%.0f', number) end
+
+-- The time stands still while a script runs.
+local now_of_call
+local function now_ms()
+  if not now_of_call then
+    local time = redis.call('TIME')
+    now_of_call = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return now_of_call
+end
+
+local FIELDS = {
+  'status', 'queue', 'kind', 'attempt', 'version', 'holder', 'contested', 'losses', 'confirm_by',
+  'recorded_at', 'confirmed_by', 'unique', 'owner', 'parent_id',
+}
+
+-- The fields of the record that the scripts decide by; `status` is false where there is none.
+local function read(key)
+  local values, job = redis.call('HMGET', key, unpack(FIELDS)), {}
+  for i, name in ipairs(FIELDS) do job[name] = values[i] end
+  return job
+end
+
+local function write(key, fields)
+  local flat = {}
+  for name, value in pairs(fields) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+end
+
+local function partition(job, status) return 'jobs:' .. job.queue .. ':' .. job.kind .. ':' .. status end
+
+-- How long Redis lets nothing be judged after its start; 0: that is over.
+local function seconds_to_settle(seconds)
+  local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))
+  -- Negative where the clock was put back: then Redis has been there for a while.
+  return uptime >= 0 and math.max(0, seconds - uptime) or 0
+end
+
+-- Grows with every change, and beyond every version of a record that was lost and written anew.
+local function next_version(job, now) return whole(math.max((tonumber(job.version) or 0) + 1, now)) end
+
+-- Keep the attempt that is over as a field of its own; the next one writes over the job's fields.
+local function archive(key, job, outcome, finished_at, error)
+  local values = redis.call(
+    'HMGET', key, 'worker', 'started_at', 'available_at', 'run_at', 'submitted_at')
+  local attempt = {
+    number = job.attempt,
+    outcome = outcome,
+    worker = values[1] or nil,
+    started_at = values[2] or nil,
+    available_at = values[3] or values[4] or values[5],
+    finished_at = finished_at,
+    error = error,
+  }
+  redis.call('HSET', key, 'attempt:' .. job.attempt, cjson.encode(attempt))
+  redis.call('HDEL', key, 'progress')
+end
+
+-- Move a job to another place in the index.
+local function file(job, id, status, now)
+  local old = partition(job, job.status)
+  local order = redis.call('ZSCORE', old, id)
+  redis.call('ZREM', old, id)
+  redis.call('ZADD', partition(job, status), order or whole(now * 1000), id)
+end
+
+-- Enter a new record into the index.
+local function enter(id, fields, order, due)
+  redis.call('SADD', PARTITIONS, fields.queue .. ':' .. fields.kind)
+  redis.call('ZADD', partition(fields, fields.status), order, id)
+  redis.call('ZADD', 'jobs:waiting:' .. fields.queue, due, id)
+end
+
+-- Of a kind and queue that have no job any more nothing stays: a message may name any kind.
+local function leave(job)
+  local keys = {}
+  for _, status in ipairs(STATUSES) do keys[#keys + 1] = partition(job, status) end
+  if redis.call('EXISTS', unpack(keys)) == 0 then
+    redis.call('SREM', PARTITIONS, job.queue .. ':' .. job.kind)
+  end
+end
+
+-- Remember the newest jobs of an owner.
+local function own(id, owner, order, limit, seconds)
+  local key = 'jobs:owner:' .. owner
+  redis.call('ZADD', key, order, id)
+  redis.call('ZREMRANGEBYRANK', key, 0, -limit - 1)
+  redis.call('EXPIRE', key, seconds)
+end
+
+-- Write a record anew that Redis has lost: {fields, order, due, owner_limit, owner_seconds}.
+local function restore(key, id, lost, now)
+  write(key, lost.fields)
+  enter(id, lost.fields, lost.order, lost.due or whole(now))
+  if lost.fields.owner then
+    own(id, lost.fields.owner, lost.order, lost.owner_limit, lost.owner_seconds)
+  end
+end
+
+-- Tell all listeners, where there are any: to make the event costs more than all the rest. What a
+-- job was given is not for every listener.
+local patterns_of_call
+local function tell(key, id, owner)
+  local channels = { 'events:job:' .. id, 'events:jobs', owner and 'events:owner:' .. owner or nil }
+  patterns_of_call = patterns_of_call or redis.call('PUBSUB', 'NUMPAT')
+  local is_heard = patterns_of_call > 0
+  if not is_heard then
+    local heard = redis.call('PUBSUB', 'NUMSUB', unpack(channels))
+    for i = 2, #heard, 2 do is_heard = is_heard or heard[i] > 0 end
+  end
+  if not is_heard then return end
+  local record, event = redis.call('HGETALL', key), {}
+  for i = 1, #record, 2 do event[record[i]] = record[i + 1] end
+  event.parameters = '{}'
+  local text = cjson.encode(event)
+  for _, channel in ipairs(channels) do redis.call('PUBLISH', channel, text) end
+end
+
+-- How far a waiting job is; `wait` is {ended before, waited for, of how many, what}.
+local function waiting_progress(wait, left)
+  return cjson.encode({ done = wait[1] + wait[2] - left, total = wait[3], step = wait[4] })
+end
+
+-- A waiting job goes on: it is queued again, and whoever hears of it publishes its message.
+local function resume(key, id, job, at, now)
+  redis.call('HSET', key, 'status', 'queued', 'available_at', at, 'version', next_version(job, now))
+  redis.call('HDEL', key, 'wake_on', 'wait')
+  redis.call('DEL', 'jobs:needs:' .. id)
+  file(job, id, 'queued', now)
+  redis.call('ZADD', 'jobs:waiting:' .. job.queue, whole(now), id)
+  tell(key, id, job.owner)
+end
+
+-- A job has ended at that time: its parent may have waited for it. The parent's id where it goes on.
+local function release(parent_id, id, at, now)
+  if redis.call('SREM', 'jobs:needs:' .. parent_id, id) == 0 then return '' end
+  local key = 'job:' .. parent_id
+  local parent = read(key)
+  if parent.status ~= 'waiting' then return '' end
+  local left = redis.call('SCARD', 'jobs:needs:' .. parent_id)
+  local values = redis.call('HMGET', key, 'wake_on', 'wait')
+  redis.call('HSET', key, 'progress', waiting_progress(cjson.decode(values[2]), left))
+  if left == 0 or values[1] == 'any' then
+    resume(key, parent_id, parent, at, now)
+    return parent_id
+  end
+  redis.call('HSET', key, 'version', next_version(parent, now))
+  tell(key, parent_id, parent.owner)
+  return ''
+end
+
+-- A word and the record.
+local function answer(word, key)
+  local record = redis.call('HGETALL', key)
+  table.insert(record, 1, word)
+  return record
+end

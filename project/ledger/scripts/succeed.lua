@@ -1,0 +1,58 @@
+-- The attempt has succeeded: running, or queued and reserved, → succeeded, with Celery's result.
+--
+-- KEYS[1]  the job's hash
+-- ARGV     id
+--          Celery's result key of the job, which is also the channel its clients listen on
+--          the attempt
+--          when it finished
+--          the result as JSON; '': it is null
+--          Celery's result document
+--          seconds that the job is kept
+--          the holder that has reserved it (reserve.lua), and never claimed; '': it was claimed
+--          its worker, and when it started; only of one that was reserved
+--
+-- Answers {"moved", version, id of the parent that goes on now or ''}, and once more where Redis
+-- executes the same call twice, because its answer was lost; or {"refused", status} where another
+-- attempt runs, or none; the status is "" where there is no record.
+
+local id, result_key, attempt, finished_at, result, document, keep, holder, worker, started_at =
+  unpack(ARGV)
+local key, now = KEYS[1], now_ms()
+local job = read(key)
+if job.status == 'succeeded' and job.attempt == attempt
+  and redis.call('HGET', key, 'finished_at') == finished_at then
+  return { 'moved', job.version, '' }
+end
+local is_ours = holder == '' or job.holder == holder
+local is_reserved = job.status == 'queued' and holder ~= ''
+if not is_ours or not is_reserved and (job.status ~= 'running' or job.attempt ~= attempt) then
+  return { 'refused', job.status or '' }
+end
+
+local version, expires_at = next_version(job, now), whole(now + keep * 1000)
+local fields = { 'status', 'succeeded', 'version', version, 'finished_at', finished_at,
+  'expires_at', expires_at }
+local function set(name, value)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+if result ~= '' then set('result', result) end
+if is_reserved then
+  set('attempt', attempt)
+  set('worker', worker)
+  set('started_at', started_at)
+  set('confirmed_by', '')
+  redis.call('ZREM', 'jobs:waiting:' .. job.queue, id)
+end
+if redis.call('EXISTS', 'log:' .. id) == 1 then
+  set('has_log', 1)
+  redis.call('PEXPIREAT', 'log:' .. id, expires_at)
+end
+redis.call('HSET', key, unpack(fields))
+file(job, id, 'succeeded', now)
+redis.call('ZREM', LEASES, id)
+redis.call('ZADD', EXPIRING, expires_at, id)
+redis.call('SET', result_key, document, 'EX', keep)
+redis.call('PUBLISH', result_key, document)
+tell(key, id, job.owner)
+return { 'moved', version, job.parent_id and release(job.parent_id, id, finished_at, now) or '' }

@@ -1,0 +1,1 @@
+"""The scheduler: submits jobs at set times, and repairs what an outage has left behind."""

@@ -1,0 +1,211 @@
+"""Takes messages out of the dead-letter queue: back to their queue, or into the dead letters.
+
+A message is acknowledged after what becomes of it is written down. One that was taken in and not
+acknowledged comes again and finds that done.
+"""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid5
+
+import structlog
+from kombu import Connection
+
+from project.broker.message import Message
+from project.broker.message_reader import REQUEUES_HEADER, own_headers
+from project.broker.publisher import Publisher
+from project.broker.topology import DEAD_QUEUE, JOBS_EXCHANGE
+from project.errors import TransitionError, UnreadableMessageError, UnsendableMessageError
+from project.jobs import KINDS
+from project.ledger import Job, Ledger
+from project.ledger.dead_letters import DeadLetter, DeadLetters, DeathReason
+from project.ledger.job import JobError
+from project.observability.binding import about, about_message
+from project.observability.context import Trace
+from project.queues import QueueName
+from project.scheduler.reconciler import HINDRANCES
+from project.scheduler.reconciler.dead_letter_policy import (
+    ERROR_TYPES,
+    NAMELESS,
+    DeadMessage,
+    Fate,
+    Verdict,
+    judge,
+)
+
+ROUND_SECONDS = 3.0
+"""Then the other repairs have their turn, however many messages still lie there."""
+PUBLISH_SECONDS = 5
+_UNNAMED = UUID("6f9d1b5e-0f43-4d6a-9a76-1d9e3c5b7a02")
+"""Namespace of the ids of messages that name no job: the same death gets the same id."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Empties the dead-letter queue into the ledger."""
+
+    ledger: Ledger
+    dead_letters: DeadLetters
+    publisher: Publisher
+
+    def take_all(self, connection: Connection, seconds: float = ROUND_SECONDS) -> int:
+        """Take in what lies there, as far as that goes in the time; how many messages they were."""
+        channel: Any = connection.default_channel
+        channel.auto_decode = False  # a letter keeps the body's own bytes
+        deadline = monotonic() + seconds
+        taken = 0
+        while (message := channel.basic_get(DEAD_QUEUE.name, no_ack=False)) is not None:
+            self._take(read_message(message))
+            channel.basic_ack(message.delivery_tag)
+            taken += 1
+            if monotonic() >= deadline:
+                break
+        return taken
+
+    def _take(self, message: DeadMessage) -> None:
+        """One message; whatever stands in it, the next one is not held up by it."""
+        try:
+            self._settle(message)
+        except HINDRANCES:
+            raise  # it lies there until the part is back
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's message leads to
+            _log.error("dead_letter_unusual", exc_info=error)
+            bare = replace(message, headers={})
+            detail = "The message cannot be dealt with: the log has the reason."
+            verdict = Verdict(Fate.KEEP, DeathReason.UNDECODABLE, detail)
+            self._keep(bare, make_id(bare), None, verdict)
+
+    def _settle(self, message: DeadMessage) -> None:
+        job_id = message.job_id
+        job = self.ledger.find(job_id) if job_id else None
+        is_leased = job is not None and self._is_leased(job_id)
+        verdict = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
+        if not job_id or not verdict.is_about_job:
+            job_id, job = make_id(message), None
+        with about(job) if job else about_message(message.headers, job_id):
+            self._carry_out(verdict, message, job_id, job)
+
+    def _carry_out(
+        self, verdict: Verdict, message: DeadMessage, job_id: str, job: Job | None
+    ) -> None:
+        if verdict.fate is Fate.DROP:
+            _log.info("dead_letter_dropped", job_id=job_id, status=job and job.status.value)
+        elif verdict.fate is Fate.KEEP:
+            self._keep(message, job_id, job, verdict)
+        else:
+            try:
+                self._return(message, job_id, job)
+            except UnsendableMessageError as error:
+                verdict = Verdict(Fate.KEEP, DeathReason.REJECTED, f"It cannot go back: {error}")
+                # A job that has a record gets another message, by the repair of lost ones.
+                self._keep(message, make_id(message) if job else job_id, None, verdict)
+
+    def _is_leased(self, job_id: str) -> bool:
+        (ends,) = self.ledger.find_lease_ends([job_id])
+        return ends is not None and ends > self.ledger.read_time()
+
+    def _return(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
+        """Back to its queue, with a fresh count of deliveries.
+
+        The message itself says how often that was done: it may have no record.
+        """
+        again = Message(
+            job_id=job_id,
+            exchange=JOBS_EXCHANGE.name,
+            routing_key=_queue_of(message, job),
+            headers={**message.headers, REQUEUES_HEADER: message.requeues + 1},
+            body=message.body,
+        )
+        (error,) = self.publisher.publish([again], PUBLISH_SECONDS)
+        if error:
+            raise error
+        if job is not None:
+            with suppress(TransitionError):  # it has moved on meanwhile, which is as good
+                self.ledger.note_return(job)
+        _log.warning("job_returned", job_id=job_id, kind=message.kind, reason=message.cause)
+
+    def _keep(self, message: DeadMessage, job_id: str, job: Job | None, verdict: Verdict) -> None:
+        queue = _queue_of(message, job)
+        kind = message.kind or NAMELESS
+        self.dead_letters.add(
+            DeadLetter(
+                id=job_id,
+                reason=verdict.reason,
+                detail=verdict.detail,
+                kind=kind,
+                queue=queue,
+                died_at=datetime.now(UTC),
+                headers=message.headers,
+                body=message.body,
+                content_type=message.content_type,
+            )
+        )
+        error = JobError(ERROR_TYPES[verdict.reason], verdict.detail)
+        with suppress(TransitionError):  # the claim has buried it
+            self.ledger.bury(job_id, error, _describe(message, job_id, kind, queue))
+        _log.error(
+            "dead_letter_taken",
+            job_id=job_id,
+            kind=kind,
+            queue=queue,
+            reason=verdict.reason.value,
+            outcome="failure",
+        )
+
+
+def read_message(message: Any) -> DeadMessage:
+    """A message as py-amqp hands it out."""
+    headers = dict(message.properties.get("application_headers") or {})
+    deaths = headers.get("x-death")
+    death = deaths[0] if isinstance(deaths, list) and deaths else {}
+    death = death if isinstance(death, dict) else {}
+    body = message.body
+    return DeadMessage(
+        headers=own_headers(headers),
+        body=body if isinstance(body, bytes) else str(body).encode("utf-8", "surrogatepass"),
+        content_type=message.properties.get("content_type") or "",
+        content_encoding=message.properties.get("content_encoding") or "",
+        queue=str(death.get("queue", "")),
+        cause=str(death.get("reason", "")),
+    )
+
+
+def make_id(message: DeadMessage) -> str:
+    """The id of a message that names no job: the same message gets the same one."""
+    content = repr((sorted(message.headers.items(), key=repr), message.content_type, message.body))
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+    return str(uuid5(_UNNAMED, digest))
+
+
+def _queue_of(message: DeadMessage, job: Job | None) -> str:
+    if job is not None:
+        return job.queue
+    return message.queue if message.queue in set(QueueName) else QueueName.SHORT.value
+
+
+def _describe(message: DeadMessage, job_id: str, kind: str, queue: str) -> Job:
+    """The job as its message describes it, as far as it does."""
+    return Job.from_message(
+        message.headers,
+        id=job_id,
+        kind=kind,
+        queue=queue,
+        parameters=_find_parameters(message),
+        trace_id=Trace.of_message(message.headers, job_id).trace_id,
+        received_at=datetime.now(UTC),
+    )
+
+
+def _find_parameters(message: DeadMessage) -> dict[str, Any]:
+    try:
+        args, kwargs, _ = message.read()
+    except UnreadableMessageError:
+        return {}
+    kind = KINDS.get(message.kind)
+    return kind.name_arguments(args, kwargs) if kind else kwargs

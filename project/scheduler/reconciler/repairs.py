@@ -1,0 +1,197 @@
+"""Jobs of which the ledger says what the broker does not know any more, and what is done about it.
+
+| found | done |
+|---|---|
+| accepted, and the time to note the broker's confirm is over | withdrawn: it never runs |
+| running, and its lease ran out long ago | its message is published again |
+| waits for children, and none of them is under way | it goes on |
+| waits since long, and its queue is empty, or later jobs of the queue run | the same |
+| a result of Celery's without a record, which would never expire | removed |
+| ended, and its time is over | forgotten |
+
+A message that is published again may be a second copy: of two, the claim drops one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from project.broker.message import make_message
+from project.broker.publisher import Publisher
+from project.broker.publisher.releasing import Releasing
+from project.errors import TransitionError, UnavailableError
+from project.ledger import Job, Ledger, Status
+from project.ledger.job import AttemptOutcome
+from project.ledger.listing import JobFilter
+from project.observability.binding import about
+from project.observability.context import Trace, derive_trace_id
+from project.queues import QueueName
+from project.scheduler.reconciler import HINDRANCES
+
+GRACE_SECONDS = 60
+"""So long a job waits, or runs without a lease, before its message counts as lost. A second copy
+costs little, but a broker that has just started, or a worker, needs time to deliver."""
+
+OVERTAKEN_SECONDS = 300
+"""A job waits out of turn where one of its queue runs that became due so much later."""
+
+LONGEST_PAUSE_SECONDS = 3600
+"""A message that was published again, and got lost again, is given so long at the most."""
+
+PAGE = 500
+PUBLISH_SECONDS = 5
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """Finds and repairs."""
+
+    ledger: Ledger
+    publisher: Publisher
+    release: Releasing = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "release", Releasing(self.ledger.find, self.publisher))
+        self.ledger.on_release = self.release
+
+    def withdraw_undecided(self) -> int:
+        """Accepted jobs whose submit has ended without a confirm become cancelled."""
+        withdrawn = 0
+        for job in self._all(Status.ACCEPTED):
+            try:
+                self.ledger.withdraw(job, is_overdue=True)
+            except TransitionError:
+                continue  # its submit is under way, or has just ended
+            withdrawn += 1
+            with about(job):
+                _log.warning(
+                    "job_withdrawn", job_id=job.id, kind=job.kind, reason="never confirmed"
+                )
+        return withdrawn
+
+    def revive_lost(self) -> int:
+        """Jobs whose message was lost get another one. UnavailableError: the broker is away."""
+        depths = self.publisher.depths([queue.value for queue in QueueName], PUBLISH_SECONDS)
+        now = self.ledger.read_time()
+        running = list(self._all(Status.RUNNING))
+        lost = [
+            *self._find_abandoned(running, now, depths),
+            *self._find_stuck(running, now, depths),
+        ]
+        for job, reason in lost:
+            with about(job):
+                try:
+                    self._revive(job, reason)
+                except HINDRANCES:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the others are not to wait for this one
+                    _log.error("job_not_revived", job_id=job.id, kind=job.kind, exc_info=error)
+        return len(lost)
+
+    def resume_waiting(self) -> int:
+        """Jobs that wait for children which have ended, or which Redis has lost, go on."""
+        resumed = 0
+        for job in self._all(Status.WAITING):
+            if self.ledger.recheck(job.id):
+                resumed += 1
+                with about(job):
+                    _log.warning(
+                        "job_revived",
+                        job_id=job.id,
+                        kind=job.kind,
+                        queue=job.queue,
+                        reason="what it waited for has ended",
+                    )
+                self.release(job.id)
+        return resumed
+
+    def remove_orphans(self, cursor: int) -> tuple[int, int]:
+        """Results without a record are removed, a part of them a call.
+
+        The next call's cursor, 0 at the end; and how many they were.
+        """
+        next_cursor, ids = self.ledger.remove_orphans(cursor)
+        for job_id in ids:
+            _log.warning(
+                "result_removed",
+                job_id=job_id,
+                trace_id=derive_trace_id(job_id),  # nothing knows the one that it had
+                reason="it has no record",
+            )
+        return next_cursor, len(ids)
+
+    def trim(self) -> int:
+        """Ended jobs whose time is over are forgotten."""
+        forgotten = 0
+        while count := self.ledger.trim(PAGE):
+            forgotten += count
+        if forgotten:
+            _log.info("jobs_forgotten", jobs=forgotten)
+        return forgotten
+
+    def _find_abandoned(
+        self, running: list[Job], now: datetime, depths: Mapping[str, tuple[int, int]]
+    ) -> Iterator[tuple[Job, str]]:
+        """Running jobs that nobody runs, and whose message no worker has got since."""
+        ends = self.ledger.find_lease_ends([job.id for job in running])
+        for job, end in zip(running, ends, strict=True):
+            since = end or job.started_at or job.submitted_at
+            if _has_consumers(job, depths) and _is_due(job, since, now):
+                yield job, "its worker has gone"
+
+    def _find_stuck(
+        self, running: list[Job], now: datetime, depths: Mapping[str, tuple[int, int]]
+    ) -> Iterator[tuple[Job, str]]:
+        """Waiting jobs whose message is not in the queue (any more)."""
+        for queue in QueueName:
+            ready, _ = depths[queue.value]
+            newest = max((job.waiting_since for job in running if job.queue == queue), default=None)
+            for job in self.ledger.list_waiting(
+                queue.value, now - timedelta(seconds=GRACE_SECONDS)
+            ):
+                if job.status not in {Status.QUEUED, Status.RETRYING}:
+                    continue
+                since = job.waiting_since
+                if not _has_consumers(job, depths) or not _is_due(job, since, now):
+                    continue
+                if ready == 0:
+                    yield job, "its queue is empty"
+                elif newest and newest > since + timedelta(seconds=OVERTAKEN_SECONDS):
+                    yield job, "later jobs run"
+
+    def _revive(self, job: Job, reason: str) -> None:
+        retries = sum(one.outcome is AttemptOutcome.RETRIED for one in job.earlier_attempts)
+        headers = {"repair": job.repairs + 1, "retries": retries}
+        message = make_message(job, Trace.of_job(job.id, job.trace_id), headers=headers)
+        (error,) = self.publisher.publish([message], PUBLISH_SECONDS)
+        if error:
+            raise UnavailableError(error.part) from error
+        try:
+            self.ledger.note_repair(job)
+        except TransitionError:
+            return  # it has moved on meanwhile: the copy will be dropped
+        _log.warning("job_revived", job_id=job.id, kind=job.kind, queue=job.queue, reason=reason)
+
+    def _all(self, status: Status) -> Iterator[Job]:
+        chosen, cursor = JobFilter(statuses=frozenset({status.value})), ""
+        while True:
+            page = self.ledger.list_jobs(chosen, cursor, PAGE)
+            yield from page.jobs
+            if not page.next_cursor:
+                return
+            cursor = page.next_cursor
+
+
+def _has_consumers(job: Job, depths: Mapping[str, tuple[int, int]]) -> bool:
+    """Where nobody takes messages, one that waits says nothing."""
+    return depths.get(job.queue, (0, 0))[1] > 0
+
+
+def _is_due(job: Job, since: datetime, now: datetime) -> bool:
+    """Whether it has waited long enough since then, and since its message was last published."""
+    pause = timedelta(seconds=min(GRACE_SECONDS * 2**job.repairs, LONGEST_PAUSE_SECONDS))
+    return now - max(since, job.repaired_at or since) > pause

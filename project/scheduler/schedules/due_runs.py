@@ -1,0 +1,84 @@
+"""What is due of a schedule, and which of its times are passed over. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
+
+from project.scheduler.schedules.schedule import CatchUp, Schedule, Skip
+from project.scheduler.schedules.timing import Timing, occurrences
+
+GRACE = timedelta(minutes=1)
+"""A time that is later than this was missed; a change of leaders takes less."""
+OLDEST = timedelta(days=28)
+"""What was missed longer ago never runs: the ledger knows for five weeks which jobs there were, so
+no run of a killed scheduler is taken for one that was never handed in."""
+AT_ONCE = 100
+"""So many runs of a schedule are handed in at once; those that are left follow a second later."""
+COUNTED = 1000
+
+MISSED = "It was missed by more than a minute."
+
+_MOMENT = timedelta(microseconds=1)
+_WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=28))
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What to do about a schedule now."""
+
+    skip: Skip | None
+    """Times that are passed over, before the runs."""
+    runs: tuple[datetime, ...]
+    """Oldest first."""
+
+
+def make_agenda(schedule: Schedule, now: datetime) -> Agenda:
+    """What is due by now; of a schedule that is paused nothing."""
+    if schedule.is_paused or schedule.next_at > now:
+        return Agenda(None, ())
+    timing, first = schedule.timing, schedule.next_at
+    begin = first if first >= now - GRACE else _find_begin(schedule, timing, now)
+    runs = takewhile(lambda moment: moment <= now, occurrences(timing, begin - _MOMENT))
+    return Agenda(_skip_until(timing, first, begin), tuple(islice(runs, AT_ONCE)))
+
+
+def _find_begin(schedule: Schedule, timing: Timing, now: datetime) -> datetime:
+    """The first time that runs, of those since the schedule's next one; it may be still to come."""
+    first, oldest = schedule.next_at, _first_since(timing, now - OLDEST)
+    if schedule.plan.catch_up is CatchUp.ALL:
+        return max(first, oldest)
+    fresh = _first_since(timing, now - GRACE)
+    if fresh > now and schedule.plan.catch_up is CatchUp.LATEST:
+        return max(find_latest(timing, first, now), oldest)
+    return fresh
+
+
+def find_latest(timing: Timing, first: datetime, until: datetime) -> datetime:
+    """The last of its times up to a moment; `first` is one of them.
+
+    Looked for from the end, in windows that grow: of a time a minute there are half a million a
+    year.
+    """
+    for window in _WINDOWS:
+        if until - window <= first:
+            break
+        found = _list_between(timing, until - window, until)
+        if found:
+            return found[-1]
+    return [first, *_list_between(timing, first, until)][-1]
+
+
+def _list_between(timing: Timing, start: datetime, end: datetime) -> list[datetime]:
+    return list(takewhile(lambda moment: moment <= end, occurrences(timing, start - _MOMENT)))
+
+
+def _skip_until(timing: Timing, first: datetime, begin: datetime) -> Skip | None:
+    if first >= begin:
+        return None
+    passed = takewhile(lambda moment: moment < begin, occurrences(timing, first - _MOMENT))
+    count = sum(1 for _ in islice(passed, COUNTED))
+    return Skip(find_latest(timing, first, begin - _MOMENT), count, MISSED)
+
+
+def _first_since(timing: Timing, moment: datetime) -> datetime:
+    return timing.next_after(moment - _MOMENT)

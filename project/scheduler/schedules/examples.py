@@ -1,0 +1,58 @@
+"""The schedules that are there from the first start. One that is deleted does not come back."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from project.errors import OccupiedError
+from project.scheduler.schedules.schedule import CatchUp, Plan, make_schedule
+from project.scheduler.schedules.schedule_service import read_clock
+from project.scheduler.schedules.store import ScheduleStore
+
+EXAMPLES: Mapping[str, Plan] = {
+    "clean-up": Plan(
+        kind="files.sweep",
+        title="Remove the files of forgotten jobs",
+        cron="17 3 * * *",
+        catch_up=CatchUp.LATEST,
+    ),
+    "weekly-report": Plan(
+        kind="workflow",
+        title="A report on the jobs of the last week",
+        parameters={
+            "title": "Jobs of the last week",
+            "steps": {
+                "history": {"kind": "jobs.history", "parameters": {"days": 7}},
+                "report": {
+                    "kind": "report.build",
+                    "parameters": {
+                        "table": {"$result": "history", "path": "files.0.file"},
+                        "title": "Jobs of the last week",
+                        "value": "run_seconds",
+                        "group_by": "kind",
+                        "date": "submitted_at",
+                        "parts": 4,
+                    },
+                },
+            },
+        },
+        cron="0 7 * * 1",
+        catch_up=CatchUp.LATEST,
+    ),
+}
+"""By their ids."""
+
+_log = structlog.get_logger()
+
+
+def make_examples(store: ScheduleStore, examples: Mapping[str, Plan] = EXAMPLES) -> None:
+    """Make those that have never been made."""
+    for schedule_id, plan in examples.items():
+        if store.was_made(schedule_id):
+            continue
+        try:
+            store.add(make_schedule(schedule_id, plan, read_clock()))
+            _log.info("schedule_made", schedule_id=schedule_id, kind=plan.kind)
+        except OccupiedError as error:
+            _log.warning("schedule_not_made", schedule_id=schedule_id, reason=str(error))
+        store.note_made(schedule_id)

@@ -1,0 +1,202 @@
+"""Hands in the jobs of what is due: submit, then note it.
+
+Who is killed between the two is followed by one that submits the same run again, and the submitter
+finds its job. Where the job may have been forgotten since, the ledger is asked before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+from redis import RedisError
+
+from project.errors import (
+    GoneError,
+    InvalidInputError,
+    KeyReusedError,
+    NotFoundError,
+    QueueFullError,
+    UnavailableError,
+)
+from project.leader_lock import Turn
+from project.ledger import Ledger, Status
+from project.observability.binding import enter, leave
+from project.observability.context import Trace, derive_trace_id
+from project.scheduler.schedules.due_runs import AT_ONCE, GRACE, make_agenda
+from project.scheduler.schedules.schedule import Overlap, Schedule, Skip, note_run, note_skip
+from project.scheduler.schedules.store import ScheduleStore
+from project.submission import Submitter
+from project.submission.preparation import Submission, list_ids
+
+STILL_RUNS = "The job of the last run has not ended."
+
+PROBE_SECONDS = 2
+
+_log = structlog.get_logger()
+
+
+@dataclass
+class Runner:
+    """Runs schedules while it has the turn."""
+
+    store: ScheduleStore
+    ledger: Ledger
+    submitter: Submitter
+    turn: Turn
+    clock: Callable[[], datetime]
+    _tried: dict[str, datetime] = field(default_factory=dict)
+    """For each schedule the time that could not be handed in, if it is still to be."""
+    _is_hindered: bool = False
+    """Whether the last submit has failed."""
+
+    def run_due(self) -> bool:
+        """Hand in what is due. False where something is left for the next round."""
+        schedules = self.store.list_due(self.clock())
+        if schedules and not self._may_submit():
+            return False
+        is_done = True
+        for schedule in schedules:
+            try:
+                is_done = self._run_one(schedule) and is_done
+            except NotFoundError:
+                continue  # deleted meanwhile
+            except QueueFullError:
+                is_done = False
+            except UnavailableError:
+                self._is_hindered = True
+                return False  # the others would wait as long, for nothing
+            except RedisError:
+                raise
+            except Exception as error:  # noqa: BLE001 - what is wrong with one must not stop the others
+                self._tell_once(schedule, schedule.next_at, error)
+                is_done = False
+        return is_done
+
+    def _may_submit(self) -> bool:
+        """After a failed submit RabbitMQ is asked first: each that fails leaves a withdrawn job."""
+        if self._is_hindered:
+            try:
+                self.submitter.publisher.check(PROBE_SECONDS)
+            except UnavailableError:
+                return False
+            self._is_hindered = False
+        return True
+
+    def _run_one(self, schedule: Schedule) -> bool:
+        now = self.clock()
+        schedule = self._note_unnoted(schedule, now)
+        agenda = make_agenda(schedule, now)
+        if agenda.skip:
+            schedule = self._skip(schedule, agenda.skip)
+        for moment in agenda.runs:
+            if schedule.is_paused or schedule.next_at != moment:
+                return True  # changed meanwhile
+            if not self.turn.take():
+                return False
+            schedule = self._run(schedule, moment)
+        return len(agenda.runs) < AT_ONCE
+
+    def _note_unnoted(self, schedule: Schedule, now: datetime) -> Schedule:
+        """A late run may have been handed in by one that was killed before it noted so."""
+        moment = schedule.next_at
+        if schedule.is_paused or moment >= now - GRACE or self._tried.get(schedule.id) == moment:
+            return schedule
+        job_id = self._find_handed_in(schedule, moment)
+        return self._note(schedule, moment, job_id) if job_id else schedule
+
+    def _find_handed_in(self, schedule: Schedule, moment: datetime) -> str:
+        """The id of the run's job, even of one that is forgotten; empty where there was none."""
+        for job_id in list_ids(_make_submission(schedule, moment)):
+            try:
+                job = self.ledger.get(job_id)
+            except GoneError:
+                return job_id
+            except NotFoundError:
+                break
+            if not job.is_withdrawn:
+                return "" if job.status is Status.ACCEPTED else job_id
+        return ""
+
+    def _run(self, schedule: Schedule, moment: datetime) -> Schedule:
+        """One run, in a trace of its own: every try to hand it in is part of the same."""
+        if schedule.plan.overlap is Overlap.SKIP and self._is_busy(schedule):
+            return self._skip(schedule, Skip(moment, 1, STILL_RUNS))
+        submission = _make_submission(schedule, moment)
+        trace = replace(Trace.start(), trace_id=derive_trace_id(next(list_ids(submission))))
+        enter(trace)
+        try:
+            return self._submit(schedule, moment, submission, trace)
+        finally:
+            leave()
+
+    def _is_busy(self, schedule: Schedule) -> bool:
+        job = self.ledger.find(schedule.last_job_id) if schedule.last_job_id else None
+        return job is not None and not job.status.is_final
+
+    def _submit(
+        self, schedule: Schedule, moment: datetime, submission: Submission, trace: Trace
+    ) -> Schedule:
+        """UnavailableError or QueueFullError: it stays due."""
+        try:
+            job_id = self.submitter.submit(submission, trace).id
+        except KeyReusedError:
+            # It was handed in, and the plan has been changed since.
+            job_id = self._find_handed_in(schedule, moment) or next(list_ids(submission))
+        except InvalidInputError as error:
+            # The kind has been changed since; what the error says may quote parameters.
+            return self._skip(schedule, Skip(moment, 1, str(error)), type(error).__name__)
+        except (UnavailableError, QueueFullError) as error:
+            self._tell_once(schedule, moment, error)
+            raise
+        _log.info(
+            "schedule_due",
+            schedule_id=schedule.id,
+            due_at=moment.isoformat(),
+            job_id=job_id,
+            kind=schedule.plan.kind,
+        )
+        return self._note(schedule, moment, job_id)
+
+    def _note(self, schedule: Schedule, moment: datetime, job_id: str) -> Schedule:
+        return self._change(schedule, lambda found: note_run(found, moment, job_id))
+
+    def _skip(self, schedule: Schedule, skip: Skip, reason: str = "") -> Schedule:
+        _log.warning(
+            "schedule_skipped",
+            schedule_id=schedule.id,
+            kind=schedule.plan.kind,
+            due_at=skip.until.isoformat(),
+            runs=skip.count,
+            reason=reason or skip.reason,
+        )
+        return self._change(schedule, lambda found: note_skip(found, skip))
+
+    def _change(self, schedule: Schedule, change: Callable[[Schedule], Schedule]) -> Schedule:
+        """Change it, unless it was made anew meanwhile, or another scheduler has dealt with it."""
+        moment = schedule.next_at
+
+        def change_ours(found: Schedule) -> Schedule:
+            is_ours = found.created_at == schedule.created_at and found.next_at <= moment
+            return change(found) if is_ours else found
+
+        return self.store.change(schedule.id, change_ours)
+
+    def _tell_once(self, schedule: Schedule, moment: datetime, error: Exception) -> None:
+        """Not every second, as it is tried."""
+        if self._tried.get(schedule.id) != moment:
+            _log.warning(
+                "schedule_hindered",
+                schedule_id=schedule.id,
+                due_at=moment.isoformat(),
+                kind=schedule.plan.kind,
+                exc_info=error,
+            )
+        self._tried[schedule.id] = moment
+
+
+def _make_submission(schedule: Schedule, moment: datetime) -> Submission:
+    plan = schedule.plan
+    return Submission(
+        kind=plan.kind, parameters=plan.parameters, idempotency_key=schedule.name_run(moment)
+    )

@@ -1,0 +1,132 @@
+"""The dead letters under `/api/v1/dead-letters`: jobs that were given up."""
+
+from flask import Blueprint, Response, jsonify
+
+from project.api import (
+    REPLAYED_AT_ONCE,
+    DeadLetter,
+    DeadLetterList,
+    DeadLetterQuery,
+    Job,
+    Repetition,
+    Replay,
+    ReplayAnswer,
+)
+from project.api.presenting import present_dead_letter, present_job
+from project.ledger.dead_letters import DeadLetterFilter
+from project.server.access_log import current_trace
+from project.server.addresses import job_address
+from project.server.openapi import Answer, describe
+from project.server.paging import present_page
+from project.server.parsing import read_body, read_optional_body, read_query
+from project.server.routes.bulk import present_answers, refuse_if_part_is_away
+from project.server.services import Services, services
+
+blueprint = Blueprint("dead_letters", __name__, url_prefix="/api/v1/dead-letters")
+
+
+@blueprint.get("")
+@describe(
+    "List dead letters",
+    Answer(200, DeadLetterList, headers=("Link",)),
+    tag="dead letters",
+    query=DeadLetterQuery,
+    problems=(503,),
+)
+def list_dead_letters() -> Response:
+    """Newest first, a page at a time, without their messages."""
+    query, equipment = read_query(DeadLetterQuery), services()
+    letters, next_cursor = equipment.dead_letters.list_letters(
+        _make_filter(query), query.cursor, query.limit
+    )
+    jobs = equipment.ledger.read([letter.id for letter in letters])
+    items = [
+        present_dead_letter(letter, job, equipment.settings.trace_link, with_message=False)
+        for letter, job in zip(letters, jobs, strict=True)
+    ]
+    return present_page("dead_letters", items, next_cursor)
+
+
+@blueprint.get("/<id:letter_id>")
+@describe("Get a dead letter", Answer(200, DeadLetter), tag="dead letters", problems=(503,))
+def get_dead_letter(letter_id: str) -> Response:
+    """With its message, and so with what the job was given."""
+    equipment = services()
+    letter = equipment.dead_letters.get(letter_id)
+    job = equipment.ledger.find(letter_id)
+    return jsonify(present_dead_letter(letter, job, equipment.settings.trace_link))
+
+
+@blueprint.post("/<id:letter_id>/replay")
+@describe(
+    "Run a dead job again",
+    Answer(202, Job, "The new job.", headers=("Location",)),
+    tag="dead letters",
+    body=Repetition,
+    is_body_optional=True,
+    example={},
+    problems=(409, 410, 429, 503),
+)
+def replay_dead_letter(letter_id: str) -> tuple[Response, int, dict[str, str]]:
+    """As a new job, maybe with other parameters. However often that is asked for, it is one job."""
+    repetition, equipment = read_optional_body(Repetition), services()
+    equipment.dead_letters.get(letter_id)
+    job = equipment.submitter.retry(letter_id, current_trace(), repetition.parameters)
+    document = present_job(job, equipment.settings.trace_link)
+    return jsonify(document), 202, {"Location": job_address(job.id)}
+
+
+@blueprint.post("/replay")
+@describe(
+    "Run many dead jobs again",
+    Answer(207, ReplayAnswer, "An answer for each dead letter that was taken."),
+    tag="dead letters",
+    body=Replay,
+    example={"reason": ["worker_lost"], "rate_per_second": 10},
+    problems=(503,),
+)
+def replay_dead_letters() -> tuple[Response, int]:
+    """Those named, or the newest that the filters let pass; at most 1,000 in a call.
+
+    With `rate_per_second` they are accepted at once and become due one after the other.
+    """
+    replay, equipment = read_body(Replay), services()
+    answers = equipment.submitter.retry_many(
+        _choose(replay, equipment),
+        current_trace(),
+        rate_per_second=replay.rate_per_second or 0,
+    )
+    refuse_if_part_is_away(answers)
+    left = equipment.dead_letters.count()
+    return jsonify(jobs=present_answers(answers), left=left), 207
+
+
+@blueprint.delete("/<id:letter_id>")
+@describe(
+    "Discard a dead letter",
+    Answer(204, text="It is forgotten; the job's record stays."),
+    tag="dead letters",
+    problems=(503,),
+)
+def discard_dead_letter(letter_id: str) -> tuple[str, int]:
+    """It will not be run again from here."""
+    letters = services().dead_letters
+    letters.get(letter_id)
+    letters.remove(letter_id)
+    return "", 204
+
+
+def _choose(replay: Replay, equipment: Services) -> list[str]:
+    if "ids" in replay.model_fields_set:
+        return replay.ids
+    chosen = _make_filter(replay)
+    letters, _ = equipment.dead_letters.list_letters(chosen, limit=REPLAYED_AT_ONCE)
+    return [letter.id for letter in letters]
+
+
+def _make_filter(query: DeadLetterQuery | Replay) -> DeadLetterFilter:
+    return DeadLetterFilter(
+        reasons=frozenset(query.reason),
+        kinds=frozenset(query.kind),
+        queues=frozenset(query.queue),
+    )

@@ -1,0 +1,47 @@
+"""Probes: does this process answer (`/healthz`), and can it take work (`/readyz`)?"""
+
+from flask import Blueprint, Response, jsonify
+from redis import RedisError
+
+from project.api import Health, Readiness
+from project.errors import UnavailableError
+from project.redis_client import check_writes, takes_no_writes
+from project.server.openapi import Answer, describe
+from project.server.services import Services, services
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+@describe("Does the process answer?", Answer(200, Health), tag="probes")
+def check_process() -> Response:
+    """The process answers."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+@describe(
+    "Can work be taken?",
+    Answer(200, Readiness),
+    Answer(503, Readiness, "A part is missing, or takes no writes."),
+    tag="probes",
+)
+def check_parts() -> tuple[Response, int]:
+    """All parts that a submit needs are there and take writes; else 503, with what each lacks."""
+    parts = _check(services())
+    is_ready = all(state == "ok" for state in parts.values())
+    status = "ready" if is_ready else "not ready"
+    return jsonify(status=status, parts=parts), 200 if is_ready else 503
+
+
+def _check(equipment: Services) -> dict[str, str]:
+    parts = {"redis": "ok", "broker": "ok"}
+    try:
+        check_writes(equipment.redis)  # who takes none answers a ping all the same
+    except RedisError as error:
+        parts["redis"] = "read-only" if takes_no_writes(error) else "missing"
+    try:
+        equipment.publisher.check(timeout_seconds=1)
+    except UnavailableError:
+        parts["broker"] = "missing"
+    return parts

@@ -1,0 +1,42 @@
+"""A job's own log: a page as JSON, or all of it as plain text. `live` sends it as it grows."""
+
+from itertools import chain
+
+from flask import Blueprint, Response, jsonify
+
+from project.api import Log, LogQuery
+from project.api.presenting import present_log_line
+from project.live.log_streams import write_log
+from project.server.openapi import Answer, describe
+from project.server.parsing import read_query
+from project.server.services import services
+
+blueprint = Blueprint("job_log", __name__)
+
+
+@blueprint.get("/api/v1/jobs/<id:job_id>/log")
+@describe(
+    "Read a job's log",
+    Answer(200, Log),
+    Answer(200, text="The log.", content_type="text/plain; charset=utf-8"),
+    tag="jobs",
+    query=LogQuery,
+    problems=(410, 503),
+)
+def get_log(job_id: str) -> Response:
+    """What the job's code has logged or printed, in all attempts; with `format=text` as text.
+
+    The newest lines are kept, as long as the job is.
+    """
+    query, equipment = read_query(LogQuery), services()
+    if query.format == "text":
+        text = write_log(equipment, job_id, query.after)
+        first = next(text, "")  # what goes wrong at the start has a status of its own
+        return Response(chain([first], text), content_type="text/plain; charset=utf-8")
+    equipment.ledger.get(job_id)
+    found = equipment.job_log.read(job_id, query.after, query.limit + 1)
+    lines = found[: query.limit]
+    return jsonify(
+        lines=[present_log_line(line) for line in lines],
+        next=lines[-1].place if len(found) > query.limit else None,
+    )

@@ -1,0 +1,136 @@
+"""Jobs at set times under `/api/v1/schedules`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, url_for
+
+from project.api import Job, NewSchedule, Schedule, ScheduleForm, ScheduleList
+from project.api.presenting import present_job, present_schedule
+from project.errors import InvalidInputError, UnknownKindError
+from project.scheduler.schedules.schedule import Plan
+from project.server.access_log import current_trace
+from project.server.addresses import job_address
+from project.server.openapi import SCHEDULE_LINKS, Answer, describe
+from project.server.parsing import read_body
+from project.server.services import services
+from project.server.submitting import check_files
+
+blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1/schedules")
+
+EXAMPLE = {
+    "kind": "create_task",
+    "parameters": {"type": 1},
+    "cron": "30 2 * * *",
+    "time_zone": "Europe/Berlin",
+}
+
+
+@blueprint.get("")
+@describe("List schedules", Answer(200, ScheduleList), tag="schedules", problems=(503,))
+def list_schedules() -> Response:
+    """All of them, by id."""
+    found = services().schedules.store.list_all()
+    return jsonify(schedules=[present_schedule(schedule) for schedule in found])
+
+
+@blueprint.post("")
+@describe(
+    "Make a schedule",
+    Answer(201, Schedule, headers=("Location",), links=SCHEDULE_LINKS),
+    tag="schedules",
+    body=NewSchedule,
+    example=EXAMPLE,
+    problems=(409, 503),
+)
+def make_schedule() -> tuple[Response, int, dict[str, str]]:
+    """From now on it runs; 409 where its id is taken, or there are 1,000 already."""
+    form = read_body(NewSchedule)
+    with _kind_as_a_field():
+        schedule = services().schedules.add(_make_plan(form), form.id)
+    address = url_for(".get_schedule", schedule_id=schedule.id)
+    return jsonify(present_schedule(schedule)), 201, {"Location": address}
+
+
+@blueprint.get("/<schedule_id>")
+@describe("Get a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
+def get_schedule(schedule_id: str) -> Response:
+    """With its next five times."""
+    return jsonify(present_schedule(services().schedules.store.get(schedule_id)))
+
+
+@blueprint.put("/<schedule_id>")
+@describe(
+    "Change a schedule",
+    Answer(200, Schedule),
+    tag="schedules",
+    body=ScheduleForm,
+    example=EXAMPLE,
+    problems=(503,),
+)
+def change_schedule(schedule_id: str) -> Response:
+    """All of it: what is left out has its default. It stays paused, or goes on."""
+    plan = _make_plan(read_body(ScheduleForm))
+    with _kind_as_a_field():
+        schedule = services().schedules.change(schedule_id, plan)
+    return jsonify(present_schedule(schedule))
+
+
+@blueprint.delete("/<schedule_id>")
+@describe(
+    "Delete a schedule",
+    Answer(204, text="It runs no more; its jobs stay."),
+    tag="schedules",
+    problems=(503,),
+)
+def delete_schedule(schedule_id: str) -> tuple[str, int]:
+    """A job of it that runs goes on."""
+    services().schedules.remove(schedule_id)
+    return "", 204
+
+
+@blueprint.post("/<schedule_id>/pause")
+@describe("Pause a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
+def pause_schedule(schedule_id: str) -> Response:
+    """Nothing of it runs until it is resumed, unless somebody asks for a run."""
+    return jsonify(present_schedule(services().schedules.pause(schedule_id)))
+
+
+@blueprint.post("/<schedule_id>/resume")
+@describe("Resume a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
+def resume_schedule(schedule_id: str) -> Response:
+    """It goes on with its next time from now; those of the pause do not run."""
+    return jsonify(present_schedule(services().schedules.resume(schedule_id)))
+
+
+@blueprint.post("/<schedule_id>/run")
+@describe(
+    "Run a schedule now",
+    Answer(202, Job, "Its job.", headers=("Location",)),
+    tag="schedules",
+    problems=(429, 503),
+)
+def run_schedule(schedule_id: str) -> tuple[Response, int, dict[str, str]]:
+    """A job of it at once, beside its times, paused or not, whatever else runs."""
+    equipment = services()
+    job = equipment.schedules.run(schedule_id, current_trace())
+    document = present_job(job, equipment.settings.trace_link)
+    return jsonify(document), 202, {"Location": job_address(job.id)}
+
+
+@contextmanager
+def _kind_as_a_field() -> Iterator[None]:
+    """Here 404 says that there is no such schedule; its kind is a field of the form."""
+    try:
+        yield
+    except UnknownKindError as error:
+        raise InvalidInputError(str(error), field="kind") from None
+
+
+def _make_plan(form: ScheduleForm) -> Plan:
+    values: dict[str, Any] = {name: getattr(form, name) for name in ScheduleForm.model_fields}
+    values["cron"] = " ".join((form.cron or "").split())
+    values["every_seconds"] = form.every_seconds or 0
+    check_files(form.parameters)
+    return Plan(**values)

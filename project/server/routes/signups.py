@@ -1,0 +1,162 @@
+"""The sign-up: a picture becomes thumbnails, an address is confirmed by mail."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from flask import Blueprint, Response, jsonify, render_template, url_for
+
+from project.api import SignUp as SignUpDocument
+from project.api import SignUpForm, SignUpList
+from project.api.presenting import present_signup
+from project.errors import JobsError, LinkExpiredError, LinkInvalidError, NotFoundError
+from project.jobs.sign_up import MAIL, PICTURE, SignUpParameters, list_parts
+from project.ledger import Job
+from project.server.access_log import current_trace
+from project.server.openapi import FORM, SIGNUP_LINKS, Answer, describe
+from project.server.parsing import read_email, read_owner, read_picture
+from project.server.services import Services, services
+from project.signups import SignUp
+from project.submission.family import make_child
+from project.submission.preparation import Submission, prepare
+
+blueprint = Blueprint("signups", __name__)
+SUBJECT = "Confirm your e-mail address"
+
+
+@blueprint.post("/api/v1/signups")
+@describe(
+    "Sign up",
+    Answer(202, SignUpDocument, headers=("Location",), links=SIGNUP_LINKS),
+    tag="sign-ups",
+    body=SignUpForm,
+    body_type=FORM,
+    problems=(422, 503),
+)
+def sign_up() -> tuple[Response, int, dict[str, str]]:
+    """A form with `picture` and `email` → 202 and the sign-up with the ids of its jobs.
+
+    They are one tree: `job` is its root, and ends when both parts have.
+    """
+    from project.pictures import check_picture  # noqa: PLC0415 - Pillow: not before it is needed
+
+    picture, email, equipment = read_picture(), read_email(), services()
+    suffix = check_picture(picture.stream, picture.mimetype, equipment.settings.max_picture_pixels)
+    signup = SignUp.begin(email, read_owner())
+    file_id = equipment.files.take(picture.stream, suffix=suffix).id
+    try:
+        submissions, ids = _make_jobs(
+            Submission(
+                kind="sign_up",
+                parameters={"picture": file_id, "mail": _compose(equipment, signup)},
+                owner=signup.owner,
+                job_id=signup.job,
+            )
+        )
+        signup = replace(signup, picture_job=ids[PICTURE], mail_job=ids[MAIL])
+        _start(equipment, signup, submissions)
+    except BaseException:  # Redis's own errors too: no refused sign-up leaves a file
+        equipment.files.delete(file_id)
+        raise
+    equipment.signups.announce(signup)
+    location = url_for("signups.get_signup", signup_id=signup.id)
+    return jsonify(present_signup(signup)), 202, {"Location": location}
+
+
+@blueprint.get("/api/v1/signups")
+@describe(
+    "List this browser's sign-ups",
+    Answer(200, SignUpList),
+    tag="sign-ups",
+    problems=(503,),
+)
+def list_signups() -> Response:
+    """This browser's sign-ups, newest first."""
+    found = services().signups.list_owned(read_owner())
+    return jsonify(signups=[present_signup(signup) for signup in found])
+
+
+@blueprint.get("/api/v1/signups/<signup_id>")
+@describe("Get a sign-up", Answer(200, SignUpDocument), tag="sign-ups", problems=(503,))
+def get_signup(signup_id: str) -> Response:
+    """One sign-up."""
+    return jsonify(present_signup(services().signups.get(signup_id)))
+
+
+@blueprint.get("/confirm/<token>")
+def show_confirmation(token: str) -> Response:
+    """The link in the mail: a page with the button that confirms.
+
+    The link alone changes nothing: programs follow it, too, that look for harm in a mail.
+    """
+    return _answer_link(services().signups.find_by_link, token)
+
+
+@blueprint.post("/confirm/<token>")
+def confirm(token: str) -> Response:
+    """The button on that page: confirms the address and says so."""
+    return _answer_link(services().signups.confirm, token)
+
+
+def _answer_link(look: Callable[[str], SignUp], token: str) -> Response:
+    """The page about a link, after that look at its sign-up."""
+    button = ""
+    try:
+        signup = look(token)
+    except LinkExpiredError:
+        title, text, status = "This link has expired", "Sign up again to get a new one.", 410
+    except (LinkInvalidError, NotFoundError):
+        title, text, status = "This link does not work", "Copy it whole, or sign up again.", 404
+    else:
+        status = 200
+        if signup.confirmed_at:
+            title, text = "Confirmed", f"{signup.email} is confirmed. Thank you!"
+        else:
+            title, button = "Confirm your address", "Confirm"
+            text = f"Somebody signed up with {signup.email}. If it was you, confirm the address."
+    page = render_template("message.html", title=title, text=text, status=status, button=button)
+    response = Response(page, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission]) -> None:
+    """Record the sign-up, then submit its jobs; all of it or nothing."""
+    submitter = equipment.submitter
+    equipment.signups.add(signup)
+    try:
+        answers = submitter.submit_many(submissions, current_trace())
+        refusals = [answer for answer in answers if isinstance(answer, JobsError)]
+        if refusals:
+            for answer in answers:
+                if isinstance(answer, Job):
+                    submitter.withdraw(answer)
+            raise refusals[0]
+    except BaseException:
+        equipment.signups.remove(signup)
+        raise
+
+
+def _make_jobs(signup_job: Submission) -> tuple[list[Submission], dict[str, str]]:
+    """The sign-up's own job and its parts, and the ids of these by key.
+
+    The parts are submitted here, and not by that job first: so their ids can be told at once.
+    """
+    own = prepare(signup_job, current_trace().trace_id).job
+    parameters = SignUpParameters.model_validate(own.parameters)
+    parts = [make_child(own, *part) for part in list_parts(parameters)]
+    ids = {part.key: prepare(part, own.trace_id).job.id for part in parts}
+    return [signup_job, *parts], ids
+
+
+def _compose(equipment: Services, signup: SignUp) -> dict[str, str]:
+    settings = equipment.settings
+    link = f"{settings.public_url.rstrip('/')}/confirm/{equipment.signups.make_token(signup)}"
+    hours = round(settings.confirmation_seconds / 3600, 1)
+    return {
+        "recipient": signup.email,
+        "subject": SUBJECT,
+        "text": render_template("mail/confirm.txt", link=link, hours=f"{hours:g}"),
+        "html": render_template("mail/confirm.html", link=link, hours=f"{hours:g}"),
+        # The same link twice does no harm; without one nobody can go on.
+        "when_in_doubt": "send",
+    }

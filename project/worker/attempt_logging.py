@@ -1,0 +1,159 @@
+"""What a worker tells of an attempt: its lines in the log, and its spans.
+
+An attempt has a span of its wait, from when the job was due, and one of its run, which has the
+attempt's ids. Both hang below the job's submit.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from project.ledger import Job
+from project.ledger.job import Attempt, AttemptOutcome, Status
+from project.ledger.store import Hold
+from project.observability.context import Trace, attempt_span_id, wait_span_id
+from project.observability.failures import frames_of
+from project.observability.spans import (
+    NO_SPANS,
+    Span,
+    SpanKind,
+    Spans,
+    as_nanoseconds,
+    message_attributes,
+)
+
+_FAULTS = {AttemptOutcome.RETRIED, AttemptOutcome.FAILED, AttemptOutcome.LOST}
+
+_log = structlog.get_logger()
+
+
+def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
+    """An attempt begins. That the process of one before it was killed is told here, too."""
+    attempts = job.attempts
+    attempt = attempts[-1]
+    _log.info("job_started", worker=job.worker, wait_seconds=attempt.wait_seconds)
+    _add_wait(job, attempt, submitted, spans)
+    for earlier in attempts[-2:-1]:
+        if earlier.outcome is AttemptOutcome.LOST:
+            _tell_loss(job, earlier)
+            spans.add(_run_span(job, earlier, submitted))
+
+
+def tell_end(job: Job, submitted: Trace, spans: Spans, *, with_start: bool = False) -> None:
+    """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids.
+
+    `with_start`: no line has told of its start; this one says what that would have said.
+    """
+    attempts = job.attempts
+    attempt = attempts[-1] if attempts else None
+    _tell_outcome(job, attempt, submitted, with_start=with_start)
+    if attempt and spans is not NO_SPANS:
+        if with_start:
+            _add_wait(job, attempt, submitted, spans)
+        spans.add(_run_span(job, attempt, submitted))
+
+
+def tell_stop(job: Job, hold: Hold, submitted: Trace, spans: Spans) -> None:
+    """An attempt has stopped because it was asked to; `job` is as it was while it ran.
+
+    What became of one that has lost its lease, the next one tells.
+    """
+    _log.info("job_stopped", reason=hold.value)
+    if hold is Hold.CANCEL:
+        spans.add(_run_span(job, job.attempts[-1], submitted, outcome=AttemptOutcome.CANCELLED))
+
+
+def _tell_loss(job: Job, lost: Attempt) -> None:
+    """The one line of an attempt whose process could not write it. Nobody saw when it ended."""
+    _log.warning(
+        "attempt_lost",
+        transaction_id=attempt_span_id(job.id, lost.number),
+        attempt=lost.number,
+        queue=job.queue,
+        worker=lost.worker,
+        outcome="failure",
+    )
+
+
+def _add_wait(job: Job, attempt: Attempt, submitted: Trace, spans: Spans) -> None:
+    if spans is not NO_SPANS and attempt.available_at and attempt.started_at:
+        spans.add(_wait_span(job, attempt, submitted))
+
+
+def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace, *, with_start: bool) -> None:
+    seconds = last.run_seconds if last else None
+    fields: dict[str, Any] = {
+        "trace_id": submitted.trace_id,
+        "transaction_id": attempt_span_id(job.id, job.attempt) if job.attempt else None,
+        "parent_id": submitted.span_id,
+        "request_id": submitted.request_id or None,
+        "job_id": job.id,
+        "kind": job.kind,
+        "queue": job.queue,
+        "parent_job_id": job.parent_id or None,
+        "root_job_id": job.root_id or None,
+        "status": job.status.value,
+        "attempt": job.attempt,
+        "outcome": "success" if job.status is Status.SUCCEEDED else "failure",
+        "duration_ns": None if seconds is None else round(seconds * 1e9),
+    }
+    if with_start and last:
+        fields |= {"worker": last.worker, "wait_seconds": last.wait_seconds}
+    if job.status is Status.SUCCEEDED:
+        _log.info("job_finished", **fields)
+    elif job.status is Status.QUEUED:
+        _log.warning("job_put_back", **fields)
+    elif job.status is Status.RETRYING:
+        _log.warning("job_retrying", **fields, **_error_fields(job))
+    else:
+        _log.error("job_finished", **fields, **_error_fields(job))
+
+
+def _error_fields(job: Job) -> dict[str, str]:
+    """Without the message, which may quote a parameter: the record has it."""
+    if job.error is None:
+        return {}
+    return {
+        "error_type": job.error.type,
+        "error_stack_trace": frames_of(job.error.traceback),
+    }
+
+
+def _wait_span(job: Job, attempt: Attempt, submitted: Trace) -> Span:
+    started = attempt.started_at or datetime.now(UTC)
+    return Span(
+        name=f"wait {job.kind}",
+        kind=SpanKind.INTERNAL,
+        trace=submitted.child(wait_span_id(job.id, attempt.number)),
+        started_ns=as_nanoseconds(attempt.available_at or started),
+        ended_ns=as_nanoseconds(started),
+        attributes=_attributes(job, attempt),
+    )
+
+
+def _run_span(
+    job: Job, attempt: Attempt, submitted: Trace, *, outcome: AttemptOutcome | None = None
+) -> Span:
+    ended = attempt.finished_at or datetime.now(UTC)
+    outcome = outcome or attempt.outcome
+    error = attempt.error.type if attempt.error else outcome.value
+    return Span(
+        name=f"run {job.kind}",
+        kind=SpanKind.CONSUMER,
+        trace=submitted.attempt(job.id, attempt.number),
+        started_ns=as_nanoseconds(attempt.started_at or ended),
+        ended_ns=as_nanoseconds(ended),
+        attributes={
+            **_attributes(job, attempt),
+            "messaging.operation.name": "run",
+            "messaging.operation.type": "process",
+            "jobs.attempt.outcome": outcome.value,
+            "jobs.worker": attempt.worker,
+        },
+        error=error if outcome in _FAULTS else "",
+    )
+
+
+def _attributes(job: Job, attempt: Attempt) -> dict[str, str | int | float]:
+    return {**message_attributes(job.id, job.kind, job.queue), "jobs.attempt": attempt.number}
