@@ -94,9 +94,9 @@ format: ## Format the code, and fix what the linter can fix
 	@$(PYTHON) -m ruff format --config .ci/ruff.toml .
 
 .PHONY: lock
-lock: ## Renew both locks from what setup.cfg declares
+lock: ## Renew the locks from what setup.cfg declares; versions stay (newest ones: ARGS=--upgrade)
 	@deploy/native/install --environment --tests
-	@.ci/lock
+	@.ci/lock $(ARGS)
 
 .PHONY: up
 up: ## Build and start the same system in containers, in the background

@@ -55,7 +55,9 @@ class Stack:
         """Leave nothing of it on the machine but its lines in ./logs."""
         self.down("--volumes", "--remove-orphans")
         subprocess.run(
-            ["docker", "image", "rm", "--force", self.project], check=False, capture_output=True
+            ["docker", "image", "rm", "--force", self.project, f"{self.project}-dev"],
+            check=False,
+            capture_output=True,
         )
 
     def compose(self, *arguments: str, timeout: float = 60, **variables: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import yaml
+
 from project.config import DEVELOPMENT_MARK, Settings
 from project.queues import QueueName
 
@@ -22,7 +24,7 @@ def test_every_setting_reaches_the_containers() -> None:
     told = names(r"^ +(JOBS_\w+):", COMPOSE) | names(r"\b(JOBS_\w+)=", DOCKERFILE)
 
     assert SETTINGS.keys() - told == set()
-    assert told - SETTINGS.keys() - {"JOBS_REVISION"} == set()
+    assert told - SETTINGS.keys() - {"JOBS_EXTRAS", "JOBS_REVISION"} == set()
 
 
 def test_example_lists_the_compose_files_variables() -> None:
@@ -84,3 +86,14 @@ def spelled(value: str) -> str:
         return f"{float(value):g}"
     except ValueError:
         return value
+
+
+def test_mail_catcher_alone_runs_from_the_development_image() -> None:
+    """The production image has no library that receives mail."""
+    services = yaml.safe_load(COMPOSE)["services"]
+    targets = {name: one["build"]["target"] for name, one in services.items() if "build" in one}
+    images = {name for name, one in services.items() if one["image"].endswith("-dev")}
+
+    assert targets == {"prepare": "production", "mailcatcher": "dev"}
+    assert images == {"mailcatcher"}
+    assert re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE)[-1] == "production"
