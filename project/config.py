@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         Path("data/flower/flower.db"), description="Where Flower keeps its state over a restart"
     )
 
+    kinds: str = Field(
+        "",
+        description="Built-in kinds that are offered beside `create_task`, comma-separated, as in "
+        "`image.thumbnail,email.send`; empty: all",
+    )
     extra_kinds: str = Field(
         "",
         description="Modules with kinds of your own, comma-separated: each has a list `KINDS`",

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from bench.kinds import NOOP
 from project.config import Settings
-from project.jobs import load_kinds
+from project.jobs import offer_kinds
 from project.ledger import Job, Status
 from project.live.events import Inbox, Signal, job_channel
 from project.observability.context import Trace
@@ -21,7 +21,7 @@ def connect() -> "JobsClient":
     """A client, which writes log lines as the web server does."""
     settings = Settings(role="bench")
     configure_logging(settings)
-    load_kinds(settings.extra_kinds)
+    offer_kinds(settings.kinds, settings.extra_kinds)
     return JobsClient(build_services(settings), os.environ.get("BENCH_KIND", NOOP))
 
 

@@ -71,6 +71,8 @@ def any_submission() -> TypeAdapter[Any]:
     """A submission of any kind that is offered, for the description of the API."""
     offered = [kind for kind in jobs.KINDS.values() if not kind.is_internal]
     choice: Any = reduce(or_, (_describe_submission(kind) for kind in offered))
+    if len(offered) == 1:
+        return TypeAdapter(choice)
     return TypeAdapter(Annotated[choice, Field(discriminator="kind")])
 
 

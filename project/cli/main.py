@@ -16,7 +16,7 @@ from project.cli.new import new
 from project.cli.schedules import schedules
 from project.cli.verbs import begin, print_document, read_json, verb
 from project.config import Settings
-from project.jobs import KINDS, get_offered, load_kinds
+from project.jobs import KINDS, get_offered, offer_kinds
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.listing import JobFilter
@@ -35,7 +35,7 @@ def main(context: click.Context) -> None:
     settings = Settings().model_copy(update={"role": "cli"})
     configure_logging(settings)
     sys.excepthook = sys.__excepthook__  # a mistake of ours belongs on the terminal, too
-    load_kinds(settings.extra_kinds)
+    offer_kinds(settings.kinds, settings.extra_kinds)
     context.obj = build_services(settings)
 
 

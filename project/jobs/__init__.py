@@ -1,7 +1,8 @@
 """The kinds of jobs, listed explicitly. A new kind is one file here and one line below.
 
 A team that does not want to change this package keeps its kinds in modules of its own, each with a
-list `KINDS`, and names them in the setting `extra_kinds`.
+list `KINDS`, and names them in the setting `extra_kinds`. The setting `kinds` chooses among those
+listed here. One whose extra is not installed (`@job(..., extra="tables")`) is not offered.
 """
 
 from importlib import import_module
@@ -21,11 +22,31 @@ from project.jobs.sign_up import sign_up
 from project.jobs.web_crawl.kind import crawl_site
 from project.jobs.workflow.kind import run_workflow
 from project.kinds.definition import Context, Kind
-from project.kinds.registry import KINDS, get_kind, get_offered
+from project.kinds.registry import (
+    KINDS,
+    NOT_OFFERED,
+    choose_kinds,
+    find_missing_extra,
+    get_kind,
+    get_offered,
+    log_not_offered,
+)
 
-__all__ = ["KINDS", "Context", "Kind", "get_kind", "get_offered", "load_kinds"]
+__all__ = [
+    "BUILT_IN",
+    "KINDS",
+    "NOT_OFFERED",
+    "Context",
+    "Kind",
+    "get_kind",
+    "get_offered",
+    "load_kinds",
+    "log_not_offered",
+    "offer_kinds",
+]
 
-KINDS.update(
+BUILT_IN: dict[str, Kind] = {}
+BUILT_IN.update(
     {
         kind.name: kind
         for kind in (
@@ -48,6 +69,16 @@ KINDS.update(
         )
     }
 )
+choose_kinds(BUILT_IN)
+
+
+def offer_kinds(chosen: str, modules: str) -> None:
+    """What each process does at its start, with the settings `kinds` and `extra_kinds`.
+
+    DefinitionError where one of them is wrong.
+    """
+    choose_kinds(BUILT_IN, chosen)
+    load_kinds(modules)
 
 
 def load_kinds(modules: str, kinds: dict[str, Kind] = KINDS) -> None:
@@ -57,7 +88,9 @@ def load_kinds(modules: str, kinds: dict[str, Kind] = KINDS) -> None:
     """
     for name in filter(None, map(str.strip, modules.split(","))):
         for kind in _kinds_of(name):
-            if kinds.setdefault(kind.name, kind) is not kind:
+            if missing := find_missing_extra(kind):
+                NOT_OFFERED[kind.name] = missing
+            elif kinds.setdefault(kind.name, kind) is not kind:
                 raise DefinitionError(f"{name} defines {kind.name}, which is a kind already.")
 
 

@@ -11,6 +11,8 @@ from project.queues import QueueName
 
 PICTURE, MAIL = "picture", "mail"
 """The keys of the two parts."""
+KINDS_NEEDED = ("sign_up", "image.thumbnail", "email.send")
+"""A sign-up is offered where all of these are."""
 
 
 class SignUpParameters(Parameters):
@@ -28,7 +30,14 @@ def list_parts(parameters: SignUpParameters) -> list[tuple[str, dict[str, Any], 
     ]
 
 
-@job("sign_up", title="Sign-up", queue=QueueName.SHORT, time_limit_seconds=60, is_internal=True)
+@job(
+    "sign_up",
+    title="Sign-up",
+    queue=QueueName.SHORT,
+    time_limit_seconds=60,
+    is_internal=True,
+    extra="images",
+)
 def sign_up(parameters: SignUpParameters, context: Context) -> dict[str, Any]:
     """Succeeds when both parts have. A mail goes out even where the picture is damaged."""
     children = context.gather(context.submit_many(list_parts(parameters)))

@@ -30,6 +30,7 @@ from project.errors import (
 )
 from project.json_values import check_json
 from project.kinds.context import Context
+from project.kinds.extras import LIBRARIES
 from project.queues import QueueName
 
 __all__ = ["Context", "Kind", "job"]
@@ -60,6 +61,7 @@ class Kind:
     retention_seconds: int | None
     is_internal: bool
     is_repeatable: bool
+    extra: str
     description: str
 
     def parse(self, values: Any) -> BaseModel:
@@ -137,6 +139,7 @@ def job(
     retention_seconds: int | None = None,
     is_internal: bool = False,
     repeatable: bool = False,
+    extra: str = "",
 ) -> Callable[[Callable[[Any, Context], Any]], Kind]:
     """Define a kind.
 
@@ -150,6 +153,9 @@ def job(
     `repeatable` promises that a job may run twice without harm. Short ones run faster then: a
     worker process begins several with one call to Redis, and writes their results with the next. A
     process that is killed repeats those of the last 5 ms; of all other kinds at most one job.
+
+    `extra` is the extra of setup.cfg that the kind's libraries come with. Where it is not installed
+    the kind is not offered.
 
     DefinitionError where something is missing or cannot work.
     """
@@ -173,6 +179,7 @@ def job(
             retention_seconds=retention_seconds,
             is_internal=is_internal,
             is_repeatable=repeatable,
+            extra=extra,
             description=(cleandoc(function.__doc__ or "").partition("\n\n")[0]),
         )
         _check(kind)
@@ -213,6 +220,10 @@ def _check(kind: Kind) -> None:
         (
             kind.retention_seconds is None or kind.retention_seconds >= 60,
             "retention_seconds must be 60 or more",
+        ),
+        (
+            not kind.extra or kind.extra in LIBRARIES,
+            f"the extra must be one of {', '.join(LIBRARIES)}",
         ),
     ):
         if not is_right:

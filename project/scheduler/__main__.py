@@ -13,7 +13,7 @@ from project.config import Settings
 from project.import_blocking import omit
 
 with omit("opentelemetry"):  # by redis-py
-    from project.jobs import load_kinds
+    from project.jobs import log_not_offered, offer_kinds
     from project.observability.exporting import build_spans
     from project.observability.pipeline import configure_logging
     from project.scheduler.loop import build_scheduler
@@ -31,9 +31,10 @@ def main() -> None:
         signal.signal(number, request_stop)
     settings = Settings()
     configure_logging(settings)
-    load_kinds(settings.extra_kinds)
+    offer_kinds(settings.kinds, settings.extra_kinds)
     spans = build_spans(settings)
     structlog.get_logger().info("scheduler_started")
+    log_not_offered()
     start_reconciler(settings)
     build_scheduler(settings, spans).run(stop)
     spans.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from project.config import Settings
-from project.jobs import load_kinds
+from project.jobs import offer_kinds
 from project.server.access_log import install as install_access_log
 from project.server.framework import Application
 from project.server.ids import IdConverter
@@ -32,7 +32,7 @@ _CLIENT = Path(__file__).parent.parent / "client"
 def build_app(settings: Settings | None = None) -> Flask:
     """The application. Opens no connection; those follow with the first request."""
     settings = settings or Settings()
-    load_kinds(settings.extra_kinds)
+    offer_kinds(settings.kinds, settings.extra_kinds)
     app = Application(
         "project.server",
         template_folder=str(_CLIENT / "templates"),

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from project.config import Settings
 from project.jobs import KINDS, get_offered
+from project.jobs.sign_up import KINDS_NEEDED
 from project.server.parsing import OWNER_COOKIE, read_owner
 from project.server.routes.run_times import describe_blocking, find_run_times
 from project.server.services import services
@@ -21,7 +22,12 @@ blueprint = Blueprint("pages", __name__)
 def home() -> Response:
     """This browser's jobs and sign-ups, live."""
     settings = services().settings
-    return _page("home.html", max_picture_bytes=settings.max_picture_bytes, tools=_tools(settings))
+    return _page(
+        "home.html",
+        max_picture_bytes=settings.max_picture_bytes,
+        can_sign_up=KINDS.keys() >= set(KINDS_NEEDED),
+        tools=_tools(settings),
+    )
 
 
 @blueprint.get("/new")

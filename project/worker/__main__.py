@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _create_app(settings: Settings) -> "JobsCelery":
-    with omit("opentelemetry"):  # by redis-py
+    with omit("opentelemetry", "psutil"):  # by redis-py and by Celery, for a debugging aid
         from project.worker.app import create_celery  # noqa: PLC0415
     return create_celery(settings)
 

@@ -12,7 +12,7 @@ from project.broker.topology import JOB_QUEUES, JOBS_EXCHANGE, limit_unpacking, 
 from project.config import Settings
 from project.errors import InvalidInputError
 from project.files import FileStore
-from project.jobs import KINDS, Kind, load_kinds
+from project.jobs import KINDS, Kind, log_not_offered, offer_kinds
 from project.json_values import check_json
 from project.kinds.definition import SOFT_LIMIT_SHARE
 from project.ledger import Ledger
@@ -54,7 +54,7 @@ class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
 
 def create_celery(settings: Settings) -> JobsCelery:
     """A Celery app with all kinds as tasks. Opens no connection."""
-    load_kinds(settings.extra_kinds)
+    offer_kinds(settings.kinds, settings.extra_kinds)
     limit_unpacking()
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
@@ -206,6 +206,7 @@ def _connect_signals(settings: Settings) -> None:
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(sender: Any, **_: Any) -> None:
+        log_not_offered()
         start_heartbeat(settings, sender.hostname)
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]

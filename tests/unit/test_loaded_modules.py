@@ -19,6 +19,7 @@ FOR_THE_COMMAND_LINE = {"celery.bin.celery", "click_repl", "prompt_toolkit", "fl
 FOR_FEW = {
     *(
         "opentelemetry",
+        "psutil",
         "botocore",
         "PIL",
         "polars",

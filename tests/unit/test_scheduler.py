@@ -17,6 +17,7 @@ from project.errors import (
     UnavailableError,
     UnknownKindError,
 )
+from project.jobs import offer_kinds
 from project.ledger import Status
 from project.ledger.job import WITHDRAWN
 from project.observability.binding import read_bound
@@ -442,6 +443,23 @@ def test_example_does_not_take_the_place_of_a_schedule_of_its_id(stage: Stage) -
 
     assert stage.shelf.kept["clean-up"] == mine
     assert [line["event"] for line in lines] == ["schedule_not_made", "schedule_made"]
+
+
+def test_example_of_a_kind_that_is_not_offered_waits_for_it(stage: Stage) -> None:
+    store: Any = stage.shelf
+    offer_kinds("workflow", "")
+    try:
+        with capture_logs() as lines:
+            make_examples(store)
+    finally:
+        offer_kinds("", "")
+
+    assert set(stage.shelf.kept) == {"clean-up"}
+    (line,) = [line for line in lines if line["event"] == "schedule_not_made"]
+    assert "Kind jobs.history is not offered here" in line["reason"]
+
+    make_examples(store)
+    assert set(stage.shelf.kept) == set(EXAMPLES)
 
 
 # ── What people do ────────────────────────────────────────────────────────────────────────────

@@ -39,7 +39,13 @@ class AnalyzeParameters(TableParameters):
     )
 
 
-@job("data.analyze", title="Analyse a table", queue=QueueName.LONG, time_limit_seconds=1800)
+@job(
+    "data.analyze",
+    title="Analyse a table",
+    queue=QueueName.LONG,
+    time_limit_seconds=1800,
+    extra="tables",
+)
 def analyze(parameters: AnalyzeParameters, context: Context) -> dict[str, Any]:
     """Look at each column of a CSV or Parquet table and at what connects them.
 

@@ -91,7 +91,13 @@ def choose_queue(parameters: ThumbnailParameters) -> QueueName:
     return QueueName.SHORT if is_short else QueueName.LONG
 
 
-@job("image.thumbnail", title="Thumbnail", queue=choose_queue, time_limit_seconds=1800)
+@job(
+    "image.thumbnail",
+    title="Thumbnail",
+    queue=choose_queue,
+    time_limit_seconds=1800,
+    extra="images",
+)
 def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[str, Any]:
     """Small copies of a picture or of many: upright, in sRGB, without metadata.
 

@@ -34,7 +34,13 @@ class PredictParameters(TableParameters):
     )
 
 
-@job("ml.predict", title="Predict with a model", queue=QueueName.LONG, time_limit_seconds=1800)
+@job(
+    "ml.predict",
+    title="Predict with a model",
+    queue=QueueName.LONG,
+    time_limit_seconds=1800,
+    extra="ml",
+)
 def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, Any]:
     """Predict the target of a model for each row of a table, in the order of its rows.
 

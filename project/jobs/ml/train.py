@@ -88,7 +88,7 @@ class TrainParameters(TableParameters):
     )
 
 
-@job("ml.train", title="Train a model", queue=QueueName.LONG, time_limit_seconds=3600)
+@job("ml.train", title="Train a model", queue=QueueName.LONG, time_limit_seconds=3600, extra="ml")
 def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]:
     """Learn to predict a column of a table, and test it on rows that were kept apart.
 

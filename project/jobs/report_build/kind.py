@@ -80,7 +80,7 @@ class PartParameters(Parameters):
     greatest: float
 
 
-@job("report.build", title="Report", queue=QueueName.LONG, time_limit_seconds=900)
+@job("report.build", title="Report", queue=QueueName.LONG, time_limit_seconds=900, extra="reports")
 def build_report(parameters: ReportParameters, context: Context) -> dict[str, Any]:
     """A PDF with charts of a large table, which many workers sum up at once."""
     source = _gather_source(parameters, context)
@@ -105,6 +105,7 @@ def build_report(parameters: ReportParameters, context: Context) -> dict[str, An
     queue=QueueName.LONG,
     time_limit_seconds=900,
     is_internal=True,
+    extra="reports",
 )
 def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any]:
     """The table as Parquet, in as many row groups as there will be parts; and its columns."""
@@ -153,6 +154,7 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
     queue=QueueName.LONG,
     time_limit_seconds=600,
     is_internal=True,
+    extra="reports",
 )
 def sum_rows(parameters: PartParameters, context: Context) -> dict[str, Any]:
     """The sums of some rows, as a small Parquet file."""

@@ -70,6 +70,7 @@ class CrawlParameters(Parameters):
     queue=QueueName.LONG,
     time_limit_seconds=2 * 3600,
     retry_delay_seconds=30,
+    extra="crawl",
 )
 def crawl_site(parameters: CrawlParameters, context: Context) -> dict[str, Any]:
     """Crawl a site: broken links, redirects, a sitemap and a picture of its links."""

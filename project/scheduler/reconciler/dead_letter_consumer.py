@@ -20,7 +20,7 @@ from project.broker.message_reader import REQUEUES_HEADER, own_headers
 from project.broker.publisher import Publisher
 from project.broker.topology import DEAD_QUEUE, JOBS_EXCHANGE
 from project.errors import TransitionError, UnreadableMessageError, UnsendableMessageError
-from project.jobs import KINDS
+from project.jobs import KINDS, NOT_OFFERED
 from project.ledger import Job, Ledger
 from project.ledger.dead_letters import DeadLetter, DeadLetters, DeathReason
 from project.ledger.job import JobError
@@ -86,6 +86,9 @@ class Intake:
         job = self.ledger.find(job_id) if job_id else None
         is_leased = job is not None and self._is_leased(job_id)
         verdict = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
+        if verdict.reason is DeathReason.UNKNOWN_KIND and message.kind in NOT_OFFERED:
+            detail = NOT_OFFERED[message.kind].describe(message.kind)
+            verdict = replace(verdict, detail=detail)
         if not job_id or not verdict.is_about_job:
             job_id, job = make_id(message), None
         with about(job) if job else about_message(message.headers, job_id):

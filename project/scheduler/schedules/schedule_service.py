@@ -49,7 +49,7 @@ class Register:
 
         Raises UnknownKindError, InvalidInputError, OccupiedError.
         """
-        checked = _check(plan)
+        checked = check_plan(plan)
         chosen = _check_id(schedule_id) if schedule_id else _make_id(plan)
         schedule = self.store.add(make_schedule(chosen, checked, self.clock()))
         self.store.hold_files(schedule)
@@ -57,7 +57,7 @@ class Register:
 
     def change(self, schedule_id: str, plan: Plan) -> Schedule:
         """Another plan for a schedule. NotFoundError, UnknownKindError, InvalidInputError."""
-        checked = _check(plan, offered_besides=self.store.get(schedule_id).plan.kind)
+        checked = check_plan(plan, offered_besides=self.store.get(schedule_id).plan.kind)
         now = self.clock()
         schedule = self.store.change(schedule_id, lambda found: change_plan(found, checked, now))
         self.store.hold_files(schedule)
@@ -100,7 +100,7 @@ class Register:
         return job
 
 
-def _check(plan: Plan, offered_besides: str = "") -> Plan:
+def check_plan(plan: Plan, offered_besides: str = "") -> Plan:
     """The plan with its parameters as the kind reads them; raises what a submit would."""
     kind = (get_kind if plan.kind == offered_besides else get_offered)(plan.kind)
     check_json(plan.title, "title")

@@ -9,7 +9,8 @@ from project.api import SignUp as SignUpDocument
 from project.api import SignUpForm, SignUpList
 from project.api.presenting import present_signup
 from project.errors import JobsError, LinkExpiredError, LinkInvalidError, NotFoundError
-from project.jobs.sign_up import MAIL, PICTURE, SignUpParameters, list_parts
+from project.jobs import get_kind
+from project.jobs.sign_up import KINDS_NEEDED, MAIL, PICTURE, SignUpParameters, list_parts
 from project.ledger import Job
 from project.server.access_log import current_trace
 from project.server.openapi import FORM, SIGNUP_LINKS, Answer, describe
@@ -30,13 +31,16 @@ SUBJECT = "Confirm your e-mail address"
     tag="sign-ups",
     body=SignUpForm,
     body_type=FORM,
-    problems=(422, 503),
+    problems=(404, 422, 503),
 )
 def sign_up() -> tuple[Response, int, dict[str, str]]:
     """A form with `picture` and `email` → 202 and the sign-up with the ids of its jobs.
 
-    They are one tree: `job` is its root, and ends when both parts have.
+    They are one tree: `job` is its root, and ends when both parts have. 404 where a kind of theirs
+    is not offered.
     """
+    for name in KINDS_NEEDED:
+        get_kind(name)
     from project.pictures import check_picture  # noqa: PLC0415 - Pillow: not before it is needed
 
     picture, email, equipment = read_picture(), read_email(), services()

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from project.config import Settings
-from project.jobs import load_kinds
+from project.jobs import offer_kinds
 from project.observability.pipeline import configure_logging
 from project.observability.spans import NO_SPANS
 from project.scheduler.loop import build_scheduler
@@ -81,7 +81,7 @@ def main() -> None:
     fate = Fate(**values | {"fatal_runs": tuple(values["fatal_runs"])})
     settings = Settings()
     configure_logging(settings)
-    load_kinds(settings.extra_kinds)
+    offer_kinds(settings.kinds, settings.extra_kinds)
     scheduler = build_scheduler(settings, NO_SPANS, fate.read_clock, TURN_SECONDS)
     store = FatalStore(scheduler.turn.redis)
     store.fatal_runs = fate.fatal_runs

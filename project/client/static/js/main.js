@@ -78,10 +78,13 @@ find("jobs-more").addEventListener("click", () => {
   draw();
 });
 installButtons(find("choices"), find("choices-message"), show);
-installSignup(find("signup"), (signup) => {
-  store.putSignup(signup);
-  return showJobsOf(signup);
-});
+// It is not there where its kinds are not offered.
+if (find("signup")) {
+  installSignup(find("signup"), (signup) => {
+    store.putSignup(signup);
+    return showJobsOf(signup);
+  });
+}
 startFeed(store, indicator.show, () => {
   isLoaded = true;
   store.listSignups().slice(0, SHOWN_SIGNUPS).forEach(showJobsOf);
