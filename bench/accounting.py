@@ -1,13 +1,9 @@
-"""What processes have used: CPU time and memory, as /proc tells."""
+"""What processes have used: CPU time and memory."""
 
-import os
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-PROC = Path("/proc")
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+import psutil
 
 Groups = Mapping[str, Iterable[int]]
 """Process ids by what they are called in the report."""
@@ -29,55 +25,42 @@ def pss_bytes(pids: Iterable[int], kind: str = "Pss") -> int:
 def is_running(pid: int) -> bool:
     """Whether the process is there and has not ended."""
     try:
-        return _stat_fields(pid)[0] != "Z"
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # type: ignore[no-any-return]
+    except psutil.NoSuchProcess:
         return False
 
 
 def with_descendants(roots: Iterable[int]) -> list[int]:
     """The processes, their children, and so on."""
-    children = _children()
-    found: list[int] = []
-    waiting = list(roots)
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        waiting.extend(children[pid])
-    return found
+    roots = list(roots)
+    return roots + find_descendants(roots)
 
 
 def find_descendants(roots: Iterable[int]) -> list[int]:
     """Their children, and so on, without themselves."""
-    roots = list(roots)
-    return [pid for pid in with_descendants(roots) if pid not in roots]
+    return [pid for root in roots for pid in _find_children(root)]
 
 
-def _children() -> dict[int, list[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
-    for entry in PROC.iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError, IndexError):
-                found[int(_stat_fields(int(entry.name))[1])].append(int(entry.name))
-    return found
+def _find_children(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _cpu_seconds(pid: int) -> float:
     """0 for a process that has ended."""
     try:
-        fields = _stat_fields(pid)
-    except OSError:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
         return 0
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-def _stat_fields(pid: int) -> list[str]:
-    """From the third on: the second is the command in parentheses, and may hold anything."""
-    return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    return float(times.user + times.system)
 
 
 def _pss_bytes(pid: int, kind: str) -> int:
+    """From proc(5) itself: psutil has no `Pss_Anon`."""
     try:
-        lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:")), 0)

@@ -10,7 +10,11 @@ _RESET_PEAK = "5"
 
 
 def descendants(pid: int) -> set[int]:
-    """The children of a process, and theirs."""
+    """The children of a process, and theirs.
+
+    By proc(5) itself, as below: psutil looks at all processes of the machine for it, which is too
+    long for a look each ten milliseconds, and has no peak of a process's memory.
+    """
     found: set[int] = set()
     with suppress(OSError):  # it has ended
         for task in Path(f"/proc/{pid}/task").iterdir():

@@ -15,6 +15,6 @@
     table         what runs where
     drift         queues that an older version of the project has made differently
     throwaway     the settings of a stack that lives as long as one command
-    processes     what /proc knows
+    processes     who listens on a port, and which processes are ours
     console       progress lines, and the signals that end a run
 """

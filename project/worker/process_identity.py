@@ -69,7 +69,8 @@ def _find_start(pid: int) -> str:
 def _read_stat(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat from the state on (man 5 proc); none where it has ended.
 
-    They are counted behind the name, which may hold spaces.
+    They are counted behind the name, which may hold spaces. psutil would not do: its time of a
+    process's start moves with the wall clock, and a holder's name must be the same after that.
     """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

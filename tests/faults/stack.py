@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import requests
 from redis import Redis
 
@@ -173,7 +174,7 @@ def halted(pids: list[int]) -> Iterator[None]:
 
 
 def _is_halted(pid: int) -> bool:
-    """Whether every thread of the process has stopped, or ended."""
+    """Whether every thread of the process has stopped, or ended. psutil knows no thread's state."""
     states = [_state(task) for task in Path(f"/proc/{pid}/task").glob("*/stat")]
     return all(state in "TZX" for state in states)
 
@@ -193,15 +194,13 @@ def kill_process(pid: int) -> None:
 
 def _family(pid: int) -> list[int]:
     """The process and all of its descendants."""
-    return [pid, *(relative for child in _children(pid) for relative in _family(child))]
+    return [pid, *_children(pid, recursive=True)]
 
 
-def _children(pid: int) -> list[int]:
+def _children(pid: int, *, recursive: bool = False) -> list[int]:
     try:
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
-    except OSError:
+        return [child.pid for child in psutil.Process(pid).children(recursive=recursive)]
+    except psutil.NoSuchProcess:
         return []  # it has ended meanwhile
 
 

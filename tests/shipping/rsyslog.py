@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from tests.waiting import wait_until
 
 SHIP = Path(__file__).parents[2] / "deploy/rsyslog/ship"
@@ -45,7 +47,7 @@ class Rsyslog:
         file = self.state / "pid"
         pid = int(wait_until(lambda: file.exists() and file.read_text(), 60, "rsyslogd to be up"))
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60, "rsyslogd to be gone")
+        wait_until(lambda: not psutil.pid_exists(pid), 60, "rsyslogd to be gone")
 
     def wait(self) -> int:
         """The exit status, when it ends by itself."""
@@ -72,7 +74,7 @@ class Rsyslog:
         process.wait()
         for pid in daemons:
             os.kill(pid, signal.SIGKILL)
-            wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 60, "rsyslogd to be gone")
+            wait_until(lambda pid=pid: not psutil.pid_exists(pid), 60, "rsyslogd to be gone")
 
     def _variables(self) -> dict[str, str]:
         user, password = self.login
@@ -87,4 +89,4 @@ class Rsyslog:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child.pid for child in psutil.Process(pid).children()]

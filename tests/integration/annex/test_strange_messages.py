@@ -10,10 +10,10 @@ import zlib
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -250,4 +250,4 @@ def use_letter(browser: Client, letter_id: str) -> str:
 
 
 def is_running(system: Annex, role: str) -> bool:
-    return Path(f"/proc/{system.main_pid(role)}/exe").exists()
+    return bool(psutil.Process(system.main_pid(role)).status() != psutil.STATUS_ZOMBIE)

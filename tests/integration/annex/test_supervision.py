@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from project.ledger import Status
@@ -210,7 +211,7 @@ def test_processes_end_with_their_main_process(system: Annex, browser: Client) -
     os.kill(main, signal.SIGKILL)
 
     wait_until(
-        lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes),
+        lambda: not any(map(psutil.pid_exists, processes)),
         END_SECONDS,
         "the processes to end",
     )
