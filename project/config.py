@@ -5,6 +5,7 @@ name in capitals; the README's table is checked against this class.
 """
 
 import re
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
@@ -238,6 +239,22 @@ class Settings(BaseSettings):
                 "JOBS_MAIL_FROM must be an address, or a name and an address as in "
                 "Jobs <jobs@example.org>, on one line"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_extras(self) -> Self:
+        """A library that is not there would be missed by the first file or span only."""
+        for name, extra, library in (
+            ("files_url", "s3", "botocore"),
+            ("otlp_endpoint", "otel", "opentelemetry"),
+        ):
+            is_needed = "://" in getattr(self, name)
+            if is_needed and find_spec(library) is None:
+                raise ValueError(
+                    f"JOBS_{name.upper()} needs the extra {extra}, which is not installed: run "
+                    f"`pip install --require-hashes -r deploy/requirements/{extra}.txt`, or build "
+                    f"the image with {extra} among JOBS_EXTRAS"
+                )
         return self
 
     @model_validator(mode="after")

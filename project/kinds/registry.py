@@ -107,5 +107,8 @@ def find_missing_extra(
 def log_not_offered() -> None:
     """One line about the kinds that this process does not have; none where it has all."""
     if NOT_OFFERED:
-        reason = "; ".join(f"{name}: {one.reason}" for name, one in NOT_OFFERED.items())
+        names: dict[str, list[str]] = {}
+        for name, one in NOT_OFFERED.items():
+            names.setdefault(one.reason, []).append(name)
+        reason = "; ".join(f"{', '.join(kinds)}: {why}" for why, kinds in names.items())
         _log.info("kinds_not_offered", reason=reason)

@@ -1,6 +1,7 @@
 """The settings: one name, type, default and reader each; a wrong one refuses to start."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,25 @@ def test_readme_lists_every_setting_with_its_default_and_meaning(repository: Pat
         )
         for name, field in Settings.model_fields.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "extra", "library"),
+    [
+        ("files_url", "s3://bucket/files", "s3", "botocore"),
+        ("otlp_endpoint", "http://collector:4318", "otel", "opentelemetry"),
+    ],
+)
+def test_setting_whose_extra_is_not_installed_refuses_to_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, extra: str, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+
+    error = error_of(**{name: value})
+
+    assert f"JOBS_{name.upper()} needs the extra {extra}, which is not installed" in error
+    assert f"deploy/requirements/{extra}.txt" in error
+    assert Settings().files_url == "data/files"
 
 
 def test_secrets_of_the_test_are_all_that_development_has_defaults_for() -> None:

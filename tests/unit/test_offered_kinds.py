@@ -96,7 +96,10 @@ def test_one_line_names_all_kinds_that_are_not_offered(chosen_few: None) -> None
 
     (line,) = lines
     assert line["event"] == "kinds_not_offered"
-    assert "web.crawl: JOBS_KINDS does not name it; " in line["reason"]
+    assert line["reason"] == (
+        "data.analyze, report.build, image.thumbnail, web.crawl, ml.train, ml.predict, workflow: "
+        "JOBS_KINDS does not name it"
+    )
 
 
 def test_process_with_all_kinds_logs_nothing() -> None:
