@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from project.config import Settings
 from project.observability.context import Trace
 from project.server.services import build_services
 from project.submission.preparation import Submission
+from tests.browser.conftest import cancel_jobs, launch_chromium, listen
+from tests.browser.home import Home
 from tests.deploy.photograph import portrait
 from tests.installed import hide_all_but
 from tests.integration.annex.system import Annex
@@ -58,11 +61,22 @@ def test_submit_names_the_extra_to_install(browser: Client) -> None:
     )
 
 
-def test_page_has_no_sign_up_and_the_sleeps(browser: Client) -> None:
-    page = browser.get("/").text
+def test_page_has_no_sign_up_and_starts_sleeps(system: Annex) -> None:
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        chromium = launch_chromium(playwright)
+        page = chromium.new_page(base_url=f"http://127.0.0.1:{system.web_port}")
+        listen(page, complaints)
+        home = Home(page).open()
 
-    assert 'id="signup"' not in page
-    assert 'data-type="1"' in page
+        expect(home.submit).to_have_count(0)
+        expect(page.get_by_role("heading", name="Sign-ups")).to_be_hidden()
+        page.get_by_role("button", name="Short").click()
+        expect(home.rows).to_have_count(1)
+
+        cancel_jobs(page.context)
+        chromium.close()
+    assert complaints == []
 
 
 @pytest.mark.parametrize("role", ["worker-short", "scheduler"])
