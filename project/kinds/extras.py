@@ -1,7 +1,6 @@
 """The extras of setup.cfg that kinds need, and whether they are installed."""
 
 from collections.abc import Mapping
-from functools import cache
 from importlib.util import find_spec
 
 _PICTURES = ("matplotlib", "numpy", "manimgx_fonts", "manimgx_fonts_cjk")
@@ -16,7 +15,6 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
 """What a kind with that extra imports. setup.cfg says in which versions."""
 
 
-@cache
 def is_installed(extra: str) -> bool:
     """Whether all libraries of the extra can be imported. Imports none of them."""
     return all(find_spec(library) is not None for library in LIBRARIES[extra])

@@ -1,6 +1,7 @@
 """What a kind is, and `@job`, which checks a definition when its module is imported."""
 
 import errno
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from project.errors import (
     UnavailableError,
     UnknownKindError,
 )
-from project.jobs import KINDS, get_kind, load_kinds
+from project.jobs import KINDS, NOT_OFFERED, get_kind, load_kinds
 from project.kinds.definition import Context, Kind, job
 from project.queues import QueueName
 
@@ -216,7 +217,7 @@ class Nothing(BaseModel):
 
 def work(parameters: Nothing, context: object) -> None: ...
 
-KINDS = [job({name!r}, title="Work", queue=QueueName.SHORT, time_limit_seconds=1)(work)]
+KINDS = [job({name!r}, title="Work", queue=QueueName.SHORT, time_limit_seconds=1, extra={extra!r})(work)]
 """
 
 
@@ -233,8 +234,8 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 def test_kinds_of_ones_own_are_added(write_module: Callable[[str, str], str]) -> None:
-    write_module("kinds_of_ours", MODULE.format(name="our.work"))
-    write_module("kinds_of_theirs", MODULE.format(name="their.work"))
+    write_module("kinds_of_ours", MODULE.format(name="our.work", extra=""))
+    write_module("kinds_of_theirs", MODULE.format(name="their.work", extra=""))
     kinds = dict(KINDS)
 
     load_kinds("kinds_of_ours, kinds_of_theirs,", kinds)
@@ -242,9 +243,34 @@ def test_kinds_of_ones_own_are_added(write_module: Callable[[str, str], str]) ->
     assert kinds.keys() - KINDS.keys() == {"our.work", "their.work"}
 
 
+def test_kind_of_ones_own_needs_its_extra_too(
+    write_module: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_module("kinds_with_extra", MODULE.format(name="tables.work", extra="tables"))
+    monkeypatch.setitem(sys.modules, "polars", None)
+    kinds = dict(KINDS)
+
+    load_kinds("kinds_with_extra", kinds)
+    with pytest.raises(UnknownKindError, match=r"tables\.work .* the extra tables"):
+        get_kind("tables.work")
+    NOT_OFFERED.pop("tables.work")
+
+    assert kinds == KINDS
+
+
+@pytest.mark.parametrize("extra", ["tabels", "s3"])
+def test_extra_that_no_kind_can_need_is_refused(
+    write_module: Callable[[str, str], str], extra: str
+) -> None:
+    write_module(f"kinds_with_{extra}", MODULE.format(name="tables.work", extra=extra))
+
+    with pytest.raises(DefinitionError, match=r"tables\.work: the extra must be one of tables, ml"):
+        load_kinds(f"kinds_with_{extra}", dict(KINDS))
+
+
 def test_module_may_be_loaded_again(write_module: Callable[[str, str], str]) -> None:
     """A process may make the web application and the Celery app."""
-    write_module("kinds_twice", MODULE.format(name="twice.work"))
+    write_module("kinds_twice", MODULE.format(name="twice.work", extra=""))
     kinds = dict(KINDS)
 
     load_kinds("kinds_twice", kinds)
@@ -267,7 +293,11 @@ def test_no_module_is_no_kind_more() -> None:
         ("kinds_missing_import", "import nowhere_to_be_found", "nowhere_to_be_found"),
         ("kinds_without_list", "", "no list KINDS"),
         ("kinds_of_text", "KINDS = ['create_task']", "no list KINDS"),
-        ("kinds_repeated", MODULE.format(name="create_task"), "create_task, which is a kind"),
+        (
+            "kinds_repeated",
+            MODULE.format(name="create_task", extra=""),
+            "create_task, which is a kind",
+        ),
     ],
 )
 def test_module_that_cannot_be_used_is_named_with_the_reason(
