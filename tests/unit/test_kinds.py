@@ -217,7 +217,9 @@ class Nothing(BaseModel):
 
 def work(parameters: Nothing, context: object) -> None: ...
 
-KINDS = [job({name!r}, title="Work", queue=QueueName.SHORT, time_limit_seconds=1, extra={extra!r})(work)]
+KINDS = [
+    job({name!r}, title="Work", queue=QueueName.SHORT, time_limit_seconds=1, extra={extra!r})(work)
+]
 """
 
 
