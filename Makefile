@@ -69,7 +69,7 @@ fuzz: ## Make up 20,000 calls to the API, beside a stack of its own; minutes
 fuzz-messages: ## Put 10,000 made-up messages into the queues, and see each end once; half an hour (MESSAGES=10000)
 	@deploy/native/install --tests
 	@FUZZ_MESSAGES=$(MESSAGES) exec $(PYTHON) -m deploy.native exec -- \
-		pytest tests/integration/annex/test_strange_messages.py $(ARGS)
+		pytest tests/integration/isolated/test_strange_messages.py $(ARGS)
 
 .PHONY: bench
 bench: ## Measure Jobs beside other systems, and write bench/results/systems.md; half an hour (ARGS="--quick")

@@ -19,7 +19,7 @@ BUSY, TAKE, GIVE = "bench.busy", "bench.take", "bench.give"
 
 
 class Numbered(BaseModel):
-    """A number, so that no job is another one's repetition."""
+    """A number, so that no job is another one's rerun."""
 
     n: int = 0
 

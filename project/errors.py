@@ -75,9 +75,9 @@ class KeyReusedError(JobsError):
 class UnavailableError(JobsError):
     """A part that is needed does not answer, or does not do its work; nothing was accepted."""
 
-    def __init__(self, part: str, trouble: str = "does not answer") -> None:
-        super().__init__(f"{part} {trouble} at the moment; nothing was accepted.")
-        self.part = part
+    def __init__(self, dependency: str, trouble: str = "does not answer") -> None:
+        super().__init__(f"{dependency} {trouble} at the moment; nothing was accepted.")
+        self.dependency = dependency
         self.trouble = trouble
 
 
@@ -109,7 +109,7 @@ class UndecidedError(JobsError):
         self.seconds_left = seconds_left
 
 
-class LeaseState(StrEnum):
+class HolderState(StrEnum):
     """How another attempt holds its lease."""
 
     HELD = "held"
@@ -122,7 +122,7 @@ class LeaseState(StrEnum):
 class LeasedError(JobsError):
     """Another attempt of the job is still running."""
 
-    def __init__(self, job_id: str, holder: str, state: LeaseState = LeaseState.HELD) -> None:
+    def __init__(self, job_id: str, holder: str, state: HolderState = HolderState.HELD) -> None:
         super().__init__(f"Job {job_id} is still run by {holder}.")
         self.holder = holder
         self.state = state
@@ -150,12 +150,12 @@ class Suspension(BaseException):
     """
 
     def __init__(
-        self, job_ids: Sequence[str], wake_on: str, ended: int, total: int | None, step: str
+        self, job_ids: Sequence[str], wake_on: str, finished: int, total: int | None, step: str
     ) -> None:
         super().__init__(f"It waits for {len(job_ids)} jobs.")
         self.job_ids = job_ids
         self.wake_on = wake_on
-        self.ended = ended
+        self.finished = finished
         self.total = total
         self.step = step
 

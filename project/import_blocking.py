@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def omit(*packages: str) -> Iterator[None]:
+def block_imports(*packages: str) -> Iterator[None]:
     """Inside this, what is imported does without these packages, as if they were not installed.
 
     What has been imported before has what it has.

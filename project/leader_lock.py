@@ -23,7 +23,7 @@ return ARGV[2]
 
 
 @dataclass
-class Turn:
+class LeaderLock:
     """One process's part in taking turns; `redis` must decode responses."""
 
     redis: "Redis"
@@ -39,7 +39,7 @@ class Turn:
     def __post_init__(self) -> None:
         self._swap = self.redis.register_script(_SWAP)
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take or keep the turn: whether this process has it."""
         value = f"{self.name} {time.monotonic_ns()}" if self._may_take() else ""
         found = str(self._swap(keys=[self.key], args=[self._found, value]))
@@ -48,7 +48,7 @@ class Turn:
         self._is_mine = bool(value) and found == value
         return self._is_mine
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let another one have it at once."""
         if self._is_mine:
             self.redis.delete(self.key)

@@ -24,7 +24,7 @@ from project.mail_headers import MailPolicy, split_mailbox
 
 ANSWER_SECONDS = 30
 """For an answer to a command."""
-VERDICT_SECONDS = 120
+REPLY_SECONDS = 120
 """For the answer to the whole mail, which a server may be searching for viruses. RFC 5321 would
 wait for ten minutes, lest a mail be sent twice; who heeds what `send` tells need not."""
 ANSWER_LENGTH = 200
@@ -215,7 +215,7 @@ class MailLine:
         """End the mail with the dot; the server's verdict."""
         try:
             if server.sock:
-                server.sock.settimeout(VERDICT_SECONDS)
+                server.sock.settimeout(REPLY_SECONDS)
             server.send(b".\r\n")
             code, answer = server.getreply()
             if server.sock:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ANNEX, FAULTS = "tests/integration/annex/", "tests/faults/"
+ANNEX, FAULTS = "tests/integration/isolated/", "tests/faults/"
 """Folders whose tests build a system, or a whole stack."""
 
 
@@ -19,8 +19,8 @@ def repository() -> Path:
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's types are not exported
     """Gives each process the next test, or the next module of those that share a system.
 
-    A process builds one system for all modules of the annex that it gets, and the stack of the
-    fault tests is built once. xdist's own way to say so, `xdist_group`, has no effect with pytest
+    A process builds one isolated system for all modules that use it, and the stack of the fault
+    tests is built once. xdist's own way to say so, `xdist_group`, has no effect with pytest
     9.2: it writes to an attribute that is gone.
     """
 

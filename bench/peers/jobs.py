@@ -67,7 +67,7 @@ def _await_result(inbox: Inbox, ends_at: float) -> int:
         message = inbox.get(max(0, ends_at - time.monotonic()))
         if isinstance(message, tuple):
             event: dict[str, Any] = json.loads(message[1])
-            if Status(event["status"]).is_final:
+            if Status(event["status"]).is_finished:
                 return int(event["result"])
         elif message is not Signal.RESYNC:
             raise TimeoutError("The job has not ended in time.")

@@ -19,10 +19,10 @@ from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from project.config import Settings
-from project.import_blocking import omit
+from project.import_blocking import block_imports
 from project.observability.pipeline import configure_logging
 
-with omit("opentelemetry"):
+with block_imports("opentelemetry"):
     import redis  # noqa: F401 - the application does; it is for what redis-py imports
 
 settings = Settings()

@@ -80,7 +80,7 @@ SEARCHES = (
     ),
 )
 
-_ENDED = 'event.action : "job_finished"'
+_FINISHED = 'event.action : "job_finished"'
 _MEASURED = 'event.action : "queue_measured"'
 _REQUESTS = 'event.action : "http_request"'
 
@@ -103,17 +103,17 @@ def objects() -> Iterator[Object]:
 
 def _panels() -> Iterator[Object]:
     """The dashboard, row by row."""
-    yield _metric("Jobs that ended", _ENDED, _count())
-    yield _metric("of them failed", f'{_ENDED} and event.outcome : "failure"', _count())
+    yield _metric("Jobs that ended", _FINISHED, _count())
+    yield _metric("of them failed", f'{_FINISHED} and event.outcome : "failure"', _count())
     yield _metric("Requests", _REQUESTS, _count())
     yield _metric("of them failed", f'{_REQUESTS} and event.outcome : "failure"', _count())
-    yield _over_time("Jobs that ended", _ENDED, _count(), by="event.outcome")
-    yield _over_time("Jobs by kind", _ENDED, _count(), by="celery.task.name")
+    yield _over_time("Jobs that ended", _FINISHED, _count(), by="event.outcome")
+    yield _over_time("Jobs by kind", _FINISHED, _count(), by="celery.task.name")
     yield _over_time("Longest wait in each queue, seconds", _MEASURED, _max("oldest_seconds"))
     yield _over_time("Jobs waiting in each queue", _MEASURED, _max("waiting"))
     yield _over_time("Workers on each queue", _MEASURED, _max("consumers"))
     yield _over_time(
-        "Run time of jobs, 95 in 100 below, ns", _ENDED, _percentile(), by="celery.task.name"
+        "Run time of jobs, 95 in 100 below, ns", _FINISHED, _percentile(), by="celery.task.name"
     )
     yield _over_time("Requests", _REQUESTS, _count(), by="event.outcome")
     yield _over_time(

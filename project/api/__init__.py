@@ -27,8 +27,8 @@ from project.api.operations import (
     DeadMessage,
     Queue,
     QueueList,
-    Replay,
-    ReplayAnswer,
+    RerunAnswer,
+    RerunDeadLetters,
 )
 from project.api.probes import Health, Readiness
 from project.api.problems import Problem
@@ -38,7 +38,7 @@ from project.api.submissions import (
     BulkAnswer,
     BulkItem,
     BulkSubmission,
-    Repetition,
+    Rerun,
     Submission,
     any_submission,
 )
@@ -78,9 +78,9 @@ __all__ = [
     "Queue",
     "QueueList",
     "Readiness",
-    "Repetition",
-    "Replay",
-    "ReplayAnswer",
+    "Rerun",
+    "RerunAnswer",
+    "RerunDeadLetters",
     "RunTime",
     "Schedule",
     "ScheduleForm",

@@ -84,7 +84,7 @@ class DeadLetterQuery(QueryDocument):
     limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="How many at most")
 
 
-class Replay(RequestDocument):
+class RerunDeadLetters(RequestDocument):
     """Which dead letters to run again: those named, or those that the filters let pass."""
 
     ids: list[str] = Field([], max_length=REPLAYED_AT_ONCE)
@@ -111,7 +111,7 @@ class Replay(RequestDocument):
         return self
 
 
-class ReplayAnswer(AnswerDocument):
+class RerunAnswer(AnswerDocument):
     """An answer for each dead letter that was taken."""
 
     jobs: list[BulkItem]

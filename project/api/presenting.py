@@ -52,7 +52,7 @@ def present_task(job: Job) -> dict[str, Any]:
     return TaskDocument(
         task_id=job.id,
         task_status=status,
-        task_result=result if job.status.is_final else None,
+        task_result=result if job.status.is_finished else None,
     ).model_dump()
 
 
@@ -87,8 +87,8 @@ def present_job(job: Job, trace_link: str = "") -> dict[str, Any]:
         "key": job.key or None,
         "parent_id": job.parent_id or None,
         "root_id": job.root_id or job.id,
-        "replay_of": job.replay_of or None,
-        "replayed_as": job.replayed_as or None,
+        "rerun_of": job.rerun_of or None,
+        "rerun_as": job.rerun_as or None,
         "trace_id": job.trace_id or None,
         "trace_url": _trace_url(job, trace_link),
         "version": job.version,

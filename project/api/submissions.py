@@ -76,7 +76,7 @@ def any_submission() -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[choice, Field(discriminator="kind")])
 
 
-class Repetition(RequestDocument):
+class Rerun(RequestDocument):
     """How to run an ended job again."""
 
     parameters: dict[str, Any] | None = Field(

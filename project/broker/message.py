@@ -103,8 +103,8 @@ def _add_occasional_headers(headers: dict[str, Any], job: Job) -> None:
         headers["parent_id"] = job.parent_id
     if job.key:
         headers["key"] = job.key
-    if job.replay_of:
-        headers["replay_of"] = job.replay_of
+    if job.rerun_of:
+        headers["rerun_of"] = job.rerun_of
     if job.request_digest:
         headers["request_digest"] = job.request_digest
     if job.run_at:

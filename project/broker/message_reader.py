@@ -51,7 +51,7 @@ LONGEST_ID = 200
 _LONGEST_DELAY = timedelta(seconds=2**28 - 1)
 """As in `message.MAX_DELAY_SECONDS`."""
 _MOST_RETRIES = 1_000_000
-_RESERVED_IDS = frozenset({"bulk", "replay", ".", ".."})
+_RESERVED_IDS = frozenset({"bulk", "rerun", ".", ".."})
 """Words that stand in an id's place in addresses."""
 
 # orjson reads a whole number beyond 64 bits as a fraction, and reads more levels than it writes. A

@@ -117,7 +117,7 @@ def _follow(equipment: Services, job: Job) -> Any:
             if job.version > told:
                 told = job.version
                 click.echo(_line(job), err=True)
-            if job.status.is_final:
+            if job.status.is_finished:
                 break
             message = inbox.get(1.0)
             if message is None or isinstance(message, tuple | Signal):
@@ -172,13 +172,13 @@ def cancel(equipment: Services, job_id: str) -> Any:
     return _present(equipment, equipment.submitter.cancel(job_id))
 
 
-@verb(main, "retry")
+@verb(main, "rerun")
 @click.argument("job_id")
 @click.argument("parameters", required=False)
-def retry(equipment: Services, job_id: str, parameters: str | None) -> Any:
+def rerun(equipment: Services, job_id: str, parameters: str | None) -> Any:
     """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else read_json(parameters)
-    return _present(equipment, equipment.submitter.retry(job_id, begin(), changed))
+    return _present(equipment, equipment.submitter.rerun(job_id, begin(), changed))
 
 
 @verb(main, "queues")
@@ -225,16 +225,16 @@ def show_dead(equipment: Services, letter_id: str) -> Any:
     )
 
 
-@verb(dead, "replay")
+@verb(dead, "rerun")
 @click.argument("letter_ids", nargs=-1, required=True)
 @click.option("--rate", default=0.0, help="So many become due a second; 0: all at once.")
 @click.option("--parameters", help="Other parameters, a JSON object.")
-def replay(
+def rerun_dead(
     equipment: Services, letter_ids: tuple[str, ...], rate: float, parameters: str | None
 ) -> Any:
     """Run dead jobs again."""
     changed = None if parameters is None else read_json(parameters)
-    answers = equipment.submitter.retry_many(
+    answers = equipment.submitter.rerun_many(
         letter_ids, begin(), rate_per_second=rate, parameters=changed
     )
     return [

@@ -183,7 +183,7 @@ def _asking() -> Iterator[None]:
     except FileNotFoundError as error:
         raise _no_file() from error
     except OSError as error:
-        _log.warning("file_store_hindered", reason=str(error))
+        _log.warning("file_store_unavailable", reason=str(error))
         raise UnavailableError("The file store") from error
 
 

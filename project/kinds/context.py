@@ -64,7 +64,7 @@ class Child:
     """Why it did not succeed."""
 
     @property
-    def has_ended(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether there is nothing more to come."""
         return self.status in {"succeeded", "failed", "cancelled", "dead"}
 

@@ -39,13 +39,13 @@ class Status(StrEnum):
     """Given up, not by the job's own code: see the dead letters."""
 
     @property
-    def is_final(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the job has ended."""
-        return self in FINAL
+        return self in FINISHED
 
 
-FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD})
-UNFINISHED = frozenset(Status) - FINAL
+FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD})
+UNFINISHED = frozenset(Status) - FINISHED
 
 # RUNNING → RUNNING is the claim of a redelivered message, as a new attempt. RUNNING → QUEUED is an
 # attempt that a stopping worker has put back, WAITING → QUEUED the end of what was waited for.
@@ -150,9 +150,9 @@ class Job:
     """The first of its line of parents; its own id where it has none."""
     key: str = ""
     """Its name among the children of its parent."""
-    replay_of: str = ""
+    rerun_of: str = ""
     """The ended job that it repeats."""
-    replayed_as: str = ""
+    rerun_as: str = ""
     """The job that repeats it."""
     run_at: datetime | None = None
     """Not before this time; None: at once."""
@@ -217,7 +217,7 @@ class Job:
             parent_id=parent_id,
             root_id=root_id,
             key=_read_text(headers.get("key")),
-            replay_of=_read_text(headers.get("replay_of")),
+            rerun_of=_read_text(headers.get("rerun_of")),
             request_digest=_read_text(headers.get("request_digest")),
             worker=worker,
         )

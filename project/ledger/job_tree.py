@@ -37,7 +37,7 @@ class Parting(Admitting):
         total = "" if wish.total is None else str(wish.total)
         arguments = [
             *(job.id, str(job.attempt), now),
-            *(wish.wake_on, str(wish.ended), total, wish.step),
+            *(wish.wake_on, str(wish.finished), total, wish.step),
             *wish.job_ids,
         ]
         answer = self._run((self._wait, [job_key(job.id)], arguments))
@@ -82,8 +82,8 @@ class Parting(Admitting):
 
     def find_latest(self, job: Job) -> Job:
         """The job itself, or the one that repeats it at last."""
-        while job.replayed_as:
-            again = self.find(job.replayed_as)
+        while job.rerun_as:
+            again = self.find(job.rerun_as)
             if again is None:
                 return job
             job = again

@@ -46,7 +46,7 @@ class Steps:
         self._redis = redis
         self._exchange = Exchange(redis)
         self._deferred: list[Deferred] = []
-        self._turn = RLock()
+        self._lock = RLock()
         self.is_deferring = False
         """Whether steps that may wait do so: somebody sees to it that they are taken."""
         self._retention = Retention(retention_seconds, failed_retention_seconds, kind_seconds or {})
@@ -100,7 +100,7 @@ class Steps:
             "sources": _as_set(SOURCES[status] if sources is None else sources),
             "set": encode_fields({"status": status, **changes}),
             "attempt": None if attempt is None else str(attempt),
-            "keep": self._retention.seconds_for(status, kind) if status.is_final else None,
+            "keep": self._retention.seconds_for(status, kind) if status.is_finished else None,
             "result": celery_result or None,
             "fallback": fallback,
             "archive": archive,
@@ -132,7 +132,7 @@ class Steps:
 
     def when_written(self, act: Callable[[], None]) -> None:
         """Call `act` once all that is deferred by now has been answered."""
-        with self._turn:
+        with self._lock:
             if not self._deferred:
                 act()
             else:
@@ -148,12 +148,12 @@ class Steps:
 
         Nothing is done while this one's own thread takes a step, which takes them along.
         """
-        if self._turn.acquire(blocking=False):
+        if self._lock.acquire(blocking=False):
             try:
                 if self._deferred:
                     self._call(exchange=ledger._exchange)
             finally:
-                self._turn.release()
+                self._lock.release()
 
     @property
     def has_deferred(self) -> bool:
@@ -175,7 +175,7 @@ class Steps:
         exchange: Exchange | None = None,
     ) -> list[Any]:
         """Answers, or errors. What was deferred goes first, in the same round trip."""
-        with self._turn:
+        with self._lock:
             deferred, self._deferred = self._deferred, []
             first = [item for item, _ in deferred if item is not None]
             try:

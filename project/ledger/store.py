@@ -14,8 +14,8 @@ from redis import RedisError
 
 from project.errors import (
     ExhaustedError,
+    HolderState,
     LeasedError,
-    LeaseState,
     MistakenError,
     TransitionError,
     UndecidedError,
@@ -38,7 +38,7 @@ from project.ledger.keys import job_key, result_key
 from project.ledger.record import as_milliseconds, encode_json
 from project.ledger.steps import OWNER_LIMIT, read_moved, refuse
 
-__all__ = ["OWNER_LIMIT", "Admission", "Hold", "Ledger", "Recorded"]
+__all__ = ["OWNER_LIMIT", "Admission", "LeaseState", "Ledger", "Recorded"]
 
 LEASE_SECONDS = 45
 """How long a claim holds without being renewed; who cannot renew it stops the job before."""
@@ -57,12 +57,12 @@ _LEASE_MILLISECONDS = str(LEASE_SECONDS * 1000)
 _LAST_CALL_MILLISECONDS = str(LAST_CALL_SECONDS * 1000)
 
 
-class Hold(StrEnum):
+class LeaseState(StrEnum):
     """What the renewal of a lease has found."""
 
     HELD = "held"
     CANCEL = "cancel"
-    """Held, and somebody asked the job to stop."""
+    """ActiveLease, and somebody asked the job to stop."""
     LOST = "lost"
     """The attempt is over, or another one has begun."""
 
@@ -119,7 +119,7 @@ class Ledger(Parting):
             lost = self._written(change(job, status=Status.QUEUED))
             answer = self._work_on(("claim", key, [*arguments, encode_json(lost)]))
         if answer[0] == "leased":
-            raise LeasedError(job.id, answer[1], LeaseState(answer[2]))
+            raise LeasedError(job.id, answer[1], HolderState(answer[2]))
         if answer[0] == "mistaken":
             raise MistakenError(job.id, answer[1])
         if answer[0] == "settling":
@@ -158,14 +158,14 @@ class Ledger(Parting):
             self._work, [("release", job_key(job_id), [job_id, holder]) for job_id, holder in jobs]
         )
 
-    def renew_each(self, attempts: Sequence[Leased]) -> list[Hold | RedisError]:
+    def renew_each(self, attempts: Sequence[Leased]) -> list[LeaseState | RedisError]:
         """Keep the leases of these attempts, in one round trip; for each what was found."""
         items = [
             ("renew", job_key(leased.id), [leased.id, str(leased.attempt), _LEASE_MILLISECONDS])
             for leased in attempts
         ]
         answers = self._exchange.call_each(self._renew, items)
-        return [found if isinstance(found, RedisError) else Hold(found) for found in answers]
+        return [found if isinstance(found, RedisError) else LeaseState(found) for found in answers]
 
     def report_progress(self, job: Job, progress: Progress) -> Job | None:
         """Note how far the attempt is. None, and nothing changed, where it is over."""
@@ -227,10 +227,10 @@ class Ledger(Parting):
             *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind))),
             *(holder, job.worker, format_time(job.started_at or now)),
         ]
-        ended = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
+        finished = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
 
         def hear(answer: Any) -> None:
-            note(_read_ended(ended, answer))
+            note(_read_finished(finished, answer))
             if not isinstance(answer, RedisError) and answer[0] == "moved" and answer[2]:
                 self._release(answer[2])
 
@@ -258,7 +258,7 @@ class Ledger(Parting):
             at=datetime.now(UTC),
         )
 
-    def put_back(self, job_id: str, *, worker: str, is_over: bool = True) -> Job:
+    def requeue(self, job_id: str, *, worker: str, is_over: bool = True) -> Job:
         """The worker stops: its attempt ends without a fault, and the message goes back.
 
         With `is_over` false its process has been told to end, and has not yet: the lease goes on.
@@ -293,7 +293,7 @@ class Ledger(Parting):
             try:
                 return self._move_to_cancel(job)
             except TransitionError:
-                if job.status.is_final:
+                if job.status.is_finished:
                     raise
         return self._move_to_cancel(self.get(job_id))
 
@@ -373,14 +373,14 @@ class Ledger(Parting):
             repaired_at=datetime.now(UTC),
         )
 
-    def note_replay(self, job_id: str, new_id: str) -> None:
+    def note_rerun(self, job_id: str, new_id: str) -> None:
         """An ended job is repeated by another one; its dead letter, if it has one, is done with."""
         job = self.get(job_id)
-        self._move(job_id, job.status, sources=(job.status,), replayed_as=new_id)
+        self._move(job_id, job.status, sources=(job.status,), rerun_as=new_id)
         DeadLetters(self._redis).remove(job_id)
 
 
-def _read_ended(job: Job, answer: Any) -> Any:
+def _read_finished(job: Job, answer: Any) -> Any:
     if isinstance(answer, RedisError):
         return answer
     return job if answer[0] == "moved" else refuse(job.id, job.status, answer[1])

@@ -102,12 +102,12 @@ class _Told:
         self._trace_link = trace_link
         self._versions: dict[str, int] = {}
 
-    def tell_state(self, job: Job) -> Iterator[Event]:
+    def emit_state(self, job: Job) -> Iterator[Event]:
         """The record as it is; one that was lost and written anew counts from one again."""
         if job.version != self._versions.get(job.id):
             yield self._tell(job)
 
-    def tell_change(self, job: Job) -> Iterator[Event]:
+    def emit_change(self, job: Job) -> Iterator[Event]:
         """A change as it was published, maybe before the last look at the record."""
         if job.version > self._versions.get(job.id, -1):
             yield self._tell(job)
@@ -129,17 +129,17 @@ class NewsOfJob:
     @property
     def is_over(self) -> bool:
         """Whether the job has ended."""
-        return self._job.status.is_final
+        return self._job.status.is_finished
 
     def read_state(self) -> Iterator[Event]:
         """The job as it is."""
         self._job = self._ledger.get(self._job.id)
-        yield from self._told.tell_state(self._job)
+        yield from self._told.emit_state(self._job)
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
         """The job as the message has it."""
         self._job = decode_change(text)
-        yield from self._told.tell_change(self._job)
+        yield from self._told.emit_change(self._job)
 
     def look_again(self) -> Iterator[Event]:
         """A job that has expired ends its stream, and so does one whose end was not published."""
@@ -166,7 +166,7 @@ class NewsOfOwn:
             yield Event("signup", present_signup(signup))
         for job in reversed(self._equipment.ledger.list_owned(self._owner)):
             if is_wanted(job, self._query):
-                yield from self._told.tell_state(job)
+                yield from self._told.emit_state(job)
 
     def read_change(self, channel: str, text: str) -> Iterator[Event]:
         """A job as it was published, or the sign-up of which only the id was."""
@@ -175,7 +175,7 @@ class NewsOfOwn:
             return
         job = decode_change(text)
         if is_wanted(job, self._query):
-            yield from self._told.tell_change(job)
+            yield from self._told.emit_change(job)
 
     def look_again(self) -> Iterator[Event]:
         """Nothing: what is missed is known by RESYNC."""

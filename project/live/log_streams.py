@@ -26,7 +26,7 @@ def write_log(
     attempt = 0
     with equipment.listener.listen(channels) as inbox:
         while True:
-            is_over = equipment.ledger.get(job_id).status.is_final or not to_end
+            is_over = equipment.ledger.get(job_id).status.is_finished or not to_end
             while lines := equipment.job_log.read(job_id, after):
                 yield write_lines(lines, attempt)
                 after, attempt = lines[-1].place, lines[-1].attempt
@@ -56,7 +56,7 @@ class NewsOfLog:
         # First the job: a line that was written before its end is among those that are read then.
         job = self._ledger.get(self._job_id)
         yield from self._read_lines()
-        if job.status.is_final:
+        if job.status.is_finished:
             self.is_over = True
             yield Event("end", {"status": job.status.value})
 
@@ -64,7 +64,7 @@ class NewsOfLog:
         """There are lines, or the job has changed."""
         if channel == log_channel(self._job_id):
             yield from self._read_lines()
-        elif decode_change(text).status.is_final:
+        elif decode_change(text).status.is_finished:
             yield from self.read_state()
 
     def look_again(self) -> Iterator[Event]:

@@ -92,7 +92,7 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
     "job_started": {"category": ["process"], "event_type": ["start"]},
     "job_finished": {"category": ["process"], "event_type": ["end"]},
     "job_retrying": {"category": ["process"], "event_type": ["end"]},
-    "job_put_back": {"category": ["process"], "event_type": ["end"]},
+    "job_requeued": {"category": ["process"], "event_type": ["end"]},
     "job_stopped": {"category": ["process"], "event_type": ["end"]},
     "job_suspended": {"category": ["process"], "event_type": ["end"]},
     "job_died": {"category": ["process"], "event_type": ["end"]},

@@ -52,7 +52,7 @@ def is_capturing() -> bool:
     return _append.get() is not None
 
 
-def tell_job_log(event: MutableMapping[str, Any]) -> None:
+def record_line(event: MutableMapping[str, Any]) -> None:
     """Called by the pipeline with each event, its level and time included, before the redaction."""
     append = _append.get()
     if append is not None:

@@ -133,7 +133,7 @@ class LogFile:
                     return
         except OSError:
             pass
-        _tell_stderr(line)
+        _write_to_stderr(line)
 
     def _try_write(self, line: bytes) -> bool:
         """Whether it went to the file that has the name now, as far as the disk took it."""
@@ -155,7 +155,7 @@ class LogFile:
             if is_alone:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         if written != len(line):  # a disk that is nearly full takes a part
-            _tell_stderr(line)
+            _write_to_stderr(line)
         return True
 
     # ── The file of that name ──────────────────────────────────────────────────────────────────
@@ -283,7 +283,7 @@ class LogFile:
                     yield path
 
 
-def _tell_stderr(line: bytes) -> None:
+def _write_to_stderr(line: bytes) -> None:
     """By its number: `sys.stderr` may itself be turned into lines."""
     with suppress(OSError):
         os.write(2, line)

@@ -20,7 +20,7 @@ import structlog
 
 from project.observability.ecs import CATEGORIES, FIELDS, Value, arrange, describe_process, to_ecs
 from project.observability.failures import STACK_LIMIT
-from project.observability.job_log import tell_job_log
+from project.observability.job_log import record_line
 from project.observability.redaction import KEYWORD_LIMIT, TEXT_LIMIT, Redactor, as_text
 from project.observability.sink import LogFile
 
@@ -83,7 +83,7 @@ class Writer:
         """Write the event's line; nothing is raised, whatever its values are."""
         if "timestamp" not in event:
             event["timestamp"] = format_time_ns(time.time_ns())
-        tell_job_log(event)
+        record_line(event)
         layout = self._lay_out(event)
         event["event_id"] = f"{self._boot}-{next(self._numbers)}"
         self._clean(event, layout)

@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 
 from project.config import Settings
-from project.import_blocking import omit
+from project.import_blocking import block_imports
 
-with omit("opentelemetry"):  # by redis-py
+with block_imports("opentelemetry"):  # by redis-py
     from project.jobs import log_not_offered, offer_kinds
     from project.observability.exporting import build_spans
     from project.observability.pipeline import configure_logging

@@ -10,17 +10,17 @@ from redis import RedisError
 
 from project.broker.publisher import Publisher
 from project.config import Settings
-from project.leader_lock import Turn
+from project.leader_lock import LeaderLock
 from project.ledger import Ledger
 from project.observability.spans import Spans
 from project.redis_client import connect_impatient
 from project.scheduler.schedules.examples import make_examples
 from project.scheduler.schedules.runner import Runner
 from project.scheduler.schedules.schedule_service import read_clock
-from project.scheduler.schedules.store import TURN_KEY, ScheduleStore
+from project.scheduler.schedules.store import LEADER_KEY, ScheduleStore
 from project.submission import Submitter
 
-TURN_SECONDS = 5
+LEADER_SECONDS = 5
 PAUSE_SECONDS = 1.0
 """A change of the schedules is seen within this time, and so is a leader's end after its turn."""
 SHORTEST_PAUSE_SECONDS = 0.01
@@ -34,7 +34,7 @@ class Scheduler:
 
     store: ScheduleStore
     runner: Runner
-    turn: Turn
+    leader_lock: LeaderLock
     clock: Callable[[], datetime] = read_clock
     _is_prepared: bool = False
 
@@ -43,17 +43,17 @@ class Scheduler:
         while not stop.is_set():
             stop.wait(self._go_round())
         try:
-            self.turn.leave()
+            self.leader_lock.release()
         except RedisError as error:
-            _log.warning("scheduler_hindered", reason=f"{error!r:.300}")
+            _log.warning("scheduler_skipped", reason=f"{error!r:.300}")
 
     def _go_round(self) -> float:
         """Do what is due; for how many seconds there is nothing to do."""
         try:
-            if self.turn.take():
+            if self.leader_lock.acquire():
                 return self._lead()
         except RedisError as error:
-            _log.warning("scheduler_hindered", reason=f"{error!r:.300}")
+            _log.warning("scheduler_skipped", reason=f"{error!r:.300}")
         except Exception as error:  # noqa: BLE001 - the loop must not end; it tells, and goes on
             _log.error("scheduler_failed", exc_info=error)
         return PAUSE_SECONDS
@@ -76,7 +76,7 @@ def build_scheduler(
     settings: Settings,
     spans: Spans,
     clock: Callable[[], datetime] = read_clock,
-    turn_seconds: float = TURN_SECONDS,
+    leader_seconds: float = LEADER_SECONDS,
 ) -> Scheduler:
     """A scheduler; opens no connection yet."""
     redis = connect_impatient(settings.redis_url)
@@ -85,5 +85,5 @@ def build_scheduler(
     submitter = Submitter(
         ledger, publisher, settings.submit_timeout_seconds, settings.queue_limit, spans
     )
-    store, turn = ScheduleStore(redis), Turn(redis, TURN_KEY, turn_seconds)
+    store, turn = ScheduleStore(redis), LeaderLock(redis, LEADER_KEY, leader_seconds)
     return Scheduler(store, Runner(store, ledger, submitter, turn, clock), turn, clock)

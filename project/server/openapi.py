@@ -67,7 +67,7 @@ HEADERS = {
     "ETag": "Names the content, for `If-Range` and `If-None-Match`",
 }
 _ID = "$response.body#/id"
-JOB_LINKS = dict.fromkeys(("get_job", "cancel_job", "retry_job"), _ID)
+JOB_LINKS = dict.fromkeys(("get_job", "cancel_job", "rerun_job"), _ID)
 SIGNUP_LINKS = {"get_signup": _ID}
 SCHEDULE_LINKS = dict.fromkeys(("get_schedule", "pause_schedule", "delete_schedule"), _ID)
 _ID_OF = {

@@ -18,7 +18,7 @@ from project.live.events import Listener
 from project.observability.exporting import build_spans
 from project.observability.spans import Spans
 from project.redis_client import connect_impatient, connect_listening
-from project.scheduler.schedules.schedule_service import Register
+from project.scheduler.schedules.schedule_service import ScheduleService
 from project.scheduler.schedules.store import ScheduleStore
 from project.signups import SignUps
 from project.submission import Submitter
@@ -34,7 +34,7 @@ class Services:
     publisher: Publisher
     submitter: Submitter
     dead_letters: DeadLetters
-    schedules: Register
+    schedules: ScheduleService
     job_log: JobLog
     files: FileStore
     file_holders: FileHolders
@@ -60,7 +60,7 @@ def build_services(settings: Settings) -> Services:
         publisher=publisher,
         submitter=submitter,
         dead_letters=DeadLetters(redis),
-        schedules=Register(ScheduleStore(redis), submitter),
+        schedules=ScheduleService(ScheduleStore(redis), submitter),
         job_log=JobLog(redis),
         files=FileStore(settings.files_url, settings.scratch_dir),
         file_holders=FileHolders(redis),

@@ -3,7 +3,7 @@
 What the caller is told is what happens. A job that is returned is confirmed by the broker, and the
 ledger says so: it will reach an outcome. Where UnavailableError is raised, the job never runs: a
 worker runs no job that the ledger does not call queued, and the confirm can be noted in time only.
-Where Redis ends in the middle of that, `aftermath` sees to it that both stay true.
+Where Redis ends in the middle of that, `recovery` sees to it that both stay true.
 """
 
 import secrets
@@ -36,9 +36,9 @@ from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.submission.batch import Entry, Order, encode, redis_unavailable, unforeseen
 from project.submission.committer import UNDER_WAY, Committer
-from project.submission.confirm_recovery import Aftermath
-from project.submission.preparation import Draft, Submission, is_same_request, prepare
-from project.submission.submit_logging import tell
+from project.submission.confirm_recovery import ConfirmRecovery
+from project.submission.preparation import PreparedJob, Submission, is_same_request, prepare
+from project.submission.submit_logging import log_submitted
 
 PART_SIZE = 125
 """So many jobs of a bulk submit share a time limit. A batch may take two of these parts."""
@@ -76,7 +76,7 @@ class Submitter:
     committer: Committer = field(init=False)
 
     def __post_init__(self) -> None:
-        committer = Committer(self.ledger, self.publisher, Aftermath(self.ledger))
+        committer = Committer(self.ledger, self.publisher, ConfirmRecovery(self.ledger))
         object.__setattr__(self, "committer", committer)
         # A job that ends, or is cancelled, by this process may be what another one has waited for.
         self.ledger.on_release = Releasing(self.ledger.find, self.publisher)
@@ -118,21 +118,21 @@ class Submitter:
                     self.committer.take_back(part.order)
         if away is not None:
             rest = len(submissions) - len(answers)
-            answers += [UnavailableError(away.part, away.trouble) for _ in range(rest)]
+            answers += [UnavailableError(away.dependency, away.trouble) for _ in range(rest)]
         return answers
 
-    def retry(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
+    def rerun(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
         """Run an ended job again, as a new job that is linked to it, maybe with other parameters.
 
         TransitionError where it has not ended, UnknownKindError where its kind is not offered to
         clients, unless it is a part of another job. Of a dead job, repeated calls are one.
         """
-        (answer,) = self.retry_many([job_id], trace, parameters=parameters)
+        (answer,) = self.rerun_many([job_id], trace, parameters=parameters)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def retry_many(
+    def rerun_many(
         self,
         job_ids: Sequence[str],
         trace: Trace,
@@ -160,7 +160,7 @@ class Submitter:
         ):
             answers[number] = answer
             if isinstance(answer, Job):
-                self._note_replay(job_ids[number], answer)
+                self._note_rerun(job_ids[number], answer)
         return [answers[number] for number in range(len(job_ids))]
 
     def _find_parent(self, job: Job) -> Job | None:
@@ -193,12 +193,12 @@ class Submitter:
         except (RedisError, TransitionError, NotFoundError) as error:
             _log.warning("withdrawal_failed", job_id=job.id, reason=str(error))
 
-    def _note_replay(self, job_id: str, again: Job) -> None:
+    def _note_rerun(self, job_id: str, again: Job) -> None:
         """The new job is accepted, whether its original can be told so or not."""
         try:
-            self.ledger.note_replay(job_id, again.id)
+            self.ledger.note_rerun(job_id, again.id)
         except (RedisError, NotFoundError, TransitionError) as error:
-            _log.warning("replay_not_noted", job_id=job_id, reason=str(error))
+            _log.warning("rerun_not_noted", job_id=job_id, reason=str(error))
 
     # ── The steps of a part ────────────────────────────────────────────────────────────────────
 
@@ -217,15 +217,15 @@ class Submitter:
             _log.error("submit_failed", kind=submission.kind, jobs=1, exc_info=error)
             return unforeseen(error)
 
-    def _make_entry(self, draft: Draft, trace: Trace) -> Entry:
+    def _make_entry(self, prepared: PreparedJob, trace: Trace) -> Entry:
         admission = Admission(
             budget_seconds=self.timeout_seconds,
             queue_limit=self.queue_limit,
-            unique_key=draft.unique_key,
-            unique_seconds=draft.unique_seconds,
+            unique_key=prepared.unique_key,
+            unique_seconds=prepared.unique_seconds,
         )
-        submitted = trace.submit(draft.job.id)
-        return Entry(draft, admission, trace, encode(draft.job, submitted), submitted)
+        submitted = trace.submit(prepared.job.id)
+        return Entry(prepared, admission, trace, encode(prepared.job, submitted), submitted)
 
     def _commit(self, part: _Part, *, is_alone: bool = True) -> None:
         entries, deadline = part.list_entries(), part.started + self.timeout_seconds
@@ -244,7 +244,7 @@ class Submitter:
     def _hold_files(self, entries: Iterable[Entry]) -> None:
         """Before the jobs are recorded: no sweep comes between."""
         for entry in entries:
-            job = entry.draft.job
+            job = entry.prepared.job
             if file_ids := [file_id for _, file_id in list_files(job.parameters)]:
                 self.ledger.hold_files(job.id, file_ids)
 
@@ -254,7 +254,7 @@ class Submitter:
             if part.order is not None:
                 self.committer.wait(part.order)
                 part.order = None
-            _tell_unrecorded(entries)
+            _log_unrecorded(entries)
             part.outcomes = self._conclude_all(part)
             self._commit(part)
         return [outcome for outcome in part.outcomes if not isinstance(outcome, Entry)]
@@ -268,7 +268,7 @@ class Submitter:
             try:
                 return self._conclude(outcome, part.started)
             except Exception as error:  # noqa: BLE001 - its neighbours must be told theirs
-                _log.error("submit_failed", job_id=outcome.draft.job.id, jobs=1, exc_info=error)
+                _log.error("submit_failed", job_id=outcome.prepared.job.id, jobs=1, exc_info=error)
                 return unforeseen(error)
 
         with lines_together():
@@ -281,23 +281,25 @@ class Submitter:
         if isinstance(answer, Recorded):
             return self._settle(entry, answer.job)
         if isinstance(answer, Job):
-            if answer.id != entry.draft.job.id:
+            if answer.id != entry.prepared.job.id:
                 _log.info("job_deduplicated", job_id=answer.id, kind=answer.kind)
-            tell(answer, entry.trace, entry.submitted, monotonic() - started, self.spans)
+            log_submitted(answer, entry.trace, entry.submitted, monotonic() - started, self.spans)
         elif isinstance(answer, UnavailableError) and job is not None:
-            _log.error("submit_failed", job_id=job.id, part=answer.part, exc_info=answer)
+            _log.error(
+                "submit_failed", job_id=job.id, dependency=answer.dependency, exc_info=answer
+            )
             return self._give_up(job, answer) if entry.is_to_be_withdrawn else answer
         return answer or UnforeseenError()
 
     def _settle(self, entry: Entry, job: Job) -> Entry | Answer:
         """The ledger has that job already, and it was not published again."""
-        draft = entry.draft
-        if job.id != draft.job.id:  # the holder of the deduplication key
+        prepared = entry.prepared
+        if job.id != prepared.job.id:  # the holder of the deduplication key
             _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
-        elif not is_same_request(job, draft.job):
+        elif not is_same_request(job, prepared.job):
             return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
-        elif job.is_withdrawn and draft.submission.idempotency_key:
-            return self._make_entry(draft.with_next_id(), entry.trace)
+        elif job.is_withdrawn and prepared.submission.idempotency_key:
+            return self._make_entry(prepared.with_next_id(), entry.trace)
         return self._adopt(entry, job) if job.status is Status.QUEUED else job
 
     def _adopt(self, entry: Entry, job: Job) -> Entry | Answer:
@@ -307,10 +309,10 @@ class Submitter:
         except TransitionError:
             if found := self._find_confirmed(job):
                 return found
-            draft = entry.draft
-            if draft.submission.idempotency_key:
-                draft = draft.with_next_id()
-            return self._make_entry(draft, entry.trace)
+            prepared = entry.prepared
+            if prepared.submission.idempotency_key:
+                prepared = prepared.with_next_id()
+            return self._make_entry(prepared, entry.trace)
         except RedisError as error:
             return redis_unavailable(error)
 
@@ -336,7 +338,7 @@ class Submitter:
 def _repeat(
     job: Job, parent: Job | None, parameters: Any, delay_seconds: float | None
 ) -> Submission:
-    if not job.status.is_final:
+    if not job.status.is_finished:
         raise TransitionError(f"Job {job.id} is {job.status}: only an ended job can be retried.")
     if parent is None or parameters is not None:
         # What our own code has submitted is run again as a part of the same job and as it was, or
@@ -346,12 +348,12 @@ def _repeat(
         kind=job.kind,
         parameters=job.parameters if parameters is None else parameters,
         owner=job.owner,
-        # A dead letter is replayed once, however often and from wherever that is asked for.
-        idempotency_key=f"replay of {job.id}" if job.status is Status.DEAD else "",
+        # A dead letter is rerun once, however often and from wherever that is asked for.
+        idempotency_key=f"rerun of {job.id}" if job.status is Status.DEAD else "",
         delay_seconds=delay_seconds,
         parent=parent,
         key=job.key,
-        replay_of=job.id,
+        rerun_of=job.id,
     )
 
 
@@ -359,12 +361,12 @@ def _due_in(number: int, rate_per_second: float) -> float | None:
     return number / rate_per_second if rate_per_second else None
 
 
-def _tell_unrecorded(entries: Sequence[Entry]) -> None:
+def _log_unrecorded(entries: Sequence[Entry]) -> None:
     """One line for all."""
     errors = [e.answer for e in entries if e.job is None and isinstance(e.answer, UnavailableError)]
     if errors:
         away = errors[0]
-        _log.error("submit_failed", part=away.part, jobs=len(errors), exc_info=away)
+        _log.error("submit_failed", dependency=away.dependency, jobs=len(errors), exc_info=away)
 
 
 def _find_away(answers: Sequence[Answer]) -> UnavailableError | None:

@@ -1,7 +1,7 @@
 """A batch: jobs that are recorded, published and confirmed together.
 
 Each has an answer of its own. What nobody can know, whether the confirm of a job was noted when
-Redis or the batch has ended in the middle, is left to the aftermath.
+Redis or the batch has ended in the middle, is left to the recovery.
 """
 
 import secrets
@@ -22,8 +22,8 @@ from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace
 from project.redis_client import describe_outage
-from project.submission.confirm_recovery import Aftermath
-from project.submission.preparation import Draft, delay_seconds, is_same_request
+from project.submission.confirm_recovery import ConfirmRecovery
+from project.submission.preparation import PreparedJob, delay_seconds, is_same_request
 from project.submission.submit_logging import find_submit
 
 PATIENCE_SECONDS = 0.05
@@ -66,7 +66,7 @@ class Order:
 class Entry:
     """A job to be committed, and what has become of it."""
 
-    draft: Draft
+    prepared: PreparedJob
     admission: Admission
     trace: Trace
     """Who submits it."""
@@ -75,7 +75,7 @@ class Entry:
     """The span of the submit that the message names."""
     order: Order = field(init=False)
     job: Job | None = None
-    """It was recorded, and is to be published: the draft's, or one of the same key."""
+    """It was recorded, and is to be published: the prepared's, or one of the same key."""
     answer: Job | Recorded | JobsError | None = None
     """The confirmed job; the one that the ledger has already; or why there is none."""
     is_to_be_withdrawn: bool = False
@@ -117,7 +117,7 @@ class Steps:
 
     ledger: Ledger
     publisher: Publisher
-    aftermath: Aftermath
+    recovery: ConfirmRecovery
 
     def carry_out(self, batch: Batch) -> None:
         """Whatever ends it, each entry has its answer then."""
@@ -137,7 +137,7 @@ class Steps:
         for entry in batch.entries:
             if entry.answer is None:
                 if entry.job is not None:
-                    self.aftermath.doubt([entry.job], batch.by)
+                    self.recovery.doubt([entry.job], batch.by)
                 entry.settle(unforeseen(cause) if cause else UnavailableError(batch.part))
 
     def _record(self, entries: Sequence[Entry]) -> list[Entry]:
@@ -145,14 +145,14 @@ class Steps:
         answers: Sequence[Recorded | JobsError | RedisError]
         try:
             answers = self.ledger.record_many(
-                [entry.draft.job for entry in entries], [entry.admission for entry in entries]
+                [entry.prepared.job for entry in entries], [entry.admission for entry in entries]
             )
         except RedisError as error:
             answers = [error] * len(entries)
         for entry, answer in zip(entries, answers, strict=True):
             if isinstance(answer, RedisError):
                 entry.settle(redis_unavailable(answer))
-            elif isinstance(answer, Recorded) and is_to_be_published(entry.draft, answer):
+            elif isinstance(answer, Recorded) and is_to_be_published(entry.prepared, answer):
                 _prepare_message(entry, answer)
             else:
                 entry.settle(answer)
@@ -195,16 +195,16 @@ class Steps:
         except RedisError as error:
             answers = [error] * len(jobs)
         if noted := [answer for answer in answers if isinstance(answer, Job)]:
-            self.aftermath.remember(noted)
+            self.recovery.remember(noted)
         for (entry, job), answer in zip(confirmed, answers, strict=True):
             if isinstance(answer, TransitionError):
                 entry.is_to_be_withdrawn = True
             elif not isinstance(answer, Job):
-                self.aftermath.doubt([job], by)
+                self.recovery.doubt([job], by)
             entry.settle(answer if isinstance(answer, Job) else redis_unavailable(answer))
 
 
-def is_to_be_published(draft: Draft, recorded: Recorded) -> bool:
+def is_to_be_published(prepared: PreparedJob, recorded: Recorded) -> bool:
     """Whether the ledger's job is new, or nobody has confirmed it yet.
 
     One that is accepted has a submitter who has not finished, or never will: it is published again,
@@ -213,8 +213,8 @@ def is_to_be_published(draft: Draft, recorded: Recorded) -> bool:
     job = recorded.job
     if recorded.is_new:
         return True
-    is_holder = job.id != draft.job.id  # of the deduplication key
-    return job.status is Status.ACCEPTED and (is_holder or is_same_request(job, draft.job))
+    is_holder = job.id != prepared.job.id  # of the deduplication key
+    return job.status is Status.ACCEPTED and (is_holder or is_same_request(job, prepared.job))
 
 
 def _prepare_message(entry: Entry, recorded: Recorded) -> None:

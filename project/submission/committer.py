@@ -21,7 +21,7 @@ from project.errors import UnavailableError
 from project.ledger import Ledger
 from project.observability.binding import leave
 from project.submission.batch import Batch, Entry, Order, Steps
-from project.submission.confirm_recovery import Aftermath
+from project.submission.confirm_recovery import ConfirmRecovery
 
 UNDER_WAY = 2
 """Batches: while one waits for RabbitMQ, Redis has the other."""
@@ -38,8 +38,8 @@ _log = structlog.get_logger()
 class Committer:
     """One in each process; a fork gets an empty one."""
 
-    def __init__(self, ledger: Ledger, publisher: Publisher, aftermath: Aftermath) -> None:
-        self._steps = Steps(ledger, publisher, aftermath)
+    def __init__(self, ledger: Ledger, publisher: Publisher, recovery: ConfirmRecovery) -> None:
+        self._steps = Steps(ledger, publisher, recovery)
         self._forget()
 
     def _forget(self) -> None:
@@ -126,14 +126,14 @@ class Committer:
     def _work(self, turn: Batch) -> None:
         """Carry out batches until nobody waits."""
         leave()
-        while batch := self._take_turn(turn):
+        while batch := self._take_place(turn):
             try:
                 self._steps.carry_out(batch)
             except Exception as error:  # noqa: BLE001 - the next batch may have more luck
                 _log.error("submit_failed", jobs=len(batch.entries), exc_info=error)
             turn = batch
 
-    def _take_turn(self, turn: Batch) -> Batch | None:
+    def _take_place(self, turn: Batch) -> Batch | None:
         """All that waits, as far as it is not too much."""
         with self._lock:
             turn.is_over = True

@@ -34,7 +34,7 @@ MOST = 20_000
 _log = structlog.get_logger()
 
 
-class Aftermath:
+class ConfirmRecovery:
     """Remembers for a while; its thread lives as long as there is something to remember."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Aftermath:
         with self._lock:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
-                threading.Thread(target=self._run, name="aftermath", daemon=True).start()
+                threading.Thread(target=self._run, name="recovery", daemon=True).start()
 
     def _run(self) -> None:
         leave()
@@ -83,7 +83,7 @@ class Aftermath:
             except RedisError:
                 pass  # away: nothing is forgotten meanwhile
             except Exception as error:  # noqa: BLE001 - the thread must not end; it tells
-                _log.error("aftermath_failed", exc_info=error)
+                _log.error("confirm_recovery_failed", exc_info=error)
             with self._lock:
                 if not self._doubts and not self._confirmed:
                     self._pid, self._boot = 0, ""

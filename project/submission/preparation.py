@@ -41,11 +41,11 @@ class Submission:
     parent: Job | None = None
     key: str = ""
     """Its name among its parent's children."""
-    replay_of: str = ""
+    rerun_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PreparedJob:
     """A job that is ready to be recorded."""
 
     job: Job
@@ -60,7 +60,7 @@ class Draft:
         """Whether its id was chosen, so that a job with that id is this one."""
         return bool(self.submission.idempotency_key or self.submission.job_id)
 
-    def with_next_id(self) -> "Draft":
+    def with_next_id(self) -> "PreparedJob":
         """The same under the key's next id: a job that was withdrawn never runs."""
         number = self.number + 1
         return replace(
@@ -68,7 +68,7 @@ class Draft:
         )
 
 
-def prepare(submission: Submission, trace_id: str) -> Draft:
+def prepare(submission: Submission, trace_id: str) -> PreparedJob:
     """Check a submission. UnknownKindError or InvalidInputError say what is wrong with it."""
     kind = get_kind(submission.kind)
     parameters = kind.parse(submission.parameters)
@@ -90,12 +90,12 @@ def prepare(submission: Submission, trace_id: str) -> Draft:
         parent_id=parent.id if parent else "",
         root_id=(parent.root_id or parent.id) if parent else "",
         key=submission.key,
-        replay_of=submission.replay_of,
+        rerun_of=submission.rerun_of,
         run_at=_find_run_at(submission, now),
         request_digest=_digest_request(submission),
     )
     key, seconds = _find_unique_key(kind, submission, values)
-    return Draft(job, submission, key, seconds)
+    return PreparedJob(job, submission, key, seconds)
 
 
 def is_same_request(found: Job, wanted: Job) -> bool:
@@ -135,10 +135,10 @@ def _make_id(submission: Submission, number: int) -> str:
 def _digest_request(submission: Submission) -> str:
     """What was asked for besides kind and parameters, under an idempotency key; else empty.
 
-    As it was asked for: a delay is another moment each time. A child's or a replay's key is ours,
-    and says all by itself: of a dead letter there is one replay, at whatever rate.
+    As it was asked for: a delay is another moment each time. A child's or a rerun's key is ours,
+    and says all by itself: of a dead letter there is one rerun, at whatever rate.
     """
-    if not submission.idempotency_key or submission.parent or submission.replay_of:
+    if not submission.idempotency_key or submission.parent or submission.rerun_of:
         return ""
     run_at = submission.run_at.astimezone(UTC) if submission.run_at else None
     delay = None if submission.delay_seconds is None else float(submission.delay_seconds)

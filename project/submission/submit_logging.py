@@ -22,7 +22,7 @@ def find_submit(job: Job, trace: Trace) -> Trace:
     return replace(Trace.of_job(job.id, job.trace_id), request_id=trace.request_id)
 
 
-def tell(job: Job, trace: Trace, submitted: Trace, seconds: float, spans: Spans) -> None:
+def log_submitted(job: Job, trace: Trace, submitted: Trace, seconds: float, spans: Spans) -> None:
     """The job will run; its submit by `trace`, the span `submitted`, took so long."""
     duration_ns = round(seconds * 1e9)
     _log.info(

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from project.config import Settings
-from project.import_blocking import omit
+from project.import_blocking import block_imports
 from project.queues import QueueName
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _create_app(settings: Settings) -> "JobsCelery":
-    with omit("opentelemetry", "psutil"):  # by redis-py and by Celery, for a debugging aid
+    with block_imports("opentelemetry", "psutil"):  # by redis-py and by Celery, for a debugging aid
         from project.worker.app import create_celery  # noqa: PLC0415
     return create_celery(settings)
 

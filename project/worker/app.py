@@ -27,7 +27,7 @@ from project.submission import Submitter
 from project.worker.engine.main_consumer import connect_remote_control
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
-from project.worker.lease import Keeper
+from project.worker.lease import Leases
 from project.worker.printing import redirect_prints
 from project.worker.recorder import Recorder
 from project.worker.tracing import connect_tracing
@@ -77,7 +77,7 @@ def create_celery(settings: Settings) -> JobsCelery:
     app.equipment = Equipment(
         ledger=ledger,
         quick_ledger=quick_ledger,
-        keeper=Keeper(),
+        leases=Leases(),
         recorder=Recorder(JobLog(connect_impatient(settings.redis_url)), settings.job_log_lines),
         submitter=Submitter(
             ledger, publisher, settings.submit_timeout_seconds, settings.queue_limit, spans

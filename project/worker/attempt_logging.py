@@ -11,7 +11,7 @@ import structlog
 
 from project.ledger import Job
 from project.ledger.job import Attempt, AttemptOutcome, Status
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.observability.context import Trace, attempt_span_id, wait_span_id
 from project.observability.failures import frames_of
 from project.observability.spans import (
@@ -28,7 +28,7 @@ _FAULTS = {AttemptOutcome.RETRIED, AttemptOutcome.FAILED, AttemptOutcome.LOST}
 _log = structlog.get_logger()
 
 
-def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
+def log_start(job: Job, submitted: Trace, spans: Spans) -> None:
     """An attempt begins. That the process of one before it was killed is told here, too."""
     attempts = job.attempts
     attempt = attempts[-1]
@@ -36,35 +36,35 @@ def tell_start(job: Job, submitted: Trace, spans: Spans) -> None:
     _add_wait(job, attempt, submitted, spans)
     for earlier in attempts[-2:-1]:
         if earlier.outcome is AttemptOutcome.LOST:
-            _tell_loss(job, earlier)
+            _log_loss(job, earlier)
             spans.add(_run_span(job, earlier, submitted))
 
 
-def tell_end(job: Job, submitted: Trace, spans: Spans, *, with_start: bool = False) -> None:
+def log_end(job: Job, submitted: Trace, spans: Spans, *, with_start: bool = False) -> None:
     """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids.
 
     `with_start`: no line has told of its start; this one says what that would have said.
     """
     attempts = job.attempts
     attempt = attempts[-1] if attempts else None
-    _tell_outcome(job, attempt, submitted, with_start=with_start)
+    _log_outcome(job, attempt, submitted, with_start=with_start)
     if attempt and spans is not NO_SPANS:
         if with_start:
             _add_wait(job, attempt, submitted, spans)
         spans.add(_run_span(job, attempt, submitted))
 
 
-def tell_stop(job: Job, hold: Hold, submitted: Trace, spans: Spans) -> None:
+def log_stop(job: Job, hold: LeaseState, submitted: Trace, spans: Spans) -> None:
     """An attempt has stopped because it was asked to; `job` is as it was while it ran.
 
     What became of one that has lost its lease, the next one tells.
     """
     _log.info("job_stopped", reason=hold.value)
-    if hold is Hold.CANCEL:
+    if hold is LeaseState.CANCEL:
         spans.add(_run_span(job, job.attempts[-1], submitted, outcome=AttemptOutcome.CANCELLED))
 
 
-def _tell_loss(job: Job, lost: Attempt) -> None:
+def _log_loss(job: Job, lost: Attempt) -> None:
     """The one line of an attempt whose process could not write it. Nobody saw when it ended."""
     _log.warning(
         "attempt_lost",
@@ -81,7 +81,7 @@ def _add_wait(job: Job, attempt: Attempt, submitted: Trace, spans: Spans) -> Non
         spans.add(_wait_span(job, attempt, submitted))
 
 
-def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace, *, with_start: bool) -> None:
+def _log_outcome(job: Job, last: Attempt | None, submitted: Trace, *, with_start: bool) -> None:
     seconds = last.run_seconds if last else None
     fields: dict[str, Any] = {
         "trace_id": submitted.trace_id,
@@ -103,7 +103,7 @@ def _tell_outcome(job: Job, last: Attempt | None, submitted: Trace, *, with_star
     if job.status is Status.SUCCEEDED:
         _log.info("job_finished", **fields)
     elif job.status is Status.QUEUED:
-        _log.warning("job_put_back", **fields)
+        _log.warning("job_requeued", **fields)
     elif job.status is Status.RETRYING:
         _log.warning("job_retrying", **fields, **_error_fields(job))
     else:
@@ -135,15 +135,15 @@ def _wait_span(job: Job, attempt: Attempt, submitted: Trace) -> Span:
 def _run_span(
     job: Job, attempt: Attempt, submitted: Trace, *, outcome: AttemptOutcome | None = None
 ) -> Span:
-    ended = attempt.finished_at or datetime.now(UTC)
+    finished = attempt.finished_at or datetime.now(UTC)
     outcome = outcome or attempt.outcome
     error = attempt.error.type if attempt.error else outcome.value
     return Span(
         name=f"run {job.kind}",
         kind=SpanKind.CONSUMER,
         trace=submitted.attempt(job.id, attempt.number),
-        started_ns=as_nanoseconds(attempt.started_at or ended),
-        ended_ns=as_nanoseconds(ended),
+        started_ns=as_nanoseconds(attempt.started_at or finished),
+        ended_ns=as_nanoseconds(finished),
         attributes={
             **_attributes(job, attempt),
             "messaging.operation.name": "run",

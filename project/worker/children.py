@@ -16,12 +16,12 @@ from project.jobs import get_kind
 from project.kinds.context import Child
 from project.ledger import Job, Ledger, Status
 from project.ledger.job_tree import Wait
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.observability.context import Trace
 from project.observability.job_log import releasing
 from project.submission import Submitter
 from project.submission.family import make_child
-from project.worker.lease import Held
+from project.worker.lease import ActiveLease
 
 Call = tuple[str, Mapping[str, Any], str]
 """Kind, parameters and key of a child."""
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 class Children:
     """The children of one running job, as its context offers them."""
 
-    def __init__(self, submitter: Submitter, held: Held, trace: Trace) -> None:
+    def __init__(self, submitter: Submitter, held: ActiveLease, trace: Trace) -> None:
         self._submitter = submitter
         self._held = held
         self._trace = trace
@@ -64,7 +64,7 @@ class Children:
         job_ids: Sequence[str],
         wake_on: str = "all",
         *,
-        ended: int = 0,
+        finished: int = 0,
         total: int | None = None,
         step: str = "Waiting for parts",
     ) -> list[Child]:
@@ -72,17 +72,17 @@ class Children:
         if wake_on not in {"all", "any"}:
             raise ValueError(f'wake_on must be "all" or "any", not {wake_on!r}.')
         children = self.look(job_ids)
-        if is_over([child.has_ended for child in children], wake_on):
+        if is_over([child.is_finished for child in children], wake_on):
             return children
         ids = tuple(child.id for child in children)
-        raise Suspension(ids, wake_on, ended, total, step)
+        raise Suspension(ids, wake_on, finished, total, step)
 
     def wait(self, wish: Suspension) -> bool:
         """End the attempt, unless there is nothing left to wait for: False."""
         job = self._held.job
         answer = self._ledger.wait_for(job, wish)
         if answer is Wait.CANCELLED:
-            self._held.ask_to_stop(Hold.CANCEL)
+            self._held.ask_to_stop(LeaseState.CANCEL)
             self._held.check()
         if answer is Wait.WAITING:
             with releasing():
@@ -99,7 +99,7 @@ class Children:
     def _accept(self, answer: Job | JobsError) -> str:
         """The id of the job as it is now: one that was run again has another one."""
         if isinstance(answer, CancelledError):
-            self._held.ask_to_stop(Hold.CANCEL)
+            self._held.ask_to_stop(LeaseState.CANCEL)
         if isinstance(answer, JobsError):
             raise answer
         return self._ledger.find_latest(answer).id
@@ -120,7 +120,7 @@ class Children:
     def _earlier(self) -> dict[str, Job]:
         """By key, the children of the run that this one repeats; none where that has succeeded:
         then all of it is wanted once more."""
-        original = self._ledger.find(self._held.job.replay_of) if self._held.job.replay_of else None
+        original = self._ledger.find(self._held.job.rerun_of) if self._held.job.rerun_of else None
         if original is None or original.status is Status.SUCCEEDED:
             return {}
         children = self._ledger.read(self._ledger.list_children(original.id))
@@ -133,9 +133,9 @@ def _normalize(kind: str, parameters: Mapping[str, Any]) -> Any:
     return get_kind(kind).parse(parameters).model_dump(mode="json")
 
 
-def is_over(ended: Sequence[bool], wake_on: str) -> bool:
+def is_over(finished: Sequence[bool], wake_on: str) -> bool:
     """Whether there is nothing (more) to wait for."""
-    return all(ended) or (wake_on == "any" and any(ended))
+    return all(finished) or (wake_on == "any" and any(finished))
 
 
 def _describe_child(job_id: str, job: Job | None) -> Child:

@@ -18,9 +18,9 @@ from redis import RedisError
 
 from project.errors import (
     ExhaustedError,
+    HolderState,
     JobsError,
     LeasedError,
-    LeaseState,
     MistakenError,
     TransitionError,
     UndecidedError,
@@ -31,7 +31,7 @@ from project.ledger.job import JobError
 from project.observability.sink import write_lines
 from project.worker.process_identity import is_gone, is_halted, name_holder
 
-POSTPONE_SECONDS = 2
+REQUEUE_DELAY_SECONDS = 2
 """After so long a message is looked at again whose job another worker still runs."""
 
 UNDECIDED_SECONDS = 0.0002
@@ -82,7 +82,7 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
         except LeasedError as error:
             if is_gone(error.holder) and error.holder != gone_holder:
                 gone_holder = error.holder
-            elif error.state is LeaseState.SILENT and not is_halted(error.holder):
+            elif error.state is HolderState.SILENT and not is_halted(error.holder):
                 silent_holder = error.holder
             else:
                 _leave(task, job, error)
@@ -117,12 +117,12 @@ def _leave(task: Any, job: Job, reason: LeasedError) -> Never:
     A requeue would count as a failed delivery, and come back at once. A message that the
     reconciler has published to be safe is dropped: the first one is still there.
     """
-    if getattr(task.request, "repair", None) and reason.state is LeaseState.HELD:
+    if getattr(task.request, "repair", None) and reason.state is HolderState.HELD:
         _log.info("job_dropped", reason=str(reason))
         raise Ignore(str(reason)) from reason
-    _log.info("job_postponed", reason=str(reason))
+    _log.info("job_requeued_later", reason=str(reason))
     copy = task.signature_from_request(
-        task.request, countdown=POSTPONE_SECONDS, retries=task.request.retries, queue=job.queue
+        task.request, countdown=REQUEUE_DELAY_SECONDS, retries=task.request.retries, queue=job.queue
     )
     try:
         copy.apply_async()

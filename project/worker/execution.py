@@ -30,7 +30,7 @@ from project.ledger import Job, Ledger, Progress, Status
 from project.ledger.file_holders import FileHolders
 from project.ledger.job import change
 from project.ledger.memory import Memory
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.mail import MailServer
 from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
@@ -38,11 +38,11 @@ from project.observability.job_log import releasing
 from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
 from project.submission import Submitter
-from project.worker.attempt_logging import tell_end, tell_start, tell_stop
+from project.worker.attempt_logging import log_end, log_start, log_stop
 from project.worker.children import Children
 from project.worker.claiming import claim, claim_reserved
 from project.worker.history import list_jobs
-from project.worker.lease import Held, Keeper, finish_cancelled
+from project.worker.lease import ActiveLease, Leases, finish_cancelled
 from project.worker.recorder import Recorder
 from project.worker.reservation import Reservation
 
@@ -60,7 +60,7 @@ class Equipment:
     """Waits for Redis, because an outcome must not be lost."""
     quick_ledger: Ledger
     """Does not wait: for what must not hold anything up."""
-    keeper: Keeper
+    leases: Leases
     recorder: Recorder
     submitter: Submitter
     redis: "Redis"
@@ -88,10 +88,10 @@ def execute(
     with lines_together():  # the end of the job before is told when this one is claimed
         job, trace = _begin(kind, task, equipment, described, submitted, reservation)
     request.job, request.begun_at = job, monotonic()
-    with equipment.keeper.keep(job) as held:
+    with equipment.leases.keep(job) as held:
         try:
             if job.cancel_requested_at:
-                held.ask_to_stop(Hold.CANCEL)
+                held.ask_to_stop(LeaseState.CANCEL)
                 held.check()
             with equipment.recorder.recording(job):
                 try:
@@ -102,7 +102,7 @@ def execute(
                         reservation.claim(equipment.ledger)
                     raise
         except WorkerStop:
-            _put_back(equipment, job, submitted)
+            _requeue(equipment, job, submitted)
             raise
         except (CancelledError, SoftTimeLimitExceeded):
             if not held.is_to_stop:
@@ -130,7 +130,7 @@ def _begin(  # noqa: PLR0917 - what an attempt begins with
     def start(job: Job) -> tuple[Job, Trace]:
         trace = submitted.attempt(job.id, job.attempt)
         enter_attempt(job, trace)
-        tell_start(job, submitted, equipment.spans)
+        log_start(job, submitted, equipment.spans)
         return job, trace
 
     if reservation is None:
@@ -152,7 +152,7 @@ def _run(  # noqa: PLR0917 - what an attempt has
     kind: Kind,
     parameters: BaseModel,
     equipment: Equipment,
-    held: Held,
+    held: ActiveLease,
     trace: Trace,
     reservation: Reservation | None,
 ) -> Any:
@@ -184,24 +184,24 @@ def _describe(request: Any, kind: Kind, parameters: dict[str, Any], submitted: T
     )
 
 
-def _stop(equipment: Equipment, held: Held, submitted: Trace) -> Never:
+def _stop(equipment: Equipment, held: ActiveLease, submitted: Trace) -> Never:
     """The job has stopped because it was asked to."""
     finish_cancelled(equipment.ledger, held.job, held.hold)
-    tell_stop(held.job, held.hold, submitted, equipment.spans)
-    if held.hold is Hold.LOST:  # maybe only Redis was away: the claim tells
+    log_stop(held.job, held.hold, submitted, equipment.spans)
+    if held.hold is LeaseState.LOST:  # maybe only Redis was away: the claim tells
         raise Reject("the lease was lost", requeue=True)
     raise Ignore("the job was asked to stop")
 
 
-def _put_back(equipment: Equipment, job: Job, submitted: Trace) -> None:
+def _requeue(equipment: Equipment, job: Job, submitted: Trace) -> None:
     """The worker stops: the attempt ends without a fault, and its message goes back."""
     try:
-        put_back = equipment.quick_ledger.put_back(job.id, worker=job.worker)
+        requeue = equipment.quick_ledger.requeue(job.id, worker=job.worker)
     except (JobsError, RedisError) as error:
         # It will count as lost, as if the process had been killed.
-        _log.info("job_not_put_back", job_id=job.id, reason=str(error))
+        _log.info("job_not_requeued", job_id=job.id, reason=str(error))
     else:
-        tell_end(put_back, submitted, equipment.spans)
+        log_end(requeue, submitted, equipment.spans)
 
 
 def _run_here(
@@ -230,7 +230,7 @@ def _open_files(equipment: Equipment, job_id: str) -> AbstractContextManager[Job
 def _context(  # noqa: PLR0917 - what an attempt has
     kind: Kind,
     equipment: Equipment,
-    held: Held,
+    held: ActiveLease,
     trace: Trace,
     files: JobFiles,
     children: Children,
@@ -268,7 +268,7 @@ def _claim_first(
     return function(*args, **kw)
 
 
-def _progress_reporter(ledger: Ledger, held: Held) -> Callable[..., None]:
+def _progress_reporter(ledger: Ledger, held: ActiveLease) -> Callable[..., None]:
     """Writes progress, and raises CancelledError where the job is to stop."""
     last = float("-inf")
     job = held.job
@@ -279,7 +279,7 @@ def _progress_reporter(ledger: Ledger, held: Held) -> Callable[..., None]:
             last = monotonic()
             reported = ledger.report_progress(job, Progress(done, total, step))
             if reported is None or reported.cancel_requested_at:
-                held.ask_to_stop(Hold.CANCEL if reported else Hold.LOST)
+                held.ask_to_stop(LeaseState.CANCEL if reported else LeaseState.LOST)
         held.check()
 
     return report
@@ -296,7 +296,7 @@ def _retry(kind: Kind, task: Any, ledger: Ledger, job: Job, error: Exception) ->
         # The broker did not take the next attempt's message. Celery would give the job up.
         _log.warning("retry_not_scheduled", reason=str(reject))
         try:
-            ledger.put_back(job.id, worker=job.worker)
+            ledger.requeue(job.id, worker=job.worker)
         except TransitionError as refused:
             raise Ignore(str(refused)) from refused
         raise Reject(str(reject), requeue=True) from reject

@@ -17,7 +17,7 @@ import structlog
 
 from project.errors import CancelledError, TransitionError
 from project.ledger import Job, Ledger
-from project.ledger.store import LEASE_SECONDS, Hold, Leased
+from project.ledger.store import LEASE_SECONDS, Leased, LeaseState
 from project.worker.engine.slot import Slot
 
 INTERRUPT_SECONDS = 5.0
@@ -41,26 +41,26 @@ class Patience:
     fence_seconds: float = FENCE_SECONDS
 
 
-class Held:
+class ActiveLease:
     """The running job, and whether it is to stop."""
 
     def __init__(self, job: Job, slot: Slot | None) -> None:
         self.job = job
         self._slot = slot
-        self._asked = Hold.HELD
+        self._asked = LeaseState.HELD
 
     @property
-    def hold(self) -> Hold:
+    def hold(self) -> LeaseState:
         """As the main process says, or the job itself has found."""
-        said = self._slot.hold if self._slot else Hold.HELD
-        return self._asked if said is Hold.HELD or self._asked is Hold.LOST else said
+        said = self._slot.hold if self._slot else LeaseState.HELD
+        return self._asked if said is LeaseState.HELD or self._asked is LeaseState.LOST else said
 
     @property
     def is_to_stop(self) -> bool:
         """Somebody cancelled the job, or this attempt is not the current one any more."""
-        return self.hold is not Hold.HELD
+        return self.hold is not LeaseState.HELD
 
-    def ask_to_stop(self, hold: Hold) -> None:
+    def ask_to_stop(self, hold: LeaseState) -> None:
         """From now on the job is to stop. The main process finds the same, and insists."""
         self._asked = hold
 
@@ -70,28 +70,28 @@ class Held:
             raise CancelledError(f"Job {self.job.id} was asked to stop.")
 
 
-class Keeper:
+class Leases:
     """Says in the process's slot which job holds a lease."""
 
     slot: Slot | None = None
     """None: this is no process of a worker."""
 
     @contextmanager
-    def keep(self, job: Job) -> Iterator[Held]:
+    def keep(self, job: Job) -> Iterator[ActiveLease]:
         """The job's lease is kept while the block runs."""
         if self.slot is None:
-            yield Held(job, None)
+            yield ActiveLease(job, None)
             return
         self.slot.claim(job)
         try:
-            yield Held(job, self.slot)
+            yield ActiveLease(job, self.slot)
         finally:
             self.slot.release()
 
 
-def finish_cancelled(ledger: Ledger, job: Leased, hold: Hold) -> None:
+def finish_cancelled(ledger: Ledger, job: Leased, hold: LeaseState) -> None:
     """Record that the job has stopped because it was cancelled."""
-    if hold is Hold.LOST:
+    if hold is LeaseState.LOST:
         return  # whatever it is now, this attempt has no say in it
     try:
         ledger.stop(job)

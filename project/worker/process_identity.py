@@ -31,7 +31,7 @@ def is_gone(holder: str) -> bool:
     return host == socket.gethostname() and _find_start(int(pid)) != started
 
 
-def has_ended(pid: int, within_seconds: float) -> bool:
+def is_finished(pid: int, within_seconds: float) -> bool:
     """Whether the process ends within the time."""
     deadline = monotonic() + within_seconds
     while _find_start(pid):

@@ -26,7 +26,7 @@ from project.ledger.record import encode_json
 from project.observability.binding import about_message
 from project.observability.context import Trace
 from project.queues import QueueName
-from project.worker.attempt_logging import tell_end
+from project.worker.attempt_logging import log_end
 
 STATUSES = {
     states.SUCCESS: Status.SUCCEEDED,
@@ -139,18 +139,18 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         ledger: Ledger = equipment.ledger if self._is_patient else equipment.quick_ledger
         return ledger
 
-    def _tell(self, task_id: str, request: Any, ended: Job | Exception) -> None:
+    def _tell(self, task_id: str, request: Any, finished: Job | Exception) -> None:
         """The job has ended, or its end was refused."""
         headers = vars(request) if request else {}
-        if isinstance(ended, Exception):
+        if isinstance(finished, Exception):
             # A late copy of a job that has ended, or this very write repeated after a time-out.
             with about_message(headers, task_id):
-                _log.warning("outcome_refused", job_id=task_id, reason=str(ended))
+                _log.warning("outcome_refused", job_id=task_id, reason=str(finished))
         else:
             submitted = headers.get("submitted") or Trace.of_message(headers, task_id)
             reservation = headers.get("reservation")
-            tell_end(
-                ended,
+            log_end(
+                finished,
                 submitted,
                 self.app.equipment.spans,
                 with_start=reservation is not None and not reservation.is_claimed,

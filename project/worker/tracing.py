@@ -34,7 +34,7 @@ def connect_tracing(settings: Settings, spans: Spans) -> None:
 
     # Celery asks all who listen about every message: without DEBUG nobody does.
     if settings.log_level == "DEBUG":
-        signals.task_received.connect(tell_received, weak=False)
+        signals.task_received.connect(log_received, weak=False)
 
 
 def add_trace(headers: dict[str, Any]) -> Trace | None:
@@ -67,7 +67,7 @@ def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str)
     )
 
 
-def tell_received(request: Any, **_: Any) -> None:
+def log_received(request: Any, **_: Any) -> None:
     """A process of the worker has begun with a message."""
     submitted = Trace.of_message(request.request_dict, request.id)
     _log.debug("job_received", job_id=request.id, kind=request.name, **describe_cause(submitted))

@@ -50,7 +50,7 @@ def fill_in_everything(form: Form) -> None:
     form.field("Is public").check()
     form.group("Is checked").get_by_label("No", exact=True).check()
     form.field("Watermark").check()
-    form.group("Watermark").get_by_label("Text").fill("Draft")
+    form.group("Watermark").get_by_label("Text").fill("PreparedJob")
     form.field("Labels").fill('{"season": ["spring"]}')
     form.field("Quality").fill("90")
     expect(form.page.locator(".file__size", has_text="JPEG")).to_have_count(2)
@@ -76,7 +76,7 @@ def test_what_a_form_of_every_field_reads_is_what_the_model_takes(form: Form) ->
     assert taken.box.width == 20
     assert (taken.is_public, taken.is_checked) == (True, False)
     assert taken.watermark
-    assert (taken.watermark.text, taken.watermark.opacity) == ("Draft", 0.5)
+    assert (taken.watermark.text, taken.watermark.opacity) == ("PreparedJob", 0.5)
     assert taken.labels == {"season": ["spring"]}
     assert (taken.quality, taken.tone, taken.note, taken.priority) == (90, "calm", None, None)
     assert [one.rpartition(".")[2] for one in taken.attachments] == ["jpg", "txt"]

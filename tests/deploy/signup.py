@@ -44,12 +44,12 @@ def sign_up(stack: Stack, email: str) -> SignUp:
 def succeeded_job(stack: Stack, job_id: str, seconds: float = JOB_SECONDS) -> dict[str, Any]:
     """The job once it has succeeded; fails at once if it ends in any other way."""
 
-    def ended() -> dict[str, Any] | None:
+    def finished() -> dict[str, Any] | None:
         job = get_json(stack, f"/api/v1/jobs/{job_id}")
         assert job["status"] not in {"failed", "cancelled", "dead"}, job
         return job if job["status"] == "succeeded" else None
 
-    job = wait_until(ended, seconds, f"job {job_id} to succeed")
+    job = wait_until(finished, seconds, f"job {job_id} to succeed")
     assert job is not None
     return job
 

@@ -20,7 +20,7 @@ WATCH_SECONDS = 0.3
 WATCHED_AT_ONCE = 40
 REPEATS = 3
 """How often a client with an Idempotency-Key tries again."""
-ENDED = {"succeeded", "failed", "cancelled", "dead"}
+FINISHED = {"succeeded", "failed", "cancelled", "dead"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Load:
         self._lock = threading.Lock()
         self._under_way: dict[str, None] = {}
         self._is_over = threading.Event()
-        self._all_ended = threading.Event()
+        self._all_finished = threading.Event()
         self._started_at = time.monotonic()
         self._held_up_seconds = 0.0
         self._threads = [threading.Thread(target=self._submit_on) for _ in range(THREADS)]
@@ -99,7 +99,7 @@ class Load:
 
     def await_ends(self, seconds: float) -> None:
         """Wait until every accepted job has ended, at most so long."""
-        self._all_ended.wait(seconds)
+        self._all_finished.wait(seconds)
 
     @property
     def accepted(self) -> int:
@@ -185,13 +185,13 @@ class Load:
                 if code in (200, 404):
                     self._note(job_id, document["status"] if code == 200 else "unknown")
             first += WATCHED_AT_ONCE
-            self._all_ended.wait(WATCH_SECONDS)
-        self._all_ended.set()
+            self._all_finished.wait(WATCH_SECONDS)
+        self._all_finished.set()
 
     def _note(self, job_id: str, status: str) -> None:
         with self._lock:
             self.statuses[job_id] = status
-            if status in ENDED:
+            if status in FINISHED:
                 self._under_way.pop(job_id, None)
             else:
                 self._under_way.setdefault(job_id)

@@ -15,7 +15,7 @@ from tests.log_lines import find_problems
 
 SECRET_MARK = "s3cr3t-"
 """Every secret that a storm plants begins with it."""
-ATTEMPT_ENDS = {"job_finished", "job_retrying", "job_put_back", "attempt_lost"}
+ATTEMPT_ENDS = {"job_finished", "job_retrying", "job_requeued", "attempt_lost"}
 BROKERS_KEYS = {"time", "level", "msg", "pid"}
 
 
@@ -73,7 +73,7 @@ class LogVerdict:
 
 
 def judge(lines: Lines) -> LogVerdict:
-    """Hold the lines against what is promised of them."""
+    """LeaseState the lines against what is promised of them."""
     by_job = _group_by_job(lines.ours)
     found: dict[str, Sequence[str]] = {
         "torn line": lines.torn,
@@ -169,7 +169,7 @@ def _find_two_ends(lines: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _count_endless(lines: Iterable[dict[str, Any]]) -> int:
-    begun, ended, given_up = set(), set(), set()
+    begun, finished, given_up = set(), set(), set()
     for line in lines:
         attempt = (_job_of(line), line.get("celery", {}).get("task", {}).get("attempt"))
         match action_of(line):
@@ -178,8 +178,8 @@ def _count_endless(lines: Iterable[dict[str, Any]]) -> int:
             case "job_died" | "dead_letter_taken":
                 given_up.add(_job_of(line))
             case action if action in ATTEMPT_ENDS:
-                ended.add(attempt)
-    return sum(attempt[0] not in given_up for attempt in begun - ended)
+                finished.add(attempt)
+    return sum(attempt[0] not in given_up for attempt in begun - finished)
 
 
 def _find_two_answers(lines: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -27,7 +27,7 @@ EXPECTED: Mapping[str, str] = {
     "faults.crash": "failed",
     "faults.poison": "dead",
 }
-ENDED = {"succeeded", "failed", "cancelled", "dead"}
+FINISHED = {"succeeded", "failed", "cancelled", "dead"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Hold what happened against what was promised."""
+    """LeaseState what happened against what was promised."""
     runs: dict[int, list[Run]] = defaultdict(list)
     for run in evidence.runs:
         runs[run.token].append(run)
@@ -137,14 +137,14 @@ def _told(sort: str, sentences: Iterable[str]) -> list[str]:
 def _find_lost(evidence: Evidence) -> Iterable[str]:
     for submission, job_id in _accepted(evidence):
         status = evidence.statuses.get(job_id, "unknown")
-        if status not in ENDED:
+        if status not in FINISHED:
             yield f"{_name(submission, job_id)} was accepted and is {status or 'never seen'}"
 
 
 def _find_wrong(evidence: Evidence, runs: Mapping[int, list[Run]]) -> Iterable[str]:
     for submission, job_id in _accepted(evidence):
         status = evidence.statuses.get(job_id, "")
-        if status in ENDED and status != EXPECTED[submission.kind]:
+        if status in FINISHED and status != EXPECTED[submission.kind]:
             yield f"{_name(submission, job_id)} is {status}"
         if status == "succeeded" and not any(run.is_done for run in runs.get(submission.token, ())):
             yield f"{_name(submission, job_id)} is succeeded, but no run came to its end"
@@ -208,7 +208,7 @@ def _count(evidence: Evidence, runs: Mapping[int, list[Run]]) -> dict[str, int |
             not submission.job_ids and not submission.is_refused
             for submission in submissions.values()
         ),
-        "jobs ended": sum(evidence.statuses.get(job_id) in ENDED for _, job_id in accepted),
+        "jobs ended": sum(evidence.statuses.get(job_id) in FINISHED for _, job_id in accepted),
         "outcomes logged": sum(evidence.outcomes.values()),
         "runs": len(evidence.runs),
         "runs begun again": sum(

@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 
 REQUEST_SECONDS = 30
 JOB_SECONDS = 30
-ENDED = {"succeeded", "failed", "cancelled", "dead"}
+FINISHED = {"succeeded", "failed", "cancelled", "dead"}
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Client:
             job = self.job(job_id)
             if job["status"] in statuses:
                 return job
-            assert job["status"] not in ENDED, f"the job ended otherwise: {job}"
+            assert job["status"] not in FINISHED, f"the job ended otherwise: {job}"
             return None
 
         job = wait_until(look, seconds, f"job {job_id} to be {' or '.join(statuses)}")
@@ -98,7 +98,7 @@ class Client:
 
     def await_end(self, job_id: str, seconds: float = JOB_SECONDS) -> dict[str, Any]:
         """The job once it has ended, however it did."""
-        return self.await_status(job_id, *ENDED, seconds=seconds)
+        return self.await_status(job_id, *FINISHED, seconds=seconds)
 
     def listen(self, path: str = "/api/v1/events", seconds: float = JOB_SECONDS) -> "Stream":
         """An open event stream, whose first line has come."""

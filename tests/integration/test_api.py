@@ -116,14 +116,14 @@ def test_ended_job_is_run_again_as_a_new_one(browser: Client) -> None:
     job_id = browser.start_task(0)
     browser.await_end(job_id)
 
-    answer = browser.post(f"{JOBS}/{job_id}/retry")
+    answer = browser.post(f"{JOBS}/{job_id}/rerun")
 
     assert answer.status_code == 202
     again = answer.json()
     assert answer.headers["Location"] == f"{JOBS}/{again['id']}"
-    assert again["replay_of"] == job_id != again["id"]
+    assert again["rerun_of"] == job_id != again["id"]
     assert browser.await_end(again["id"])["status"] == "succeeded"
-    assert browser.job(job_id)["replayed_as"] == again["id"]
+    assert browser.job(job_id)["rerun_as"] == again["id"]
 
 
 @pytest.mark.parametrize("body", [{}, {"parameters": {"older_than_days": 1}}])
@@ -133,7 +133,7 @@ def test_job_of_a_kind_that_is_not_offered_is_not_run_again(
     sweep = browser.post("/api/v1/schedules/clean-up/run").json()
     assert browser.await_end(sweep["id"], seconds=60)["is_internal"]
 
-    answer = browser.post(f"{JOBS}/{sweep['id']}/retry", json=body)
+    answer = browser.post(f"{JOBS}/{sweep['id']}/rerun", json=body)
 
     assert answer.status_code == 404
     assert answer.json()["field"] == "kind"
@@ -143,12 +143,12 @@ def test_job_of_a_kind_that_is_not_offered_is_not_run_again(
 def test_job_that_has_not_ended_is_not_run_again(browser: Client) -> None:
     job_id = browser.submit("create_task", {"type": 3})["id"]
 
-    assert browser.post(f"{JOBS}/{job_id}/retry").status_code == 409
+    assert browser.post(f"{JOBS}/{job_id}/rerun").status_code == 409
     assert browser.post(f"{JOBS}/{job_id}/cancel").status_code == 202
 
 
 def test_unknown_job_is_a_404(browser: Client) -> None:
-    for verb in ("cancel", "retry"):
+    for verb in ("cancel", "rerun"):
         assert browser.post(f"{JOBS}/{uuid4()}/{verb}").status_code == 404
 
 
@@ -198,11 +198,11 @@ def test_dead_letter_is_listed_and_shown(browser: Client, dead_id: str) -> None:
 
 
 def test_dead_letter_is_replayed_once(browser: Client, dead_id: str) -> None:
-    first = browser.post(f"{LETTERS}/{dead_id}/replay", json={"parameters": {"type": 0}})
-    second = browser.post(f"{LETTERS}/{dead_id}/replay")
+    first = browser.post(f"{LETTERS}/{dead_id}/rerun", json={"parameters": {"type": 0}})
+    second = browser.post(f"{LETTERS}/{dead_id}/rerun")
 
     assert first.status_code == 202
-    assert first.json()["replay_of"] == dead_id
+    assert first.json()["rerun_of"] == dead_id
     assert second.status_code == 404
     assert browser.await_end(first.json()["id"])["status"] == "succeeded"
 
@@ -210,12 +210,12 @@ def test_dead_letter_is_replayed_once(browser: Client, dead_id: str) -> None:
 def test_dead_letters_are_replayed_by_their_ids(browser: Client, dead_id: str) -> None:
     unknown = str(uuid4())
 
-    answer = browser.post(f"{LETTERS}/replay", json={"ids": [dead_id, unknown]})
+    answer = browser.post(f"{LETTERS}/rerun", json={"ids": [dead_id, unknown]})
 
     assert answer.status_code == 207
     taken, refused = answer.json()["jobs"]
     assert (taken["status"], refused["status"]) == (202, 404)
-    assert browser.await_end(taken["id"])["replay_of"] == dead_id
+    assert browser.await_end(taken["id"])["rerun_of"] == dead_id
 
 
 def test_discarded_dead_letter_is_gone_and_its_job_is_not(browser: Client, dead_id: str) -> None:

@@ -71,7 +71,7 @@ def test_second_copy_of_a_running_job_waits_and_is_dropped(
 
     publish(settings, ledger.get(job_id))
 
-    log.await_event("job_postponed", job_id)
+    log.await_event("job_requeued_later", job_id)
     browser.await_status(job_id, "succeeded")
     log.await_event("job_dropped", job_id)
     assert browser.job(job_id)["attempt"] == 1

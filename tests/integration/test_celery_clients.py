@@ -101,13 +101,13 @@ def test_program_without_our_code_can_send_by_name(settings: Settings, ledger: L
         elsewhere.conf.task_queues = [queue]
         sent = elsewhere.send_task("create_task", kwargs={"type": 0}, queue="short")
 
-    def ended() -> bool:
+    def finished() -> bool:
         try:
             return ledger.get(sent.id).status is Status.SUCCEEDED
         except NotFoundError:
             return False
 
-    wait_until(ended, RESULT_SECONDS, "the job to succeed")
+    wait_until(finished, RESULT_SECONDS, "the job to succeed")
 
 
 def test_canvas_of_tasks_works() -> None:
@@ -171,12 +171,12 @@ def test_task_that_is_revoked_before_it_begins_never_runs(ledger: Ledger) -> Non
 def test_ledger_has_the_outcome_of_a_task_whose_client_wants_none(ledger: Ledger) -> None:
     sent = create_task.apply_async((0,), ignore_result=True)
 
-    def ended() -> bool:
+    def finished() -> bool:
         with suppress(NotFoundError):
             return ledger.get(sent.id).status is Status.SUCCEEDED
         return False
 
-    wait_until(ended, RESULT_SECONDS, "the job to succeed")
+    wait_until(finished, RESULT_SECONDS, "the job to succeed")
 
 
 def test_result_is_kept_as_long_as_the_record(

@@ -79,11 +79,11 @@ def test_waiting_job_is_cancelled_and_run_again(run: Any, ledger: Ledger) -> Non
     _, job, _ = run("submit", "create_task", '{"type": 0}', "--delay", "3600")
 
     code, cancelled, _ = run("cancel", job["id"])
-    _, again, _ = run("retry", job["id"], '{"type": "0"}')
+    _, again, _ = run("rerun", job["id"], '{"type": "0"}')
 
     assert (code, cancelled["status"]) == (0, "cancelled")
-    assert again["replay_of"] == job["id"]
-    assert ledger.get(job["id"]).replayed_as == again["id"]
+    assert again["rerun_of"] == job["id"]
+    assert ledger.get(job["id"]).rerun_as == again["id"]
 
 
 @pytest.mark.parametrize(

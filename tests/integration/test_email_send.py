@@ -41,14 +41,14 @@ def test_template_and_values_become_mails(
     }
 
     job = browser.submit("email.send", parameters)
-    ended = browser.await_status(job["id"], "succeeded")
+    finished = browser.await_status(job["id"], "succeeded")
 
     mail = caught_mail(settings, address)
     assert mail["subject"] == "Order 7"
     assert mail["text"].split() == ["Tea", "Cup"]
     assert mail["html"].strip() == "<p>&lt;b&gt;Ada&lt;/b&gt;</p>"
-    assert ended["result"]["summary"] == "2 mails sent"
-    assert [row[:4] for row in ended["result"]["tables"][0]["rows"]] == [
+    assert finished["result"]["summary"] == "2 mails sent"
+    assert [row[:4] for row in finished["result"]["tables"][0]["rows"]] == [
         [1, "a…@example.org", "sent", 250],
         [2, "b…@example.org", "sent", 250],
     ]

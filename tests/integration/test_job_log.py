@@ -115,11 +115,11 @@ def test_log_of_an_ended_job_expires_with_it_however_late_a_line_comes(
     log.append(job.id, lines_of(1, 1), KEPT_LINES)
     assert redis.ttl(f"log:{job.id}") == -1
 
-    ended = ledger.cancel(job.id)
+    finished = ledger.cancel(job.id)
     ends_at = redis.pexpiretime(f"log:{job.id}")
     log.append(job.id, lines_of(1, 2), KEPT_LINES)
 
-    assert ended.status is Status.CANCELLED
-    assert ended.has_log
-    assert ended.expires_at
-    assert ends_at == redis.pexpiretime(f"log:{job.id}") == ended.expires_at.timestamp() * 1000
+    assert finished.status is Status.CANCELLED
+    assert finished.has_log
+    assert finished.expires_at
+    assert ends_at == redis.pexpiretime(f"log:{job.id}") == finished.expires_at.timestamp() * 1000

@@ -16,9 +16,9 @@ from project.errors import (
     CancelledError,
     ExhaustedError,
     GoneError,
+    HolderState,
     InvalidInputError,
     LeasedError,
-    LeaseState,
     NotFoundError,
     QueueFullError,
     TransitionError,
@@ -29,7 +29,7 @@ from project.ledger.job import WITHDRAWN, AttemptOutcome, JobError
 from project.ledger.keys import job_key
 from project.ledger.listing import JobFilter
 from project.ledger.record import decode_job
-from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, Hold, Recorded
+from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, LeaseState, Recorded
 from project.live.events import ALL_CHANNEL, job_channel, owner_channel
 from tests.builders import NOON, a_job
 from tests.waiting import wait_until
@@ -108,9 +108,9 @@ def test_job_goes_its_way_with_growing_versions(ledger: Ledger) -> None:
 
     confirmed = ledger.confirm(job)
     claimed = claim(ledger, job)
-    ended = finish(ledger, claimed, result={"file": "x"})
+    finished = finish(ledger, claimed, result={"file": "x"})
 
-    way = (job, confirmed, claimed, ended)
+    way = (job, confirmed, claimed, finished)
     assert len({each.version for each in way}) == 4
     assert sorted(way, key=lambda each: each.version) == list(way)
     assert [each.status for each in way] == [
@@ -118,10 +118,10 @@ def test_job_goes_its_way_with_growing_versions(ledger: Ledger) -> None:
     ]
     assert (claimed.attempt, claimed.worker) == (1, "short@here")
     assert claimed.started_at is not None
-    assert ended.finished_at is not None
-    assert ended.finished_at >= claimed.started_at
-    assert ended.result == {"file": "x"}
-    assert ledger.get(job.id) == ended
+    assert finished.finished_at is not None
+    assert finished.finished_at >= claimed.started_at
+    assert finished.result == {"file": "x"}
+    assert ledger.get(job.id) == finished
 
 
 @pytest.mark.parametrize("result", [{"file": "x"}, None, 0, False, "", "naïve ☕"])
@@ -132,11 +132,11 @@ def test_success_is_written_as_any_other_end(ledger: Ledger, redis: "Redis", res
     ledger.succeed_later(one, '{"status": "SUCCESS"}', result, told.append)
     finish(ledger, other, result=result, celery_result='{"status": "SUCCESS"}')
 
-    (ended,) = told
+    (finished,) = told
     written, expected = (_written(redis, job) for job in (one, other))
     assert written == expected
     found = ledger.get(one.id)
-    assert replace(found, expires_at=None, version=ended.version) == ended
+    assert replace(found, expires_at=None, version=finished.version) == finished
     for key in ("jobs:leases", f"jobs:waiting:{one.queue}"):
         assert redis.zscore(key, one.id) is None
     assert redis.zscore("jobs:expiring", one.id) is not None
@@ -171,10 +171,10 @@ def test_record_that_was_lost_is_newer_than_all_that_was_told_of_it(
     ledger: Ledger, redis: "Redis"
 ) -> None:
     """An open page shows no version that is older than one it has shown."""
-    ended = finish(ledger, running(ledger))
-    redis.delete(f"job:{ended.id}")
+    finished = finish(ledger, running(ledger))
+    redis.delete(f"job:{finished.id}")
 
-    assert claim(ledger, ended).version > ended.version
+    assert claim(ledger, finished).version > finished.version
 
 
 def test_job_does_not_run_before_its_client_is_told_that_it_will(ledger: Ledger) -> None:
@@ -284,15 +284,17 @@ def test_confirm_that_comes_after_the_claim_does_not_move_the_job_back(ledger: L
     assert ledger.get(claimed.id) == claimed
 
 
-@pytest.mark.parametrize("ended", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD])
-def test_ended_job_is_not_changed_by_anything(ledger: Ledger, ended: Status) -> None:
-    job = finish(ledger, running(ledger), ended)
+@pytest.mark.parametrize(
+    "finished", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD]
+)
+def test_ended_job_is_not_changed_by_anything(ledger: Ledger, finished: Status) -> None:
+    job = finish(ledger, running(ledger), finished)
     steps: list[Callable[[], Any]] = [
         lambda: claim(ledger, job),
         lambda: ledger.cancel(job.id),
         lambda: ledger.withdraw(job),
         lambda: ledger.bury(job.id, JobError("x", "y")),
-        lambda: ledger.put_back(job.id, worker=job.worker),
+        lambda: ledger.requeue(job.id, worker=job.worker),
         lambda: retry(ledger, job),
         *(lambda status=status: finish(ledger, job, status) for status in Status),
     ]
@@ -444,10 +446,10 @@ def test_odd_text_comes_back_whole(ledger: Ledger, text: str) -> None:
     job = running(ledger, parameters={"text": text, text: [text]})
 
     ledger.report_progress(job, Progress(1, 2, text))
-    ended = finish(ledger, job, Status.FAILED, error=JobError(text, text, text), result=[text])
+    finished = finish(ledger, job, Status.FAILED, error=JobError(text, text, text), result=[text])
 
     found = ledger.get(job.id)
-    assert found == ended
+    assert found == finished
     assert found.parameters == {"text": text, text: [text]}
     assert found.progress == Progress(1, 2, text)
     assert found.error == JobError(text, text, text)
@@ -651,10 +653,10 @@ def test_success_of_a_reserved_job_is_written_as_any_other(ledger: Ledger, redis
     ledger.succeed_later(begun, '{"status": "SUCCESS"}', 7, told.append, holder=HOLDER)
     finish(ledger, claim(ledger, other), result=7, celery_result='{"status": "SUCCESS"}')
 
-    (ended,) = told
+    (finished,) = told
     assert _written(redis, one) == _written(redis, other)
     found = ledger.get(one.id)
-    assert replace(found, expires_at=None, version=ended.version) == ended
+    assert replace(found, expires_at=None, version=finished.version) == finished
     for key in ("jobs:leases", f"jobs:waiting:{one.queue}"):
         assert redis.zscore(key, one.id) is None
 
@@ -715,10 +717,10 @@ def test_job_whose_process_was_killed_is_claimed_by_itself_and_has_lost_nothing(
 
 def test_only_a_first_attempt_of_its_kind_can_be_reserved(ledger: Ledger) -> None:
     accepted, again = recorded(ledger), retry(ledger, running(ledger))
-    put_back = ledger.put_back(running(ledger).id, worker="short@here")
+    requeue = ledger.requeue(running(ledger).id, worker="short@here")
     other = queued(ledger)
 
-    wanted = [(job.id, job.kind) for job in (accepted, again, put_back)]
+    wanted = [(job.id, job.kind) for job in (accepted, again, requeue)]
     answers = ledger.reserve([*wanted, (other.id, "data.analyze"), ("unknown", "x")], "a:1:1#1")
 
     assert answers == [False] * 5
@@ -733,7 +735,7 @@ def test_lease_of_a_reserved_job_is_renewed_where_its_process_cannot_claim_it(
 
     held = ledger.renew_each([replace(each, attempt=1) for each in (job, never)])
 
-    assert held == [Hold.HELD, Hold.LOST]
+    assert held == [LeaseState.HELD, LeaseState.LOST]
     assert redis.zscore("jobs:leases", job.id) > until
 
 
@@ -776,9 +778,9 @@ def test_holder_of_a_lease_that_has_run_out_gets_a_last_call(
 
     with pytest.raises(LeasedError) as caught:
         ledger.claim(first, "other@there", "there:2:2")
-    assert caught.value.state is LeaseState.LAST_CALL
+    assert caught.value.state is HolderState.LAST_CALL
 
-    assert ledger.renew_each([first]) == [Hold.HELD]
+    assert ledger.renew_each([first]) == [LeaseState.HELD]
     with pytest.raises(LeasedError):
         ledger.claim(first, "other@there", "there:2:2")
 
@@ -787,7 +789,7 @@ def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
     ledger: Ledger, redis: "Redis"
 ) -> None:
     first = running(ledger)
-    for state in (LeaseState.LAST_CALL, LeaseState.SILENT):
+    for state in (HolderState.LAST_CALL, HolderState.SILENT):
         redis.zadd("jobs:leases", {first.id: 1})
         with pytest.raises(LeasedError) as caught:
             ledger.claim(first, "other@there", "there:2:2")
@@ -797,7 +799,7 @@ def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
 
     assert second.attempt == 2
     assert second.attempts[0].outcome is AttemptOutcome.LOST
-    assert ledger.renew_each([first]) == [Hold.LOST]
+    assert ledger.renew_each([first]) == [LeaseState.LOST]
 
 
 def test_holder_that_is_heard_of_at_last_is_not_silent(ledger: Ledger, redis: "Redis") -> None:
@@ -815,20 +817,20 @@ def test_renewed_lease_lasts_longer(ledger: Ledger, redis: "Redis") -> None:
     job = running(ledger)
     redis.zadd("jobs:leases", {job.id: 1})
 
-    assert ledger.renew_each([job]) == [Hold.HELD]
+    assert ledger.renew_each([job]) == [LeaseState.HELD]
 
     assert (lease_seconds(ledger, job) or 0) > 1
 
 
 def test_renewal_tells_of_a_cancel_and_of_another_attempt(ledger: Ledger) -> None:
-    cancelled, overtaken, ended = running(ledger), running(ledger), running(ledger)
+    cancelled, overtaken, finished = running(ledger), running(ledger), running(ledger)
     ledger.cancel(cancelled.id)
     claim_again(ledger, overtaken)
-    finish(ledger, ended)
+    finish(ledger, finished)
 
-    found = ledger.renew_each([cancelled, overtaken, ended])
+    found = ledger.renew_each([cancelled, overtaken, finished])
 
-    assert found == [Hold.CANCEL, Hold.LOST, Hold.LOST]
+    assert found == [LeaseState.CANCEL, LeaseState.LOST, LeaseState.LOST]
 
 
 def test_renewal_that_redis_cannot_do_spoils_no_other(ledger: Ledger, redis: "Redis") -> None:
@@ -843,7 +845,7 @@ def test_renewal_that_redis_cannot_do_spoils_no_other(ledger: Ledger, redis: "Re
     found = ledger.renew_each(jobs)
 
     assert isinstance(found.pop(3), ResponseError)
-    assert found == [Hold.HELD] * 19
+    assert found == [LeaseState.HELD] * 19
     assert all((lease_seconds(ledger, job) or 0) > 1 for job in jobs if job != bad)
     redis.delete(f"job:{bad.id}")
 
@@ -868,7 +870,7 @@ def test_attempt_that_is_retried_ends_its_lease(ledger: Ledger) -> None:
 def test_job_that_was_put_back_is_leased_until_its_process_has_ended(ledger: Ledger) -> None:
     job = running(ledger)
 
-    ledger.put_back(job.id, worker=job.worker)
+    ledger.requeue(job.id, worker=job.worker)
 
     with pytest.raises(LeasedError):
         ledger.claim(job, "other@there", "there:2:2")
@@ -878,7 +880,7 @@ def test_job_that_was_put_back_is_leased_until_its_process_has_ended(ledger: Led
 def test_job_whose_process_does_not_end_is_leased_on(ledger: Ledger) -> None:
     job = running(ledger)
 
-    ledger.put_back(job.id, worker=job.worker, is_over=False)
+    ledger.requeue(job.id, worker=job.worker, is_over=False)
 
     assert (lease_seconds(ledger, job) or 0) > LEASE_SECONDS / 2
 
@@ -887,7 +889,7 @@ def test_stopping_worker_puts_back_no_job_of_another(ledger: Ledger) -> None:
     job = running(ledger)
 
     with pytest.raises(TransitionError):
-        ledger.put_back(job.id, worker="other@there")
+        ledger.requeue(job.id, worker="other@there")
 
     assert ledger.get(job.id) == job
 
@@ -897,12 +899,14 @@ def test_every_attempt_is_kept(ledger: Ledger) -> None:
     first = running(ledger, submitted_at=NOON)
     retry(ledger, first, due_at)
     second = claim(ledger, first)
-    ledger.put_back(second.id, worker=second.worker)
+    ledger.requeue(second.id, worker=second.worker)
     third = ledger.claim(second, "short@here", "here:3:3", gone_holder="here:1:1#1")
     fourth = ledger.claim(third, "other@there", "there:2:2", gone_holder="here:3:3")
-    ended = finish(ledger, fourth, Status.FAILED, error=JobError("ValueError", "no", "Traceback"))
+    finished = finish(
+        ledger, fourth, Status.FAILED, error=JobError("ValueError", "no", "Traceback")
+    )
 
-    attempts = ledger.get(ended.id).attempts
+    attempts = ledger.get(finished.id).attempts
 
     assert [each.number for each in attempts] == [1, 2, 3, 4]
     assert [each.outcome.value for each in attempts] == [
@@ -929,14 +933,14 @@ def test_job_that_loses_its_worker_too_often_is_given_up(ledger: Ledger) -> None
     assert [each.outcome.value for each in dead.attempts] == ["lost", "lost"]
 
 
-@pytest.mark.parametrize("end", ["retry", "put_back"])
+@pytest.mark.parametrize("end", ["retry", "requeue"])
 def test_attempt_that_ended_in_order_does_not_count_as_lost(ledger: Ledger, end: str) -> None:
     job = running(ledger)
     for _ in range(3):
         if end == "retry":
             retry(ledger, job)
         else:
-            ledger.put_back(job.id, worker=job.worker)
+            ledger.requeue(job.id, worker=job.worker)
         job = ledger.claim(job, "short@here", HOLDER, most_losses=1)
 
     assert (job.attempt, job.losses) == (4, 0)
@@ -973,16 +977,16 @@ def test_list_is_filtered_by_status_queue_and_time(ledger: Ledger) -> None:
         recorded(ledger, kind=kind, queue=queue, submitted_at=NOON + timedelta(hours=hours))
         for queue, hours in (("short", 0), ("long", 1))
     )
-    ended = finish(ledger, running(ledger, kind=kind, submitted_at=NOON + timedelta(hours=2)))
+    finished = finish(ledger, running(ledger, kind=kind, submitted_at=NOON + timedelta(hours=2)))
 
     def listed(**changes: Any) -> list[str]:
         chosen = JobFilter(kinds=frozenset({kind}), **changes)
         return [job.id for job in ledger.list_jobs(chosen).jobs]
 
-    assert listed() == [ended.id, long.id, short.id]
-    assert listed(statuses=frozenset({"succeeded"})) == [ended.id]
+    assert listed() == [finished.id, long.id, short.id]
+    assert listed(statuses=frozenset({"succeeded"})) == [finished.id]
     assert listed(queues=frozenset({"long"})) == [long.id]
-    assert listed(submitted_after=NOON) == [ended.id, long.id]
+    assert listed(submitted_after=NOON) == [finished.id, long.id]
     assert listed(submitted_before=NOON + timedelta(hours=1)) == [short.id]
     assert listed(statuses=frozenset({"dead"})) == []
 
@@ -1036,15 +1040,15 @@ def test_holder_that_is_not_confirmed_gets_the_time_of_a_new_job(ledger: Ledger)
 
 
 @pytest.mark.parametrize(
-    ("ended", "is_free"),
+    ("finished", "is_free"),
     [(Status.SUCCEEDED, False), (Status.FAILED, True), (Status.CANCELLED, True)],
 )
 def test_deduplication_key_is_free_after_a_failure_only(
-    ledger: Ledger, ended: Status, is_free: bool
+    ledger: Ledger, finished: Status, is_free: bool
 ) -> None:
     rule = Admission(unique_key=uuid4().hex, unique_seconds=60)
     job = ledger.record(a_job(), rule).job
-    finish(ledger, claim(ledger, ledger.confirm(job)), ended)
+    finish(ledger, claim(ledger, ledger.confirm(job)), finished)
 
     assert ledger.record(a_job(), rule).is_new is is_free
 
@@ -1199,14 +1203,14 @@ def test_job_that_another_submit_has_confirmed_is_not_withdrawn_by_that_ones_dou
 def test_job_that_never_began_ends_without_a_record(ledger: Ledger, redis: "Redis") -> None:
     job = a_job(id=str(uuid4()), owner=str(uuid4()), status=Status.QUEUED)
 
-    ended = ledger.end_unrecorded(
+    finished = ledger.end_unrecorded(
         job, Status.FAILED, celery_result='{"status":"FAILURE"}', error=JobError("ChordError", "x")
     )
 
-    assert (ended.status, ended.attempts) == (Status.FAILED, ())
-    assert ledger.get(job.id) == ended
+    assert (finished.status, finished.attempts) == (Status.FAILED, ())
+    assert ledger.get(job.id) == finished
     assert redis.get(f"celery-task-meta-{job.id}") == '{"status":"FAILURE"}'
-    assert ended.expires_at
+    assert finished.expires_at
     assert job.id not in redis.zrange(f"jobs:waiting:{job.queue}", 0, -1)
 
 

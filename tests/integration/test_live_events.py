@@ -15,17 +15,17 @@ from tests.builders import a_picture
 from tests.integration.client import Client
 from tests.waiting import wait_until
 
-ENDED = {"succeeded", "failed", "cancelled", "dead"}
+FINISHED = {"succeeded", "failed", "cancelled", "dead"}
 
 
-def until_ended(events: Any, *job_ids: str) -> list[dict[str, Any]]:
+def until_finished(events: Any, *job_ids: str) -> list[dict[str, Any]]:
     """The states that a stream tells of these jobs, until all of them have ended."""
     told, open_ids = [], set(job_ids)
     while open_ids:
         name, document = next(events)
         if name == "job" and document["id"] in job_ids:
             told.append(document)
-            if document["status"] in ENDED:
+            if document["status"] in FINISHED:
                 open_ids.discard(document["id"])
     return told
 
@@ -34,7 +34,7 @@ def test_open_page_is_told_every_change_once_and_in_order(browser: Client) -> No
     with browser.listen() as stream:
         task_id = browser.start_task(0)
 
-        told = until_ended(iter(stream), task_id)
+        told = until_finished(iter(stream), task_id)
 
     versions = [job["version"] for job in told]
     assert versions == sorted(set(versions))
@@ -60,7 +60,7 @@ def test_many_jobs_at_once_are_all_told_to_their_end(browser: Client) -> None:
     with browser.listen() as stream:
         ids = [browser.start_task(0) for _ in range(30)]
 
-        told = until_ended(iter(stream), *ids)
+        told = until_finished(iter(stream), *ids)
 
     for task_id in ids:
         versions = [job["version"] for job in told if job["id"] == task_id]
@@ -85,7 +85,7 @@ def test_two_pages_of_a_browser_are_told_the_same(browser: Client) -> None:
     with browser.listen() as one, browser.listen() as other:
         task_id = browser.start_task(0)
 
-        endings = [until_ended(iter(page), task_id)[-1] for page in (one, other)]
+        endings = [until_finished(iter(page), task_id)[-1] for page in (one, other)]
 
     assert endings[0] == endings[1]
 
@@ -127,7 +127,7 @@ def test_stream_of_all_jobs_tells_of_another_browsers_jobs(
         assert next(events) == ("resync", {})
         job_id = other.start_task(0)
 
-        told = until_ended(events, job_id)
+        told = until_finished(events, job_id)
 
     assert [job["status"] for job in told] == ["succeeded"]
 
@@ -140,7 +140,7 @@ def test_no_event_holds_what_a_job_was_given(browser: Client, redis: "Redis") ->
         job_id = browser.submit(
             "email.send", {"recipient": address, "subject": "Hello", "text": "Secret"}
         )["id"]
-        told = until_ended(iter(stream), job_id)
+        told = until_finished(iter(stream), job_id)
 
     published = []
     while message := pubsub.get_message(timeout=0.5):

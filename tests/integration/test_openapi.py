@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from project.config import Settings
-from tests.integration.annex.system import Annex
+from tests.integration.isolated.system import IsolatedSystem
 
 ROOT = Path(__file__).parents[2]
 CALLS_AT_LEAST = 300
@@ -21,9 +21,9 @@ SECONDS = 100
 
 
 @pytest.fixture
-def alone(settings: Settings, tmp_path: Path) -> Iterator[Annex]:
+def alone(settings: Settings, tmp_path: Path) -> Iterator[IsolatedSystem]:
     """A system of its own: the calls submit jobs of an hour, and cancel whatever they find."""
-    system = Annex(settings, tmp_path, extra_kinds="")
+    system = IsolatedSystem(settings, tmp_path, extra_kinds="")
     system.start()
     try:
         system.start_web()
@@ -33,7 +33,7 @@ def alone(settings: Settings, tmp_path: Path) -> Iterator[Annex]:
         system.stop()
 
 
-def test_answers_to_made_up_calls_are_as_described(alone: Annex, tmp_path: Path) -> None:
+def test_answers_to_made_up_calls_are_as_described(alone: IsolatedSystem, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
 
     run = subprocess.run(

@@ -83,10 +83,10 @@ def test_many_pictures_get_a_contact_sheet(browser: Client) -> None:
 def test_picture_that_claims_too_many_pixels_fails_and_says_so(browser: Client) -> None:
     job = browser.submit("image.thumbnail", {"picture": upload(browser, png(10_000, 6_000))})
 
-    ended = browser.await_end(job["id"])
+    finished = browser.await_end(job["id"])
 
-    assert (ended["status"], ended["attempt"]) == ("failed", 1)
-    assert "10000 × 6000 pixels; at most 50,000,000" in ended["error"]["message"]
+    assert (finished["status"], finished["attempt"]) == ("failed", 1)
+    assert "10000 × 6000 pixels; at most 50,000,000" in finished["error"]["message"]
 
 
 def test_file_that_is_no_picture_is_refused_at_once(browser: Client) -> None:

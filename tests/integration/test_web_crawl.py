@@ -58,8 +58,8 @@ def visit(settings: Any) -> Iterator[Visit]:
     browser = Client(settings.public_url).open_page()
     with serving() as site:
         job = browser.submit("web.crawl", parameters(site))
-        ended = browser.await_status(job["id"], "succeeded", seconds=CRAWL_SECONDS)
-        yield Visit(site, browser, ended["result"])
+        finished = browser.await_status(job["id"], "succeeded", seconds=CRAWL_SECONDS)
+        yield Visit(site, browser, finished["result"])
 
 
 def test_whole_site_is_counted_exactly(visit: Visit) -> None:
@@ -149,13 +149,13 @@ def test_cancelled_crawl_stops_soon_and_leaves_nothing(browser: Client) -> None:
 
         assert browser.post(f"/api/v1/jobs/{job['id']}/cancel").status_code == 202
 
-        ended = browser.await_status(job["id"], "cancelled", seconds=30)
-    assert ended.get("result") is None
+        finished = browser.await_status(job["id"], "cancelled", seconds=30)
+    assert finished.get("result") is None
 
 
 def test_crawl_of_a_private_address_fails_with_the_reason(browser: Client) -> None:
     job = browser.submit("web.crawl", {"start": METADATA})
 
-    ended = browser.await_status(job["id"], "failed")
+    finished = browser.await_status(job["id"], "failed")
 
-    assert "169.254.169.254 is a link-local or metadata address" in str(ended["error"])
+    assert "169.254.169.254 is a link-local or metadata address" in str(finished["error"])

@@ -44,10 +44,10 @@ class Figures:
     restarts_during_a_rotation: int = 0
     restarts_in_an_outage: int = 0
     outage_seconds: float = 0
-    buried: Counter[str] = field(default_factory=Counter)
+    died: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        told = {**asdict(self), "buried": len(self.buried)}
+        told = {**asdict(self), "buried": len(self.died)}
         return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
 
 
@@ -85,7 +85,7 @@ def travel(folder: Path, *, lines: int, rounds: int, troubles: Mapping[int, str]
         figures.stored = len(store.documents)
         figures.unique = len({id_ for _, id_ in store.documents})
         figures.redelivered = store.redelivered.total()
-        figures.buried = _buried(shipper)
+        figures.died = _buried(shipper)
     return figures
 
 

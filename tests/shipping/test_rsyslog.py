@@ -19,7 +19,7 @@ def test_every_line_arrives_once(tmp_path: Path) -> None:
 
     assert figures.written == figures.stored == figures.unique == 2_000
     assert figures.redelivered > 0
-    assert set(figures.buried) == set(BROKEN)
+    assert set(figures.died) == set(BROKEN)
 
 
 def test_line_of_rabbitmqs_becomes_one_of_ours(tmp_path: Path) -> None:

@@ -29,4 +29,4 @@ def test_every_line_arrives_once_whatever_happens(
     assert figures.redelivered > 0
     assert figures.rotations >= 20
     assert figures.kills == 3
-    assert set(figures.buried) == set(BROKEN)
+    assert set(figures.died) == set(BROKEN)

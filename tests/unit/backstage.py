@@ -123,10 +123,10 @@ class Part:
     """Stands in for the turn."""
 
     is_mine: bool = True
-    is_left: bool = False
+    is_released: bool = False
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         return self.is_mine
 
-    def leave(self) -> None:
-        self.is_left = True
+    def release(self) -> None:
+        self.is_released = True

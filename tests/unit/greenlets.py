@@ -30,7 +30,7 @@ own, beside, waiting, other = (an_entry(name) for name in ("own", "beside", "wai
 callers = []
 for entry in (own, beside):
     callers.append(gevent.spawn(commit, committer, entry))
-    until(lambda entry=entry: entry.draft.job.id in halted)
+    until(lambda entry=entry: entry.prepared.job.id in halted)
 callers += [gevent.spawn(commit, committer, entry) for entry in (waiting, other)]
 gevent.sleep(0)
 

@@ -10,7 +10,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import RedisError
 
 from project.ledger import Job
-from project.ledger.store import Hold, Leased
+from project.ledger.store import Leased, LeaseState
 from project.worker.engine.slot import Slot
 from project.worker.engine.supervisor import Supervisor
 from project.worker.lease import Patience
@@ -24,7 +24,7 @@ class FakeProcess:
 
     def __init__(self, job: Job | None = None, *, soft: float = 0, hard: float = 0) -> None:
         self.slot = Slot()
-        self.has_ended = self.is_leaving = False
+        self.is_finished = self.is_leaving = False
         self.signals: list[int] = []
         self.halts = 0
         self.on_halt: Callable[[], None] = lambda: None
@@ -54,16 +54,16 @@ class FakeProcess:
 class FakeLedger:
     """Answers each renewal with `holds`, by the job's id, or with HELD."""
 
-    holds: dict[str, Hold | RedisError] = field(default_factory=dict)
+    holds: dict[str, LeaseState | RedisError] = field(default_factory=dict)
     is_away: bool = False
     renewals: list[list[tuple[str, int]]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
 
-    def renew_each(self, attempts: Sequence[Leased]) -> list[Hold | RedisError]:
+    def renew_each(self, attempts: Sequence[Leased]) -> list[LeaseState | RedisError]:
         self.renewals.append([(leased.id, leased.attempt) for leased in attempts])
         if self.is_away:
             raise RedisConnectionError("away")
-        return [self.holds.get(leased.id, Hold.HELD) for leased in attempts]
+        return [self.holds.get(leased.id, LeaseState.HELD) for leased in attempts]
 
     def stop(self, job: Leased) -> None:
         if self.is_away:

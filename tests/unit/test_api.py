@@ -37,11 +37,11 @@ class Book:
         self.asked.append(submission)
         return self.jobs[0]
 
-    def retry(self, job_id: str, _trace: Any, parameters: Any) -> Job:
+    def rerun(self, job_id: str, _trace: Any, parameters: Any) -> Job:
         self.asked.append((job_id, parameters))
         return self.jobs[0]
 
-    def retry_many(self, ids: list[str], _trace: Any, *, rate_per_second: float) -> list[Job]:
+    def rerun_many(self, ids: list[str], _trace: Any, *, rate_per_second: float) -> list[Job]:
         self.asked.append((ids, rate_per_second))
         return self.jobs
 
@@ -125,7 +125,7 @@ def test_job_is_run_again_as_it_was_or_with_other_parameters(
     book = Book()
 
     answer = make_client(submitter=book).post(
-        f"{JOBS}/some-id/retry", data=body, content_type="application/json"
+        f"{JOBS}/some-id/rerun", data=body, content_type="application/json"
     )
 
     assert answer.status_code == 202
@@ -276,7 +276,7 @@ def test_dead_letters_are_replayed_by_id_or_by_filter(
 ) -> None:
     book = Book()
 
-    answer = make_client(submitter=book, dead_letters=book).post(f"{LETTERS}/replay", json=body)
+    answer = make_client(submitter=book, dead_letters=book).post(f"{LETTERS}/rerun", json=body)
 
     assert answer.status_code == 207
     assert answer.json is not None
@@ -301,13 +301,13 @@ def test_unclear_choice_of_dead_letters_is_a_400(
 ) -> None:
     book = Book()
 
-    answer = make_client(submitter=book, dead_letters=book).post(f"{LETTERS}/replay", json=body)
+    answer = make_client(submitter=book, dead_letters=book).post(f"{LETTERS}/rerun", json=body)
 
     assert answer.status_code == 400
     assert book.asked == []
 
 
-@pytest.mark.parametrize("path", [f"{JOBS}/bulk", f"{LETTERS}/replay"])
+@pytest.mark.parametrize("path", [f"{JOBS}/bulk", f"{LETTERS}/rerun"])
 def test_word_in_an_ids_place_is_no_id(path: str, make_client: ClientMaker) -> None:
     answer = make_client().get(path)
 

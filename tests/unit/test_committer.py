@@ -23,7 +23,7 @@ from project.ledger.store import Admission, Recorded
 from project.submission import committer as committer_module
 from project.submission.batch import Entry, Order, encode
 from project.submission.committer import LATE_SECONDS, MOST_TOGETHER, UNDER_WAY, Committer
-from project.submission.preparation import Draft, Submission
+from project.submission.preparation import PreparedJob, Submission
 from tests.builders import a_job, a_trace
 from tests.waiting import wait_until
 
@@ -38,7 +38,7 @@ def go_on(_jobs: list[Job]) -> None:
 
 @dataclass
 class Hall:
-    """Stands in for ledger, publisher and aftermath; a test can halt or break each step."""
+    """Stands in for ledger, publisher and recovery; a test can halt or break each step."""
 
     on_record: Step = go_on
     on_confirm: Step = go_on
@@ -116,7 +116,7 @@ def an_entry(job_id: str = "", **changes: Any) -> Entry:
     job = a_job(**({"id": job_id} if job_id else {}), status=Status.ACCEPTED, **changes)
     submission = Submission(kind=job.kind, parameters=job.parameters)
     trace = a_trace()
-    return Entry(Draft(job, submission, "", 0), Admission(), trace, encode(job, trace), trace)
+    return Entry(PreparedJob(job, submission, "", 0), Admission(), trace, encode(job, trace), trace)
 
 
 def commit(committer: Committer, *entries: Entry, seconds: float = LONG) -> None:
@@ -201,7 +201,7 @@ def test_who_comes_while_two_batches_are_under_way_shares_the_next_one() -> None
 
     assert [status_of(entry) for entry in rest] == [Status.QUEUED] * 10
     assert sorted(name for name in hall.names() if "late" in name) == sorted(
-        entry.draft.job.id for entry in rest
+        entry.prepared.job.id for entry in rest
     )
     assert sorted(hall.published) == sorted(hall.recorded)
     assert sorted(map(sorted, hall.noted)) == sorted(map(sorted, hall.recorded))

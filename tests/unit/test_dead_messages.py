@@ -18,13 +18,13 @@ from project.errors import UnavailableError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason, _encode
 from project.ledger.job import JobError
-from project.scheduler.reconciler.dead_letter_consumer import Intake, make_id
+from project.scheduler.reconciler.dead_letter_consumer import DeadLetterConsumer, make_id
 from project.scheduler.reconciler.dead_letter_policy import (
     ERROR_TYPES,
     MOST_RETURNS,
     DeadMessage,
+    Decision,
     Fate,
-    Verdict,
     judge,
 )
 from tests.builders import NOON, a_job
@@ -45,7 +45,7 @@ def a_message(**changes: Any) -> DeadMessage:
     return DeadMessage(**values | changes)
 
 
-def judged(message: DeadMessage, job: Job | None, is_leased: bool = False) -> Verdict:
+def judged(message: DeadMessage, job: Job | None, is_leased: bool = False) -> Decision:
     return judge(message, job, is_leased=is_leased, kinds=KINDS)
 
 
@@ -57,9 +57,9 @@ def test_message_that_came_back_too_often_without_a_fault_goes_back_to_its_queue
 def test_message_goes_back_so_often_and_no_more() -> None:
     job = a_job(status=Status.QUEUED, returns=MOST_RETURNS)
 
-    verdict = judged(a_message(), job)
+    decision = judged(a_message(), job)
 
-    assert (verdict.fate, verdict.reason) == (Fate.KEEP, DeathReason.DELIVERY_LIMIT)
+    assert (decision.fate, decision.reason) == (Fate.KEEP, DeathReason.DELIVERY_LIMIT)
 
 
 def test_message_of_a_job_that_runs_goes_back_however_often() -> None:
@@ -73,17 +73,17 @@ def test_message_of_a_job_whose_record_was_lost_goes_back() -> None:
     assert judged(a_message(), None).fate is Fate.RETURN
 
 
-@pytest.mark.parametrize("ended", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
-def test_late_copy_of_an_ended_job_is_dropped(ended: Status) -> None:
-    assert judged(a_message(), a_job(status=ended)).fate is Fate.DROP
+@pytest.mark.parametrize("finished", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
+def test_late_copy_of_an_ended_job_is_dropped(finished: Status) -> None:
+    assert judged(a_message(), a_job(status=finished)).fate is Fate.DROP
 
 
 def test_message_of_a_job_that_its_worker_has_buried_is_kept_for_that_reason() -> None:
     job = a_job(status=Status.DEAD, error=JobError("WorkerLost", "killed each time"))
 
-    verdict = judged(a_message(cause="rejected"), job)
+    decision = judged(a_message(cause="rejected"), job)
 
-    assert verdict == Verdict(Fate.KEEP, DeathReason.WORKER_LOST, "killed each time")
+    assert decision == Decision(Fate.KEEP, DeathReason.WORKER_LOST, "killed each time")
 
 
 @pytest.mark.parametrize(
@@ -107,16 +107,16 @@ def test_message_of_a_job_that_its_worker_has_buried_is_kept_for_that_reason() -
     ],
 )
 def test_message_that_no_worker_can_read_is_a_dead_letter(changes: dict[str, Any]) -> None:
-    verdict = judged(a_message(**changes), None)
+    decision = judged(a_message(**changes), None)
 
-    assert (verdict.fate, verdict.reason) == (Fate.KEEP, DeathReason.UNDECODABLE)
+    assert (decision.fate, decision.reason) == (Fate.KEEP, DeathReason.UNDECODABLE)
 
 
 def test_message_of_an_unknown_kind_is_a_dead_letter_that_names_it() -> None:
-    verdict = judged(a_message(headers={"id": "j1", "task": "nope"}, cause="rejected"), None)
+    decision = judged(a_message(headers={"id": "j1", "task": "nope"}, cause="rejected"), None)
 
-    assert (verdict.fate, verdict.reason) == (Fate.KEEP, DeathReason.UNKNOWN_KIND)
-    assert "'nope'" in verdict.detail
+    assert (decision.fate, decision.reason) == (Fate.KEEP, DeathReason.UNKNOWN_KIND)
+    assert "'nope'" in decision.detail
 
 
 def test_task_that_is_no_kind_goes_back_where_no_worker_has_refused_it() -> None:
@@ -133,16 +133,16 @@ def test_message_without_a_record_goes_back_so_often_and_no_more() -> None:
     headers = {"id": "j1", "task": "create_task"}
     often = {**headers, "requeues": MOST_RETURNS}
 
-    assert judged(a_message(headers={**headers, "requeues": MOST_RETURNS - 1}), None) == Verdict(
+    assert judged(a_message(headers={**headers, "requeues": MOST_RETURNS - 1}), None) == Decision(
         Fate.RETURN
     )
     assert judged(a_message(headers=often, cause="rejected"), None).fate is Fate.KEEP
 
 
 def test_message_whose_time_to_live_is_over_does_not_run_any_more() -> None:
-    verdict = judged(a_message(cause="expired"), None)
+    decision = judged(a_message(cause="expired"), None)
 
-    assert (verdict.fate, verdict.reason) == (Fate.KEEP, DeathReason.REJECTED)
+    assert (decision.fate, decision.reason) == (Fate.KEEP, DeathReason.REJECTED)
 
 
 @pytest.mark.parametrize("name", ["\ud83d", "a b", "", "x" * 101])
@@ -189,7 +189,7 @@ class Ledger:
 
     jobs: dict[str, Job] = field(default_factory=dict)
     leased: set[str] = field(default_factory=set)
-    buried: dict[str, Job] = field(default_factory=dict)
+    died: dict[str, Job] = field(default_factory=dict)
     letters: dict[str, DeadLetter] = field(default_factory=dict)
     published: list[Message] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -208,7 +208,7 @@ class Ledger:
 
     def bury(self, job_id: str, error: JobError, fallback: Job) -> None:
         assert error.message
-        self.buried[job_id] = fallback
+        self.died[job_id] = fallback
 
     def note_return(self, job: Job) -> None:
         pass
@@ -253,7 +253,7 @@ class Queue:
 def taken(ledger: Ledger, *messages: DeadMessage) -> Queue:
     stage: Any = ledger
     queue: Any = Queue(*messages)
-    Intake(stage, stage, stage).take_all(queue)
+    DeadLetterConsumer(stage, stage, stage).take_all(queue)
     return cast(Queue, queue)
 
 
@@ -304,8 +304,8 @@ def test_intake_ends_with_its_time_however_much_lies_there() -> None:
     stage: Any = Ledger()
     queue: Any = Queue(*(a_message(body=b"%d" % number) for number in range(5)))
 
-    assert Intake(stage, stage, stage).take_all(queue, seconds=0) == 1
-    assert Intake(stage, stage, stage).take_all(queue) == 4
+    assert DeadLetterConsumer(stage, stage, stage).take_all(queue, seconds=0) == 1
+    assert DeadLetterConsumer(stage, stage, stage).take_all(queue) == 4
 
 
 def test_message_that_goes_back_counts_that() -> None:
@@ -322,9 +322,9 @@ def test_job_is_not_given_up_for_a_message_of_another_kind(body: bytes) -> None:
 
     taken(ledger, a_message(body=body))
 
-    assert "j1" not in ledger.buried
+    assert "j1" not in ledger.died
     (letter,) = ledger.letters.values()
-    assert letter.id in ledger.buried
+    assert letter.id in ledger.died
     assert letter.detail
     assert ledger.published == []
 
@@ -348,7 +348,7 @@ def test_message_that_nobody_can_read_is_of_no_job_that_was_read(job: Job) -> No
     (letter,) = ledger.letters.values()
     assert letter.id != "j1"
     assert letter.reason is DeathReason.UNDECODABLE
-    assert ledger.buried.keys() == {letter.id}
+    assert ledger.died.keys() == {letter.id}
 
 
 @pytest.mark.parametrize("name", ["create_task", "a b"])
@@ -387,7 +387,7 @@ def test_letter_of_a_call_by_position_has_its_parameters_by_name() -> None:
 
     taken(ledger, a_message(headers=headers, body=b"[[1], [], {}]"))
 
-    assert ledger.buried["j1"].parameters == {"type": 1}
+    assert ledger.died["j1"].parameters == {"type": 1}
 
 
 def test_letter_of_a_compressed_message_has_its_parameters() -> None:
@@ -399,7 +399,7 @@ def test_letter_of_a_compressed_message_has_its_parameters() -> None:
 
     taken(ledger, a_message(headers=headers, body=zlib.compress(BODY)))
 
-    assert ledger.buried["j1"].parameters == {"type": 1}
+    assert ledger.died["j1"].parameters == {"type": 1}
     assert judged(a_message(headers=headers), None).reason is DeathReason.UNDECODABLE
 
 

@@ -90,8 +90,8 @@ def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: 
     redis.connection.answers.append([["moved", "7", ""]])
     ledger.flush()
 
-    ended, written = told
-    assert (ended.id, ended.status, ended.result) == (job.id, Status.SUCCEEDED, 1)
+    finished, written = told
+    assert (finished.id, finished.status, finished.result) == (job.id, Status.SUCCEEDED, 1)
     assert written == "written"
     assert not ledger.has_deferred
     ledger.when_written(lambda: told.append("at once"))

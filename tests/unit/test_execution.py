@@ -22,14 +22,14 @@ from project.errors import (
 from project.kinds.definition import Context
 from project.ledger import Job, Progress, Status
 from project.ledger.file_holders import FileHolders
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.observability.binding import read_bound
 from project.observability.context import Trace
 from project.queues import QueueName
 from project.submission.preparation import Submission
 from project.worker.app import route
 from project.worker.execution import Equipment, execute
-from project.worker.lease import Keeper
+from project.worker.lease import Leases
 from project.worker.recorder import Recorder
 from project.worker.reservation import Reservation
 from tests.builders import NOON, a_job
@@ -77,7 +77,7 @@ class Book:
     def stop(self, _job: Job) -> None:
         self.finished.append(Status.CANCELLED)
 
-    def put_back(self, job_id: str, **_: Any) -> None:
+    def requeue(self, job_id: str, **_: Any) -> None:
         self.returned.append(job_id)
 
     def bury(self, _job_id: str, _error: Any) -> None:
@@ -98,7 +98,7 @@ def equipment_with(book: Book, submitter: Any = None) -> Equipment:
     return Equipment(
         ledger=book,  # type: ignore[arg-type]
         quick_ledger=book,  # type: ignore[arg-type]
-        keeper=Keeper(),
+        leases=Leases(),
         recorder=Recorder(NoLog(), 10),  # type: ignore[arg-type]
         submitter=submitter,  # type: ignore[arg-type]
         redis=None,  # type: ignore[arg-type]
@@ -329,7 +329,7 @@ def test_attempt_whose_lease_was_lost_leaves_its_message_to_the_next() -> None:
     book = Book()
 
     def work(_parameters: Parameters, context: Context) -> None:
-        context.check.__self__.ask_to_stop(Hold.LOST)  # type: ignore[attr-defined]
+        context.check.__self__.ask_to_stop(LeaseState.LOST)  # type: ignore[attr-defined]
         context.check()
 
     with pytest.raises(Reject) as caught:

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.worker.engine.fence import SILENT_LOOKS, Fence
 from project.worker.engine.slot import Slot
 from project.worker.lease import Patience
@@ -42,7 +42,7 @@ def test_job_is_asked_interrupted_and_killed(slot: Slot) -> None:
     signals: list[int] = []
 
     look(fence_of(slot, signals))
-    assert slot.hold is Hold.LOST
+    assert slot.hold is LeaseState.LOST
     assert signals == []
     look(fence_of(slot, signals, interrupt=0))
     assert signals == [signal.SIGUSR1]
@@ -63,7 +63,7 @@ def test_signal_is_meant_though_the_last_one_was_aimed_at_another_job(slot: Slot
 def test_lease_that_still_holds_is_no_reason(slot: Slot) -> None:
     look(fence_of(slot, [], fence=NEVER))
 
-    assert slot.hold is Hold.HELD
+    assert slot.hold is LeaseState.HELD
 
 
 def test_lease_that_was_renewed_meanwhile_is_no_reason(slot: Slot) -> None:
@@ -73,7 +73,7 @@ def test_lease_that_was_renewed_meanwhile_is_no_reason(slot: Slot) -> None:
 
     look(fence_of(slot, []))
 
-    assert slot.hold is Hold.HELD
+    assert slot.hold is LeaseState.HELD
 
 
 def test_main_process_that_looks_is_left_to_stop_the_job(slot: Slot) -> None:
@@ -84,7 +84,7 @@ def test_main_process_that_looks_is_left_to_stop_the_job(slot: Slot) -> None:
         slot.note_look()
         fence.look()
 
-    assert slot.hold is Hold.HELD
+    assert slot.hold is LeaseState.HELD
 
 
 def test_process_that_stood_still_with_its_worker_waits_for_the_first_renewal(slot: Slot) -> None:
@@ -93,7 +93,7 @@ def test_process_that_stood_still_with_its_worker_waits_for_the_first_renewal(sl
 
     fence.look()  # it has stood still for an hour, and so has its main process
 
-    assert slot.hold is Hold.HELD
+    assert slot.hold is LeaseState.HELD
 
 
 @pytest.mark.parametrize("end", ["release", "next"])

@@ -10,7 +10,14 @@ import pytest
 
 from project.broker.message import make_headers
 from project.ledger import Job, Progress, Status
-from project.ledger.job import FINAL, SOURCES, AttemptOutcome, JobError, format_time, read_lineage
+from project.ledger.job import (
+    FINISHED,
+    SOURCES,
+    AttemptOutcome,
+    JobError,
+    format_time,
+    read_lineage,
+)
 from project.ledger.record import decode_job, encode_fields, encode_job
 from tests.builders import NOON, a_job, a_trace
 
@@ -37,15 +44,15 @@ def test_status_changes_only_along_the_table(before: Status, after: Status) -> N
     assert (before in SOURCES[after]) is ((before, after) in ALLOWED)
 
 
-@pytest.mark.parametrize("ended", sorted(FINAL))
-def test_ended_job_cannot_start_again(ended: Status) -> None:
-    assert not any(ended in sources for sources in SOURCES.values())
+@pytest.mark.parametrize("finished", sorted(FINISHED))
+def test_ended_job_cannot_start_again(finished: Status) -> None:
+    assert not any(finished in sources for sources in SOURCES.values())
 
 
 def test_final_statuses_are_those_that_nothing_follows() -> None:
     left = {before for before, _ in ALLOWED}
 
-    assert {status for status in Status if status.is_final} == set(Status) - left
+    assert {status for status in Status if status.is_finished} == set(Status) - left
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -188,7 +195,7 @@ def test_job_is_rebuilt_from_its_message() -> None:
         parent_id="parent",
         root_id="root",
         key="step",
-        replay_of="earlier",
+        rerun_of="earlier",
         request_digest="0123456789abcdef",
     )
 
@@ -208,7 +215,7 @@ def test_job_is_rebuilt_from_its_message() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"submitted_at": "soon", "run_at": 5, "owner": ["x"], "key": 5, "replay_of": b"x"},
+        {"submitted_at": "soon", "run_at": 5, "owner": ["x"], "key": 5, "rerun_of": b"x"},
         {"submitted_at": "9999-12-31T23:59:59+00:00", "run_at": "9999-12-31T23:59:59-23:00"},
         {"owner": "\ud83d", "key": "k" * 1001, "parent_id": "\ud83d", "root_id": {}},
         {"submitted_at": None, "owner": None},

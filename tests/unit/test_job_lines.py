@@ -18,8 +18,8 @@ from project.observability.spans import NO_SPANS
 from project.scheduler.reconciler.dead_letter_consumer import Intake
 from project.scheduler.reconciler.dead_letter_policy import DeadMessage
 from project.scheduler.reconciler.repairs import Repairs
-from project.submission.confirm_recovery import Aftermath
-from project.worker.attempt_logging import tell_end
+from project.submission.confirm_recovery import ConfirmRecovery
+from project.worker.attempt_logging import log_end
 from tests.builders import NOON, a_job
 from tests.unit.supervision import FakeLedger, FakeProcess, supervisor_of
 from tests.waiting import wait_until
@@ -42,7 +42,7 @@ class Anything:
 
     job: Job | None = None
     published: list[Any] = field(default_factory=list)
-    buried: list[Job] = field(default_factory=list)
+    died: list[Job] = field(default_factory=list)
     boots: list[str] = field(default_factory=lambda: ["first"])
 
     def find(self, _job_id: str) -> Job | None:
@@ -74,7 +74,7 @@ class Anything:
         pass
 
     def bury(self, _job_id: str, _error: Any, described: Job) -> None:
-        self.buried.append(described)
+        self.died.append(described)
 
     def list_jobs(self, *_: Any) -> Any:
         return SimpleNamespace(jobs=[self.job], next_cursor="")
@@ -125,7 +125,7 @@ def test_message_that_goes_back_to_its_queue_keeps_its_trace() -> None:
         take_in(stage, headers)
 
     (line,) = lines
-    assert (line["event"], line["trace_id"]) == ("job_returned", TRACE_ID)
+    assert (line["event"], line["trace_id"]) == ("message_requeued", TRACE_ID)
     assert stage.published[0].headers["traceparent"] == headers["traceparent"]
 
 
@@ -134,7 +134,7 @@ def test_dead_letter_without_a_record_tells_its_parents() -> None:
 
     take_in(stage, {"parent_id": "parent", "root_id": "root"}, content_type="text/plain")
 
-    (described,) = stage.buried
+    (described,) = stage.died
     assert (described.parent_id, described.root_id) == ("parent", "root")
     assert described.trace_id == JOB.id.replace("-", "")
 
@@ -143,10 +143,10 @@ def test_message_that_is_published_again_keeps_trace_and_parent() -> None:
     stage = Anything(replace(RUNNING, started_at=datetime.now(UTC) - timedelta(hours=1)))
 
     with told() as lines:
-        Repairs(stage, stage).revive_lost()  # type: ignore[arg-type]
+        Repairs(stage, stage).republish_lost()  # type: ignore[arg-type]
 
     (line,) = lines
-    assert (line["event"], line["trace_id"]) == ("job_revived", TRACE_ID)
+    assert (line["event"], line["trace_id"]) == ("job_republished", TRACE_ID)
     assert stage.published[0].headers["traceparent"] == Trace.of_job(JOB.id, TRACE_ID).traceparent
 
 
@@ -183,7 +183,7 @@ def test_supervisors_line_is_of_the_attempt() -> None:
 
 def test_lines_after_an_outage_of_redis_are_of_the_jobs_traces() -> None:
     stage = Anything(boots=["second", "first"])
-    aftermath = Aftermath(stage, pause_seconds=0.01)  # type: ignore[arg-type]
+    aftermath = ConfirmRecovery(stage, pause_seconds=0.01)  # type: ignore[arg-type]
 
     with told() as lines:
         aftermath.remember([JOB])
@@ -196,10 +196,10 @@ def test_lines_after_an_outage_of_redis_are_of_the_jobs_traces() -> None:
 
 
 def test_outcome_that_the_workers_first_process_tells_is_of_the_attempt() -> None:
-    ended = replace(RUNNING, status=Status.FAILED, started_at=NOON, parent_id="p", root_id="r")
+    finished = replace(RUNNING, status=Status.FAILED, started_at=NOON, parent_id="p", root_id="r")
 
     with told() as lines:
-        tell_end(ended, Trace.of_job(JOB.id, TRACE_ID), NO_SPANS)
+        log_end(finished, Trace.of_job(JOB.id, TRACE_ID), NO_SPANS)
 
     (line,) = lines
     assert (line["event"], line["trace_id"]) == ("job_finished", TRACE_ID)

@@ -19,7 +19,7 @@ from project.ledger import Job
 from project.ledger.record import encode_job
 from project.observability.context import Trace
 from project.scheduler.schedules.schedule import Schedule, encode_schedule
-from project.scheduler.schedules.schedule_service import Register
+from project.scheduler.schedules.schedule_service import ScheduleService
 from project.submission.preparation import Submission, prepare
 from tests.builders import a_job, a_trace
 from tests.unit.backstage import Desk, Shelf
@@ -69,12 +69,12 @@ class Press:
                 answers.append(error)
         return answers
 
-    def retry(self, _job_id: str, trace: Trace, parameters: Any) -> Job:
+    def rerun(self, _job_id: str, trace: Trace, parameters: Any) -> Job:
         given = {"type": 0} if parameters is None else parameters
         return self.submit(Submission(kind="create_task", parameters=given), trace)
 
-    def retry_many(self, job_ids: list[str], trace: Trace, **_: Any) -> list[Job]:
-        return [self.retry(job_id, trace, None) for job_id in job_ids]
+    def rerun_many(self, job_ids: list[str], trace: Trace, **_: Any) -> list[Job]:
+        return [self.rerun(job_id, trace, None) for job_id in job_ids]
 
     def list_letters(self, *_: Any, **__: Any) -> tuple[list[Any], str]:
         return [], ""
@@ -96,7 +96,7 @@ class WritingShelf(Shelf):
 
 def open_client(make_client: ClientMaker) -> Any:
     press, parts = Press(), (WritingShelf(), Desk())
-    register: Any = Register(*parts)  # type: ignore[arg-type]
+    register: Any = ScheduleService(*parts)  # type: ignore[arg-type]
     return make_client(submitter=press, dead_letters=press, schedules=register)
 
 
@@ -188,9 +188,9 @@ def test_what_passes_comes_back_from_the_store_as_it_was(value: Any) -> None:
         ("POST /tasks", '{"type": 0, "more": %s}', "more"),
         ("POST /api/v1/jobs", JOB, "parameters.values.n"),
         ("POST /api/v1/jobs", WORKFLOW, "parameters.steps.a.for_each.0"),
-        ("POST /api/v1/jobs/x/retry", f'{{"parameters": {MAIL}}}', "parameters.values.n"),
-        ("POST /api/v1/dead-letters/x/replay", '{"parameters": {"n": %s}}', "parameters.n"),
-        ("POST /api/v1/dead-letters/replay", '{"ids": [%s]}', "ids.0"),
+        ("POST /api/v1/jobs/x/rerun", f'{{"parameters": {MAIL}}}', "parameters.values.n"),
+        ("POST /api/v1/dead-letters/x/rerun", '{"parameters": {"n": %s}}', "parameters.n"),
+        ("POST /api/v1/dead-letters/rerun", '{"ids": [%s]}', "ids.0"),
         ("POST /api/v1/schedules", JOB[:-1] + ', "cron": "0 0 29 2 *"}', "parameters.values.n"),
         ("PUT /api/v1/schedules/x", JOB[:-1] + ', "cron": "0 0 * * *"}', "parameters.values.n"),
     ],
@@ -272,9 +272,9 @@ BODIES = st.one_of(
         "POST /tasks",
         "POST /api/v1/jobs",
         "POST /api/v1/jobs/bulk",
-        "POST /api/v1/jobs/x/retry",
-        "POST /api/v1/dead-letters/x/replay",
-        "POST /api/v1/dead-letters/replay",
+        "POST /api/v1/jobs/x/rerun",
+        "POST /api/v1/dead-letters/x/rerun",
+        "POST /api/v1/dead-letters/rerun",
         "POST /api/v1/schedules",
         "PUT /api/v1/schedules/x",
     ],

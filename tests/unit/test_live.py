@@ -120,16 +120,16 @@ def test_record_that_was_lost_and_written_anew_is_told(path: str, versions_on: A
 
 
 def test_stream_of_one_job_ends_with_the_job(versions_on: Any) -> None:
-    ended = replace(JOB, version=4, status=Status.SUCCEEDED)
-    wire = Wire([change(ended), change(replace(JOB, version=5))])
+    finished = replace(JOB, version=4, status=Status.SUCCEEDED)
+    wire = Wire([change(finished), change(replace(JOB, version=5))])
 
     assert versions_on(ONE, wire, JOB) == [3, 4]
 
 
 def test_stream_of_an_ended_job_tells_its_state_and_ends(versions_on: Any) -> None:
-    ended = replace(JOB, status=Status.FAILED)
+    finished = replace(JOB, status=Status.FAILED)
 
-    assert versions_on(ONE, Wire(), ended) == [3]
+    assert versions_on(ONE, Wire(), finished) == [3]
 
 
 def test_stream_of_an_unknown_job_is_a_404(make_client: ClientMaker) -> None:

@@ -47,7 +47,7 @@ import os, runpy, signal, sys, threading
 from pathlib import Path
 
 def stop():
-    while not any("scheduler_hindered" in file.read_text() for file in logs.glob("*.jsonl")):
+    while not any("scheduler_skipped" in file.read_text() for file in logs.glob("*.jsonl")):
         pause.wait(0.05)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -16,10 +16,10 @@ from tests.unit.test_live import Shelf, Wire
 from tests.unit.test_log_line import a_line
 
 JOB = a_job(status=Status.RUNNING, version=3)
-ENDED = replace(JOB, status=Status.SUCCEEDED, version=4)
+FINISHED = replace(JOB, status=Status.SUCCEEDED, version=4)
 PATH = f"/api/v1/jobs/{JOB.id}/log/events"
 POKE = (f"events:log:{JOB.id}", "1-1")
-END = (f"events:job:{JOB.id}", json.dumps(encode_job(ENDED)))
+END = (f"events:job:{JOB.id}", json.dumps(encode_job(FINISHED)))
 
 
 @dataclass
@@ -86,13 +86,13 @@ def test_lines_are_read_again_when_news_may_have_been_missed(make_client: Client
 
 def test_stream_ends_behind_the_jobs_last_line(make_client: ClientMaker) -> None:
     """The last lines are written before the outcome, so they are there when it is told."""
-    told = events_of(make_client, paper_of(1, growth=1), Wire([END, POKE]), JOB, JOB, ENDED)
+    told = events_of(make_client, paper_of(1, growth=1), Wire([END, POKE]), JOB, JOB, FINISHED)
 
     assert told == [*lines_of(1, 2), ("end", "")]
 
 
 def test_stream_of_an_ended_job_tells_its_lines_and_ends(make_client: ClientMaker) -> None:
-    assert events_of(make_client, paper_of(2), Wire(), ENDED) == [*lines_of(1, 2), ("end", "")]
+    assert events_of(make_client, paper_of(2), Wire(), FINISHED) == [*lines_of(1, 2), ("end", "")]
 
 
 def test_broken_stream_goes_on_behind_the_last_line(make_client: ClientMaker) -> None:

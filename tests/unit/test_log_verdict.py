@@ -79,7 +79,7 @@ def _lose_the_family(story: Story) -> None:
 
 
 def _end_twice(story: Story) -> None:
-    story.append(a_line(6, "job_put_back", attempt=2))
+    story.append(a_line(6, "job_requeued", attempt=2))
 
 
 def _answer_twice(story: Story) -> None:

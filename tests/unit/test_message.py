@@ -89,16 +89,16 @@ def test_headers_hold_what_the_record_can_be_made_from() -> None:
 
 
 def test_headers_say_what_the_job_repeats_and_when_it_is_due() -> None:
-    job = a_job(replay_of="earlier", run_at=NOON + timedelta(hours=1))
+    job = a_job(rerun_of="earlier", run_at=NOON + timedelta(hours=1))
 
     headers = make_headers(job, a_trace())
 
-    assert headers["replay_of"] == "earlier"
+    assert headers["rerun_of"] == "earlier"
     assert headers["run_at"] == "2026-05-04T13:00:00.123456Z"
 
 
 def test_headers_of_an_ordinary_job_say_nothing_of_repeats_and_times() -> None:
-    assert not {"replay_of", "run_at"} & make_headers(a_job(), a_trace()).keys()
+    assert not {"rerun_of", "run_at"} & make_headers(a_job(), a_trace()).keys()
 
 
 def test_parameters_are_in_the_body_only() -> None:

@@ -65,7 +65,7 @@ def test_message_of_ours_is_read_as_it_is() -> None:
         ({"id": "a\x00"}, "id"),
         ({"id": "\ud83d"}, "id"),
         ({"id": "a" * 201}, "id"),
-        ({"id": "replay"}, "id"),
+        ({"id": "rerun"}, "id"),
         ({"id": None}, "id"),
         ({"task": 5}, "task"),
         ({"task": "\ud83d"}, "task"),

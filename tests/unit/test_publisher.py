@@ -54,7 +54,7 @@ def nack(tag: int) -> bytes:
     return method((60, 120), "Lb", tag, False)
 
 
-def give_back(message: Message) -> bytes:
+def requeue(message: Message) -> bytes:
     """`basic.return`: its content's header has the one property that is looked at."""
     place = (312, "NO_ROUTE", message.exchange, message.routing_key)
     header = struct.pack(">HHQH", 60, 0, 0, 0x0400) + dumps("s", (message.job_id,))
@@ -129,7 +129,7 @@ class Broker:
         self.announced: list[dict[str, Any]] = []
         """What each connection has said of itself."""
         self.talks: list[Talk] = []
-        self.ended = 0
+        self.finished = 0
         """Connections that the other side has closed."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -154,7 +154,7 @@ class Broker:
     def _serve(self, talk: Talk) -> None:
         with suppress(OSError):
             talk.serve(self)
-        self.ended += 1
+        self.finished += 1
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def a_message(**changes: Any) -> Message:
 
 def cause(outcome: UnavailableError | None) -> BaseException | None:
     assert isinstance(outcome, UnavailableError)
-    assert outcome.part == "RabbitMQ"
+    assert outcome.dependency == "RabbitMQ"
     return outcome.__cause__
 
 
@@ -255,10 +255,10 @@ def test_each_message_has_its_own_outcome() -> None:
 def test_message_that_is_given_back_is_not_confirmed_by_the_ack_that_follows() -> None:
     lost, taken = a_message(routing_key="nowhere"), a_message()
 
-    def give_back_the_first(talk: Talk, tag: int) -> None:
-        talk.say(*([give_back(lost)] if tag == 1 else []), ack(tag))
+    def requeue_the_first(talk: Talk, tag: int) -> None:
+        talk.say(*([requeue(lost)] if tag == 1 else []), ack(tag))
 
-    with a_broker(give_back_the_first) as broker:
+    with a_broker(requeue_the_first) as broker:
         outcomes = Publisher(broker.url, "test").publish([lost, taken], LONG)
 
     assert isinstance(cause(outcomes[0]), AMQPError)
@@ -301,7 +301,7 @@ def test_connections_that_only_a_crowd_needs_are_closed_after_it() -> None:
             for flight in flights:
                 flight.wait(monotonic() + LONG)
 
-        wait_until(lambda: broker.ended == 2, SOON)
+        wait_until(lambda: broker.finished == 2, SOON)
         assert publisher.publish([a_message()], LONG) == [None]
 
     assert [flight.outcomes for flight in flights] == [[None]] * (KEPT + 2)

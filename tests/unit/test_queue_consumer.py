@@ -183,7 +183,7 @@ def test_what_nobody_has_begun_goes_back_once_no_more_comes(
     broker.deliver(1)
     broker.confirm_cancel("worker-short 1")
 
-    assert consumer.give_back() == 3
+    assert consumer.requeue() == 3
 
     cancel, *rejected = broker.heard()
     assert cancel == (CANCEL, "worker-short 1")
@@ -233,7 +233,7 @@ def test_what_goes_back_and_has_come_back_often_is_sent_anew(
         broker.deliver(1, returns=returns)
     broker.confirm_cancel("worker-short 1")
 
-    assert consumer.give_back() == 2
+    assert consumer.requeue() == 2
 
     _, *settled = broker.heard()
     assert anew.tags == [3]
@@ -249,7 +249,7 @@ def test_nothing_goes_back_where_the_job_has_ended_meanwhile(
     broker.deliver(2)
     take(consumer)
 
-    assert consumer.give_back(lambda: False) == 0
+    assert consumer.requeue(lambda: False) == 0
 
     assert broker.heard() == []
     assert take(consumer).body == b"2"

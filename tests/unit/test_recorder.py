@@ -15,7 +15,7 @@ from redis import ResponseError
 from project.ledger.log_line import LogLine, decode_line
 from project.observability.binding import enter_job, read_bound
 from project.observability.context import Trace
-from project.observability.job_log import tell_job_log
+from project.observability.job_log import record_line
 from project.worker.recorder import Recorder
 from tests.builders import a_job
 from tests.waiting import wait_until
@@ -55,7 +55,7 @@ def recorder_of(shelf: Shelf, kept_lines: int = 100, **seconds: float) -> Record
 def log(event: str, **fields: Any) -> None:
     """An event as the pipeline tells it."""
     told = {"event": event, "level": "info", "timestamp": "2026-05-04T12:00:00.000000Z"}
-    tell_job_log({**read_bound(), **told, **fields})
+    record_line({**read_bound(), **told, **fields})
 
 
 def test_lines_are_there_when_the_attempt_is_over() -> None:

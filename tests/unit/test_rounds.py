@@ -16,7 +16,7 @@ class Stage:
         self._failures = failures
         self.done: list[str] = []
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         return True
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -31,12 +31,16 @@ class Stage:
 
 def reconciler_on(stage: Any) -> Reconciler:
     return Reconciler(
-        turn=stage, intake=stage, repairs=stage, measuring=stage, connect=lambda: stage
+        leader_lock=stage,
+        dead_letter_consumer=stage,
+        repairs=stage,
+        measuring=stage,
+        connect=lambda: stage,
     )
 
 
 ALL = {
-    *("take_all", "withdraw_undecided", "revive_lost", "resume_waiting", "trim"),
+    *("take_all", "withdraw_undecided", "republish_lost", "resume_waiting", "trim"),
     *("remove_orphans", "measure_queues", "measure_kinds"),
 }
 
@@ -53,25 +57,25 @@ def test_work_that_fails_holds_up_no_other(name: str, failure: Exception) -> Non
 
 def test_fault_of_ours_is_tried_again_when_the_work_is_due_again() -> None:
     """And not in each round: it would fill the log."""
-    stage = Stage(revive_lost=LookupError("a fault of ours"))
+    stage = Stage(republish_lost=LookupError("a fault of ours"))
     reconciler = reconciler_on(stage)
 
     reconciler.run_due()
-    del stage._failures["revive_lost"]
+    del stage._failures["republish_lost"]
     reconciler.run_due()
 
-    assert "revive_lost" not in stage.done
+    assert "republish_lost" not in stage.done
 
 
 def test_work_that_a_part_has_hindered_is_done_in_the_next_round() -> None:
-    stage = Stage(revive_lost=UnavailableError("RabbitMQ"))
+    stage = Stage(republish_lost=UnavailableError("RabbitMQ"))
     reconciler = reconciler_on(stage)
 
     reconciler.run_due()
     stage._failures.clear()
     reconciler.run_due()
 
-    assert "revive_lost" in stage.done
+    assert "republish_lost" in stage.done
 
 
 def test_what_cannot_be_done_now_is_told_beside_what_was_found() -> None:

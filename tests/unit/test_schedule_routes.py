@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from project.scheduler.schedules.examples import make_examples
-from project.scheduler.schedules.schedule_service import Register
+from project.scheduler.schedules.schedule_service import ScheduleService
 from tests.unit.backstage import Desk, Shelf
 from tests.unit.conftest import ClientMaker
 
@@ -28,7 +28,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def client(make_client: ClientMaker, shelf: Shelf) -> FlaskClient:
     parts: Any = (shelf, Desk())
-    return make_client(schedules=Register(*parts))
+    return make_client(schedules=ScheduleService(*parts))
 
 
 def test_schedule_is_made_and_told_with_its_next_times(client: FlaskClient) -> None:

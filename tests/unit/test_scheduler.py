@@ -34,7 +34,7 @@ from project.scheduler.schedules.schedule import (
     make_schedule,
     pause,
 )
-from project.scheduler.schedules.schedule_service import Register
+from project.scheduler.schedules.schedule_service import ScheduleService
 from project.submission.preparation import Submission, list_ids
 from tests.builders import a_job, a_trace
 from tests.unit.backstage import Desk, Part, Shelf
@@ -54,7 +54,7 @@ class Stage:
 
     shelf: Shelf = field(default_factory=Shelf)
     desk: Desk = field(default_factory=Desk)
-    turn: Part = field(default_factory=Part)
+    leader_lock: Part = field(default_factory=Part)
     now: datetime = NOON
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class Stage:
 
     def begin(self) -> Runner:
         """A scheduler that starts anew and knows nothing."""
-        parts: Any = (self.shelf, self.desk, self.desk, self.turn)
+        parts: Any = (self.shelf, self.desk, self.desk, self.leader_lock)
         return Runner(*parts, clock=lambda: self.now)
 
     def schedule(self, **plan: Any) -> Schedule:
@@ -206,7 +206,7 @@ def test_broker_that_is_away_leaves_the_run_due_and_is_asked_before_the_next_try
 
     assert stage.ran == [1]
     assert stage.desk.probes == 3
-    assert [line["event"] for line in lines] == ["schedule_hindered", "schedule_due"]
+    assert [line["event"] for line in lines] == ["schedule_delayed", "schedule_due"]
 
 
 def test_long_outage_of_the_broker_costs_no_run_but_what_the_policy_says(stage: Stage) -> None:
@@ -244,7 +244,7 @@ def test_fault_in_one_schedule_holds_up_no_other_and_is_told_once(stage: Stage) 
         stage.at(1.001)
 
     assert stage.ran == [1]
-    assert [line["event"] for line in lines] == ["schedule_hindered", "schedule_due"]
+    assert [line["event"] for line in lines] == ["schedule_delayed", "schedule_due"]
 
 
 def test_redis_that_is_away_ends_the_round(stage: Stage) -> None:
@@ -339,7 +339,7 @@ def test_run_that_was_handed_in_before_the_plan_was_changed_stays_as_it_was(stag
 
 def test_who_has_lost_the_turn_hands_nothing_in(stage: Stage) -> None:
     stage.schedule()
-    stage.turn.is_mine = False
+    stage.leader_lock.is_mine = False
 
     assert not stage.at(1)
     assert stage.ran == []
@@ -370,7 +370,7 @@ def test_schedule_that_was_made_anew_is_not_moved_by_the_old_ones_run(stage: Sta
 
 
 def scheduler_on(stage: Stage) -> Scheduler:
-    parts: Any = (stage.shelf, stage.runner, stage.turn)
+    parts: Any = (stage.shelf, stage.runner, stage.leader_lock)
     return Scheduler(*parts, clock=lambda: stage.now)
 
 
@@ -398,7 +398,7 @@ def test_leader_waits_for_the_next_time_and_leaves_its_turn_at_the_end(stage: St
 
     assert rounds.pauses == [0.25]
     assert stage.shelf.signs_of_life == 1
-    assert stage.turn.is_left
+    assert stage.leader_lock.is_released
 
 
 def test_loop_outlives_redis_and_faults_of_its_own(stage: Stage) -> None:
@@ -411,11 +411,11 @@ def test_loop_outlives_redis_and_faults_of_its_own(stage: Stage) -> None:
         stage.runner.clock = None  # type: ignore[assignment]
         scheduler.run(Rounds(1))
 
-    assert [line["event"] for line in lines] == [*["scheduler_hindered"] * 2, "scheduler_failed"]
+    assert [line["event"] for line in lines] == [*["scheduler_skipped"] * 2, "scheduler_failed"]
 
 
 def test_who_has_no_turn_does_nothing(stage: Stage) -> None:
-    stage.turn.is_mine = False
+    stage.leader_lock.is_mine = False
 
     scheduler_on(stage).run(rounds := Rounds(2))
 
@@ -466,21 +466,21 @@ def test_example_of_a_kind_that_is_not_offered_waits_for_it(stage: Stage) -> Non
 
 
 @pytest.fixture
-def register(stage: Stage) -> Register:
+def register(stage: Stage) -> ScheduleService:
     parts: Any = (stage.shelf, stage.desk)
-    return Register(*parts, clock=lambda: stage.now)
+    return ScheduleService(*parts, clock=lambda: stage.now)
 
 
 DAILY = Plan(kind="create_task", parameters={"type": 1}, cron="0 3 * * *")
 
 
-def test_id_is_chosen_or_made_of_the_kind(register: Register) -> None:
+def test_id_is_chosen_or_made_of_the_kind(register: ScheduleService) -> None:
     assert register.add(DAILY, "night").id == "night"
     assert register.add(DAILY).id.startswith("create-task-")
 
 
 @pytest.mark.parametrize("schedule_id", ["Night", "a b", "-a", "a-", "a--b", "ä", "x" * 61, "a\n"])
-def test_id_that_cannot_be_is_refused(register: Register, schedule_id: str) -> None:
+def test_id_that_cannot_be_is_refused(register: ScheduleService, schedule_id: str) -> None:
     with pytest.raises(InvalidInputError, match=r"^id: "):
         register.add(DAILY, schedule_id)
 
@@ -495,7 +495,7 @@ def test_id_that_cannot_be_is_refused(register: Register, schedule_id: str) -> N
     ],
 )
 def test_plan_that_cannot_be_is_refused_when_it_is_made_or_changed(
-    register: Register, changes: dict[str, Any], error: type[Exception]
+    register: ScheduleService, changes: dict[str, Any], error: type[Exception]
 ) -> None:
     register.add(DAILY, "night")
     wrong = replace(DAILY, **changes)
@@ -507,7 +507,7 @@ def test_plan_that_cannot_be_is_refused_when_it_is_made_or_changed(
     assert register.store.get("night").plan == DAILY
 
 
-def test_example_of_an_internal_kind_can_have_other_times(register: Register) -> None:
+def test_example_of_an_internal_kind_can_have_other_times(register: ScheduleService) -> None:
     store: Any = register.store
     make_examples(store)
 
@@ -517,7 +517,7 @@ def test_example_of_an_internal_kind_can_have_other_times(register: Register) ->
 
 
 def test_run_on_demand_is_a_job_beside_the_times_that_counts_as_the_last(
-    stage: Stage, register: Register
+    stage: Stage, register: ScheduleService
 ) -> None:
     schedule = stage.schedule(overlap=Overlap.SKIP)
     stage.now = NOON + 0.5 * HOUR
@@ -531,7 +531,7 @@ def test_run_on_demand_is_a_job_beside_the_times_that_counts_as_the_last(
 
 
 def test_run_on_demand_that_cannot_be_noted_is_a_run_all_the_same(
-    stage: Stage, register: Register
+    stage: Stage, register: ScheduleService
 ) -> None:
     """The job is accepted: to answer 503 would be untrue."""
     stage.schedule()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from project.errors import InvalidInputError
-from project.scheduler.schedules.due_runs import AT_ONCE, MISSED, make_agenda
+from project.scheduler.schedules.due_runs import AT_ONCE, MISSED, find_due_runs
 from project.scheduler.schedules.schedule import (
     CatchUp,
     Overlap,
@@ -143,7 +143,7 @@ def test_runs_have_names_of_their_own() -> None:
 
 def runs_at(schedule: Schedule, now: datetime) -> tuple[tuple[datetime, ...], int]:
     """The runs, and how many times are passed over."""
-    agenda = make_agenda(schedule, now)
+    agenda = find_due_runs(schedule, now)
     if agenda.skip:
         assert agenda.skip.reason == MISSED
         assert schedule.next_at <= agenda.skip.until < min([*agenda.runs, now])
@@ -223,7 +223,7 @@ def test_every_time_is_dealt_with_once_whatever_the_scheduler_does(
 
     for now in moments(NOON, end):
         while True:
-            agenda = make_agenda(schedule, now)
+            agenda = find_due_runs(schedule, now)
             if agenda.skip:
                 skipped += agenda.skip.count
                 schedule = note_skip(schedule, agenda.skip)

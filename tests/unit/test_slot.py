@@ -77,10 +77,10 @@ def test_wishes_of_the_main_process_are_seen(slot: Slot) -> None:
     before = slot.rings
 
     slot.watch(True)
-    slot.put_back()
+    slot.requeue()
     slot.ring()
 
-    assert (slot.is_watched, slot.is_to_put_back) == (True, True)
+    assert (slot.is_watched, slot.is_to_requeue) == (True, True)
     assert slot.rings != before
     for _ in range(256):  # it counts in one byte
         slot.ring()
@@ -113,13 +113,13 @@ def test_limits_count_from_the_claim_and_not_while_a_job_waits_for_it(slot: Slot
     slot.claim(a_job())
     running = slot.glance()
     slot.release()
-    ended = slot.glance()
+    finished = slot.glance()
 
-    assert waiting and running and ended
+    assert waiting and running and finished
     assert running.claim
     assert running.began_at == running.claim.claimed_at > waiting.began_at
     assert [
-        (seen.soft_limit_seconds, seen.hard_limit_seconds) for seen in (waiting, running, ended)
+        (seen.soft_limit_seconds, seen.hard_limit_seconds) for seen in (waiting, running, finished)
     ] == [(0, 0), (1, 2), (0, 0)]
 
 

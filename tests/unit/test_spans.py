@@ -13,12 +13,12 @@ from structlog.testing import capture_logs
 from project.config import Settings
 from project.ledger import Job, Status
 from project.ledger.job import Attempt, AttemptOutcome, JobError
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.exporting import build_spans
 from project.observability.spans import NO_SPANS, Span, SpanKind, Spans, as_nanoseconds
-from project.submission.submit_logging import find_submit, tell
-from project.worker.attempt_logging import tell_end, tell_start, tell_stop
+from project.submission.submit_logging import find_submit, log_submitted
+from project.worker.attempt_logging import log_end, log_start, log_stop
 from tests.builders import NOON, a_job, an_unused_port
 from tests.collector import collecting
 from tests.unit.conftest import ClientMaker
@@ -110,7 +110,7 @@ def test_probe_and_static_file_are_no_spans(path: str, make_client: ClientMaker)
 def test_submit_is_a_span_below_the_request() -> None:
     kept, job, request = Kept(), a_job(trace_id=TRACE_ID), Trace.start(TRACEPARENT)
 
-    tell(job, request, find_submit(job, request), 0.5, kept)
+    log_submitted(job, request, find_submit(job, request), 0.5, kept)
 
     (span,) = kept.spans
     assert (span.name, span.kind) == ("submit create_task", SpanKind.PRODUCER)
@@ -124,10 +124,10 @@ def test_submit_is_a_span_below_the_request() -> None:
 
 def test_wait_and_run_are_spans_below_the_submit() -> None:
     kept, (job, submitted) = Kept(), a_running_job()
-    ended = replace(job, status=Status.SUCCEEDED, finished_at=NOON + timedelta(seconds=5))
+    finished = replace(job, status=Status.SUCCEEDED, finished_at=NOON + timedelta(seconds=5))
 
-    tell_start(job, submitted, kept)
-    tell_end(ended, submitted, kept)
+    log_start(job, submitted, kept)
+    log_end(finished, submitted, kept)
 
     wait, run = kept.spans
     noon = as_nanoseconds(NOON)
@@ -155,9 +155,9 @@ def test_run_tells_how_it_ended_but_not_what_the_error_says(
     kept, (job, submitted) = Kept(), a_running_job()
     failure = JobError("OSError", "ada@example.org") if error else None
     attempt = Attempt(number=1, outcome=outcome, started_at=NOON, finished_at=NOON, error=failure)
-    ended = replace(job, status=status, earlier_attempts=(attempt,))
+    finished = replace(job, status=status, earlier_attempts=(attempt,))
 
-    tell_end(ended, submitted, kept)
+    log_end(finished, submitted, kept)
 
     (span,) = kept.spans
     assert (span.attributes["jobs.attempt.outcome"], span.error) == (outcome.value, error)
@@ -167,8 +167,8 @@ def test_run_tells_how_it_ended_but_not_what_the_error_says(
 def test_cancelled_run_ends_when_it_stops() -> None:
     kept, (job, submitted) = Kept(), a_running_job()
 
-    tell_stop(job, Hold.CANCEL, submitted, kept)
-    tell_stop(job, Hold.LOST, submitted, kept)
+    log_stop(job, LeaseState.CANCEL, submitted, kept)
+    log_stop(job, LeaseState.LOST, submitted, kept)
 
     (span,) = kept.spans
     assert (span.attributes["jobs.attempt.outcome"], span.error) == ("cancelled", "")
@@ -179,7 +179,7 @@ def test_run_whose_process_was_killed_is_told_by_the_next_one() -> None:
     kept, (job, submitted) = Kept(), a_running_job()
     lost = Attempt(number=1, outcome=AttemptOutcome.LOST, started_at=NOON, finished_at=NOON)
 
-    tell_start(replace(job, attempt=2, earlier_attempts=(lost,)), submitted, kept)
+    log_start(replace(job, attempt=2, earlier_attempts=(lost,)), submitted, kept)
 
     wait, run = kept.spans
     assert wait.attributes["jobs.attempt"] == 2

@@ -71,7 +71,7 @@ class Backstage:
     steps: list[str] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     published: list[Message] = field(default_factory=list)
-    replays: list[tuple[str, str]] = field(default_factory=list)
+    reruns: list[tuple[str, str]] = field(default_factory=list)
     children: dict[str, list[str]] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
@@ -147,10 +147,10 @@ class Backstage:
             return a_job(id=job_id, status=Status.SUCCEEDED)
         raise NotFoundError(f"There is no job {job_id}.")
 
-    def note_replay(self, job_id: str, new_id: str) -> None:
+    def note_rerun(self, job_id: str, new_id: str) -> None:
         if "note" in self.failures:
             raise self.failures["note"]
-        self.replays.append((job_id, new_id))
+        self.reruns.append((job_id, new_id))
 
     def cancel(self, job_id: str) -> Job:
         if job_id.startswith("ended") or job_id in self.known:
@@ -517,20 +517,20 @@ def test_ended_job_is_run_again_as_a_new_one() -> None:
     failed = a_job(status=Status.FAILED, parameters={"type": 1}, owner="o" * 22)
     stage = Backstage(known={failed.id: failed})
 
-    again = submitter_on(stage).retry(failed.id, a_trace())
+    again = submitter_on(stage).rerun(failed.id, a_trace())
 
     assert again.id != failed.id
-    assert (again.replay_of, again.parameters, again.owner) == (failed.id, {"type": 1}, "o" * 22)
-    assert stage.replays == [(failed.id, again.id)]
+    assert (again.rerun_of, again.parameters, again.owner) == (failed.id, {"type": 1}, "o" * 22)
+    assert stage.reruns == [(failed.id, again.id)]
 
 
 def test_ended_job_can_be_run_again_with_other_parameters() -> None:
     dead = a_job(status=Status.DEAD, parameters={"type": 1})
     stage = Backstage(known={dead.id: dead})
 
-    assert submitter_on(stage).retry(dead.id, a_trace(), {"type": 0}).parameters == {"type": 0}
+    assert submitter_on(stage).rerun(dead.id, a_trace(), {"type": 0}).parameters == {"type": 0}
     with pytest.raises(InvalidInputError):
-        submitter_on(stage).retry(dead.id, a_trace(), {"type": -1})
+        submitter_on(stage).rerun(dead.id, a_trace(), {"type": -1})
 
 
 @pytest.mark.parametrize("parameters", [None, {"older_than_days": 1}])
@@ -542,7 +542,7 @@ def test_job_of_a_kind_that_is_not_offered_cannot_be_run_again(kind: str, parame
         stage = Backstage(known={job.id: job})
 
         with pytest.raises(UnknownKindError, match="run by the scheduler only"):
-            submitter_on(stage).retry(job.id, a_trace(), parameters)
+            submitter_on(stage).rerun(job.id, a_trace(), parameters)
 
         assert stage.steps == []
 
@@ -559,8 +559,8 @@ def test_part_of_a_kind_that_is_not_offered_is_run_again_as_it_was_only() -> Non
     stage = Backstage(known={part.id: part, parent.id: parent})
 
     with pytest.raises(UnknownKindError, match="run by the scheduler only"):
-        submitter_on(stage).retry(part.id, a_trace(), part.parameters)
-    again = submitter_on(stage).retry(part.id, a_trace())
+        submitter_on(stage).rerun(part.id, a_trace(), part.parameters)
+    again = submitter_on(stage).rerun(part.id, a_trace())
 
     assert (again.kind, again.parent_id) == (part.kind, parent.id)
 
@@ -569,26 +569,26 @@ def test_job_that_has_not_ended_cannot_be_run_again() -> None:
     running = a_job(status=Status.RUNNING)
 
     with pytest.raises(TransitionError):
-        submitter_on(Backstage(known={running.id: running})).retry(running.id, a_trace())
+        submitter_on(Backstage(known={running.id: running})).rerun(running.id, a_trace())
 
 
 def test_dead_job_is_replayed_once_however_often_that_is_asked_for() -> None:
     dead = a_job(status=Status.DEAD)
     stage = Backstage(known={dead.id: dead})
-    first = submitter_on(stage).retry(dead.id, a_trace())
+    first = submitter_on(stage).rerun(dead.id, a_trace())
     stage.known[first.id] = first
 
-    assert submitter_on(stage).retry(dead.id, a_trace()).id == first.id
+    assert submitter_on(stage).rerun(dead.id, a_trace()).id == first.id
 
 
 def test_dead_job_is_replayed_once_at_whatever_rate() -> None:
     dead = [a_job(status=Status.DEAD) for _ in range(2)]
     ids = [job.id for job in dead]
     stage = Backstage(known={job.id: job for job in dead})
-    first = submitter_on(stage).retry_many(ids, a_trace(), rate_per_second=0.1)
+    first = submitter_on(stage).rerun_many(ids, a_trace(), rate_per_second=0.1)
     stage.known |= {job.id: job for job in first if isinstance(job, Job)}
 
-    second = submitter_on(stage).retry_many(ids, a_trace())
+    second = submitter_on(stage).rerun_many(ids, a_trace())
 
     assert [job.id for job in second if isinstance(job, Job)] == [
         job.id for job in first if isinstance(job, Job)
@@ -612,7 +612,7 @@ def test_jobs_that_are_replayed_at_a_rate_become_due_one_after_the_other() -> No
     dead = [a_job(status=Status.DEAD) for _ in range(4)]
     stage = Backstage(known={job.id: job for job in dead})
 
-    answers = submitter_on(stage).retry_many(
+    answers = submitter_on(stage).rerun_many(
         [job.id for job in dead], a_trace(), rate_per_second=0.1
     )
 
@@ -647,7 +647,7 @@ def test_job_that_runs_again_is_answered_even_where_its_original_cannot_be_told(
     failed = a_job(status=Status.FAILED)
     stage = Backstage({"note": failure}, known={failed.id: failed})
 
-    assert submitter_on(stage).retry(failed.id, a_trace()).status is Status.QUEUED
+    assert submitter_on(stage).rerun(failed.id, a_trace()).status is Status.QUEUED
 
 
 def test_each_job_has_a_span_of_its_own_in_its_line_and_message() -> None:

@@ -5,7 +5,7 @@ import signal
 import pytest
 from redis import ResponseError
 
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.worker.engine.supervisor import TICK_SECONDS
 from tests.builders import a_job
 from tests.unit.supervision import (
@@ -65,30 +65,30 @@ def test_lease_is_not_renewed_once_the_job_has_ended(end: str) -> None:
         case "next":
             process.slot.begin(a_delivery(), 0, 0, needs_claim=True)
         case _:
-            process.has_ended = True
+            process.is_finished = True
     supervisor.look()
 
     assert ledger.renewals == []
 
 
-@pytest.mark.parametrize("hold", [Hold.CANCEL, Hold.LOST])
-def test_job_is_told_what_its_renewal_has_found_and_no_other_one(hold: Hold) -> None:
+@pytest.mark.parametrize("hold", [LeaseState.CANCEL, LeaseState.LOST])
+def test_job_is_told_what_its_renewal_has_found_and_no_other_one(hold: LeaseState) -> None:
     told, other = a_job(), a_job()
     processes = [FakeProcess(told), FakeProcess(other)]
 
     supervisor_of(processes, FakeLedger({told.id: hold})).look()
 
-    assert [process.slot.hold for process in processes] == [hold, Hold.HELD]
+    assert [process.slot.hold for process in processes] == [hold, LeaseState.HELD]
 
 
 def test_renewal_that_fails_spoils_no_other() -> None:
     bad, good = a_job(), a_job()
     processes = [FakeProcess(bad), FakeProcess(good)]
-    ledger = FakeLedger({bad.id: ResponseError("no"), good.id: Hold.CANCEL})
+    ledger = FakeLedger({bad.id: ResponseError("no"), good.id: LeaseState.CANCEL})
 
     supervisor_of(processes, ledger, fence_seconds=0).look()
 
-    assert [process.slot.hold for process in processes] == [Hold.LOST, Hold.CANCEL]
+    assert [process.slot.hold for process in processes] == [LeaseState.LOST, LeaseState.CANCEL]
     assert [process.slot.renewed_at > 0 for process in processes] == [False, True]
 
 
@@ -99,7 +99,7 @@ def test_short_outage_stops_no_job() -> None:
     for ledger.is_away in (True, True, False):
         supervisor.look()
 
-    assert process.slot.hold is Hold.HELD
+    assert process.slot.hold is LeaseState.HELD
     assert process.signals == []
 
 
@@ -111,7 +111,7 @@ def test_job_whose_lease_cannot_be_renewed_is_stopped_before_it_runs_out() -> No
     )
 
     supervisor.look()
-    assert process.slot.hold is Hold.LOST
+    assert process.slot.hold is LeaseState.LOST
     assert process.signals == [INTERRUPT]
 
     supervisor._patience = supervisor_of([], kill_seconds=0)._patience
@@ -124,8 +124,8 @@ def test_job_whose_lease_cannot_be_renewed_is_stopped_before_it_runs_out() -> No
 # ── The end of a job that is to stop ───────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("hold", [Hold.CANCEL, Hold.LOST])
-def test_job_that_does_not_listen_is_interrupted_once(hold: Hold) -> None:
+@pytest.mark.parametrize("hold", [LeaseState.CANCEL, LeaseState.LOST])
+def test_job_that_does_not_listen_is_interrupted_once(hold: LeaseState) -> None:
     job = a_job()
     process, ledger = FakeProcess(job), FakeLedger({job.id: hold})
     supervisor = supervisor_of(process, ledger, interrupt_seconds=0)
@@ -140,7 +140,7 @@ def test_job_that_does_not_listen_is_interrupted_once(hold: Hold) -> None:
 
 def test_job_that_survives_its_interruption_is_recorded_and_killed() -> None:
     job = a_job()
-    process, ledger = FakeProcess(job), FakeLedger({job.id: Hold.CANCEL})
+    process, ledger = FakeProcess(job), FakeLedger({job.id: LeaseState.CANCEL})
     supervisor = supervisor_of(process, ledger, kill_seconds=0)
 
     for _ in range(3):
@@ -153,7 +153,7 @@ def test_job_that_survives_its_interruption_is_recorded_and_killed() -> None:
 
 def test_attempt_that_is_not_the_current_one_is_killed_without_a_word() -> None:
     job = a_job()
-    process, ledger = FakeProcess(job), FakeLedger({job.id: Hold.LOST})
+    process, ledger = FakeProcess(job), FakeLedger({job.id: LeaseState.LOST})
 
     supervisor_of(process, ledger, kill_seconds=0).look()
 
@@ -164,7 +164,7 @@ def test_attempt_that_is_not_the_current_one_is_killed_without_a_word() -> None:
 @pytest.mark.parametrize("end", ["release", "next"])
 def test_job_that_ends_at_the_last_moment_is_not_killed_nor_is_the_next_one(end: str) -> None:
     job = a_job()
-    process, ledger = FakeProcess(job), FakeLedger({job.id: Hold.CANCEL})
+    process, ledger = FakeProcess(job), FakeLedger({job.id: LeaseState.CANCEL})
     process.on_halt = process.slot.release if end == "release" else lambda: process.run(a_job())
 
     supervisor_of(process, ledger, kill_seconds=0).look()
@@ -176,7 +176,7 @@ def test_job_that_ends_at_the_last_moment_is_not_killed_nor_is_the_next_one(end:
 
 def test_cancelled_job_whose_outcome_cannot_be_written_stands_still_until_it_can() -> None:
     job = a_job()
-    process, ledger = FakeProcess(job), FakeLedger({job.id: Hold.CANCEL})
+    process, ledger = FakeProcess(job), FakeLedger({job.id: LeaseState.CANCEL})
     supervisor = supervisor_of(process, ledger, kill_seconds=NEVER)
     supervisor.look()
     supervisor._patience = supervisor_of([], kill_seconds=0)._patience

@@ -13,7 +13,7 @@ from project.files import FileStore
 from project.files.job_files import open_files
 from project.jobs import get_kind
 from project.jobs.image_thumbnail.kind import SIZES
-from project.jobs.image_thumbnail.thumbnails import tell_bytes
+from project.jobs.image_thumbnail.thumbnails import format_bytes
 from project.kinds.definition import Context
 from project.queues import QueueName
 from tests.builders import a_picture, encoded
@@ -288,7 +288,7 @@ def test_gallery_tells_size_format_and_bytes(store: FileStore) -> None:
     [(999, "999 bytes"), (1_000, "1 KB"), (41_400, "41 KB"), (999_500, "1.0 MB")],
 )
 def test_sizes_of_files_are_told_in_words(count: int, told: str) -> None:
-    assert tell_bytes(count) == told
+    assert format_bytes(count) == told
 
 
 def test_many_pictures_get_their_thumbnails_and_a_contact_sheet(store: FileStore) -> None:

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from project.observability.binding import enter, leave, read_bound
 from project.observability.context import Trace, submit_span_id
-from project.worker.tracing import add_trace, tell_received
+from project.worker.tracing import add_trace, log_received
 from tests.builders import a_trace
 
 
@@ -60,7 +60,7 @@ def test_received_message_is_told_in_its_trace() -> None:
     submitted = Trace.start().submit("j1")
 
     with capture_logs() as lines:
-        tell_received(Received(**submitted.message_headers))
+        log_received(Received(**submitted.message_headers))
 
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("job_received", "debug")

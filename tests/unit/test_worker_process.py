@@ -58,12 +58,12 @@ def test_process_that_runs_another_job_is_told_apart(process: WorkerProcess) -> 
 
 
 def test_process_that_has_ended_is_seen_before_it_is_reaped(process: WorkerProcess) -> None:
-    assert not process.has_ended
+    assert not process.is_finished
 
     process.signal(signal.SIGKILL)
     process.await_end(10)
 
-    assert process.has_ended
+    assert process.is_finished
     with process.halted(1) as is_running:
         assert not is_running
 
@@ -78,5 +78,5 @@ def test_process_that_was_reaped_gets_no_signal_and_its_slot_can_still_be_read(
 
     process.signal(signal.SIGKILL)
 
-    assert process.has_ended
+    assert process.is_finished
     assert process.slot.running == 1

@@ -283,5 +283,5 @@ def test_plan_counts_what_is_known() -> None:
     plan = a_plan({"a": [], "b": ["a"], "c": ["b"]}, a="succeeded", b="running")
     ready(plan)
 
-    assert (plan.count, plan.count_ended()) == (3, 1)
+    assert (plan.count, plan.count_finished()) == (3, 1)
     assert plan.describe() == "Running b"

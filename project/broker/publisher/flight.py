@@ -43,7 +43,7 @@ class Lines:
                     return line
         return Line(self._dialler)
 
-    def give_back(self, line: Line) -> None:
+    def requeue(self, line: Line) -> None:
         """It is in order, and its user has no more use for it."""
         line.forget_hearer()
         if len(self._idle) < KEPT:
@@ -99,7 +99,7 @@ class Flight:
                 self.outcomes[place] = failure
                 self.open -= 1
 
-    def give_back(self, message: tuple[str, str, str], reason: Exception) -> None:
+    def requeue(self, message: tuple[str, str, str], reason: Exception) -> None:
         """See `Hearer`: the oldest of that address."""
         for place, content in enumerate(self._contents):
             is_open = self.outcomes[place] is UNSETTLED
@@ -144,7 +144,7 @@ class Flight:
             return
         # A broker that has said nothing since the messages were sent is lost.
         if is_in_order and not (self.open and line.heard_at < self._sent_at):
-            self._lines.give_back(line)
+            self._lines.requeue(line)
         else:
             line.drop()
 

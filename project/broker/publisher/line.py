@@ -71,7 +71,7 @@ class Hearer(Protocol):
         """The broker has those messages, or says why not. Some may be settled already."""
         ...
 
-    def give_back(self, message: tuple[str, str, str], reason: Exception) -> None:
+    def requeue(self, message: tuple[str, str, str], reason: Exception) -> None:
         """No queue takes the message of that id, exchange and routing key. A confirm follows that
         means nothing."""
         ...
@@ -145,7 +145,7 @@ class Line:
         self._socket = self._connection.sock
         self._channel = self._connection.channel(CHANNEL)
         self._channel.confirm_select()
-        self._channel.events["basic_return"].add(self._give_back)
+        self._channel.events["basic_return"].add(self._requeue)
 
     def _take_in(self, frame: tuple[int, int, bytes]) -> None:
         """A confirm is read here, which takes a tenth of the time; all else is py-amqp's affair."""
@@ -169,9 +169,9 @@ class Line:
             places = range(first - self._first_tag, tag + 1 - self._first_tag)
             self._hearer.settle(places, failure)
 
-    def _give_back(self, reason: Exception, exchange: str, routing_key: str, content: Any) -> None:
+    def _requeue(self, reason: Exception, exchange: str, routing_key: str, content: Any) -> None:
         if self._hearer is not None:
-            self._hearer.give_back((content.correlation_id, exchange, routing_key), reason)
+            self._hearer.requeue((content.correlation_id, exchange, routing_key), reason)
 
     def _block(self, _reason: str) -> None:
         self.is_blocked = True

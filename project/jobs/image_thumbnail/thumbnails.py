@@ -47,7 +47,7 @@ class Thumbnail:
 
     def as_picture(self) -> Picture:
         """As the gallery shows it."""
-        title = f"{self.width} × {self.height}, {_NAMES[self.format]}, {tell_bytes(self.bytes)}"
+        title = f"{self.width} × {self.height}, {_NAMES[self.format]}, {format_bytes(self.bytes)}"
         return Picture(file=self.file, title=title, width=self.width, height=self.height)
 
 
@@ -170,7 +170,7 @@ def make_all(
         raise PermanentError(f"None of the {count} pictures can be used. 1: {refused[1]}")
     studio.done = count * steps
     sheets = list(studio.draw_sheets(count, refused))
-    return _tell_all(count, made, refused, sheets, context)
+    return _summarize(count, made, refused, sheets, context)
 
 
 def _make_numbered(studio: Studio, file_id: str, number: int, count: int) -> list[Thumbnail]:
@@ -181,14 +181,14 @@ def _make_numbered(studio: Studio, file_id: str, number: int, count: int) -> lis
     return thumbnails
 
 
-def tell_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     """As in "41 KB"."""
     if count < 1_000:
         return f"{count} bytes"
     return f"{count / 1_000:.0f} KB" if count < 999_500 else f"{count / 1_000_000:.1f} MB"
 
 
-def _tell_all(
+def _summarize(
     count: int,
     made: list[dict[str, Any]],
     refused: dict[int, str],

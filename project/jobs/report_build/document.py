@@ -125,7 +125,7 @@ def _lay_out(facts: Facts, totals: Totals) -> list[Flowable]:
         story += [Paragraph(text, _WARNING), Spacer(0, 2 * mm)]
     story += _draw_charts(facts, totals)
     story += _list_tables(facts, totals)
-    return [*story, *_tell_origin(facts, totals)]
+    return [*story, *_describe_origin(facts, totals)]
 
 
 def _describe(facts: Facts) -> str:
@@ -263,7 +263,7 @@ def _list_figures(name: str, figures: Sequence[Figures], *, is_valued: bool) -> 
     return table
 
 
-def _tell_origin(facts: Facts, totals: Totals) -> list[Flowable]:
+def _describe_origin(facts: Facts, totals: Totals) -> list[Flowable]:
     good = facts.parts - facts.missing_parts
     text = (
         f"{totals.all.rows:,} of {facts.rows:,} rows, in {good} of {facts.parts} parts, each "

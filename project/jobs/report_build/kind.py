@@ -89,7 +89,7 @@ def build_report(parameters: ReportParameters, context: Context) -> dict[str, An
         for number, (start, count) in enumerate(split(source["rows"], parameters.parts), start=1)
     ]
     parts = context.gather(
-        context.submit_many(calls), ended=1, total=len(calls) + 1, step="Adding up the parts"
+        context.submit_many(calls), finished=1, total=len(calls) + 1, step="Adding up the parts"
     )
     if parameters.on_part_failure == "fail":
         require_all(parts)

@@ -55,7 +55,7 @@ class PageParser:
     def __init__(self, program: Sequence[str] = PROGRAM) -> None:
         self._program = program
         self._process: Process | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @property
     def process_id(self) -> int | None:
@@ -66,7 +66,7 @@ class PageParser:
         self, body: bytes, content_type: str, *, is_xml: bool = False
     ) -> ReadPage | None:
         """What the page holds; None where it could not be read in time."""
-        async with self._turn:
+        async with self._lock:
             try:
                 async with asyncio.timeout(PARSE_SECONDS + SAFETY_SECONDS):
                     return _understand(await self._ask(body, find_charset(content_type), is_xml))

@@ -103,7 +103,7 @@ def run_workflow(parameters: WorkflowParameters, context: Context) -> dict[str, 
         context.gather(
             [ids[key] for key in awaited],
             wake_on,
-            ended=plan.count_ended() if wake_on == "any" else plan.count - len(awaited),
+            finished=plan.count_finished() if wake_on == "any" else plan.count - len(awaited),
             total=plan.count,
             step=plan.describe(),
         )

@@ -77,9 +77,9 @@ class Plan:
         """How many jobs there are, or will be, as far as that is known."""
         return sum(max(1, len(self._calls.get(name, [0]))) for name in self._steps)
 
-    def count_ended(self) -> int:
+    def count_finished(self) -> int:
         """How many of them have ended."""
-        return sum(child.has_ended for child in self._all())
+        return sum(child.is_finished for child in self._all())
 
     def choose_wait(self) -> tuple[list[str], str]:
         """Keys of jobs to wait for, and whether for "all" of them or "any"."""
@@ -99,7 +99,7 @@ class Plan:
     def describe(self) -> str:
         """What runs, in few words."""
         names = [
-            name for name in self._steps if any(not c.has_ended for c in self.children_of(name))
+            name for name in self._steps if any(not c.is_finished for c in self.children_of(name))
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return f"Running {', '.join(names[:3])}{more}"
@@ -139,7 +139,7 @@ class Plan:
         if name not in self._calls or len(self.children_of(name)) < len(self._calls[name]):
             return False
         children = self.children_of(name)
-        if not all(child.has_ended for child in children):
+        if not all(child.is_finished for child in children):
             return False
         return self._steps[name].may_fail or all(child.has_succeeded for child in children)
 
@@ -148,7 +148,7 @@ class Plan:
             name
             for name, step in self._steps.items()
             if not step.may_fail
-            and any(c.has_ended and not c.has_succeeded for c in self._children[name].values())
+            and any(c.is_finished and not c.has_succeeded for c in self._children[name].values())
         ]
 
     def _is_skipped(self, name: str) -> bool:
@@ -159,7 +159,7 @@ class Plan:
         )
 
     def _reason(self, name: str) -> str:
-        failed = [c for c in self.children_of(name) if c.has_ended and not c.has_succeeded]
+        failed = [c for c in self.children_of(name) if c.is_finished and not c.has_succeeded]
         more = f" ({len(failed)} jobs)" if len(failed) > 1 else ""
         return f"{(failed[0].error or failed[0].status).rstrip('.')}{more}"
 
@@ -172,7 +172,7 @@ class Plan:
             key
             for children in self._children.values()
             for key, child in children.items()
-            if not child.has_ended
+            if not child.is_finished
         }
 
     def _running_needs(self, name: str) -> set[str]:
@@ -180,7 +180,7 @@ class Plan:
         found: set[str] = set()
         for need in self._needs[name]:
             if need in self._calls:
-                found |= {k for k, c in self._children[need].items() if not c.has_ended}
+                found |= {k for k, c in self._children[need].items() if not c.is_finished}
             else:
                 found |= self._running_needs(need)
         return found

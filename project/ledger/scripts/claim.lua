@@ -86,5 +86,5 @@ if attempt ~= '1' or job.contested then
   redis.call('HDEL', key, 'progress', 'error', 'contested')
   if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
 end
-tell(key, id, job.owner)
+announce(key, id, job.owner)
 return moved(attempt, version)

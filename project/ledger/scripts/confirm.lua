@@ -34,5 +34,5 @@ else
 end
 redis.call('ZREM', partition(job, 'accepted'), id)
 redis.call('ZADD', partition(job, 'queued'), order, id)
-tell(key, id, owner)
+announce(key, id, owner)
 return { 'confirmed', version }

@@ -49,7 +49,7 @@ set.version = next_version(job, now)
 if status ~= 'accepted' and job.confirm_by then
   redis.call('HDEL', key, 'confirm_by', 'recorded_at')
 end
-if FINAL[status] and status ~= job.status then set.expires_at = whole(now + step.keep * 1000) end
+if FINISHED[status] and status ~= job.status then set.expires_at = whole(now + step.keep * 1000) end
 if redis.call('EXISTS', 'log:' .. id) == 1 then
   set.has_log = 1
   if set.expires_at then redis.call('PEXPIREAT', 'log:' .. id, set.expires_at) end
@@ -73,7 +73,7 @@ if status ~= job.status then
     end
   end
   if job.status == 'waiting' then redis.call('DEL', 'jobs:needs:' .. id) end
-  if FINAL[status] then
+  if FINISHED[status] then
     redis.call('ZADD', EXPIRING, set.expires_at, id)
     if job.unique and status ~= 'succeeded' and redis.call('GET', job.unique) == id then
       redis.call('DEL', job.unique)
@@ -89,9 +89,9 @@ if step.result then
   end
   redis.call('PUBLISH', KEYS[2], step.result)
 end
-tell(key, id, job.owner)
+announce(key, id, job.owner)
 local moved = answer('moved', key)
-if FINAL[status] and status ~= job.status and job.parent_id then
+if FINISHED[status] and status ~= job.status and job.parent_id then
   local released = release(job.parent_id, id, set.finished_at, now)
   if released ~= '' then
     moved[#moved + 1] = 'released'

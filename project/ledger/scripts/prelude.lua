@@ -21,7 +21,7 @@ local STATUSES = {
   'accepted', 'queued', 'running', 'retrying', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead',
 }
 local WAITING = { accepted = true, queued = true, retrying = true }
-local FINAL = { succeeded = true, failed = true, cancelled = true, dead = true }
+local FINISHED = { succeeded = true, failed = true, cancelled = true, dead = true }
 
 -- Lua prints large numbers with an exponent.
 local function whole(number) return string.format('%.0f', number) end
@@ -130,7 +130,7 @@ end
 -- Tell all listeners, where there are any: to make the event costs more than all the rest. What a
 -- job was given is not for every listener.
 local patterns_of_call
-local function tell(key, id, owner)
+local function announce(key, id, owner)
   local channels = { 'events:job:' .. id, 'events:jobs', owner and 'events:owner:' .. owner or nil }
   patterns_of_call = patterns_of_call or redis.call('PUBSUB', 'NUMPAT')
   local is_heard = patterns_of_call > 0
@@ -158,7 +158,7 @@ local function resume(key, id, job, at, now)
   redis.call('DEL', 'jobs:needs:' .. id)
   file(job, id, 'queued', now)
   redis.call('ZADD', 'jobs:waiting:' .. job.queue, whole(now), id)
-  tell(key, id, job.owner)
+  announce(key, id, job.owner)
 end
 
 -- A job has ended at that time: its parent may have waited for it. The parent's id where it goes on.
@@ -175,7 +175,7 @@ local function release(parent_id, id, at, now)
     return parent_id
   end
   redis.call('HSET', key, 'version', next_version(parent, now))
-  tell(key, parent_id, parent.owner)
+  announce(key, parent_id, parent.owner)
   return ''
 end
 

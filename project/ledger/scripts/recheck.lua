@@ -11,15 +11,15 @@ local key, now = KEYS[1], now_ms()
 local job = read(key)
 if job.status ~= 'waiting' then return { '0' } end
 
-local needs, has_ended = 'jobs:needs:' .. id, false
+local needs, is_finished = 'jobs:needs:' .. id, false
 for _, child in ipairs(redis.call('SMEMBERS', needs)) do
   local status = redis.call('HGET', 'job:' .. child, 'status')
-  if not status or FINAL[status] then
+  if not status or FINISHED[status] then
     redis.call('SREM', needs, child)
-    has_ended = true
+    is_finished = true
   end
 end
 local is_any = redis.call('HGET', key, 'wake_on') == 'any'
-if redis.call('SCARD', needs) > 0 and not (is_any and has_ended) then return { '0' } end
+if redis.call('SCARD', needs) > 0 and not (is_any and is_finished) then return { '0' } end
 resume(key, id, job, at, now)
 return { '1' }

@@ -58,5 +58,5 @@ enter(id, fields, order, due ~= '' and due or recorded_at)
 if parent_id then redis.call('SADD', 'jobs:children:' .. parent_id, id) end
 if is_awaited then redis.call('SADD', 'jobs:needs:' .. parent_id, id) end
 if fields.owner and not parent_id then own(id, fields.owner, order, owner_limit, owner_seconds) end
-tell(key, id, fields.owner)
+announce(key, id, fields.owner)
 return { 'recorded', recorded_at }

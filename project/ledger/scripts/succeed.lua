@@ -54,5 +54,5 @@ redis.call('ZREM', LEASES, id)
 redis.call('ZADD', EXPIRING, expires_at, id)
 redis.call('SET', result_key, document, 'EX', keep)
 redis.call('PUBLISH', result_key, document)
-tell(key, id, job.owner)
+announce(key, id, job.owner)
 return { 'moved', version, job.parent_id and release(job.parent_id, id, finished_at, now) or '' }

@@ -25,7 +25,7 @@ local needs, waited, left = 'jobs:needs:' .. id, #ARGV - FIRST + 1, 0
 redis.call('DEL', needs)
 for i = FIRST, #ARGV do
   local status = redis.call('HGET', 'job:' .. ARGV[i], 'status')
-  if status and not FINAL[status] then
+  if status and not FINISHED[status] then
     redis.call('SADD', needs, ARGV[i])
     left = left + 1
   end
@@ -43,5 +43,5 @@ redis.call('HSET', key, 'status', 'waiting', 'wake_on', wake_on, 'wait', cjson.e
 redis.call('ZREM', LEASES, id)
 file(job, id, 'waiting', now)
 if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
-tell(key, id, job.owner)
+announce(key, id, job.owner)
 return answer('waiting', key)

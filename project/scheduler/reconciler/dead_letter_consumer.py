@@ -27,13 +27,13 @@ from project.ledger.job import JobError
 from project.observability.binding import about, about_message
 from project.observability.context import Trace
 from project.queues import QueueName
-from project.scheduler.reconciler import HINDRANCES
+from project.scheduler.reconciler import OUTAGES
 from project.scheduler.reconciler.dead_letter_policy import (
     ERROR_TYPES,
     NAMELESS,
     DeadMessage,
+    Decision,
     Fate,
-    Verdict,
     judge,
 )
 
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class DeadLetterConsumer:
     """Empties the dead-letter queue into the ledger."""
 
     ledger: Ledger
@@ -72,42 +72,42 @@ class Intake:
         """One message; whatever stands in it, the next one is not held up by it."""
         try:
             self._settle(message)
-        except HINDRANCES:
+        except OUTAGES:
             raise  # it lies there until the part is back
         except Exception as error:  # noqa: BLE001 - whatever a stranger's message leads to
             _log.error("dead_letter_unusual", exc_info=error)
             bare = replace(message, headers={})
             detail = "The message cannot be dealt with: the log has the reason."
-            verdict = Verdict(Fate.KEEP, DeathReason.UNDECODABLE, detail)
-            self._keep(bare, make_id(bare), None, verdict)
+            decision = Decision(Fate.KEEP, DeathReason.UNDECODABLE, detail)
+            self._keep(bare, make_id(bare), None, decision)
 
     def _settle(self, message: DeadMessage) -> None:
         job_id = message.job_id
         job = self.ledger.find(job_id) if job_id else None
         is_leased = job is not None and self._is_leased(job_id)
-        verdict = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
-        if verdict.reason is DeathReason.UNKNOWN_KIND and message.kind in NOT_OFFERED:
+        decision = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
+        if decision.reason is DeathReason.UNKNOWN_KIND and message.kind in NOT_OFFERED:
             detail = NOT_OFFERED[message.kind].describe(message.kind)
-            verdict = replace(verdict, detail=detail)
-        if not job_id or not verdict.is_about_job:
+            decision = replace(decision, detail=detail)
+        if not job_id or not decision.is_about_job:
             job_id, job = make_id(message), None
         with about(job) if job else about_message(message.headers, job_id):
-            self._carry_out(verdict, message, job_id, job)
+            self._carry_out(decision, message, job_id, job)
 
     def _carry_out(
-        self, verdict: Verdict, message: DeadMessage, job_id: str, job: Job | None
+        self, decision: Decision, message: DeadMessage, job_id: str, job: Job | None
     ) -> None:
-        if verdict.fate is Fate.DROP:
+        if decision.fate is Fate.DROP:
             _log.info("dead_letter_dropped", job_id=job_id, status=job and job.status.value)
-        elif verdict.fate is Fate.KEEP:
-            self._keep(message, job_id, job, verdict)
+        elif decision.fate is Fate.KEEP:
+            self._keep(message, job_id, job, decision)
         else:
             try:
                 self._return(message, job_id, job)
             except UnsendableMessageError as error:
-                verdict = Verdict(Fate.KEEP, DeathReason.REJECTED, f"It cannot go back: {error}")
+                decision = Decision(Fate.KEEP, DeathReason.REJECTED, f"It cannot go back: {error}")
                 # A job that has a record gets another message, by the repair of lost ones.
-                self._keep(message, make_id(message) if job else job_id, None, verdict)
+                self._keep(message, make_id(message) if job else job_id, None, decision)
 
     def _is_leased(self, job_id: str) -> bool:
         (ends,) = self.ledger.find_lease_ends([job_id])
@@ -131,16 +131,16 @@ class Intake:
         if job is not None:
             with suppress(TransitionError):  # it has moved on meanwhile, which is as good
                 self.ledger.note_return(job)
-        _log.warning("job_returned", job_id=job_id, kind=message.kind, reason=message.cause)
+        _log.warning("message_requeued", job_id=job_id, kind=message.kind, reason=message.cause)
 
-    def _keep(self, message: DeadMessage, job_id: str, job: Job | None, verdict: Verdict) -> None:
+    def _keep(self, message: DeadMessage, job_id: str, job: Job | None, decision: Decision) -> None:
         queue = _queue_of(message, job)
         kind = message.kind or NAMELESS
         self.dead_letters.add(
             DeadLetter(
                 id=job_id,
-                reason=verdict.reason,
-                detail=verdict.detail,
+                reason=decision.reason,
+                detail=decision.detail,
                 kind=kind,
                 queue=queue,
                 died_at=datetime.now(UTC),
@@ -149,7 +149,7 @@ class Intake:
                 content_type=message.content_type,
             )
         )
-        error = JobError(ERROR_TYPES[verdict.reason], verdict.detail)
+        error = JobError(ERROR_TYPES[decision.reason], decision.detail)
         with suppress(TransitionError):  # the claim has buried it
             self.ledger.bury(job_id, error, _describe(message, job_id, kind, queue))
         _log.error(
@@ -157,7 +157,7 @@ class Intake:
             job_id=job_id,
             kind=kind,
             queue=queue,
-            reason=verdict.reason.value,
+            reason=decision.reason.value,
             outcome="failure",
         )
 

@@ -106,7 +106,7 @@ class DeadMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What to do with a message, and why."""
 
     fate: Fate
@@ -119,22 +119,22 @@ class Verdict:
 
 def judge(
     message: DeadMessage, job: Job | None, *, is_leased: bool, kinds: frozenset[str]
-) -> Verdict:
+) -> Decision:
     """What becomes of the message. `is_leased`: some attempt of its job runs at this moment."""
     reason, detail = _find_blame(message, kinds)
     if job is not None and _is_stray(message, job, reason):
         detail = detail or "A job of another kind has its id."
-        return Verdict(Fate.KEEP, reason, detail, is_about_job=False)
-    if job is not None and job.status.is_final:
-        return _judge_ended(job)
+        return Decision(Fate.KEEP, reason, detail, is_about_job=False)
+    if job is not None and job.status.is_finished:
+        return _judge_finished(job)
     if detail:
-        return Verdict(Fate.KEEP, reason, detail, is_about_job=not is_leased)
+        return Decision(Fate.KEEP, reason, detail, is_about_job=not is_leased)
     if is_leased or max(message.requeues, job.returns if job else 0) < MOST_RETURNS:
-        return Verdict(Fate.RETURN)
+        return Decision(Fate.RETURN)
     if message.cause == "delivery_limit":
         detail = "Its message was delivered in vain again and again."
-        return Verdict(Fate.KEEP, DeathReason.DELIVERY_LIMIT, detail)
-    return Verdict(Fate.KEEP, DeathReason.REJECTED, f"The broker gave it up: {message.cause}.")
+        return Decision(Fate.KEEP, DeathReason.DELIVERY_LIMIT, detail)
+    return Decision(Fate.KEEP, DeathReason.REJECTED, f"The broker gave it up: {message.cause}.")
 
 
 def _is_stray(message: DeadMessage, job: Job, reason: DeathReason) -> bool:
@@ -159,11 +159,11 @@ def _find_blame(message: DeadMessage, kinds: frozenset[str]) -> tuple[DeathReaso
     return DeathReason.REJECTED, ""
 
 
-def _judge_ended(job: Job) -> Verdict:
+def _judge_finished(job: Job) -> Decision:
     """A job that the claim has buried, or a late copy."""
     if job.status is not Status.DEAD:
-        return Verdict(Fate.DROP)
-    return Verdict(Fate.KEEP, _reason_of(job), job.error.message if job.error else "")
+        return Decision(Fate.DROP)
+    return Decision(Fate.KEEP, _reason_of(job), job.error.message if job.error else "")
 
 
 def _reason_of(job: Job) -> DeathReason:

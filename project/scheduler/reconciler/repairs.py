@@ -28,7 +28,7 @@ from project.ledger.listing import JobFilter
 from project.observability.binding import about
 from project.observability.context import Trace, derive_trace_id
 from project.queues import QueueName
-from project.scheduler.reconciler import HINDRANCES
+from project.scheduler.reconciler import OUTAGES
 
 GRACE_SECONDS = 60
 """So long a job waits, or runs without a lease, before its message counts as lost. A second copy
@@ -73,7 +73,7 @@ class Repairs:
                 )
         return withdrawn
 
-    def revive_lost(self) -> int:
+    def republish_lost(self) -> int:
         """Jobs whose message was lost get another one. UnavailableError: the broker is away."""
         depths = self.publisher.depths([queue.value for queue in QueueName], PUBLISH_SECONDS)
         now = self.ledger.read_time()
@@ -85,11 +85,11 @@ class Repairs:
         for job, reason in lost:
             with about(job):
                 try:
-                    self._revive(job, reason)
-                except HINDRANCES:
+                    self._republish(job, reason)
+                except OUTAGES:
                     raise
                 except Exception as error:  # noqa: BLE001 - the others are not to wait for this one
-                    _log.error("job_not_revived", job_id=job.id, kind=job.kind, exc_info=error)
+                    _log.error("job_not_republished", job_id=job.id, kind=job.kind, exc_info=error)
         return len(lost)
 
     def resume_waiting(self) -> int:
@@ -100,7 +100,7 @@ class Repairs:
                 resumed += 1
                 with about(job):
                     _log.warning(
-                        "job_revived",
+                        "job_republished",
                         job_id=job.id,
                         kind=job.kind,
                         queue=job.queue,
@@ -163,18 +163,20 @@ class Repairs:
                 elif newest and newest > since + timedelta(seconds=OVERTAKEN_SECONDS):
                     yield job, "later jobs run"
 
-    def _revive(self, job: Job, reason: str) -> None:
+    def _republish(self, job: Job, reason: str) -> None:
         retries = sum(one.outcome is AttemptOutcome.RETRIED for one in job.earlier_attempts)
         headers = {"repair": job.repairs + 1, "retries": retries}
         message = make_message(job, Trace.of_job(job.id, job.trace_id), headers=headers)
         (error,) = self.publisher.publish([message], PUBLISH_SECONDS)
         if error:
-            raise UnavailableError(error.part) from error
+            raise UnavailableError(error.dependency) from error
         try:
             self.ledger.note_repair(job)
         except TransitionError:
             return  # it has moved on meanwhile: the copy will be dropped
-        _log.warning("job_revived", job_id=job.id, kind=job.kind, queue=job.queue, reason=reason)
+        _log.warning(
+            "job_republished", job_id=job.id, kind=job.kind, queue=job.queue, reason=reason
+        )
 
     def _all(self, status: Status) -> Iterator[Job]:
         chosen, cursor = JobFilter(statuses=frozenset({status.value})), ""

@@ -15,18 +15,18 @@ from kombu import Connection
 from project.broker.publisher import Publisher
 from project.broker.topology import transport_options
 from project.config import Settings
-from project.leader_lock import Turn
+from project.leader_lock import LeaderLock
 from project.ledger import Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.run_times import RunTimes
 from project.redis_client import connect_impatient
-from project.scheduler.reconciler import HINDRANCES
-from project.scheduler.reconciler.dead_letter_consumer import Intake
+from project.scheduler.reconciler import OUTAGES
+from project.scheduler.reconciler.dead_letter_consumer import DeadLetterConsumer
 from project.scheduler.reconciler.measuring import Measuring
 from project.scheduler.reconciler.repairs import Repairs
 
-TURN_KEY = "reconciler"
-TURN_SECONDS = 10
+LEADER_KEY = "reconciler"
+LEADER_SECONDS = 10
 """A reconciler that dies is replaced within this time."""
 PAUSE_SECONDS = 1.0
 
@@ -40,8 +40,8 @@ _log = structlog.get_logger()
 class Reconciler:
     """All of the work, each part with its own interval in seconds."""
 
-    turn: Turn
-    intake: Intake
+    leader_lock: LeaderLock
+    dead_letter_consumer: DeadLetterConsumer
     repairs: Repairs
     measuring: Measuring
     connect: Callable[[], Connection]
@@ -72,8 +72,8 @@ class Reconciler:
     def _try(self, name: str, work: Callable[[], int]) -> int | None:
         try:
             return work()
-        except HINDRANCES as error:
-            self._tell_hindered(name, error)
+        except OUTAGES as error:
+            self._log_skipped(name, error)
             return None
 
     def run_due(self) -> None:
@@ -82,26 +82,26 @@ class Reconciler:
             if monotonic() - self._last.get(name, float("-inf")) < interval_seconds:
                 continue
             try:
-                if not self.turn.take():
+                if not self.leader_lock.acquire():
                     return
                 work()
-            except HINDRANCES as error:
-                self._tell_hindered(name, error)
+            except OUTAGES as error:
+                self._log_skipped(name, error)
                 continue  # and again a second later
             except Exception as error:  # noqa: BLE001 - the thread must not end; it tells, and goes on
                 _log.error("reconciler_failed", work=name, exc_info=error)
                 self._drop_connection()
             self._last[name] = monotonic()
 
-    def _tell_hindered(self, name: str, error: Exception) -> None:
-        _log.warning("reconciler_hindered", work=name, reason=f"{error!r:.300}")
+    def _log_skipped(self, name: str, error: Exception) -> None:
+        _log.warning("reconciler_skipped", work=name, reason=f"{error!r:.300}")
         self._drop_connection()
 
     def _works(self) -> tuple[tuple[str, float, Callable[[], int]], ...]:
         return (
             ("dead_letters", 1, self._take_dead_letters),
             ("undecided", 5, self.repairs.withdraw_undecided),
-            ("lost", 15, self.repairs.revive_lost),
+            ("lost", 15, self.repairs.republish_lost),
             ("waiting", 15, self.repairs.resume_waiting),
             ("expired", 5, self.repairs.trim),
             ("orphans", 5, self._remove_orphans),
@@ -112,7 +112,7 @@ class Reconciler:
     def _take_dead_letters(self) -> int:
         if self._connection is None:
             self._connection = self.connect()
-        return self.intake.take_all(self._connection)
+        return self.dead_letter_consumer.take_all(self._connection)
 
     def _remove_orphans(self) -> int:
         self._cursor, removed = self.repairs.remove_orphans(self._cursor)
@@ -138,8 +138,8 @@ def build_reconciler(settings: Settings) -> Reconciler:
     ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
     publisher = Publisher(settings.broker_url, settings.role)
     return Reconciler(
-        turn=Turn(redis, TURN_KEY, TURN_SECONDS),
-        intake=Intake(ledger, DeadLetters(redis), publisher),
+        leader_lock=LeaderLock(redis, LEADER_KEY, LEADER_SECONDS),
+        dead_letter_consumer=DeadLetterConsumer(ledger, DeadLetters(redis), publisher),
         repairs=Repairs(ledger, publisher),
         measuring=Measuring(ledger, publisher, RunTimes(redis)),
         connect=lambda: _connect(settings),

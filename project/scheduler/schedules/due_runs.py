@@ -23,7 +23,7 @@ _WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=28))
 
 
 @dataclass(frozen=True, slots=True)
-class Agenda:
+class DueRuns:
     """What to do about a schedule now."""
 
     skip: Skip | None
@@ -32,14 +32,14 @@ class Agenda:
     """Oldest first."""
 
 
-def make_agenda(schedule: Schedule, now: datetime) -> Agenda:
+def find_due_runs(schedule: Schedule, now: datetime) -> DueRuns:
     """What is due by now; of a schedule that is paused nothing."""
     if schedule.is_paused or schedule.next_at > now:
-        return Agenda(None, ())
+        return DueRuns(None, ())
     timing, first = schedule.timing, schedule.next_at
     begin = first if first >= now - GRACE else _find_begin(schedule, timing, now)
     runs = takewhile(lambda moment: moment <= now, occurrences(timing, begin - _MOMENT))
-    return Agenda(_skip_until(timing, first, begin), tuple(islice(runs, AT_ONCE)))
+    return DueRuns(_skip_until(timing, first, begin), tuple(islice(runs, AT_ONCE)))
 
 
 def _find_begin(schedule: Schedule, timing: Timing, now: datetime) -> datetime:

@@ -19,11 +19,11 @@ from project.errors import (
     QueueFullError,
     UnavailableError,
 )
-from project.leader_lock import Turn
+from project.leader_lock import LeaderLock
 from project.ledger import Ledger, Status
 from project.observability.binding import enter, leave
 from project.observability.context import Trace, derive_trace_id
-from project.scheduler.schedules.due_runs import AT_ONCE, GRACE, make_agenda
+from project.scheduler.schedules.due_runs import AT_ONCE, GRACE, find_due_runs
 from project.scheduler.schedules.schedule import Overlap, Schedule, Skip, note_run, note_skip
 from project.scheduler.schedules.store import ScheduleStore
 from project.submission import Submitter
@@ -43,11 +43,11 @@ class Runner:
     store: ScheduleStore
     ledger: Ledger
     submitter: Submitter
-    turn: Turn
+    leader_lock: LeaderLock
     clock: Callable[[], datetime]
     _tried: dict[str, datetime] = field(default_factory=dict)
     """For each schedule the time that could not be handed in, if it is still to be."""
-    _is_hindered: bool = False
+    _is_delayed: bool = False
     """Whether the last submit has failed."""
 
     def run_due(self) -> bool:
@@ -64,38 +64,38 @@ class Runner:
             except QueueFullError:
                 is_done = False
             except UnavailableError:
-                self._is_hindered = True
+                self._is_delayed = True
                 return False  # the others would wait as long, for nothing
             except RedisError:
                 raise
             except Exception as error:  # noqa: BLE001 - what is wrong with one must not stop the others
-                self._tell_once(schedule, schedule.next_at, error)
+                self._log_once(schedule, schedule.next_at, error)
                 is_done = False
         return is_done
 
     def _may_submit(self) -> bool:
         """After a failed submit RabbitMQ is asked first: each that fails leaves a withdrawn job."""
-        if self._is_hindered:
+        if self._is_delayed:
             try:
                 self.submitter.publisher.check(PROBE_SECONDS)
             except UnavailableError:
                 return False
-            self._is_hindered = False
+            self._is_delayed = False
         return True
 
     def _run_one(self, schedule: Schedule) -> bool:
         now = self.clock()
         schedule = self._note_unnoted(schedule, now)
-        agenda = make_agenda(schedule, now)
-        if agenda.skip:
-            schedule = self._skip(schedule, agenda.skip)
-        for moment in agenda.runs:
+        due = find_due_runs(schedule, now)
+        if due.skip:
+            schedule = self._skip(schedule, due.skip)
+        for moment in due.runs:
             if schedule.is_paused or schedule.next_at != moment:
                 return True  # changed meanwhile
-            if not self.turn.take():
+            if not self.leader_lock.acquire():
                 return False
             schedule = self._run(schedule, moment)
-        return len(agenda.runs) < AT_ONCE
+        return len(due.runs) < AT_ONCE
 
     def _note_unnoted(self, schedule: Schedule, now: datetime) -> Schedule:
         """A late run may have been handed in by one that was killed before it noted so."""
@@ -132,7 +132,7 @@ class Runner:
 
     def _is_busy(self, schedule: Schedule) -> bool:
         job = self.ledger.find(schedule.last_job_id) if schedule.last_job_id else None
-        return job is not None and not job.status.is_final
+        return job is not None and not job.status.is_finished
 
     def _submit(
         self, schedule: Schedule, moment: datetime, submission: Submission, trace: Trace
@@ -147,7 +147,7 @@ class Runner:
             # The kind has been changed since; what the error says may quote parameters.
             return self._skip(schedule, Skip(moment, 1, str(error)), type(error).__name__)
         except (UnavailableError, QueueFullError) as error:
-            self._tell_once(schedule, moment, error)
+            self._log_once(schedule, moment, error)
             raise
         _log.info(
             "schedule_due",
@@ -182,11 +182,11 @@ class Runner:
 
         return self.store.change(schedule.id, change_ours)
 
-    def _tell_once(self, schedule: Schedule, moment: datetime, error: Exception) -> None:
+    def _log_once(self, schedule: Schedule, moment: datetime, error: Exception) -> None:
         """Not every second, as it is tried."""
         if self._tried.get(schedule.id) != moment:
             _log.warning(
-                "schedule_hindered",
+                "schedule_delayed",
                 schedule_id=schedule.id,
                 due_at=moment.isoformat(),
                 kind=schedule.plan.kind,

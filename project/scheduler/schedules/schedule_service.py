@@ -37,7 +37,7 @@ def read_clock() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class ScheduleService:
     """Everything that people do with schedules."""
 
     store: ScheduleStore

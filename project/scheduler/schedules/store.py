@@ -23,7 +23,7 @@ MOST = 1000
 
 ALIVE_SECONDS = 30
 ALIVE_KEY = "schedules:alive"
-TURN_KEY = "schedules:turn"
+LEADER_KEY = "schedules:turn"
 _ALL_KEY = "schedules"
 _MADE_KEY = "schedules:made"
 

@@ -28,7 +28,7 @@ def submit_all(
     return [next(submitted) if isinstance(item, Submission) else item for item in read]
 
 
-def refuse_if_part_is_away(answers: Sequence[Answer]) -> None:
+def refuse_if_dependency_is_down(answers: Sequence[Answer]) -> None:
     """UnavailableError where nothing was accepted and that is why: all may be tried again."""
     away = [answer for answer in answers if isinstance(answer, UnavailableError)]
     if away and not any(isinstance(answer, Job) for answer in answers):

@@ -8,9 +8,9 @@ from project.api import (
     DeadLetterList,
     DeadLetterQuery,
     Job,
-    Repetition,
-    Replay,
-    ReplayAnswer,
+    Rerun,
+    RerunAnswer,
+    RerunDeadLetters,
 )
 from project.api.presenting import present_dead_letter, present_job
 from project.ledger.dead_letters import DeadLetterFilter
@@ -19,7 +19,7 @@ from project.server.addresses import job_address
 from project.server.openapi import Answer, describe
 from project.server.paging import present_page
 from project.server.parsing import read_body, read_optional_body, read_query
-from project.server.routes.bulk import present_answers, refuse_if_part_is_away
+from project.server.routes.bulk import present_answers, refuse_if_dependency_is_down
 from project.server.services import Services, services
 
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/api/v1/dead-letters")
@@ -57,46 +57,46 @@ def get_dead_letter(letter_id: str) -> Response:
     return jsonify(present_dead_letter(letter, job, equipment.settings.trace_link))
 
 
-@blueprint.post("/<id:letter_id>/replay")
+@blueprint.post("/<id:letter_id>/rerun")
 @describe(
     "Run a dead job again",
     Answer(202, Job, "The new job.", headers=("Location",)),
     tag="dead letters",
-    body=Repetition,
+    body=Rerun,
     is_body_optional=True,
     example={},
     problems=(409, 410, 429, 503),
 )
-def replay_dead_letter(letter_id: str) -> tuple[Response, int, dict[str, str]]:
+def rerun_dead_letter(letter_id: str) -> tuple[Response, int, dict[str, str]]:
     """As a new job, maybe with other parameters. However often that is asked for, it is one job."""
-    repetition, equipment = read_optional_body(Repetition), services()
+    rerun, equipment = read_optional_body(Rerun), services()
     equipment.dead_letters.get(letter_id)
-    job = equipment.submitter.retry(letter_id, current_trace(), repetition.parameters)
+    job = equipment.submitter.rerun(letter_id, current_trace(), rerun.parameters)
     document = present_job(job, equipment.settings.trace_link)
     return jsonify(document), 202, {"Location": job_address(job.id)}
 
 
-@blueprint.post("/replay")
+@blueprint.post("/rerun")
 @describe(
     "Run many dead jobs again",
-    Answer(207, ReplayAnswer, "An answer for each dead letter that was taken."),
+    Answer(207, RerunAnswer, "An answer for each dead letter that was taken."),
     tag="dead letters",
-    body=Replay,
+    body=RerunDeadLetters,
     example={"reason": ["worker_lost"], "rate_per_second": 10},
     problems=(503,),
 )
-def replay_dead_letters() -> tuple[Response, int]:
+def rerun_dead_letters() -> tuple[Response, int]:
     """Those named, or the newest that the filters let pass; at most 1,000 in a call.
 
     With `rate_per_second` they are accepted at once and become due one after the other.
     """
-    replay, equipment = read_body(Replay), services()
-    answers = equipment.submitter.retry_many(
-        _choose(replay, equipment),
+    rerun, equipment = read_body(RerunDeadLetters), services()
+    answers = equipment.submitter.rerun_many(
+        _choose(rerun, equipment),
         current_trace(),
-        rate_per_second=replay.rate_per_second or 0,
+        rate_per_second=rerun.rate_per_second or 0,
     )
-    refuse_if_part_is_away(answers)
+    refuse_if_dependency_is_down(answers)
     left = equipment.dead_letters.count()
     return jsonify(jobs=present_answers(answers), left=left), 207
 
@@ -116,15 +116,15 @@ def discard_dead_letter(letter_id: str) -> tuple[str, int]:
     return "", 204
 
 
-def _choose(replay: Replay, equipment: Services) -> list[str]:
-    if "ids" in replay.model_fields_set:
-        return replay.ids
-    chosen = _make_filter(replay)
+def _choose(rerun: RerunDeadLetters, equipment: Services) -> list[str]:
+    if "ids" in rerun.model_fields_set:
+        return rerun.ids
+    chosen = _make_filter(rerun)
     letters, _ = equipment.dead_letters.list_letters(chosen, limit=REPLAYED_AT_ONCE)
     return [letter.id for letter in letters]
 
 
-def _make_filter(query: DeadLetterQuery | Replay) -> DeadLetterFilter:
+def _make_filter(query: DeadLetterQuery | RerunDeadLetters) -> DeadLetterFilter:
     return DeadLetterFilter(
         reasons=frozenset(query.reason),
         kinds=frozenset(query.kind),

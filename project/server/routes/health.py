@@ -26,7 +26,7 @@ def check_process() -> Response:
     Answer(503, Readiness, "A part is missing, or takes no writes."),
     tag="probes",
 )
-def check_parts() -> tuple[Response, int]:
+def check_dependencies() -> tuple[Response, int]:
     """All parts that a submit needs are there and take writes; else 503, with what each lacks."""
     parts = _check(services())
     is_ready = all(state == "ok" for state in parts.values())

@@ -15,7 +15,7 @@ from project.api import (
     JobTree,
     KindList,
     QueueList,
-    Repetition,
+    Rerun,
     Submission,
     any_submission,
 )
@@ -39,7 +39,7 @@ from project.server.parsing import (
     read_owner,
     read_query,
 )
-from project.server.routes.bulk import present_answers, refuse_if_part_is_away, submit_all
+from project.server.routes.bulk import present_answers, refuse_if_dependency_is_down, submit_all
 from project.server.routes.run_times import find_run_times
 from project.server.services import services
 from project.server.submitting import make_submission
@@ -94,7 +94,7 @@ def submit_jobs() -> tuple[Response, int]:
     """
     items, submitter = read_body_of_many(BulkSubmission).jobs, services().submitter
     answers = submit_all(submitter, items, read_owner(), current_trace())
-    refuse_if_part_is_away(answers)
+    refuse_if_dependency_is_down(answers)
     return jsonify(jobs=present_answers(answers)), 207
 
 
@@ -164,21 +164,21 @@ def cancel_job(job_id: str) -> tuple[Response, int]:
     return jsonify(_present(services().submitter.cancel(job_id))), 202
 
 
-@blueprint.post("/jobs/<id:job_id>/retry")
+@blueprint.post("/jobs/<id:job_id>/rerun")
 @describe(
     "Run a job again",
     Answer(202, Job, "The new job.", headers=("Location",)),
     tag="jobs",
-    body=Repetition,
+    body=Rerun,
     is_body_optional=True,
     example={},
     problems=(409, 410, 429, 503),
 )
-def retry_job(job_id: str) -> Accepted:
+def rerun_job(job_id: str) -> Accepted:
     """An ended job again, as a new one that is linked to it; 409 where it has not ended."""
-    repetition = read_optional_body(Repetition)
+    rerun = read_optional_body(Rerun)
     submitter = services().submitter
-    return _accept(submitter.retry(job_id, current_trace(), repetition.parameters))
+    return _accept(submitter.rerun(job_id, current_trace(), rerun.parameters))
 
 
 @blueprint.get("/queues")

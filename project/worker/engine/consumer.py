@@ -257,7 +257,7 @@ class QueueConsumer:
         if self._done:
             self._try(self._send_acks)
 
-    def give_back(self, is_wanted: Callable[[], bool] = lambda: True) -> int:
+    def requeue(self, is_wanted: Callable[[], bool] = lambda: True) -> int:
         """Put back what nobody has begun with, and take no more; how many they were.
 
         Nothing is done where it is not wanted any more once nobody else uses the connection. The

@@ -249,7 +249,7 @@ class Handler:
         request = self._request(task, delivery)
         if request.revoked():
             return
-        self._tell_received(request)
+        self._log_received(request)
 
         def run() -> Outcome:
             is_failed, value, seconds = run_plain(
@@ -270,12 +270,12 @@ class Handler:
             return
         seconds = self._seconds_to_wait(task, request)
         if seconds > 1:
-            self._postpone(delivery, math.ceil(seconds))
+            self._requeue_later(delivery, math.ceil(seconds))
             return
         time.sleep(max(0.0, seconds))
         if request.revoked():
             return
-        self._tell_received(request)
+        self._log_received(request)
         arguments = (
             *(task.name, request.id, request.request_dict, request.body),
             *(request.content_type, request.content_encoding),
@@ -320,7 +320,7 @@ class Handler:
             self._buckets[task.name] = limit, bucket
         return 0 if bucket.can_consume(1) else float(bucket.expected_time(1))
 
-    def _tell_received(self, request: JobRequest) -> None:
+    def _log_received(self, request: JobRequest) -> None:
         """The event that Flower makes a row of."""
         if signals.task_received.receivers:
             signals.task_received.send(sender=self, request=request)
@@ -382,7 +382,7 @@ class Handler:
         _log.error("message_put_aside", outcome="success")
         delivery.ack()
 
-    def _postpone(self, delivery: Delivery, seconds: int) -> None:
+    def _requeue_later(self, delivery: Delivery, seconds: int) -> None:
         """It is not due: RabbitMQ holds a copy of it until then."""
         headers = own_headers(delivery.headers)
         queue = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]

@@ -92,7 +92,7 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         """`control rate_limit`: each process keeps to its share."""
         if getattr(self, "pool", None) and hasattr(self.pool, "processes"):
             for name, task in self.app.tasks.items():
-                self.pool.tell_all("limit", name, {"rate_limit": task.rate_limit})
+                self.pool.send_to_all("limit", name, {"rate_limit": task.rate_limit})
 
     def ensure_connected(self, conn: Any) -> Any:
         """Celery's pauses between two tries grow to half a minute."""
@@ -117,8 +117,8 @@ def connect_remote_control() -> None:
     for name in ("active", "query_task", "revoke", "terminate", "revoke_by_stamped_headers"):
         Panel.data[name] = _with_running(Panel.data[name])
     for name in ("revoke", "terminate"):
-        Panel.data[name] = _telling_revoked(Panel.data[name])
-    Panel.data["time_limit"] = _telling_limits(Panel.data["time_limit"])
+        Panel.data[name] = _forwarding_revoked(Panel.data[name])
+    Panel.data["time_limit"] = _forwarding_limits(Panel.data["time_limit"])
 
 
 def _with_running(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,7 +136,7 @@ def _with_running(command: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-def _telling_revoked(command: Callable[..., Any]) -> Callable[..., Any]:
+def _forwarding_revoked(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def answer(control: Any, *args: Any, **options: Any) -> Any:
         before = set(state.revoked)
@@ -144,19 +144,19 @@ def _telling_revoked(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(control, *args, **options)
         finally:
             new: Iterable[str] = set(state.revoked) - before
-            control.consumer.pool.tell_all("revoke", tuple(new))
+            control.consumer.pool.send_to_all("revoke", tuple(new))
 
     return answer
 
 
-def _telling_limits(command: Callable[..., Any]) -> Callable[..., Any]:
+def _forwarding_limits(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def answer(control: Any, task_name: str = "", **options: Any) -> Any:
         result = command(control, task_name=task_name, **options)
         task = control.app.tasks.get(task_name)
         if task is not None:
             limits = {"soft_time_limit": task.soft_time_limit, "time_limit": task.time_limit}
-            control.consumer.pool.tell_all("limit", task_name, limits)
+            control.consumer.pool.send_to_all("limit", task_name, limits)
         return result
 
     return answer

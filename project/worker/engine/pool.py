@@ -22,7 +22,7 @@ from redis import RedisError
 from project.errors import JobsError
 from project.observability.binding import about_message
 from project.observability.context import Trace
-from project.worker.attempt_logging import tell_end
+from project.worker.attempt_logging import log_end
 from project.worker.engine.process import Wishes, serve
 from project.worker.engine.recycling import Allowance
 from project.worker.engine.request import RunningRequest
@@ -176,7 +176,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         eventer = LoopEvents(self.eventer, self._hub) if self.eventer and self._hub else None
         return make_running_request(self.app, self._wishes.node_name, eventer, process, run)
 
-    def tell_all(self, *order: Any) -> None:
+    def send_to_all(self, *order: Any) -> None:
         """Give all processes an order."""
         for process in self.processes:
             process.order(*order)
@@ -184,7 +184,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
     def consume_from(self, queues: Iterable[str]) -> None:
         """From now on these are the queues."""
         self._wishes.queues = tuple(queues)
-        self.tell_all("queues", self._wishes.queues)
+        self.send_to_all("queues", self._wishes.queues)
 
     def grow(self, n: int) -> None:
         """More processes."""
@@ -202,7 +202,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
 
     def _want(self, count: int) -> None:
         self._wanted = self._wishes.processes = count
-        self.tell_all("processes", count)
+        self.send_to_all("processes", count)
 
     def restart(self) -> None:
         """Replace all processes, each after its job."""
@@ -263,7 +263,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         """End all processes now, whatever they do; their jobs go back."""
         self._want(0)
         for process in self.processes:
-            process.slot.put_back()
+            process.slot.requeue()
             process.leave()
             if process.slot.running:
                 process.signal(TERM_SIGNAL)
@@ -282,22 +282,22 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         if run is not None:
             with process.halted(run.token) as is_running:
                 if is_running:
-                    self._put_back(process, run)
+                    self._requeue(process, run)
                 process.signal(signals.SIGKILL)
         process.signal(signals.SIGKILL)
         process.await_end(LEAVE_SECONDS)
 
-    def _put_back(self, process: WorkerProcess, run: Run) -> None:
+    def _requeue(self, process: WorkerProcess, run: Run) -> None:
         request = self.request_of(process, run)
         equipment = self.app.equipment
         with about_message(request.request_dict, request.id):
             try:
-                job = equipment.quick_ledger.put_back(request.id, worker=request.hostname)
+                job = equipment.quick_ledger.requeue(request.id, worker=request.hostname)
             except (JobsError, RedisError) as error:
                 # It has ended just before, or it will count as lost, as if it had been killed.
-                _log.info("job_not_put_back", job_id=request.id, reason=str(error))
+                _log.info("job_not_requeued", job_id=request.id, reason=str(error))
             else:
-                tell_end(job, Trace.of_message(request.request_dict, request.id), equipment.spans)
+                log_end(job, Trace.of_message(request.request_dict, request.id), equipment.spans)
 
     def _about(self, process: WorkerProcess, run: Run) -> Any:
         request = self.request_of(process, run)

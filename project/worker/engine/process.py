@@ -80,7 +80,7 @@ def serve(line: socket.socket, mask: Mask, slot: Slot, wishes: Wishes) -> None:
     """Be a process of the pool until told to end. Signals are blocked until `mask` is set."""
     process_initializer(wishes.app, wishes.node_name)
     state.revoked.update(wishes.revoked)
-    wishes.app.equipment.keeper.slot = slot
+    wishes.app.equipment.leases.slot = slot
     process = Process(line, slot, wishes)
     # Signals that end the process raise SystemExit, so that `finally` blocks of jobs run.
     reset_signals(process.end)
@@ -169,8 +169,8 @@ class Process:
         finally:
             self._busy.clear()
         self._handler.settle()
-        self._consumer.give_back()
-        self._tell_counts()
+        self._consumer.requeue()
+        self._send_counts()
         self._consumer.close()
 
     def _deal_with(self, delivery: Any) -> None:
@@ -192,7 +192,7 @@ class Process:
     def _wait(self, seconds: float) -> None:
         """For a message or an order."""
         self._busy.clear()
-        self._tell_counts()
+        self._send_counts()
         self._consumer.flush_acks()
         poll = select.poll()
         poll.register(self._line, select.POLLIN)
@@ -252,7 +252,7 @@ class Process:
     def _order_processes(self, count: int) -> None:
         self._wishes.processes = count
 
-    def _tell_counts(self) -> None:
+    def _send_counts(self) -> None:
         if state.total_count and monotonic() - self._counted_at > COUNT_SECONDS:
             self._counted_at = monotonic()
             counts = dict(state.total_count)
@@ -270,7 +270,7 @@ class Process:
         self._is_ending = True
         if not self._handler.is_running:
             return  # it does end, and loses no outcome
-        raise WorkerStop(-number) if self._slot.is_to_put_back else SystemExit(-number)
+        raise WorkerStop(-number) if self._slot.is_to_requeue else SystemExit(-number)
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
         """A job has reached its soft limit, or does not listen."""
@@ -297,11 +297,11 @@ class Process:
             now = monotonic()
             if self._slot.code_seconds > SOON_SECONDS or now - begun_at > LATE_SECONDS:
                 self._handler.hurry()
-                self._give_back(begun_at)
+                self._requeue(begun_at)
 
-    def _give_back(self, begun_at: float) -> None:
+    def _requeue(self, begun_at: float) -> None:
         """What waits behind the job that began then."""
-        count = self._consumer.give_back(lambda: self._begun_at == begun_at)
+        count = self._consumer.requeue(lambda: self._begun_at == begun_at)
         if count:
             _log.debug("messages_requeued", count=count, reason="a_job_takes_long")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from project.ledger import Job
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.worker.engine.delivery import Delivery
 
 _BYTES = 192 * 1024
@@ -171,12 +171,12 @@ class Slot:
         return monotonic() - self._opened_at if self._is_open else 0.0
 
     @property
-    def hold(self) -> Hold:
+    def hold(self) -> LeaseState:
         """Whether what runs is to stop."""
         cancelled, lost = _STOPS.unpack_from(self._memory, _STOPS_AT)
         if self.token in {lost, self._fenced}:
-            return Hold.LOST
-        return Hold.CANCEL if cancelled == self.token else Hold.HELD
+            return LeaseState.LOST
+        return LeaseState.CANCEL if cancelled == self.token else LeaseState.HELD
 
     def fence(self, token: int) -> None:
         """The process itself tells that job to stop: the main process does not renew its lease."""
@@ -217,7 +217,7 @@ class Slot:
         return self._memory[_TARGET_AT + 10]
 
     @property
-    def is_to_put_back(self) -> bool:
+    def is_to_requeue(self) -> bool:
         """Whether the worker stops now: what runs goes back to its queue."""
         return bool(self._memory[_TARGET_AT + 9])
 
@@ -301,9 +301,9 @@ class Slot:
         token: int = struct.unpack_from("=Q", self._memory, _TARGET_AT)[0]
         return token
 
-    def stop(self, token: int, hold: Hold) -> None:
+    def stop(self, token: int, hold: LeaseState) -> None:
         """That job is to stop: it was cancelled, or its lease is lost."""
-        place = _STOPS_AT if hold is Hold.CANCEL else _STOPS_AT + _WORD.size
+        place = _STOPS_AT if hold is LeaseState.CANCEL else _STOPS_AT + _WORD.size
         _WORD.pack_into(self._memory, place, token)
 
     def note_renewal(self, at: float) -> None:
@@ -323,6 +323,6 @@ class Slot:
         """An order has been sent."""
         self._memory[_TARGET_AT + 10] = (self.rings + 1) % 256
 
-    def put_back(self) -> None:
+    def requeue(self) -> None:
         """The worker stops now."""
         self._memory[_TARGET_AT + 9] = 1

@@ -21,7 +21,7 @@ import structlog
 from redis import RedisError
 
 from project.ledger import Ledger
-from project.ledger.store import Hold
+from project.ledger.store import LeaseState
 from project.observability.binding import about
 from project.worker.engine.process import SOFT_LIMIT_SIGNAL
 from project.worker.engine.request import RunningRequest
@@ -44,7 +44,7 @@ class RunningJob:
     seen: Glance
     """As its slot says now."""
     renewed_at: float = 0.0
-    hold: Hold = Hold.HELD
+    hold: LeaseState = LeaseState.HELD
     asked_at: float = 0.0
     """When it was told to stop."""
     is_interrupted: bool = False
@@ -97,14 +97,14 @@ class Supervisor:
         jobs = list(self._jobs.values())
         self._renew([job for job in jobs if job.seen.claim])
         for job in jobs:
-            if job.hold is not Hold.HELD and not job.is_killed:
+            if job.hold is not LeaseState.HELD and not job.is_killed:
                 self._insist(job)
         return min([TICK_SECONDS, *(self._check_limits(job) for job in jobs)])
 
     def _see(self, process: WorkerProcess) -> RunningJob | None:
         slot = process.slot
         slot.note_look()
-        seen = None if process.has_ended else slot.glance()
+        seen = None if process.is_finished else slot.glance()
         if seen is None:
             return None
         if slot.target not in {0, seen.token}:
@@ -138,23 +138,23 @@ class Supervisor:
                 self._note_renewal(job, claim, answer, now)
 
     def _note_renewal(
-        self, job: RunningJob, claim: Claim, answer: Hold | RedisError, asked_at: float
+        self, job: RunningJob, claim: Claim, answer: LeaseState | RedisError, asked_at: float
     ) -> None:
         if isinstance(answer, RedisError):
             _log.warning("lease_not_renewed", job_id=claim.id, reason=str(answer))
             held_since = max(claim.claimed_at, job.renewed_at)
             if asked_at - held_since > self._patience.fence_seconds:
-                self._ask(job, Hold.LOST)
+                self._ask(job, LeaseState.LOST)
             return
         job.renewed_at = asked_at
         job.process.slot.note_renewal(asked_at)
-        if answer is not Hold.HELD:
+        if answer is not LeaseState.HELD:
             self._ask(job, answer)
 
     # ── The end of a job that is to stop ───────────────────────────────────────────────────────
 
-    def _ask(self, job: RunningJob, hold: Hold) -> None:
-        if job.hold is Hold.HELD:
+    def _ask(self, job: RunningJob, hold: LeaseState) -> None:
+        if job.hold is LeaseState.HELD:
             job.asked_at = monotonic()
         job.hold = hold
         job.process.slot.stop(job.token, hold)

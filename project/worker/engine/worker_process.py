@@ -82,7 +82,7 @@ class WorkerProcess:
                 signals.pidfd_send_signal(self.life, number)
 
     @property
-    def has_ended(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether it has ended, reaped or not."""
         with self._lock:
             return self._is_closed or self.await_end(0)
@@ -96,7 +96,7 @@ class WorkerProcess:
         self.halt()
         try:
             deadline = monotonic() + _STOP_SECONDS
-            while not is_stopped(self.pid) and not self.has_ended and monotonic() < deadline:
+            while not is_stopped(self.pid) and not self.is_finished and monotonic() < deadline:
                 sleep(0.0005)
             yield is_stopped(self.pid) and self.slot.running == token
         finally:

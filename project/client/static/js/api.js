@@ -74,8 +74,8 @@ export function getDescription() {
 }
 
 /** Run an ended job again; resolves to the new job. */
-export function repeatJob(id) {
-  return request(`${jobAddress(id)}/retry`, { method: "POST" });
+export function rerunJob(id) {
+  return request(`${jobAddress(id)}/rerun`, { method: "POST" });
 }
 
 /** Start the tutorial's job; resolves to its id once the broker has it. */

@@ -2,7 +2,7 @@
 
 import { cancelJob } from "./api.js";
 import { create, setText } from "./dom.js";
-import { isFinal } from "./status.js";
+import { isFinished } from "./status.js";
 
 const CONFLICT = 409; // it has ended meanwhile: the row will say how
 
@@ -26,7 +26,7 @@ export function createCancel(first, style = "cancel__button") {
 
   function update(job) {
     const isAsked = Boolean(job.cancel_requested_at);
-    element.hidden = isFinal(job);
+    element.hidden = isFinished(job);
     button.hidden = isAsked;
     if (isAsked) setText(note, "Stopping …");
   }

@@ -3,7 +3,7 @@
 import { create, createIcon, setAttribute, setIcon, setText } from "./dom.js";
 import { findThumbnails } from "./outcome.js";
 import { createStatus } from "./row.js";
-import { isFinal } from "./status.js";
+import { isFinished } from "./status.js";
 
 /** The picture's side in CSS pixels, from which the browser chooses among the thumbnails. */
 const SIDE = "88px";
@@ -45,7 +45,7 @@ export function describeMail(signup, job) {
   if (job?.status === "succeeded") {
     return { text: "Mail sent. Follow the link in it to confirm.", tone: "run", icon: "mail" };
   }
-  if (job && isFinal(job)) {
+  if (job && isFinished(job)) {
     return { text: "The mail could not be sent.", tone: "bad", icon: "failed" };
   }
   return { text: "Mail on its way", tone: "wait", icon: "mail" };
@@ -58,7 +58,7 @@ function createPicture(signup) {
 
   function update(job) {
     const thumbnails = findThumbnails(job);
-    const isBroken = Boolean(job) && isFinal(job) && !thumbnails;
+    const isBroken = Boolean(job) && isFinished(job) && !thumbnails;
     setAttribute(element, "data-tone", isBroken ? "bad" : null);
     setIcon(icon, isBroken ? "failed" : "picture");
     if (!thumbnails || !image.hidden) return;

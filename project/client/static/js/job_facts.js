@@ -36,8 +36,8 @@ export function listFacts(job) {
       job.root_id === job.id || job.root_id === job.parent_id ? "" : shorten(job.root_id),
       addressOf(job.root_id),
     ],
-    ["Repeats", shorten(job.replay_of), addressOf(job.replay_of)],
-    ["Repeated as", shorten(job.replayed_as), addressOf(job.replayed_as)],
+    ["Repeats", shorten(job.rerun_of), addressOf(job.rerun_of)],
+    ["Repeated as", shorten(job.rerun_as), addressOf(job.rerun_as)],
     ["Trace", job.trace_id, job.trace_url],
   ];
 }

@@ -4,7 +4,7 @@
  */
 
 import { getJob } from "./api.js";
-import { isFinal } from "./status.js";
+import { isFinished } from "./status.js";
 
 const POLL_MS = 2000;
 const CHECK_MS = 10_000;
@@ -74,7 +74,7 @@ export function followJob(id, onJob, onState, onGone) {
     if (job.version <= version) return;
     version = job.version;
     onJob(job);
-    if (isFinal(job)) end();
+    if (isFinished(job)) end();
   }
 
   function end() {

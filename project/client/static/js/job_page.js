@@ -10,7 +10,7 @@ import { createFacts } from "./job_facts.js";
 import { followJob } from "./job_feed.js";
 import { createLog } from "./job_log.js";
 import { createOutcome } from "./outcome.js";
-import { createRepeat } from "./repeat.js";
+import { createRerun } from "./rerun.js";
 import { showResult } from "./result.js";
 import { createStatus } from "./row.js";
 import { describeStatus } from "./status.js";
@@ -26,7 +26,7 @@ const indicator = createIndicator(find("connection"), find("connection-text"));
 const announcer = createAnnouncer(find("announcements"));
 const status = createStatus();
 const outcome = createOutcome();
-const buttons = [createCancel(first, "button"), createRepeat(first)];
+const buttons = [createCancel(first, "button"), createRerun(first)];
 const facts = createFacts(find("facts"));
 const attempts = createAttempts(find("attempts"));
 const log = createLog(first, create("div", { class: "job__log" }));
@@ -53,7 +53,7 @@ function show(next) {
   job = next;
   for (const time of [job.submitted_at, job.started_at, job.finished_at])
     if (time) observe(Date.parse(time));
-  if (previous) announcer.tell(job, previous);
+  if (previous) announcer.announce(job, previous);
   find("state").hidden = false;
   document.title = `${title}: ${describeStatus(job).word.toLowerCase()} – Jobs`;
   for (const view of [status, outcome, ...buttons, facts, attempts, log]) view.update(job);

@@ -28,7 +28,7 @@ let shownJobs = SHOWN_JOBS;
 
 const store = createStore((job, previous) => {
   // Of what a job consists of is told on its own page: here each would be an outcome of its own.
-  if (isLoaded && job && !job.parent_id) announcer.tell(job, previous);
+  if (isLoaded && job && !job.parent_id) announcer.announce(job, previous);
   draw();
 });
 const rows = createKeyedList(find("tasks"), createRow);

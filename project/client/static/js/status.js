@@ -6,10 +6,10 @@ const STATUSES = {
   waiting: { word: "Waiting", tone: "run" },
   running: { word: "Running", tone: "run" },
   retrying: { word: "Retrying", tone: "retry" },
-  succeeded: { word: "Succeeded", tone: "good", isFinal: true },
-  failed: { word: "Failed", tone: "bad", isFinal: true },
-  cancelled: { word: "Cancelled", tone: "wait", isFinal: true },
-  dead: { word: "Dead", tone: "bad", isFinal: true },
+  succeeded: { word: "Succeeded", tone: "good", isFinished: true },
+  failed: { word: "Failed", tone: "bad", isFinished: true },
+  cancelled: { word: "Cancelled", tone: "wait", isFinished: true },
+  dead: { word: "Dead", tone: "bad", isFinished: true },
 };
 
 /** `{word, tone, icon}`; a status this page does not know yet is shown as it is. */
@@ -20,8 +20,8 @@ export function describeStatus(job) {
 }
 
 /** Whether the job has ended. */
-export function isFinal(job) {
-  return Boolean(STATUSES[job.status]?.isFinal);
+export function isFinished(job) {
+  return Boolean(STATUSES[job.status]?.isFinished);
 }
 
 /** "1 running, 2 waiting, 5 ended", without what there is none of. */
@@ -36,6 +36,6 @@ export function summarize(jobs) {
 
 /** One that waits for its parts is under way: they run. */
 function groupOf(job) {
-  if (isFinal(job)) return "ended";
+  if (isFinished(job)) return "ended";
   return job.status === "running" || job.status === "waiting" ? "running" : "waiting";
 }

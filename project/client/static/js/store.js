@@ -1,7 +1,7 @@
 /** What is known of this browser's jobs and sign-ups. Old news never replaces newer. */
 
 import { observe } from "./clock.js";
-import { isFinal } from "./status.js";
+import { isFinished } from "./status.js";
 
 /** As many as the server remembers for one browser. */
 const KEPT_JOBS = 200;
@@ -45,7 +45,7 @@ export function createStore(onChange) {
     listSignups: () => newest(signups, "created_at"),
     isEmpty: () => jobs.size + signups.size === 0,
     /** Whether news is to be expected. */
-    isWaiting: () => [...jobs.values()].some((job) => !isFinal(job)),
+    isWaiting: () => [...jobs.values()].some((job) => !isFinished(job)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** How long a job waits, runs or ran, in words. Pure. */
 
 import { formatDuration, formatElapsed } from "./format.js";
-import { isFinal } from "./status.js";
+import { isFinished } from "./status.js";
 
 /** A wait shorter than this says nothing, and is not shown. */
 const WORTH_TELLING_MS = 1000;
@@ -13,10 +13,10 @@ export function describeTimes(job, moment) {
   const started = began && Date.parse(began);
   const finished = job.finished_at && Date.parse(job.finished_at);
   if (!started) {
-    if (isFinal(job)) return { main: "–", more: "" };
+    if (isFinished(job)) return { main: "–", more: "" };
     return { main: formatElapsed(moment - submitted), more: "waiting" };
   }
-  const main = isFinal(job)
+  const main = isFinished(job)
     ? formatDuration((finished ?? started) - started)
     : formatElapsed(moment - started);
   return { main, more: describeWait(job, submitted, started, finished ?? moment) };
@@ -35,7 +35,7 @@ function findBegin(job) {
 
 function describeWait(job, submitted, started, end) {
   // A new attempt starts the clock again, so the time before it was no mere waiting.
-  if (countTries(job) > 1) return isFinal(job) ? `${formatDuration(end - submitted)} in all` : "";
+  if (countTries(job) > 1) return isFinished(job) ? `${formatDuration(end - submitted)} in all` : "";
   const waited = started - submitted;
   return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
 }

@@ -3,9 +3,9 @@
 import { getTree } from "./api.js";
 import { createCancel } from "./cancel.js";
 import { create, setAttribute, setText } from "./dom.js";
-import { createRepeat } from "./repeat.js";
+import { createRerun } from "./rerun.js";
 import { createStatus, linkJob } from "./row.js";
-import { describeStatus, isFinal } from "./status.js";
+import { describeStatus, isFinished } from "./status.js";
 
 const POLL_MS = 2000;
 /** Of a tree with very many jobs, whose answer is large. */
@@ -40,7 +40,7 @@ export function createTree(id, parts) {
     try {
       const tree = await getTree(id);
       show(tree);
-      isOver = isFinal(tree.jobs[0]) && countEnded(tree.counts) === countAll(tree.counts);
+      isOver = isFinished(tree.jobs[0]) && countFinished(tree.counts) === countAll(tree.counts);
       pauseMs = tree.jobs.length > SHOWN_JOBS ? SLOW_POLL_MS : POLL_MS;
     } catch (problem) {
       isOffered = problem.status !== NOT_OFFERED;
@@ -51,11 +51,11 @@ export function createTree(id, parts) {
 
   function show({ jobs, counts }) {
     parts.section.hidden = jobs.length < 2;
-    const [ended, total] = [countEnded(counts), countAll(counts)];
+    const [ended, total] = [countFinished(counts), countAll(counts)];
     parts.bar.max = total || 1;
     parts.bar.value = ended;
     setText(parts.words, describeCounts(counts, ended, total));
-    parts.hint.hidden = !isFinal(jobs[0]) || !jobs.slice(1).some(({ status }) => RUN_AGAIN.has(status));
+    parts.hint.hidden = !isFinished(jobs[0]) || !jobs.slice(1).some(({ status }) => RUN_AGAIN.has(status));
     const shown = jobs.slice(0, SHOWN_JOBS);
     for (const job of shown) place(job);
     parts.limit.hidden = jobs.length <= shown.length;
@@ -82,9 +82,9 @@ function countAll(counts) {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function countEnded(counts) {
+function countFinished(counts) {
   return countAll(Object.fromEntries(
-    Object.entries(counts).filter(([status]) => isFinal({ status })),
+    Object.entries(counts).filter(([status]) => isFinished({ status })),
   ));
 }
 
@@ -100,7 +100,7 @@ function createNode(first, isThis) {
   const status = createStatus();
   const share = create("span", { class: "tree__share" });
   const cancel = createCancel(first);
-  const repeat = createRepeat(first, "cancel__button");
+  const repeat = createRerun(first, "cancel__button");
   const name = first.key ? [create("code", { class: "tree__key" }, first.key)] : [];
   const title = isThis ? create("strong", {}, first.title) : linkJob(first);
   const children = create("ul", { class: "tree", role: "list" });
