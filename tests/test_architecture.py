@@ -18,19 +18,24 @@ ROOMS: dict[str, set[str]] = {
     "server": {
         *("api", "live", "submission", "broker", "ledger", "kinds", "jobs", "signups", "files"),
         *("pictures", "scheduler", "observability", "redis_client", "json_values", "queues"),
-        *("config", "errors"),
+        *("assembly", "config", "errors"),
     },
     # The command line: the same verbs as the server's, without it.
     "cli": {
         *("api", "live", "submission", "ledger", "kinds", "jobs", "scheduler", "observability"),
-        *("redis_client", "json_values", "queues", "config", "errors", "server"),
+        *("assembly", "redis_client", "json_values", "queues", "config", "errors"),
+    },
+    # It makes the parts of every process, so it knows all who are made; they do not know it.
+    "assembly": {
+        *("worker", "scheduler", "live", "submission", "broker", "ledger", "jobs", "signups"),
+        *("files", "mail", "leader_lock", "observability", "redis_client", "config"),
     },
     "live": {"api", "ledger", "errors", "server"},
     "api": {"broker", "ledger", "jobs", "kinds", "scheduler", "signups", "files", "queues"},
     # It submits jobs at set times, and repairs what an outage has left behind.
     "scheduler": {
         *("submission", "broker", "ledger", "kinds", "jobs", "leader_lock", "import_blocking"),
-        *("observability", "redis_client", "json_values", "queues", "config", "errors"),
+        *("assembly", "observability", "json_values", "queues", "config", "errors"),
     },
     "submission": {
         *("broker", "ledger", "kinds", "jobs", "observability", "redis_client", "json_values"),
@@ -39,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
     # A job may submit others.
     "worker": {
         *("submission", "broker", "ledger", "kinds", "jobs", "files", "mail", "import_blocking"),
-        *("observability", "redis_client", "json_values", "queues", "config", "errors"),
+        *("assembly", "observability", "redis_client", "json_values", "queues", "config", "errors"),
         "scheduler",
     },
     "broker": {"ledger", "observability", "json_values", "queues", "errors"},
@@ -66,6 +71,12 @@ ROOMS: dict[str, set[str]] = {
 }
 # The tutorial's door to Celery is where its readers expect it, although it leads to the workers.
 TUTORIAL_DOOR = ("project.server.tasks", "project.worker.app")
+
+ASSEMBLY = "project.assembly"
+STARTERS = {
+    *("project.server.app", "project.server.services", "project.worker.app"),
+    *("project.scheduler.__main__", "project.cli.main", "project.cli.schedules"),
+}
 
 FOR_KINDS = ("project.kinds", "project.jobs", "project.html_report", "project.tables")
 NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn"}
@@ -162,7 +173,14 @@ def test_module_imports_only_the_rooms_behind_its_own(name: str) -> None:
 
 def test_who_submits_does_not_know_who_works() -> None:
     """A worker submits jobs of its jobs; nothing leads back."""
-    assert not any("worker" in rooms for rooms in ROOMS.values())
+    assert {room for room, known in ROOMS.items() if "worker" in known} == {"assembly"}
+
+
+def test_only_who_starts_a_process_puts_it_together() -> None:
+    """All others are given the parts that they work with."""
+    importers = {name for name, module in modules().items() if ASSEMBLY in module.imports()}
+
+    assert importers == STARTERS
 
 
 @pytest.mark.parametrize("name", sorted(n for n in modules() if n.startswith(FOR_KINDS)))

@@ -1,4 +1,4 @@
-"""Ours: the services that the web server has, called from one thread."""
+"""Ours: the parts that the web server has, called from one thread."""
 
 import json
 import os
@@ -7,13 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 from bench.kinds import NOOP
+from project.assembly import Assembly
 from project.config import Settings
-from project.jobs import offer_kinds
 from project.ledger import Job, Status
 from project.live.events import Inbox, Signal, job_channel
 from project.observability.context import Trace
 from project.observability.pipeline import configure_logging
-from project.server.services import Services, build_services
 from project.submission.preparation import Submission
 
 
@@ -21,25 +20,24 @@ def connect() -> "JobsClient":
     """A client, which writes log lines as the web server does."""
     settings = Settings(role="bench")
     configure_logging(settings)
-    offer_kinds(settings.kinds, settings.extra_kinds)
-    return JobsClient(build_services(settings), os.environ.get("BENCH_KIND", NOOP))
+    return JobsClient(Assembly(settings), os.environ.get("BENCH_KIND", NOOP))
 
 
 class JobsClient:
     """Submits by the one way in that HTTP has, too; awaits a job by the ledger's events."""
 
-    def __init__(self, services: Services, kind: str) -> None:
-        self._services = services
+    def __init__(self, parts: Assembly, kind: str) -> None:
+        self._parts = parts
         self._kind = kind
 
     def submit(self, number: int) -> str:
         """The job's id."""
-        return self._services.submitter.submit(self._noop(number), Trace.start()).id
+        return self._parts.submitter.submit(self._noop(number), Trace.start()).id
 
     def submit_work(self, name: str, value: Any) -> str:
         """The job's id."""
         submission = Submission(kind=f"bench.{name}", parameters={"value": value})
-        return self._services.submitter.submit(submission, Trace.start()).id
+        return self._parts.submitter.submit(submission, Trace.start()).id
 
     def submit_many(self, numbers: list[int]) -> None:
         """As `POST /api/v1/jobs/bulk` does."""
@@ -47,15 +45,15 @@ class JobsClient:
 
     def submit_all(self, submissions: list[Submission]) -> None:
         """Any jobs; raises the first one's error that was refused."""
-        for answer in self._services.submitter.submit_many(submissions, Trace.start()):
+        for answer in self._parts.submitter.submit_many(submissions, Trace.start()):
             if not isinstance(answer, Job):
                 raise answer
 
     def trip(self, number: int, timeout_seconds: float) -> int:
         """Listen, submit, await the job's end, as a job's event stream does."""
         job_id = str(uuid4())
-        with self._services.listener.listen([job_channel(job_id)]) as inbox:
-            self._services.submitter.submit(self._noop(number, job_id), Trace.start())
+        with self._parts.listener.listen([job_channel(job_id)]) as inbox:
+            self._parts.submitter.submit(self._noop(number, job_id), Trace.start())
             return _await_result(inbox, time.monotonic() + timeout_seconds)
 
     def _noop(self, number: int, job_id: str = "") -> Submission:

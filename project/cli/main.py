@@ -12,19 +12,18 @@ from typing import Any, BinaryIO
 import click
 
 from project.api.presenting import present_dead_letter, present_job, present_kind, present_queue
+from project.assembly import Assembly
 from project.cli.new import new
 from project.cli.schedules import schedules
 from project.cli.verbs import begin, print_document, read_json, verb
 from project.config import Settings
-from project.jobs import KINDS, get_offered, offer_kinds
+from project.jobs import KINDS, get_offered
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.listing import JobFilter
 from project.live.events import Signal, job_channel
 from project.live.log_streams import write_log
 from project.observability.pipeline import configure_logging
-from project.scheduler.reconciler.rounds import build_reconciler
-from project.server.services import Services, build_services
 from project.submission.preparation import Submission
 
 
@@ -35,20 +34,19 @@ def main(context: click.Context) -> None:
     settings = Settings().model_copy(update={"role": "cli"})
     configure_logging(settings)
     sys.excepthook = sys.__excepthook__  # a mistake of ours belongs on the terminal, too
-    offer_kinds(settings.kinds, settings.extra_kinds)
-    context.obj = build_services(settings)
+    context.obj = Assembly(settings)
 
 
 main.add_command(schedules)
 main.add_command(new)
 
 
-def _present(equipment: Services, job: Job) -> dict[str, Any]:
-    return present_job(job, equipment.settings.trace_link)
+def _present(parts: Assembly, job: Job) -> dict[str, Any]:
+    return present_job(job, parts.settings.trace_link)
 
 
 @verb(main, "kinds")
-def kinds(_: Services) -> Any:
+def kinds(_: Assembly) -> Any:
     """What can be run."""
     return [present_kind(kind) for kind in KINDS.values() if not kind.is_internal]
 
@@ -61,7 +59,7 @@ def kinds(_: Services) -> Any:
 @click.option("--key", default="", help="Deduplication key.")
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 def submit(
-    equipment: Services,
+    parts: Assembly,
     kind: str,
     parameters: str,
     delay: float | None,
@@ -77,42 +75,42 @@ def submit(
         delay_seconds=delay,
         deduplication_key=key,
     )
-    job = equipment.submitter.submit(submission, begin())
-    return _follow(equipment, job) if wait else _present(equipment, job)
+    job = parts.submitter.submit(submission, begin())
+    return _follow(parts, job) if wait else _present(parts, job)
 
 
 @verb(main, "show")
 @click.argument("job_id")
-def show(equipment: Services, job_id: str) -> Any:
+def show(parts: Assembly, job_id: str) -> Any:
     """One job."""
-    return _present(equipment, equipment.ledger.get(job_id))
+    return _present(parts, parts.ledger.get(job_id))
 
 
 @verb(main, "tree")
 @click.argument("job_id")
-def tree(equipment: Services, job_id: str) -> Any:
+def tree(parts: Assembly, job_id: str) -> Any:
     """A job and all jobs that it has submitted, they and theirs."""
-    return [_present(equipment, job) for job in equipment.ledger.read_tree(job_id)]
+    return [_present(parts, job) for job in parts.ledger.read_tree(job_id)]
 
 
 @verb(main, "send")
 @click.argument("path", type=click.File("rb"))
-def send(equipment: Services, path: BinaryIO) -> None:
+def send(parts: Assembly, path: BinaryIO) -> None:
     """Keep the file at PATH for a job, and print its id; - reads standard input."""
-    click.echo(equipment.files.take(path, equipment.settings.max_upload_bytes).id)
+    click.echo(parts.files.take(path, parts.settings.max_upload_bytes).id)
 
 
 @verb(main, "watch")
 @click.argument("job_id")
-def watch(equipment: Services, job_id: str) -> Any:
+def watch(parts: Assembly, job_id: str) -> Any:
     """Follow a job to its end, a line a change; exit code 2 where it did not succeed."""
-    return _follow(equipment, equipment.ledger.get(job_id))
+    return _follow(parts, parts.ledger.get(job_id))
 
 
-def _follow(equipment: Services, job: Job) -> Any:
-    with equipment.listener.listen((job_channel(job.id),)) as inbox:
+def _follow(parts: Assembly, job: Job) -> Any:
+    with parts.listener.listen((job_channel(job.id),)) as inbox:
         told = -1
-        job = equipment.ledger.get(job.id)
+        job = parts.ledger.get(job.id)
         while True:
             if job.version > told:
                 told = job.version
@@ -121,8 +119,8 @@ def _follow(equipment: Services, job: Job) -> Any:
                 break
             message = inbox.get(1.0)
             if message is None or isinstance(message, tuple | Signal):
-                job = equipment.ledger.get(job.id)
-    print_document(_present(equipment, job))
+                job = parts.ledger.get(job.id)
+    print_document(_present(parts, job))
     if job.status is not Status.SUCCEEDED:
         sys.exit(2)
 
@@ -136,9 +134,9 @@ def _line(job: Job) -> str:
 @verb(main, "log")
 @click.argument("job_id")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
-def log(equipment: Services, job_id: str, follow: bool) -> None:
+def log(parts: Assembly, job_id: str, follow: bool) -> None:
     """What a job's code has logged, as text."""
-    for text in write_log(equipment, job_id, to_end=follow):
+    for text in write_log(parts.ledger, parts.job_log, parts.listener, job_id, to_end=follow):
         click.echo(text, nl=False)
 
 
@@ -149,7 +147,7 @@ def log(equipment: Services, job_id: str, follow: bool) -> None:
 @click.option("--cursor", default="", help="`next` of the answer before.")
 @click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
 def list_(
-    equipment: Services,
+    parts: Assembly,
     status: tuple[str, ...],
     kind: tuple[str, ...],
     queue: tuple[str, ...],
@@ -158,34 +156,34 @@ def list_(
 ) -> Any:
     """Jobs, newest first."""
     chosen = JobFilter(statuses=frozenset(status), kinds=frozenset(kind), queues=frozenset(queue))
-    page = equipment.ledger.list_jobs(chosen, cursor, limit)
+    page = parts.ledger.list_jobs(chosen, cursor, limit)
     return {
-        "jobs": [_present(equipment, job) for job in page.jobs],
+        "jobs": [_present(parts, job) for job in page.jobs],
         "next": page.next_cursor or None,
     }
 
 
 @verb(main, "cancel")
 @click.argument("job_id")
-def cancel(equipment: Services, job_id: str) -> Any:
+def cancel(parts: Assembly, job_id: str) -> Any:
     """A waiting job will not start, a running one is asked to stop."""
-    return _present(equipment, equipment.submitter.cancel(job_id))
+    return _present(parts, parts.submitter.cancel(job_id))
 
 
 @verb(main, "rerun")
 @click.argument("job_id")
 @click.argument("parameters", required=False)
-def rerun(equipment: Services, job_id: str, parameters: str | None) -> Any:
+def retry(parts: Assembly, job_id: str, parameters: str | None) -> Any:
     """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else read_json(parameters)
-    return _present(equipment, equipment.submitter.rerun(job_id, begin(), changed))
+    return _present(parts, parts.submitter.rerun(job_id, begin(), changed))
 
 
 @verb(main, "queues")
-def queues(equipment: Services) -> Any:
+def queues(parts: Assembly) -> Any:
     """How full each queue is."""
-    queues = equipment.ledger.list_queues()
-    depths = equipment.publisher.depths([queue.name for queue in queues], 5)
+    queues = parts.ledger.list_queues()
+    depths = parts.publisher.depths([queue.name for queue in queues], 5)
     return [present_queue(queue, *depths[queue.name]) for queue in queues]
 
 
@@ -200,15 +198,15 @@ def dead() -> None:
 @click.option("--cursor", default="", help="`next` of the answer before.")
 @click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
 def list_dead(
-    equipment: Services, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
+    parts: Assembly, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
 ) -> Any:
     """Dead letters, newest first."""
     chosen = DeadLetterFilter(reasons=frozenset(reason), kinds=frozenset(kind))
-    letters, next_cursor = equipment.dead_letters.list_letters(chosen, cursor, limit)
-    jobs = equipment.ledger.read([letter.id for letter in letters])
+    letters, next_cursor = parts.dead_letters.list_letters(chosen, cursor, limit)
+    jobs = parts.ledger.read([letter.id for letter in letters])
     return {
         "dead_letters": [
-            present_dead_letter(letter, job, equipment.settings.trace_link)
+            present_dead_letter(letter, job, parts.settings.trace_link)
             for letter, job in zip(letters, jobs, strict=True)
         ],
         "next": next_cursor or None,
@@ -217,12 +215,10 @@ def list_dead(
 
 @verb(dead, "show")
 @click.argument("letter_id")
-def show_dead(equipment: Services, letter_id: str) -> Any:
+def show_dead(parts: Assembly, letter_id: str) -> Any:
     """One dead letter, with its message."""
-    letter = equipment.dead_letters.get(letter_id)
-    return present_dead_letter(
-        letter, equipment.ledger.find(letter_id), equipment.settings.trace_link
-    )
+    letter = parts.dead_letters.get(letter_id)
+    return present_dead_letter(letter, parts.ledger.find(letter_id), parts.settings.trace_link)
 
 
 @verb(dead, "rerun")
@@ -230,32 +226,32 @@ def show_dead(equipment: Services, letter_id: str) -> Any:
 @click.option("--rate", default=0.0, help="So many become due a second; 0: all at once.")
 @click.option("--parameters", help="Other parameters, a JSON object.")
 def rerun_dead(
-    equipment: Services, letter_ids: tuple[str, ...], rate: float, parameters: str | None
+    parts: Assembly, letter_ids: tuple[str, ...], rate: float, parameters: str | None
 ) -> Any:
     """Run dead jobs again."""
     changed = None if parameters is None else read_json(parameters)
-    answers = equipment.submitter.rerun_many(
+    answers = parts.submitter.rerun_many(
         letter_ids, begin(), rate_per_second=rate, parameters=changed
     )
     return [
-        _present(equipment, answer) if isinstance(answer, Job) else {"error": str(answer)}
+        _present(parts, answer) if isinstance(answer, Job) else {"error": str(answer)}
         for answer in answers
     ]
 
 
 @verb(dead, "discard")
 @click.argument("letter_ids", nargs=-1, required=True)
-def discard(equipment: Services, letter_ids: tuple[str, ...]) -> None:
+def discard(parts: Assembly, letter_ids: tuple[str, ...]) -> None:
     """Forget dead letters; the jobs' records stay."""
     for letter_id in letter_ids:
-        equipment.dead_letters.get(letter_id)
-        equipment.dead_letters.remove(letter_id)
+        parts.dead_letters.get(letter_id)
+        parts.dead_letters.remove(letter_id)
 
 
 @verb(main, "reconcile")
-def reconcile(equipment: Services) -> None:
+def reconcile(parts: Assembly) -> None:
     """Repair what an outage has left behind, now; what was found, null where it was not done."""
-    found = build_reconciler(equipment.settings).run_once()
+    found = parts.reconciler.run_once()
     print_document(found)
     if skipped := [name for name, count in found.items() if count is None]:
         raise click.ClickException(

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from project.api.presenting import present_job, present_schedule
+from project.assembly import Assembly
 from project.cli.verbs import begin, read_json, verb
 from project.scheduler.schedules.schedule import CatchUp, Overlap, Plan
-from project.server.services import Services
 
 
 @click.group()
@@ -17,16 +17,16 @@ def schedules() -> None:
 
 
 @verb(schedules, "list")
-def list_schedules(equipment: Services) -> Any:
+def list_schedules(parts: Assembly) -> Any:
     """All schedules, by id."""
-    return [present_schedule(schedule) for schedule in equipment.schedules.store.list_all()]
+    return [present_schedule(schedule) for schedule in parts.schedules.store.list_all()]
 
 
 @verb(schedules, "show")
 @click.argument("schedule_id")
-def show(equipment: Services, schedule_id: str) -> Any:
+def show(parts: Assembly, schedule_id: str) -> Any:
     """One schedule, with its next five times."""
-    return present_schedule(equipment.schedules.store.get(schedule_id))
+    return present_schedule(parts.schedules.store.get(schedule_id))
 
 
 @verb(schedules, "add")
@@ -50,7 +50,7 @@ def show(equipment: Services, schedule_id: str) -> Any:
     show_default=True, help="Which missed times run.",
 )  # fmt: skip
 def add(
-    equipment: Services,
+    parts: Assembly,
     kind: str,
     parameters: str,
     *,
@@ -75,33 +75,33 @@ def add(
         overlap=Overlap(overlap),
         catch_up=CatchUp(catch_up),
     )
-    return present_schedule(equipment.schedules.add(plan, schedule_id))
+    return present_schedule(parts.schedules.add(plan, schedule_id))
 
 
 @verb(schedules, "pause")
 @click.argument("schedule_id")
-def pause(equipment: Services, schedule_id: str) -> Any:
+def pause(parts: Assembly, schedule_id: str) -> Any:
     """Nothing of it runs until it is resumed."""
-    return present_schedule(equipment.schedules.pause(schedule_id))
+    return present_schedule(parts.schedules.pause(schedule_id))
 
 
 @verb(schedules, "resume")
 @click.argument("schedule_id")
-def resume(equipment: Services, schedule_id: str) -> Any:
+def resume(parts: Assembly, schedule_id: str) -> Any:
     """It goes on with its next time from now."""
-    return present_schedule(equipment.schedules.resume(schedule_id))
+    return present_schedule(parts.schedules.resume(schedule_id))
 
 
 @verb(schedules, "run")
 @click.argument("schedule_id")
-def run(equipment: Services, schedule_id: str) -> Any:
+def run(parts: Assembly, schedule_id: str) -> Any:
     """A job of it now, beside its times."""
-    job = equipment.schedules.run(schedule_id, begin())
-    return present_job(job, equipment.settings.trace_link)
+    job = parts.schedules.run(schedule_id, begin())
+    return present_job(job, parts.settings.trace_link)
 
 
 @verb(schedules, "delete")
 @click.argument("schedule_id")
-def delete(equipment: Services, schedule_id: str) -> None:
+def delete(parts: Assembly, schedule_id: str) -> None:
     """It runs no more; its jobs stay."""
-    equipment.schedules.remove(schedule_id)
+    parts.schedules.remove(schedule_id)

@@ -9,25 +9,31 @@ from collections.abc import Iterator
 
 from project.api.log_text import write_lines
 from project.api.presenting import present_log_line
-from project.ledger.job_log import LINES_AT_ONCE
+from project.ledger import Ledger
+from project.ledger.job_log import LINES_AT_ONCE, JobLog
 from project.live.event_streams import Event, decode_change
-from project.live.events import job_channel, log_channel
-from project.server.services import Services
+from project.live.events import Listener, job_channel, log_channel
 
 LOOK_SECONDS = 1.0
 """Whoever writes the log on looks for its end so often, should that not have been published."""
 
 
 def write_log(
-    equipment: Services, job_id: str, after: str = "", *, to_end: bool = False
+    ledger: Ledger,
+    job_log: JobLog,
+    listener: Listener,
+    job_id: str,
+    *,
+    after: str = "",
+    to_end: bool = False,
 ) -> Iterator[str]:
     """The log as text: the lines there are; with `to_end` each new one until the job has ended."""
     channels = (log_channel(job_id), job_channel(job_id)) if to_end else ()
     attempt = 0
-    with equipment.listener.listen(channels) as inbox:
+    with listener.listen(channels) as inbox:
         while True:
-            is_over = equipment.ledger.get(job_id).status.is_finished or not to_end
-            while lines := equipment.job_log.read(job_id, after):
+            is_over = ledger.get(job_id).status.is_finished or not to_end
+            while lines := job_log.read(job_id, after):
                 yield write_lines(lines, attempt)
                 after, attempt = lines[-1].place, lines[-1].attempt
             if is_over:
@@ -39,11 +45,17 @@ class NewsOfLog:
     """The log of one job, until that has ended and its last line is told."""
 
     def __init__(
-        self, equipment: Services, job_id: str, after: str = "", newest: int | None = None
+        self,
+        ledger: Ledger,
+        job_log: JobLog,
+        job_id: str,
+        *,
+        after: str = "",
+        newest: int | None = None,
     ) -> None:
-        equipment.ledger.get(job_id)  # an unknown id is a 404, not an empty stream
-        self._ledger = equipment.ledger
-        self._log = equipment.job_log
+        ledger.get(job_id)  # an unknown id is a 404, not an empty stream
+        self._ledger = ledger
+        self._log = job_log
         self._job_id = job_id
         if newest is not None and not after:
             after = self._log.find_start(job_id, newest)

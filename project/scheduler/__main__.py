@@ -13,11 +13,9 @@ from project.config import Settings
 from project.import_blocking import block_imports
 
 with block_imports("opentelemetry"):  # by redis-py
-    from project.jobs import log_not_offered, offer_kinds
-    from project.observability.exporting import build_spans
+    from project.assembly import Assembly
+    from project.jobs import log_not_offered
     from project.observability.pipeline import configure_logging
-    from project.scheduler.loop import build_scheduler
-    from project.scheduler.reconciler.rounds import start_reconciler
 
 
 def main() -> None:
@@ -31,13 +29,14 @@ def main() -> None:
         signal.signal(number, request_stop)
     settings = Settings()
     configure_logging(settings)
-    offer_kinds(settings.kinds, settings.extra_kinds)
-    spans = build_spans(settings)
+    assembly = Assembly(settings)
     structlog.get_logger().info("scheduler_started")
     log_not_offered()
-    start_reconciler(settings)
-    build_scheduler(settings, spans).run(stop)
-    spans.close()
+    # The process does not wait for it: what it has not done it, or another one, does later.
+    work = assembly.reconciler.run_forever
+    threading.Thread(target=work, name="reconciler", daemon=True).start()
+    assembly.make_scheduler().run(stop)
+    assembly.spans.close()
     structlog.get_logger().info("scheduler_stopped")
 
 

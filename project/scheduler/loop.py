@@ -8,17 +8,11 @@ from datetime import datetime
 import structlog
 from redis import RedisError
 
-from project.broker.publisher import Publisher
-from project.config import Settings
 from project.leader_lock import LeaderLock
-from project.ledger import Ledger
-from project.observability.spans import Spans
-from project.redis_client import connect_impatient
 from project.scheduler.schedules.examples import make_examples
 from project.scheduler.schedules.runner import Runner
 from project.scheduler.schedules.schedule_service import read_clock
-from project.scheduler.schedules.store import LEADER_KEY, ScheduleStore
-from project.submission import Submitter
+from project.scheduler.schedules.store import ScheduleStore
 
 LEADER_SECONDS = 5
 PAUSE_SECONDS = 1.0
@@ -70,20 +64,3 @@ class Scheduler:
             return PAUSE_SECONDS
         seconds = (next_at - self.clock()).total_seconds()
         return min(max(seconds, SHORTEST_PAUSE_SECONDS), PAUSE_SECONDS)
-
-
-def build_scheduler(
-    settings: Settings,
-    spans: Spans,
-    clock: Callable[[], datetime] = read_clock,
-    leader_seconds: float = LEADER_SECONDS,
-) -> Scheduler:
-    """A scheduler; opens no connection yet."""
-    redis = connect_impatient(settings.redis_url)
-    ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
-    publisher = Publisher(settings.broker_url, settings.role)
-    submitter = Submitter(
-        ledger, publisher, settings.submit_timeout_seconds, settings.queue_limit, spans
-    )
-    store, turn = ScheduleStore(redis), LeaderLock(redis, LEADER_KEY, leader_seconds)
-    return Scheduler(store, Runner(store, ledger, submitter, turn, clock), turn, clock)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from flask import Flask
 
+from project.assembly import Assembly
 from project.config import Settings
-from project.jobs import offer_kinds
 from project.server.access_log import install as install_access_log
 from project.server.framework import Application
 from project.server.ids import IdConverter
@@ -32,14 +32,13 @@ _CLIENT = Path(__file__).parent.parent / "client"
 def build_app(settings: Settings | None = None) -> Flask:
     """The application. Opens no connection; those follow with the first request."""
     settings = settings or Settings()
-    offer_kinds(settings.kinds, settings.extra_kinds)
     app = Application(
         "project.server",
         template_folder=str(_CLIENT / "templates"),
         static_folder=str(_CLIENT / "static"),
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_picture_bytes + FORM_OVERHEAD_BYTES
-    app.extensions["services"] = build_services(settings)
+    app.extensions["services"] = build_services(Assembly(settings))
     app.url_map.converters["id"] = IdConverter
     install_access_log(app)
     install_problems(app)

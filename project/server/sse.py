@@ -64,7 +64,8 @@ def stream_log(job_id: str) -> Response:
     """
     query, equipment = read_query(LogNewsQuery), services()
     after = read_last_event_id() or query.after
-    return _stream(equipment, NewsOfLog(equipment, job_id, after, query.newest))
+    news = NewsOfLog(equipment.ledger, equipment.job_log, job_id, after=after, newest=query.newest)
+    return _stream(equipment, news)
 
 
 def _stream(equipment: Services, news: News) -> Response:

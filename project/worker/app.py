@@ -7,29 +7,19 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from project.broker.publisher import Publisher
+from project.assembly import Assembly
 from project.broker.topology import JOB_QUEUES, JOBS_EXCHANGE, limit_unpacking, transport_options
 from project.config import Settings
 from project.errors import InvalidInputError
-from project.files import FileStore
-from project.jobs import KINDS, Kind, log_not_offered, offer_kinds
+from project.jobs import KINDS, Kind
 from project.json_values import check_json
 from project.kinds.definition import SOFT_LIMIT_SHARE
-from project.ledger import Ledger
-from project.ledger.file_holders import FileHolders
-from project.ledger.job_log import JobLog
-from project.mail import MailServer
-from project.observability.exporting import build_spans
 from project.observability.pipeline import configure_logging
 from project.queues import QueueName
-from project.redis_client import connect_impatient, connect_patient
-from project.submission import Submitter
 from project.worker.engine.main_consumer import connect_remote_control
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
-from project.worker.lease import Leases
 from project.worker.printing import redirect_prints
-from project.worker.recorder import Recorder
 from project.worker.tracing import connect_tracing
 
 LONG_WORKER_ROLE = "worker-long"
@@ -54,47 +44,17 @@ class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
 
 def create_celery(settings: Settings) -> JobsCelery:
     """A Celery app with all kinds as tasks. Opens no connection."""
-    offer_kinds(settings.kinds, settings.extra_kinds)
+    assembly = Assembly(settings)
     limit_unpacking()
     app = JobsCelery("jobs", set_as_current=True)
     app.config_from_object(celery_settings(settings))
-    ledger, quick_ledger = (
-        Ledger(
-            connect(settings.redis_url),
-            settings.retention_seconds,
-            settings.failed_retention_seconds,
-            {
-                kind.name: kind.retention_seconds
-                for kind in KINDS.values()
-                if kind.retention_seconds
-            },
-        )
-        for connect in (connect_patient, connect_impatient)
-    )
-    redis = connect_patient(settings.redis_url)
-    publisher = Publisher(settings.broker_url, settings.role)
-    spans = build_spans(settings)
-    app.equipment = Equipment(
-        ledger=ledger,
-        quick_ledger=quick_ledger,
-        leases=Leases(),
-        recorder=Recorder(JobLog(connect_impatient(settings.redis_url)), settings.job_log_lines),
-        submitter=Submitter(
-            ledger, publisher, settings.submit_timeout_seconds, settings.queue_limit, spans
-        ),
-        redis=redis,
-        file_holders=FileHolders(redis),
-        files=FileStore(settings.files_url, settings.scratch_dir),
-        mail=MailServer(settings.smtp_url, settings.mail_from),
-        spans=spans,
-        allowed_networks=settings.crawl_networks,
-    )
+    app.equipment = assembly.equipment
     app.consumer_name = settings.role
     connect_remote_control()
     for kind in KINDS.values():
         _register(app, kind)
     _connect_signals(settings)
-    connect_tracing(settings, spans)
+    connect_tracing(settings, assembly.spans)
     return app
 
 

@@ -3,7 +3,6 @@
 Several may run at a time: a key in Redis lets one of them work, for thrift and not for safety.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +11,9 @@ from time import monotonic
 import structlog
 from kombu import Connection
 
-from project.broker.publisher import Publisher
 from project.broker.topology import transport_options
 from project.config import Settings
 from project.leader_lock import LeaderLock
-from project.ledger import Ledger
-from project.ledger.dead_letters import DeadLetters
-from project.ledger.run_times import RunTimes
-from project.redis_client import connect_impatient
 from project.scheduler.reconciler import OUTAGES
 from project.scheduler.reconciler.dead_letter_consumer import DeadLetterConsumer
 from project.scheduler.reconciler.measuring import Measuring
@@ -132,27 +126,8 @@ class Reconciler:
             self._connection = None
 
 
-def build_reconciler(settings: Settings) -> Reconciler:
-    """A reconciler; opens no connection yet."""
-    redis = connect_impatient(settings.redis_url)
-    ledger = Ledger(redis, settings.retention_seconds, settings.failed_retention_seconds)
-    publisher = Publisher(settings.broker_url, settings.role)
-    return Reconciler(
-        leader_lock=LeaderLock(redis, LEADER_KEY, LEADER_SECONDS),
-        dead_letter_consumer=DeadLetterConsumer(ledger, DeadLetters(redis), publisher),
-        repairs=Repairs(ledger, publisher),
-        measuring=Measuring(ledger, publisher, RunTimes(redis)),
-        connect=lambda: _connect(settings),
-    )
-
-
-def start_reconciler(settings: Settings) -> None:
-    """Let it work in a thread until the process ends."""
-    reconciler = build_reconciler(settings)
-    threading.Thread(target=reconciler.run_forever, name="reconciler", daemon=True).start()
-
-
-def _connect(settings: Settings) -> Connection:
+def connect_to_broker(settings: Settings) -> Connection:
+    """A connection that neither a refusal nor a silence of RabbitMQ holds up for long."""
     connection = Connection(
         settings.broker_url,
         connect_timeout=2,

@@ -30,7 +30,9 @@ def get_log(job_id: str) -> Response:
     """
     query, equipment = read_query(LogQuery), services()
     if query.format == "text":
-        text = write_log(equipment, job_id, query.after)
+        text = write_log(
+            equipment.ledger, equipment.job_log, equipment.listener, job_id, after=query.after
+        )
         first = next(text, "")  # what goes wrong at the start has a status of its own
         return Response(chain([first], text), content_type="text/plain; charset=utf-8")
     equipment.ledger.get(job_id)

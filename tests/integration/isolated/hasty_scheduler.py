@@ -17,11 +17,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
+from project.assembly import Assembly
 from project.config import Settings
-from project.jobs import offer_kinds
 from project.observability.pipeline import configure_logging
-from project.observability.spans import NO_SPANS
-from project.scheduler.loop import build_scheduler
 from project.scheduler.schedules.schedule import Schedule
 from project.scheduler.schedules.store import ScheduleStore
 
@@ -81,8 +79,7 @@ def main() -> None:
     fate = Fate(**values | {"fatal_runs": tuple(values["fatal_runs"])})
     settings = Settings()
     configure_logging(settings)
-    offer_kinds(settings.kinds, settings.extra_kinds)
-    scheduler = build_scheduler(settings, NO_SPANS, fate.read_clock, LEADER_SECONDS)
+    scheduler = Assembly(settings).make_scheduler(fate.read_clock, LEADER_SECONDS)
     store = FatalStore(scheduler.leader_lock.redis)
     store.fatal_runs = fate.fatal_runs
     scheduler.store = scheduler.runner.store = store

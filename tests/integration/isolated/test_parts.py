@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from project.assembly import Assembly
 from project.ledger.keys import needs_key
-from project.scheduler.reconciler.rounds import build_reconciler
 from tests.integration.client import Client
 from tests.integration.isolated.system import IsolatedSystem
 from tests.waiting import wait_until
@@ -243,7 +243,7 @@ def test_job_that_waits_for_what_redis_has_lost_goes_on(
         browser.await_status(part["id"], "succeeded", seconds=END_SECONDS)
     before = browser.job(job_id)["status"]
 
-    build_reconciler(system.direct).repairs.resume_waiting()
+    Assembly(system.direct).reconciler.repairs.resume_waiting()
     job = browser.await_status(job_id, "succeeded", seconds=END_SECONDS)
 
     assert before == "waiting"
@@ -256,7 +256,7 @@ def test_reconciler_leaves_a_job_alone_whose_parts_are_under_way(
     job_id = submit(browser, parts=3, seconds=0.5)
     await_waiting(browser, job_id)
 
-    resumed = build_reconciler(system.direct).repairs.resume_waiting()
+    resumed = Assembly(system.direct).reconciler.repairs.resume_waiting()
 
     assert resumed == 0
     assert browser.await_status(job_id, "succeeded", seconds=END_SECONDS)["result"]["runs"] == 2

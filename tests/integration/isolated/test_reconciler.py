@@ -12,6 +12,7 @@ from celery import Celery
 from celery.result import AsyncResult
 from kombu import Exchange, Queue
 
+from project.assembly import Assembly
 from project.broker.message import Message, make_message
 from project.broker.message_reader import REQUEUES_HEADER
 from project.broker.publisher import Publisher
@@ -23,7 +24,7 @@ from project.ledger.job import AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.ledger.store import Admission
 from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
-from project.scheduler.reconciler.rounds import Reconciler, build_reconciler
+from project.scheduler.reconciler.rounds import Reconciler
 from project.submission import Submitter
 from tests.builders import a_job, a_trace
 from tests.integration.isolated.system import IsolatedSystem
@@ -41,7 +42,7 @@ def system(isolated: IsolatedSystem) -> IsolatedSystem:
 
 @pytest.fixture(scope="module")
 def reconciler(system: IsolatedSystem) -> Reconciler:
-    return build_reconciler(system.direct)
+    return Assembly(system.direct).reconciler
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,217 @@
+"""Puts the parts of a process together: the only place that does, for every process that we start.
+
+Each part is made when it is first asked for, and its module is imported then. So a process imports
+and builds only what it uses: the web server no Celery, a worker no Flask, the scheduler neither. No
+part opens a connection before its first call.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from redis import Redis
+
+from project.broker.publisher import Publisher
+from project.config import Settings
+from project.jobs import KINDS, offer_kinds
+from project.ledger import Ledger
+from project.ledger.dead_letters import DeadLetters
+from project.ledger.file_holders import FileHolders
+from project.ledger.job_log import JobLog
+from project.ledger.run_times import RunTimes
+from project.observability.exporting import build_spans
+from project.observability.spans import Spans
+from project.redis_client import connect_impatient, connect_listening, connect_patient
+from project.submission import Submitter
+
+if TYPE_CHECKING:
+    from project.files import FileStore
+    from project.live.events import Listener
+    from project.mail import MailServer
+    from project.scheduler.loop import Scheduler
+    from project.scheduler.reconciler.rounds import Reconciler
+    from project.scheduler.schedules.schedule_service import ScheduleService
+    from project.scheduler.schedules.store import ScheduleStore
+    from project.signups import SignUps
+    from project.worker.execution import Equipment
+
+
+class Assembly:
+    """The parts of one process, by the settings. They share a Redis client and a publisher."""
+
+    def __init__(self, settings: Settings) -> None:
+        """DefinitionError where the settings choose kinds that cannot be used."""
+        offer_kinds(settings.kinds, settings.extra_kinds)
+        self.settings = settings
+
+    # ── What most processes use ────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def redis(self) -> Redis:
+        """Says within about a second that Redis is away."""
+        return connect_impatient(self.settings.redis_url)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The jobs' records."""
+        return self._make_ledger(self.redis)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Sends messages to RabbitMQ."""
+        return Publisher(self.settings.broker_url, self.settings.role)
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Where spans go."""
+        return build_spans(self.settings)
+
+    @cached_property
+    def submitter(self) -> Submitter:
+        """Hands jobs to the workers."""
+        return self._make_submitter(self.ledger)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The dead letters."""
+        return DeadLetters(self.redis)
+
+    @cached_property
+    def job_log(self) -> JobLog:
+        """What jobs' code has logged."""
+        return JobLog(self.redis)
+
+    @cached_property
+    def run_times(self) -> RunTimes:
+        """How long jobs of each kind run."""
+        return RunTimes(self.redis)
+
+    @cached_property
+    def files(self) -> "FileStore":
+        """Uploads, and what jobs make."""
+        from project.files import FileStore
+
+        return FileStore(self.settings.files_url, self.settings.scratch_dir)
+
+    @cached_property
+    def mail(self) -> "MailServer":
+        """Sends mail."""
+        from project.mail import MailServer
+
+        return MailServer(self.settings.smtp_url, self.settings.mail_from)
+
+    @cached_property
+    def schedule_store(self) -> "ScheduleStore":
+        """The schedules' records."""
+        from project.scheduler.schedules.store import ScheduleStore
+
+        return ScheduleStore(self.redis)
+
+    # ── Of the web server and the command line ─────────────────────────────────────────────────
+
+    @cached_property
+    def schedules(self) -> "ScheduleService":
+        """Jobs at set times."""
+        from project.scheduler.schedules.schedule_service import ScheduleService
+
+        return ScheduleService(self.schedule_store, self.submitter)
+
+    @cached_property
+    def signups(self) -> "SignUps":
+        """Sign-ups, and their confirmation links."""
+        from project.signups import SignUps
+
+        return SignUps(
+            self.redis,
+            self.settings.secret_key,
+            self.settings.confirmation_seconds,
+            self.settings.retention_seconds,
+        )
+
+    @cached_property
+    def listener(self) -> "Listener":
+        """Hears of changes, over a connection that may be silent."""
+        from project.live.events import Listener
+
+        return Listener(connect_listening(self.settings.redis_url))
+
+    # ── Whole processes ────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def equipment(self) -> "Equipment":
+        """What the jobs of a worker share. It waits for Redis, because no outcome may be lost."""
+        from project.worker.execution import Equipment
+        from project.worker.lease import Leases
+        from project.worker.recorder import Recorder
+
+        patient = connect_patient(self.settings.redis_url)
+        ledger = self._make_ledger(patient)
+        return Equipment(
+            ledger=ledger,
+            quick_ledger=self.ledger,
+            leases=Leases(),
+            recorder=Recorder(self.job_log, self.settings.job_log_lines),
+            submitter=self._make_submitter(ledger),
+            redis=patient,
+            file_holders=FileHolders(patient),
+            files=self.files,
+            mail=self.mail,
+            spans=self.spans,
+            allowed_networks=self.settings.crawl_networks,
+        )
+
+    @cached_property
+    def reconciler(self) -> "Reconciler":
+        """Repairs what an outage has left behind."""
+        from project.leader_lock import LeaderLock
+        from project.scheduler.reconciler.dead_letter_consumer import DeadLetterConsumer
+        from project.scheduler.reconciler.measuring import Measuring
+        from project.scheduler.reconciler.repairs import Repairs
+        from project.scheduler.reconciler.rounds import (
+            LEADER_KEY,
+            LEADER_SECONDS,
+            Reconciler,
+            connect_to_broker,
+        )
+
+        return Reconciler(
+            leader_lock=LeaderLock(self.redis, LEADER_KEY, LEADER_SECONDS),
+            dead_letter_consumer=DeadLetterConsumer(self.ledger, self.dead_letters, self.publisher),
+            repairs=Repairs(self.ledger, self.publisher),
+            measuring=Measuring(self.ledger, self.publisher, self.run_times),
+            connect=lambda: connect_to_broker(self.settings),
+        )
+
+    def make_scheduler(
+        self, clock: Callable[[], datetime] | None = None, leader_seconds: float | None = None
+    ) -> "Scheduler":
+        """Runs schedules. A test gives it a clock, and less time until another one takes over."""
+        from project.leader_lock import LeaderLock
+        from project.scheduler.loop import LEADER_SECONDS, Scheduler
+        from project.scheduler.schedules.runner import Runner
+        from project.scheduler.schedules.schedule_service import read_clock
+        from project.scheduler.schedules.store import LEADER_KEY
+
+        clock = clock or read_clock
+        turn = LeaderLock(self.redis, LEADER_KEY, leader_seconds or LEADER_SECONDS)
+        runner = Runner(self.schedule_store, self.ledger, self.submitter, turn, clock)
+        return Scheduler(self.schedule_store, runner, turn, clock)
+
+    def _make_ledger(self, redis: Redis) -> Ledger:
+        kinds = {kind.name: kind.retention_seconds for kind in KINDS.values()}
+        return Ledger(
+            redis,
+            self.settings.retention_seconds,
+            self.settings.failed_retention_seconds,
+            {name: seconds for name, seconds in kinds.items() if seconds},
+        )
+
+    def _make_submitter(self, ledger: Ledger) -> Submitter:
+        return Submitter(
+            ledger,
+            self.publisher,
+            self.settings.submit_timeout_seconds,
+            self.settings.queue_limit,
+            self.spans,
+        )
