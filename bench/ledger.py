@@ -231,7 +231,7 @@ def _run(ledger: Ledger, job: Job, number: int) -> None:
 
 def _measure_costs(ledger: Ledger) -> Costs:
     everything = JobFilter()
-    rare = JobFilter(statuses=frozenset({"failed"}), kinds=frozenset({"email.send"}))
+    rare = JobFilter(status=frozenset({"failed"}), kind=frozenset({"email.send"}))
     deep = _find_deep_cursor(ledger)
     return Costs(
         first_page=_milliseconds(lambda: ledger.list_jobs(everything, limit=PAGE)),

@@ -9,12 +9,12 @@ The way of a job, one step a room, data going one way:
       → worker         claim → run → outcome                    (Celery)
       → jobs/<kind>    the work itself: a parameters' model and one function
       → ledger         one atomic transition in Redis, which also publishes it
-      → server/live    pushes it to the browser                 (SSE)
+      → live           sends the change to the browser          (SSE, WebSocket)
 
-Beside the way: `message` describes a job for RabbitMQ, `publisher` sends it; `reconciler` takes in
-dead letters and repairs what outages leave; `schedules` hands in jobs at set times, `turn` says
-which of several processes does so. `__main__` is the command line, `commands` has parts of it.
-`config` reads the environment, `broker` names the queues, `files` keeps uploads and results, `mail`
+Beside the way: `assembly` puts the parts of every process together. `api` says what requests and
+answers hold. `broker` describes a job for RabbitMQ and sends it. `scheduler` submits jobs at set
+times, takes in dead letters and repairs what outages leave. `cli` is the command line.
+`config` reads the environment, `queues` names the queues, `files` keeps uploads and results, `mail`
 speaks SMTP, `pixels` works on pictures in a process of its own, `signups` holds the sign-ups,
 `observability` writes the log lines.
 """

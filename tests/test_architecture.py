@@ -30,8 +30,8 @@ ROOMS: dict[str, set[str]] = {
         *("worker", "scheduler", "live", "submission", "broker", "ledger", "jobs", "signups"),
         *("files", "mail", "leader_lock", "observability", "redis_client", "config"),
     },
-    "live": {"api", "ledger", "errors", "server"},
-    "api": {"broker", "ledger", "jobs", "kinds", "scheduler", "signups", "files", "queues"},
+    "live": {"api", "ledger", "signups", "errors"},
+    "api": {"broker", "ledger", "jobs", "scheduler", "signups", "files", "queues"},
     # It submits jobs at set times, and repairs what an outage has left behind.
     "scheduler": {
         *("submission", "broker", "ledger", "kinds", "jobs", "leader_lock", "import_blocking"),
@@ -79,6 +79,9 @@ STARTERS = {
 }
 
 FOR_KINDS = ("project.kinds", "project.jobs", "project.html_report", "project.tables")
+WEB = {"flask", "werkzeug", "gunicorn"}
+WITHOUT_WEB = ("project.api", "project.live", "project.cli", "project.submission")
+API = "project.api"
 NOT_FOR_JOBS = {"flask", "celery", "kombu", "redis", "werkzeug", "gunicorn"}
 # The centre is pure: values in, values out.
 PURE = {
@@ -95,8 +98,6 @@ PURE = {
     "project.observability.context",
     "project.observability.failures",
     "project.observability.redaction",
-    "project.api.presenting",
-    "project.api.log_text",
     "project.json_values",
     "project.queues",
     "project.errors",
@@ -190,7 +191,15 @@ def test_kind_imports_no_framework(name: str) -> None:
     assert not {module for module in imported if module.split(".")[0] in NOT_FOR_JOBS}
 
 
-@pytest.mark.parametrize("name", sorted(PURE))
+@pytest.mark.parametrize("name", sorted(n for n in modules() if n.startswith(WITHOUT_WEB)))
+def test_only_the_server_is_a_web_application(name: str) -> None:
+    """What an answer holds, and what a stream sends, is the same on the command line."""
+    imported = {module.split(".")[0] for module in modules()[name].imports()}
+
+    assert not imported & WEB
+
+
+@pytest.mark.parametrize("name", sorted(PURE | {n for n in modules() if n.startswith(API)}))
 def test_pure_module_reaches_for_nothing_outside(name: str) -> None:
     imported = {module.split(".")[0] for module in modules()[name].imports()}
 

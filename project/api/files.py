@@ -1,8 +1,13 @@
 """Files."""
 
+from typing import Any
+
 from pydantic import Field
 
 from project.api.values import AnswerDocument, RequestDocument
+from project.files import StoredFile, is_file_id
+
+_FILES = "/api/v1/files/"
 
 
 class FileForm(RequestDocument):
@@ -21,3 +26,27 @@ class File(AnswerDocument):
     content_type: str
     bytes: int
     url: str
+
+
+def serialize_file(stored: StoredFile) -> dict[str, Any]:
+    """A file that was taken."""
+    return File(
+        file=stored.id,
+        type=stored.type.name,
+        content_type=stored.type.content_type,
+        bytes=stored.size_bytes,
+        url=f"{_FILES}{stored.id}",
+    ).model_dump()
+
+
+def add_links(result: Any) -> Any:
+    """The result, with a `url` beside every `file` that the store keeps."""
+    if isinstance(result, list):
+        return [add_links(item) for item in result]
+    if not isinstance(result, dict):
+        return result
+    linked = {key: add_links(value) for key, value in result.items()}
+    file_id = result.get("file")
+    if isinstance(file_id, str) and is_file_id(file_id):
+        linked["url"] = f"{_FILES}{file_id}"
+    return linked

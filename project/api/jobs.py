@@ -1,9 +1,13 @@
-"""Jobs as answers tell them, lists of jobs, and kinds."""
+"""Jobs: one, a page of them, a tree of them, and which to list."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import Field
 
+from project.api.files import add_links
 from project.api.values import (
     LISTED_AT_MOST,
     LISTED_BY_DEFAULT,
@@ -16,9 +20,13 @@ from project.api.values import (
     Queues,
     Statuses,
     Whole,
+    serialize_time,
 )
+from project.jobs import KINDS
+from project.ledger import Job as LedgerJob
 from project.ledger import Status
-from project.ledger.job import AttemptOutcome
+from project.ledger.job import Attempt as LedgerAttempt
+from project.ledger.job import AttemptOutcome, JobError
 
 
 class Progress(AnswerDocument):
@@ -118,30 +126,73 @@ class JobQuery(QueryDocument):
     limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="How many at most")
 
 
-class RunTime(AnswerDocument):
-    """How long jobs of a kind run in a queue."""
+def serialize_job(job: LedgerJob, trace_link: str = "") -> dict[str, Any]:
+    """A job, by its schema; its parameters are left out, they may be private.
 
-    queue: str
-    runs: int = Field(description="So many were looked at")
-    p50_seconds: float
-    p95_seconds: float = Field(description="19 of 20 take no longer")
-    blocks_queue: bool = Field(description="Whether that is longer than the queue promises")
+    Not made by the schema's model, which would check once more what comes from the ledger: that
+    takes as long as to take the job in.
+    """
+    kind = KINDS.get(job.kind)
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": kind.title if kind else job.kind,
+        "queue": job.queue,
+        "status": job.status,
+        "progress": asdict(job.progress) if job.progress else None,
+        "worker": job.worker or None,
+        "attempt": job.attempt,
+        "submitted_at": serialize_time(job.submitted_at),
+        "run_at": serialize_time(job.run_at),
+        "available_at": serialize_time(job.available_at),
+        "started_at": serialize_time(job.started_at),
+        "finished_at": serialize_time(job.finished_at),
+        "expires_at": serialize_time(job.expires_at),
+        "cancel_requested_at": serialize_time(job.cancel_requested_at),
+        "is_internal": kind is not None and kind.is_internal,
+        "has_log": job.has_log,
+        "result": add_links(job.result),
+        "error": _serialize_error(job.error),
+        "attempts": [_serialize_attempt(attempt) for attempt in job.attempts],
+        "key": job.key or None,
+        "parent_id": job.parent_id or None,
+        "root_id": job.root_id or job.id,
+        "rerun_of": job.rerun_of or None,
+        "rerun_as": job.rerun_as or None,
+        "trace_id": job.trace_id or None,
+        "trace_url": _make_trace_url(job, trace_link),
+        "version": job.version,
+    }
 
 
-class Kind(AnswerDocument):
-    """What can be run."""
-
-    name: str
-    title: str
-    description: str
-    queue: str | None = Field(description="None: it depends on the parameters")
-    parameters: dict[str, Any] = Field(description="JSON Schema of its parameters")
-    time_limit_seconds: float
-    max_attempts: int
-    run_times: list[RunTime] = Field(description="Measured from the newest jobs; by queue")
+def serialize_tree(jobs: Sequence[LedgerJob], limit: int, trace_link: str = "") -> dict[str, Any]:
+    """A job and its descendants, which were read up to the limit."""
+    return {
+        "root_id": jobs[0].root_id or jobs[0].id,
+        "jobs": [serialize_job(job, trace_link) for job in jobs],
+        "counts": Counter(job.status.value for job in jobs[1:]),
+        "is_complete": len(jobs) < limit,
+    }
 
 
-class KindList(AnswerDocument):
-    """All kinds that are offered."""
+def _make_trace_url(job: LedgerJob, trace_link: str) -> str | None:
+    return trace_link.replace("{trace_id}", job.trace_id) if job.trace_id and trace_link else None
 
-    kinds: list[Kind]
+
+def _serialize_attempt(attempt: LedgerAttempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "worker": attempt.worker or None,
+        "available_at": serialize_time(attempt.available_at),
+        "started_at": serialize_time(attempt.started_at),
+        "finished_at": serialize_time(attempt.finished_at),
+        "wait_seconds": attempt.wait_seconds,
+        "run_seconds": attempt.run_seconds,
+        "error": _serialize_error(attempt.error),
+    }
+
+
+def _serialize_error(error: JobError | None) -> dict[str, str] | None:
+    """Without the traceback, which tells of our code."""
+    return {"type": error.type, "message": error.message} if error else None

@@ -5,9 +5,15 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from project.api.values import AnswerDocument, Instant, Moment, RequestDocument
+from project.api.values import AnswerDocument, Instant, Moment, RequestDocument, serialize_time
+from project.jobs import KINDS
+from project.ledger.job import format_time
 from project.scheduler.schedules.schedule import LONGEST_INTERVAL_SECONDS, CatchUp, Overlap
+from project.scheduler.schedules.schedule import Schedule as KeptSchedule
 from project.scheduler.schedules.schedule_service import ID_PATTERN
+
+NEXT_RUNS = 5
+"""So many of a schedule's next times are listed."""
 
 _ONE_TIMING: JsonDict = {
     "oneOf": [
@@ -94,3 +100,30 @@ class ScheduleList(AnswerDocument):
     """All schedules, by id."""
 
     schedules: list[Schedule]
+
+
+def serialize_schedule(schedule: KeptSchedule) -> dict[str, Any]:
+    """A schedule with its next times. Who may change it may see what its jobs are given."""
+    plan, kind = schedule.plan, KINDS.get(schedule.plan.kind)
+    return Schedule(
+        id=schedule.id,
+        title=plan.title or (kind.title if kind else plan.kind),
+        kind=plan.kind,
+        parameters=dict(plan.parameters),
+        cron=plan.cron or None,
+        every_seconds=plan.every_seconds or None,
+        time_zone=plan.time_zone,
+        starts_at=serialize_time(plan.starts_at),
+        overlap=plan.overlap,
+        catch_up=plan.catch_up,
+        is_paused=schedule.is_paused,
+        created_at=format_time(schedule.created_at),
+        next_at=None if schedule.is_paused else format_time(schedule.next_at),
+        next_runs=[format_time(moment) for moment in schedule.list_next(NEXT_RUNS)],
+        last_at=serialize_time(schedule.last_at),
+        last_job_id=schedule.last_job_id or None,
+        skips=schedule.skips,
+        last_skip_at=serialize_time(schedule.last_skip_at),
+        last_skip_reason=schedule.last_skip_reason or None,
+        version=schedule.version,
+    ).model_dump()

@@ -1,13 +1,23 @@
 """The tutorial's documents, in its words."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from project.api.values import AnswerDocument
 from project.jobs.create_task import LARGEST_TYPE
+from project.ledger import Job, Status
 
 TaskStatus = Literal["PENDING", "SUCCESS", "FAILURE", "REVOKED"]
+
+# The tutorial's Celery does not report STARTED: a job that has not ended reads PENDING.
+TASK_STATUSES: Mapping[Status, TaskStatus] = {
+    Status.SUCCEEDED: "SUCCESS",
+    Status.FAILED: "FAILURE",
+    Status.DEAD: "FAILURE",
+    Status.CANCELLED: "REVOKED",
+}
 
 
 class TaskSubmission(BaseModel):
@@ -30,3 +40,14 @@ class Task(AnswerDocument):
     task_id: str
     task_status: TaskStatus
     task_result: Any
+
+
+def serialize_task(job: Job) -> dict[str, Any]:
+    """A job in the tutorial's words."""
+    status = TASK_STATUSES.get(job.status, "PENDING")
+    result = job.result if status == "SUCCESS" else job.error and job.error.message
+    return Task(
+        task_id=job.id,
+        task_status=status,
+        task_result=result if job.status.is_finished else None,
+    ).model_dump()

@@ -1,20 +1,29 @@
-"""What documents consist of: times, filters, pages; and the two kinds of document. Pure."""
+"""What documents consist of: times, filters, pages; and the three kinds of document. Pure.
+
+A request's document takes no field that it does not know, so that a misspelt one is refused by its
+name, and no text in place of a number. Answers may get further fields in time.
+"""
 
 import re
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from project.ledger import Status
-from project.ledger.dead_letters import DeathReason
+from project.ledger.dead_letters import DeadLetterFilter, DeathReason
+from project.ledger.job import format_time
+from project.ledger.listing import JobFilter
 from project.queues import QueueName
 
 Moment = Annotated[
     str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-05-04T12:00:00.123456Z"])
 ]
-"""A point in time as an answer tells it: UTC with microseconds and a `Z`."""
+"""A point in time as an answer has it: UTC with microseconds and a `Z`."""
+
+Filter = TypeVar("Filter", JobFilter, DeadLetterFilter)
 
 
 def _read_whole(value: Any) -> Any:
@@ -95,3 +104,16 @@ class AnswerDocument(BaseModel):
     """A body of an answer."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def make_filter(kind: type[Filter], document: BaseModel) -> Filter:
+    """The filters of a document as the ledger's: those of its fields that both have."""
+    names = {field.name for field in fields(kind)} & set(type(document).model_fields)
+    values: dict[str, Any] = {name: getattr(document, name) for name in names}
+    lists = {name: frozenset(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**values | lists)
+
+
+def serialize_time(moment: datetime | None) -> str | None:
+    """A moment as answers have it."""
+    return format_time(moment) if moment else None

@@ -11,7 +11,10 @@ from typing import Any, BinaryIO
 
 import click
 
-from project.api.presenting import present_dead_letter, present_job, present_kind, present_queue
+from project.api.dead_letters import serialize_dead_letter
+from project.api.jobs import serialize_job
+from project.api.kinds import serialize_kind
+from project.api.queues import serialize_queue
 from project.assembly import Assembly
 from project.cli.new import new
 from project.cli.schedules import schedules
@@ -41,14 +44,14 @@ main.add_command(schedules)
 main.add_command(new)
 
 
-def _present(parts: Assembly, job: Job) -> dict[str, Any]:
-    return present_job(job, parts.settings.trace_link)
+def _serialize(parts: Assembly, job: Job) -> dict[str, Any]:
+    return serialize_job(job, parts.settings.trace_link)
 
 
 @verb(main, "kinds")
 def kinds(_: Assembly) -> Any:
     """What can be run."""
-    return [present_kind(kind) for kind in KINDS.values() if not kind.is_internal]
+    return [serialize_kind(kind) for kind in KINDS.values() if not kind.is_internal]
 
 
 @verb(main, "submit")
@@ -76,21 +79,21 @@ def submit(
         deduplication_key=key,
     )
     job = parts.submitter.submit(submission, begin())
-    return _follow(parts, job) if wait else _present(parts, job)
+    return _follow(parts, job) if wait else _serialize(parts, job)
 
 
 @verb(main, "show")
 @click.argument("job_id")
 def show(parts: Assembly, job_id: str) -> Any:
     """One job."""
-    return _present(parts, parts.ledger.get(job_id))
+    return _serialize(parts, parts.ledger.get(job_id))
 
 
 @verb(main, "tree")
 @click.argument("job_id")
 def tree(parts: Assembly, job_id: str) -> Any:
     """A job and all jobs that it has submitted, they and theirs."""
-    return [_present(parts, job) for job in parts.ledger.read_tree(job_id)]
+    return [_serialize(parts, job) for job in parts.ledger.read_tree(job_id)]
 
 
 @verb(main, "send")
@@ -120,7 +123,7 @@ def _follow(parts: Assembly, job: Job) -> Any:
             message = inbox.get(1.0)
             if message is None or isinstance(message, tuple | Signal):
                 job = parts.ledger.get(job.id)
-    print_document(_present(parts, job))
+    print_document(_serialize(parts, job))
     if job.status is not Status.SUCCEEDED:
         sys.exit(2)
 
@@ -155,10 +158,10 @@ def list_(
     limit: int,
 ) -> Any:
     """Jobs, newest first."""
-    chosen = JobFilter(statuses=frozenset(status), kinds=frozenset(kind), queues=frozenset(queue))
+    chosen = JobFilter(status=frozenset(status), kind=frozenset(kind), queue=frozenset(queue))
     page = parts.ledger.list_jobs(chosen, cursor, limit)
     return {
-        "jobs": [_present(parts, job) for job in page.jobs],
+        "jobs": [_serialize(parts, job) for job in page.jobs],
         "next": page.next_cursor or None,
     }
 
@@ -167,7 +170,7 @@ def list_(
 @click.argument("job_id")
 def cancel(parts: Assembly, job_id: str) -> Any:
     """A waiting job will not start, a running one is asked to stop."""
-    return _present(parts, parts.submitter.cancel(job_id))
+    return _serialize(parts, parts.submitter.cancel(job_id))
 
 
 @verb(main, "rerun")
@@ -176,7 +179,7 @@ def cancel(parts: Assembly, job_id: str) -> Any:
 def retry(parts: Assembly, job_id: str, parameters: str | None) -> Any:
     """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else read_json(parameters)
-    return _present(parts, parts.submitter.rerun(job_id, begin(), changed))
+    return _serialize(parts, parts.submitter.rerun(job_id, begin(), changed))
 
 
 @verb(main, "queues")
@@ -184,7 +187,7 @@ def queues(parts: Assembly) -> Any:
     """How full each queue is."""
     queues = parts.ledger.list_queues()
     depths = parts.publisher.depths([queue.name for queue in queues], 5)
-    return [present_queue(queue, *depths[queue.name]) for queue in queues]
+    return [serialize_queue(queue, *depths[queue.name]) for queue in queues]
 
 
 @main.group()
@@ -201,12 +204,12 @@ def list_dead(
     parts: Assembly, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
 ) -> Any:
     """Dead letters, newest first."""
-    chosen = DeadLetterFilter(reasons=frozenset(reason), kinds=frozenset(kind))
+    chosen = DeadLetterFilter(reason=frozenset(reason), kind=frozenset(kind))
     letters, next_cursor = parts.dead_letters.list_letters(chosen, cursor, limit)
     jobs = parts.ledger.read([letter.id for letter in letters])
     return {
         "dead_letters": [
-            present_dead_letter(letter, job, parts.settings.trace_link)
+            serialize_dead_letter(letter, job, parts.settings.trace_link)
             for letter, job in zip(letters, jobs, strict=True)
         ],
         "next": next_cursor or None,
@@ -218,7 +221,7 @@ def list_dead(
 def show_dead(parts: Assembly, letter_id: str) -> Any:
     """One dead letter, with its message."""
     letter = parts.dead_letters.get(letter_id)
-    return present_dead_letter(letter, parts.ledger.find(letter_id), parts.settings.trace_link)
+    return serialize_dead_letter(letter, parts.ledger.find(letter_id), parts.settings.trace_link)
 
 
 @verb(dead, "rerun")
@@ -234,7 +237,7 @@ def rerun_dead(
         letter_ids, begin(), rate_per_second=rate, parameters=changed
     )
     return [
-        _present(parts, answer) if isinstance(answer, Job) else {"error": str(answer)}
+        _serialize(parts, answer) if isinstance(answer, Job) else {"error": str(answer)}
         for answer in answers
     ]
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from project.api.presenting import present_job, present_schedule
+from project.api.jobs import serialize_job
+from project.api.schedules import serialize_schedule
 from project.assembly import Assembly
 from project.cli.verbs import begin, read_json, verb
 from project.scheduler.schedules.schedule import CatchUp, Overlap, Plan
@@ -19,14 +20,14 @@ def schedules() -> None:
 @verb(schedules, "list")
 def list_schedules(parts: Assembly) -> Any:
     """All schedules, by id."""
-    return [present_schedule(schedule) for schedule in parts.schedules.store.list_all()]
+    return [serialize_schedule(schedule) for schedule in parts.schedules.store.list_all()]
 
 
 @verb(schedules, "show")
 @click.argument("schedule_id")
 def show(parts: Assembly, schedule_id: str) -> Any:
     """One schedule, with its next five times."""
-    return present_schedule(parts.schedules.store.get(schedule_id))
+    return serialize_schedule(parts.schedules.store.get(schedule_id))
 
 
 @verb(schedules, "add")
@@ -75,21 +76,21 @@ def add(
         overlap=Overlap(overlap),
         catch_up=CatchUp(catch_up),
     )
-    return present_schedule(parts.schedules.add(plan, schedule_id))
+    return serialize_schedule(parts.schedules.add(plan, schedule_id))
 
 
 @verb(schedules, "pause")
 @click.argument("schedule_id")
 def pause(parts: Assembly, schedule_id: str) -> Any:
     """Nothing of it runs until it is resumed."""
-    return present_schedule(parts.schedules.pause(schedule_id))
+    return serialize_schedule(parts.schedules.pause(schedule_id))
 
 
 @verb(schedules, "resume")
 @click.argument("schedule_id")
 def resume(parts: Assembly, schedule_id: str) -> Any:
     """It goes on with its next time from now."""
-    return present_schedule(parts.schedules.resume(schedule_id))
+    return serialize_schedule(parts.schedules.resume(schedule_id))
 
 
 @verb(schedules, "run")
@@ -97,7 +98,7 @@ def resume(parts: Assembly, schedule_id: str) -> Any:
 def run(parts: Assembly, schedule_id: str) -> Any:
     """A job of it now, beside its times."""
     job = parts.schedules.run(schedule_id, begin())
-    return present_job(job, parts.settings.trace_link)
+    return serialize_job(job, parts.settings.trace_link)
 
 
 @verb(schedules, "delete")

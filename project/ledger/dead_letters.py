@@ -59,18 +59,18 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterFilter:
-    """Which letters to list; an empty set means all."""
+    """Which letters to list; an empty set means all. Its fields are named as the API's filters."""
 
-    reasons: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    queues: frozenset[str] = frozenset()
+    reason: frozenset[str] = frozenset()
+    kind: frozenset[str] = frozenset()
+    queue: frozenset[str] = frozenset()
 
     def lets_through(self, letter: DeadLetter) -> bool:
         """Whether it is one of them."""
         return (
-            (not self.reasons or letter.reason in self.reasons)
-            and (not self.kinds or letter.kind in self.kinds)
-            and (not self.queues or letter.queue in self.queues)
+            (not self.reason or letter.reason in self.reason)
+            and (not self.kind or letter.kind in self.kind)
+            and (not self.queue or letter.queue in self.queue)
         )
 
 

@@ -26,13 +26,24 @@ Entry = tuple[int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs to list; an empty set means all."""
+    """Which jobs to list; an empty set means all. Its fields are named as the API's filters."""
 
-    statuses: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    queues: frozenset[str] = frozenset()
+    status: frozenset[str] = frozenset()
+    kind: frozenset[str] = frozenset()
+    queue: frozenset[str] = frozenset()
     submitted_after: datetime | None = None
     submitted_before: datetime | None = None
+
+    def lets_through(self, job: Job) -> bool:
+        """Whether that job is one of them."""
+        after, before = self.submitted_after, self.submitted_before
+        return (
+            (not self.status or job.status in self.status)
+            and (not self.kind or job.kind in self.kind)
+            and (not self.queue or job.queue in self.queue)
+            and (after is None or job.submitted_at > after)
+            and (before is None or job.submitted_at < before)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,7 @@ def list_queues(redis: "Redis") -> list[QueueState]:
     """How full each queue is, also while Redis is full."""
     seconds, microseconds = redis.time()
     now = seconds * 1000 + microseconds // 1000
-    running = _chosen_partitions(redis, JobFilter(statuses=frozenset({Status.RUNNING})))
+    running = _chosen_partitions(redis, JobFilter(status=frozenset({Status.RUNNING})))
     # No transaction: a Redis whose memory is full takes none, not even to read.
     pipeline = redis.pipeline(transaction=False)
     for queue in QueueName:
@@ -135,10 +146,9 @@ def _chosen_partitions(redis: "Redis", chosen: JobFilter) -> list[str]:
     return [
         partition_key(queue, kind, status)
         for queue, kind in pairs
-        if (not chosen.queues or queue in chosen.queues)
-        and (not chosen.kinds or kind in chosen.kinds)
+        if (not chosen.queue or queue in chosen.queue) and (not chosen.kind or kind in chosen.kind)
         for status in Status
-        if not chosen.statuses or status in chosen.statuses
+        if not chosen.status or status in chosen.status
     ]
 
 

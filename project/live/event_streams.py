@@ -1,7 +1,7 @@
-"""What an open stream tells: the state as it is, then every change. `live` and `sockets` send it.
+"""What an open stream sends: the state as it is, then every change. A transport encodes it.
 
 A stream subscribes first and reads the state then; so no change is lost between, and one that came
-meanwhile is not told again.
+meanwhile is not sent again.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 import orjson
 
-from project.api import JobQuery, NewsQuery
-from project.api.presenting import present_job, present_signup
+from project.api.jobs import serialize_job
+from project.api.signups import serialize_signup
 from project.errors import NotFoundError
-from project.ledger import Job
+from project.ledger import Job, Ledger
+from project.ledger.listing import JobFilter
 from project.ledger.record import decode_job
 from project.live.events import ALL_CHANNEL, Inbox, Signal, job_channel, owner_channel
-from project.server.parsing import read_owner
-from project.server.services import Services
+from project.signups import SignUps
 
 KEEP_ALIVE_SECONDS = 15
 """A stream that is silent for so long says that it is there: proxies and dead peers are noticed."""
@@ -26,7 +26,7 @@ KEEP_ALIVE_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One piece of news: its name, and the document that the API has for it."""
+    """One event: its name, and the document that the API has for it."""
 
     name: str
     document: dict[str, Any]
@@ -38,7 +38,7 @@ RESYNC = Event("resync", {})
 """Changes may have been missed: what is known may be old."""
 
 
-class News(Protocol):
+class EventStream(Protocol):
     """The source of a stream."""
 
     @property
@@ -56,7 +56,7 @@ class News(Protocol):
         ...
 
     def read_change(self, channel: str, text: str) -> Iterator[Event]:
-        """What a message on one of the channels tells."""
+        """What a message on one of the channels says."""
         ...
 
     def look_again(self) -> Iterator[Event]:
@@ -64,66 +64,60 @@ class News(Protocol):
         ...
 
 
-def find_news(equipment: Services, query: NewsQuery) -> News:
-    """The news that a query asks for."""
-    if query.scope == "all":
-        return NewsOfAll(equipment, query)
-    return NewsOfOwn(equipment, read_owner(), query)
-
-
-def follow(news: News, inbox: Inbox) -> Iterator[Event | None]:
+def follow(stream: EventStream, inbox: Inbox) -> Iterator[Event | None]:
     """The events, as they come; None where none came in a while.
 
-    It ends as well where a record is gone that was there before: who asks again is told so.
+    It also ends where a record is gone that was there before: a client that asks again is answered
+    404 or 410.
     """
     with suppress(NotFoundError):
-        yield from _follow(news, inbox)
+        yield from _follow(stream, inbox)
 
 
-def _follow(news: News, inbox: Inbox) -> Iterator[Event | None]:
-    yield from news.read_state()
-    while not news.is_over:
+def _follow(stream: EventStream, inbox: Inbox) -> Iterator[Event | None]:
+    yield from stream.read_state()
+    while not stream.is_over:
         message = inbox.get(KEEP_ALIVE_SECONDS)
         if message is Signal.CLOSE:
             return
         if isinstance(message, tuple):
-            yield from news.read_change(*message)
+            yield from stream.read_change(*message)
         elif message is Signal.RESYNC:
-            yield from news.read_state()
+            yield from stream.read_state()
         else:
             yield None
-            yield from news.look_again()
+            yield from stream.look_again()
 
 
-class _Told:
-    """What a stream has told of its jobs: each version once, and none after a later one."""
+class _Sent:
+    """What a stream has sent of its jobs: each version once, and none after a later one."""
 
     def __init__(self, trace_link: str) -> None:
         self._trace_link = trace_link
         self._versions: dict[str, int] = {}
 
-    def emit_state(self, job: Job) -> Iterator[Event]:
+    def send_state(self, job: Job) -> Iterator[Event]:
         """The record as it is; one that was lost and written anew counts from one again."""
         if job.version != self._versions.get(job.id):
-            yield self._tell(job)
+            yield self._make_event(job)
 
-    def emit_change(self, job: Job) -> Iterator[Event]:
+    def send_change(self, job: Job) -> Iterator[Event]:
         """A change as it was published, maybe before the last look at the record."""
         if job.version > self._versions.get(job.id, -1):
-            yield self._tell(job)
+            yield self._make_event(job)
 
-    def _tell(self, job: Job) -> Event:
+    def _make_event(self, job: Job) -> Event:
         self._versions[job.id] = job.version
-        return Event("job", present_job(job, self._trace_link))
+        return Event("job", serialize_job(job, self._trace_link))
 
 
-class NewsOfJob:
+class JobEvents:
     """One job, until it has ended."""
 
-    def __init__(self, equipment: Services, job_id: str) -> None:
-        self._ledger = equipment.ledger
-        self._job = equipment.ledger.get(job_id)  # an unknown id is a 404, not an empty stream
-        self._told = _Told(equipment.settings.trace_link)
+    def __init__(self, ledger: Ledger, job_id: str, trace_link: str = "") -> None:
+        self._ledger = ledger
+        self._job = ledger.get(job_id)  # an unknown id is a 404, not an empty stream
+        self._sent = _Sent(trace_link)
         self.channels = (job_channel(job_id),)
 
     @property
@@ -134,93 +128,86 @@ class NewsOfJob:
     def read_state(self) -> Iterator[Event]:
         """The job as it is."""
         self._job = self._ledger.get(self._job.id)
-        yield from self._told.emit_state(self._job)
+        yield from self._sent.send_state(self._job)
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
         """The job as the message has it."""
         self._job = decode_change(text)
-        yield from self._told.emit_change(self._job)
+        yield from self._sent.send_change(self._job)
 
     def look_again(self) -> Iterator[Event]:
         """A job that has expired ends its stream, and so does one whose end was not published."""
         return self.read_state()
 
 
-class NewsOfOwn:
+class OwnEvents:
     """One browser's jobs and sign-ups."""
 
     is_over = False
 
-    def __init__(self, equipment: Services, owner: str, query: NewsQuery) -> None:
-        self._equipment = equipment
+    def __init__(
+        self,
+        ledger: Ledger,
+        signups: SignUps,
+        owner: str,
+        chosen: JobFilter,
+        *,
+        trace_link: str = "",
+    ) -> None:
+        self._ledger = ledger
+        self._signups = signups
         self._owner = owner
-        self._query = query
-        self._told = _Told(equipment.settings.trace_link)
+        self._chosen = chosen
+        self._sent = _Sent(trace_link)
         self.channels = (owner_channel(owner), f"signups:owner:{owner}") if owner else ()
 
     def read_state(self) -> Iterator[Event]:
         """Sign-ups and jobs, the oldest first."""
         if not self._owner:
             return
-        for signup in reversed(self._equipment.signups.list_owned(self._owner)):
-            yield Event("signup", present_signup(signup))
-        for job in reversed(self._equipment.ledger.list_owned(self._owner)):
-            if is_wanted(job, self._query):
-                yield from self._told.emit_state(job)
+        for signup in reversed(self._signups.list_owned(self._owner)):
+            yield Event("signup", serialize_signup(signup))
+        for job in reversed(self._ledger.list_owned(self._owner)):
+            if self._chosen.lets_through(job):
+                yield from self._sent.send_state(job)
 
     def read_change(self, channel: str, text: str) -> Iterator[Event]:
         """A job as it was published, or the sign-up of which only the id was."""
         if channel.startswith("signups:"):
-            yield Event("signup", present_signup(self._equipment.signups.get(text)))
+            yield Event("signup", serialize_signup(self._signups.get(text)))
             return
         job = decode_change(text)
-        if is_wanted(job, self._query):
-            yield from self._told.emit_change(job)
+        if self._chosen.lets_through(job):
+            yield from self._sent.send_change(job)
 
     def look_again(self) -> Iterator[Event]:
         """Nothing: what is missed is known by RESYNC."""
         return iter(())
 
 
-class NewsOfAll:
+class AllEvents:
     """The changes of all jobs. Who wants their state as well lists them after each `resync`."""
 
     is_over = False
     channels = (ALL_CHANNEL,)
 
-    def __init__(self, equipment: Services, query: NewsQuery) -> None:
-        self._trace_link = equipment.settings.trace_link
-        self._query = query
+    def __init__(self, chosen: JobFilter, trace_link: str = "") -> None:
+        self._chosen = chosen
+        self._trace_link = trace_link
 
     def read_state(self) -> Iterator[Event]:
-        """There may be millions of jobs: the reader is told to ask for those that it wants."""
+        """There may be millions of jobs: the reader lists those that it wants."""
         yield RESYNC
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
         """The job as it was published; Redis keeps the order."""
         job = decode_change(text)
-        if is_wanted(job, self._query):
-            yield Event("job", present_job(job, self._trace_link))
+        if self._chosen.lets_through(job):
+            yield Event("job", serialize_job(job, self._trace_link))
 
     def look_again(self) -> Iterator[Event]:
         """Nothing: what is missed is known by RESYNC."""
         return iter(())
-
-
-def is_wanted(job: Job, query: NewsQuery | JobQuery) -> bool:
-    """Whether the job passes the filters; an empty one lets all pass."""
-    if isinstance(query, JobQuery) and not _is_of_time(job, query):
-        return False
-    return (
-        (not query.kind or job.kind in query.kind)
-        and (not query.queue or job.queue in query.queue)
-        and (not query.status or job.status in query.status)
-    )
-
-
-def _is_of_time(job: Job, query: JobQuery) -> bool:
-    after, before = query.submitted_after, query.submitted_before
-    return (not after or job.submitted_at > after) and (not before or job.submitted_at < before)
 
 
 def decode_change(text: str) -> Job:

@@ -17,7 +17,7 @@ import structlog
 from redis import Redis, RedisError
 
 BACKLOG_LIMIT = 500
-"""Events that wait for one listener before it is told to read the state again."""
+"""Events that wait for one listener before it must read the state again."""
 _SUBSCRIBE_SECONDS = 2
 _RECONNECT_SECONDS = 0.5
 _IDLE_CHANNEL = "events:idle"  # keeps the subscription alive while nobody listens

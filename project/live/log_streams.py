@@ -1,14 +1,13 @@
-"""What a stream of a job's own log tells: the lines that are there, each new one, then the end.
+"""What a stream of a job's own log sends: the lines that are there, each new one, then the end.
 
 What is published is only that there are lines. They are read from the log itself, behind the last
-one that was told: so none is lost and none is told twice, whatever was published when. `write_log`
-tells the same as text.
+one that was sent: so no line is lost and no line is sent twice, whatever was published when.
+`write_log` yields the same as text.
 """
 
 from collections.abc import Iterator
 
-from project.api.log_text import write_lines
-from project.api.presenting import present_log_line
+from project.api.job_log import serialize_log_line, write_lines
 from project.ledger import Ledger
 from project.ledger.job_log import LINES_AT_ONCE, JobLog
 from project.live.event_streams import Event, decode_change
@@ -41,8 +40,8 @@ def write_log(
             inbox.get(LOOK_SECONDS)
 
 
-class NewsOfLog:
-    """The log of one job, until that has ended and its last line is told."""
+class LogEvents:
+    """The log of one job, until that has ended and its last line is sent."""
 
     def __init__(
         self,
@@ -59,12 +58,12 @@ class NewsOfLog:
         self._job_id = job_id
         if newest is not None and not after:
             after = self._log.find_start(job_id, newest)
-        self._told = after
+        self._sent = after
         self.is_over = False
         self.channels = (log_channel(job_id), job_channel(job_id))
 
     def read_state(self) -> Iterator[Event]:
-        """Lines that were not told yet; the end, where the job has ended."""
+        """Lines that were not sent yet; the end, where the job has ended."""
         # First the job: a line that was written before its end is among those that are read then.
         job = self._ledger.get(self._job_id)
         yield from self._read_lines()
@@ -84,9 +83,9 @@ class NewsOfLog:
         return self.read_state()
 
     def _read_lines(self) -> Iterator[Event]:
-        while lines := self._log.read(self._job_id, self._told):
+        while lines := self._log.read(self._job_id, self._sent):
             for line in lines:
-                self._told = line.place
-                yield Event("line", present_log_line(line), id=line.place)
+                self._sent = line.place
+                yield Event("line", serialize_log_line(line), id=line.place)
             if len(lines) < LINES_AT_ONCE:
                 return

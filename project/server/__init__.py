@@ -1,11 +1,9 @@
 """The web application: parses requests, hands work to `submission`, shows what the ledger says.
 
-`application` puts it together. `pages` and `main` serve the page and the tutorial's routes, `api`
-the product's, `signups` the sign-up, `health` answers probes. `live` and `sockets` push the changes
-that `news` collects. `job_log` shows what a job's code has logged, `log_news` follows it,
-`log_text` writes it as text. `parsing` and `presenting` turn requests into values and values into
-JSON, as `documents` says they look; `openapi` describes all of it, for `reference` to show.
-`problems` decides every error's HTTP status.
+`app` puts it together. `pages` and `main` serve the page and the tutorial's routes, `routes` has a
+module for each resource of the product's. `sse` and `websocket` push changes as they happen.
+`parsing` turns requests into values; `project.api` turns values into documents, and `answers` those
+into responses. `openapi` describes all of it. `problems` decides every error's HTTP status.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -10,6 +10,7 @@ from flask.json.provider import DefaultJSONProvider
 from gunicorn.http.errors import NoMoreData
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import get_input_stream
 
@@ -98,6 +99,13 @@ class WholeRequest(Request):
             raise UnavailableError("The file store") from error
 
 
+class IdConverter(BaseConverter):
+    """Any text but the words that stand in an id's place: `/jobs/bulk` is no job called bulk."""
+
+    regex = r"(?!(?:bulk|rerun)\Z)[^/]+"
+    part_isolating = True  # werkzeug would not think so, as the slash is named above
+
+
 class Application(Flask):
     """Flask without coroutines and sessions; documents keep their written order."""
 
@@ -106,6 +114,7 @@ class Application(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.json = Json(self)
+        self.url_map.converters["id"] = IdConverter
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: Flask would look each time whether it is a coroutine's."""

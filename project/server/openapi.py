@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from werkzeug.routing import Rule
 
-from project.api import Problem
+from project.api.problems import Problem
 from project.ledger.log_line import PLACE
 
 VERSION = "0.1.0"

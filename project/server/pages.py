@@ -1,6 +1,7 @@
 """The pages: all jobs of a browser, one job, and the forms that run one."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,11 +10,13 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from project.config import Settings
 from project.jobs import KINDS, get_offered
 from project.jobs.sign_up import KINDS_NEEDED
+from project.ledger.run_times import RunTime
 from project.server.parsing import OWNER_COOKIE, read_owner
-from project.server.routes.run_times import describe_blocking, find_run_times
+from project.server.routes.kinds import find_run_times
 from project.server.services import services
 
 COOKIE_SECONDS = 365 * 24 * 3600
+_MINUTE, _HOUR = 60, 3600
 
 blueprint = Blueprint("pages", __name__)
 
@@ -40,6 +43,25 @@ def choose_kind() -> Response:
         for kind in offered
     }
     return _page("kinds.html", kinds=offered, notes=notes)
+
+
+def describe_blocking(times: Sequence[RunTime]) -> str:
+    """A sentence on each queue that a kind of these times holds up; empty if there is none."""
+    return " ".join(
+        f"Holds up the {one.queue} queue: one in twenty runs for "
+        f"{_describe_seconds(one.p95_seconds)} or longer."
+        for one in times
+        if one.blocks_queue
+    )
+
+
+def _describe_seconds(seconds: float) -> str:
+    """As in "48 s", "3 min", "1.5 h"."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds / _HOUR:.1f}".removesuffix(".0") + " h"
 
 
 @blueprint.get("/new/<name>")

@@ -7,11 +7,13 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import FileStorage
 
-from project.api import SignUpForm
-from project.errors import InvalidInputError
+from project.api.signups import SignUpForm
+from project.errors import InvalidInputError, MissingFileError, NotFoundError
 from project.jobs.email_send.addresses import Address
 from project.json_values import check_json, parse_json
+from project.kinds.files import list_files
 from project.ledger.log_line import PLACE
+from project.server.services import services
 
 OWNER_COOKIE = "browser"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -100,6 +102,23 @@ def read_body_of_many(model: type[Document]) -> Document:
 def read_optional_body(model: type[Document]) -> Document:
     """The same, where nothing at all means the model's defaults."""
     return read_body(model) if request.get_data(cache=True) else check(model, {})
+
+
+def check_files(parameters: Any) -> None:
+    """A job with a file that is not there would fail: MissingFileError says so now."""
+    for path, file_id in _list_files(parameters):
+        try:
+            services().files.size(file_id)
+        except NotFoundError:
+            sentence = f"There is no file {file_id}: send it first; it may have expired."
+            raise MissingFileError(sentence, field=path) from None
+
+
+def _list_files(parameters: Any) -> list[tuple[str, str]]:
+    try:
+        return list(list_files(parameters))
+    except RecursionError:
+        raise InvalidInputError("parameters: nested too deep.", field="parameters") from None
 
 
 def read_query(model: type[Document]) -> Document:

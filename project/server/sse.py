@@ -1,15 +1,25 @@
-"""Live status as server-sent events. `news` says what they hold, `sockets` sends the same."""
+"""Live status as server-sent events, of `project.live`; `websocket` sends the same."""
 
 from collections.abc import Iterator
 
 import orjson
 from flask import Blueprint, Response
 
-from project.api import LogNewsQuery, NewsQuery
-from project.live.event_streams import Event, News, NewsOfJob, find_news, follow
-from project.live.log_streams import NewsOfLog
+from project.api.events import EventQuery
+from project.api.job_log import LogEventQuery
+from project.api.values import make_filter
+from project.ledger.listing import JobFilter
+from project.live.event_streams import (
+    AllEvents,
+    Event,
+    EventStream,
+    JobEvents,
+    OwnEvents,
+    follow,
+)
+from project.live.log_streams import LogEvents
 from project.server.openapi import LAST_EVENT_ID, Answer, describe
-from project.server.parsing import read_last_event_id, read_query
+from project.server.parsing import read_last_event_id, read_owner, read_query
 from project.server.services import Services, services
 
 RETRY_MILLISECONDS = 1000
@@ -24,11 +34,11 @@ LINES = Answer(
     content_type="text/event-stream",
 )
 
-blueprint = Blueprint("live", __name__)
+blueprint = Blueprint("sse", __name__)
 
 
 @blueprint.get("/api/v1/events")
-@describe("Follow jobs and sign-ups", EVENTS, tag="live", query=NewsQuery)
+@describe("Follow jobs and sign-ups", EVENTS, tag="live", query=EventQuery)
 def stream_news() -> Response:
     """This browser's jobs and sign-ups: their state, then each change. Or all jobs' changes.
 
@@ -36,7 +46,7 @@ def stream_news() -> Response:
     know. It comes again when changes may have been missed.
     """
     equipment = services()
-    return _stream(equipment, find_news(equipment, read_query(NewsQuery)))
+    return _respond(equipment, find_stream(equipment, read_query(EventQuery)))
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/events")
@@ -44,7 +54,7 @@ def stream_news() -> Response:
 def stream_job(job_id: str) -> Response:
     """The job's state, then each change; the stream ends with the job."""
     equipment = services()
-    return _stream(equipment, NewsOfJob(equipment, job_id))
+    return _respond(equipment, find_job_stream(equipment, job_id))
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/log/events")
@@ -52,7 +62,7 @@ def stream_job(job_id: str) -> Response:
     "Follow a job's log",
     LINES,
     tag="live",
-    query=LogNewsQuery,
+    query=LogEventQuery,
     headers=LAST_EVENT_ID,
     problems=(410, 503),
 )
@@ -62,24 +72,40 @@ def stream_log(job_id: str) -> Response:
     A line's `id` is the event's: who sends it as `Last-Event-ID`, as browsers do when they connect
     again, gets the lines behind it.
     """
-    query, equipment = read_query(LogNewsQuery), services()
+    query, equipment = read_query(LogEventQuery), services()
     after = read_last_event_id() or query.after
-    news = NewsOfLog(equipment.ledger, equipment.job_log, job_id, after=after, newest=query.newest)
-    return _stream(equipment, news)
+    stream = LogEvents(
+        equipment.ledger, equipment.job_log, job_id, after=after, newest=query.newest
+    )
+    return _respond(equipment, stream)
 
 
-def _stream(equipment: Services, news: News) -> Response:
+def find_stream(equipment: Services, query: EventQuery) -> EventStream:
+    """The stream that a query asks for: of all jobs, or of what this browser has submitted."""
+    chosen, link = make_filter(JobFilter, query), equipment.settings.trace_link
+    if query.scope == "all":
+        return AllEvents(chosen, link)
+    owner = read_owner()
+    return OwnEvents(equipment.ledger, equipment.signups, owner, chosen, trace_link=link)
+
+
+def find_job_stream(equipment: Services, job_id: str) -> EventStream:
+    """The stream of one job; NotFoundError or GoneError where there is none."""
+    return JobEvents(equipment.ledger, job_id, equipment.settings.trace_link)
+
+
+def _respond(equipment: Services, stream: EventStream) -> Response:
     return Response(
-        _tell(equipment, news),
+        _send(equipment, stream),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def _tell(equipment: Services, news: News) -> Iterator[str]:
+def _send(equipment: Services, stream: EventStream) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    with equipment.listener.listen(news.channels) as inbox:
-        for event in follow(news, inbox):
+    with equipment.listener.listen(stream.channels) as inbox:
+        for event in follow(stream, inbox):
             yield _encode(event) if event else ": keep-alive\n\n"
 
 

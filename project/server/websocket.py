@@ -1,6 +1,6 @@
 """Live status over a WebSocket, for clients that cannot read server-sent events.
 
-Each message is `{"event", "data"}` with the name and document of the event that `live` sends.
+Each message is `{"event", "data"}` with the name and document of the event that `sse` sends.
 """
 
 from collections.abc import Iterable
@@ -10,13 +10,14 @@ import orjson
 from flask import Blueprint, Response, request
 from redis import RedisError
 
-from project.api import NewsQuery, SocketMessage
-from project.live.event_streams import News, NewsOfJob, find_news, follow
+from project.api.events import EventQuery, SocketMessage
+from project.live.event_streams import EventStream, follow
 from project.live.events import Signal
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_query
 from project.server.services import Services, services
-from project.server.websocket_connection import Wire, accept
+from project.server.sse import find_job_stream, find_stream
+from project.server.websocket_connection import WebSocketConnection, accept
 
 # Codes of RFC 6455, section 7.4.1.
 DONE, GOING_AWAY, TRY_AGAIN = 1000, 1001, 1013
@@ -28,7 +29,7 @@ MESSAGES = Answer(
 )
 
 # Each route is there twice: without the plain one, werkzeug would answer 400 without a reason.
-blueprint = Blueprint("sockets", __name__)
+blueprint = Blueprint("websocket", __name__)
 
 
 @blueprint.get("/api/v1/socket", websocket=True)
@@ -37,13 +38,13 @@ blueprint = Blueprint("sockets", __name__)
     "Follow jobs and sign-ups over a WebSocket",
     MESSAGES,
     tag="live",
-    query=NewsQuery,
+    query=EventQuery,
     problems=(403, 426),
 )
 def open_socket() -> Response:
     """The same as `/api/v1/events`."""
     equipment = services()
-    return _serve(equipment, find_news(equipment, read_query(NewsQuery)))
+    return _serve(equipment, find_stream(equipment, read_query(EventQuery)))
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/socket", websocket=True)
@@ -52,7 +53,7 @@ def open_socket() -> Response:
 def open_job_socket(job_id: str) -> Response:
     """The same as `/api/v1/jobs/{job_id}/events`: it is closed when the job has ended."""
     equipment = services()
-    return _serve(equipment, NewsOfJob(equipment, job_id))
+    return _serve(equipment, find_job_stream(equipment, job_id))
 
 
 class _Upgraded(Response):
@@ -64,26 +65,26 @@ class _Upgraded(Response):
         return super().__call__(environ, start_response)
 
 
-def _serve(equipment: Services, news: News) -> Response:
-    """Send the news until they are over, the peer has gone or the process stops."""
-    wire = accept(request.environ)
+def _serve(equipment: Services, stream: EventStream) -> Response:
+    """Send the events until the stream is over, the peer has gone or the process stops."""
+    connection = accept(request.environ)
     code = GOING_AWAY
     try:
-        _send_all(equipment, news, wire)
-        code = DONE if news.is_over else GOING_AWAY
+        _send_all(equipment, stream, connection)
+        code = DONE if stream.is_over else GOING_AWAY
     except OSError:
         pass  # the peer has gone
     except RedisError:
         code = TRY_AGAIN
     finally:
-        wire.close(code)
+        connection.close(code)
     return _Upgraded(status=101)
 
 
-def _send_all(equipment: Services, news: News, wire: Wire) -> None:
-    with equipment.listener.listen(news.channels) as inbox:
-        wire.read(on_end=lambda: inbox.put(Signal.CLOSE))
-        for event in follow(news, inbox):
+def _send_all(equipment: Services, stream: EventStream, connection: WebSocketConnection) -> None:
+    with equipment.listener.listen(stream.channels) as inbox:
+        connection.read(on_end=lambda: inbox.put(Signal.CLOSE))
+        for event in follow(stream, inbox):
             if event:
-                wire.send(orjson.dumps({"event": event.name, "data": event.document}))
-            wire.keep_alive()
+                connection.send(orjson.dumps({"event": event.name, "data": event.document}))
+            connection.keep_alive()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
@@ -27,7 +27,7 @@ MAX_MESSAGE_BYTES = 4096
 _SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 
 
-class Wire:
+class WebSocketConnection:
     """An open connection."""
 
     def __init__(self, sock: socket.socket, protocol: ServerProtocol) -> None:
@@ -36,6 +36,11 @@ class Wire:
         self._lock = threading.Lock()
         self._pinged_at = monotonic()
         self._reader: threading.Thread | None = None
+
+    def answer(self, response: Response) -> None:
+        """Answer the handshake. Nobody else uses the connection yet."""
+        self._protocol.send_response(response)
+        self._flush()
 
     def read(self, on_end: Callable[[], None]) -> None:
         """Begin to read; `on_end` is called when the peer has gone."""
@@ -94,7 +99,7 @@ class Wire:
                 self._socket.sendall(data)
 
 
-def accept(environ: Mapping[str, Any]) -> Wire:
+def accept(environ: Mapping[str, Any]) -> WebSocketConnection:
     """Answer the handshake of this request; UpgradeRequired where it is none."""
     sock = next((environ[name] for name in _SOCKETS if name in environ), None)
     protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES)
@@ -105,11 +110,10 @@ def accept(environ: Mapping[str, Any]) -> Wire:
     response = protocol.accept(requests[0])
     if response.status_code != 101:
         raise UpgradeRequired
-    protocol.send_response(response)
-    wire = Wire(sock, protocol)
     sock.settimeout(SILENCE_SECONDS)
-    wire._flush()
-    return wire
+    connection = WebSocketConnection(sock, protocol)
+    connection.answer(response)
+    return connection
 
 
 def _restore(environ: Mapping[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from project.assembly import Assembly
 from project.broker.topology import JOB_QUEUES, JOBS_EXCHANGE, limit_unpacking, transport_options
 from project.config import Settings
 from project.errors import InvalidInputError
-from project.jobs import KINDS, Kind
+from project.jobs import KINDS, Kind, log_not_offered
 from project.json_values import check_json
 from project.kinds.definition import SOFT_LIMIT_SHARE
 from project.observability.pipeline import configure_logging

@@ -400,7 +400,7 @@ def test_job_whose_time_is_over_is_gone_and_no_longer_listed(
 
     with pytest.raises(GoneError):
         ledger.get(job.id)
-    assert ledger.list_jobs(JobFilter(kinds=frozenset({job.kind}))).jobs == []
+    assert ledger.list_jobs(JobFilter(kind=frozenset({job.kind}))).jobs == []
     assert ledger.list_owned(job.owner) == []
     left = [key for key in redis.scan_iter("*", count=1000) if job.id in key or job.kind in key]
     assert left == []
@@ -953,7 +953,7 @@ def a_kind() -> str:
 
 def test_jobs_are_listed_newest_first_page_by_page(ledger: Ledger) -> None:
     """Those of one moment too: a bulk submit may make many."""
-    chosen = JobFilter(kinds=frozenset({a_kind()}))
+    chosen = JobFilter(kind=frozenset({a_kind()}))
     (kind,) = chosen.kinds
     moments = [NOON, *[NOON + timedelta(seconds=1)] * 5, NOON + timedelta(seconds=2)]
     jobs = [recorded(ledger, kind=kind, submitted_at=moment) for moment in moments]
@@ -980,15 +980,15 @@ def test_list_is_filtered_by_status_queue_and_time(ledger: Ledger) -> None:
     finished = finish(ledger, running(ledger, kind=kind, submitted_at=NOON + timedelta(hours=2)))
 
     def listed(**changes: Any) -> list[str]:
-        chosen = JobFilter(kinds=frozenset({kind}), **changes)
+        chosen = JobFilter(kind=frozenset({kind}), **changes)
         return [job.id for job in ledger.list_jobs(chosen).jobs]
 
     assert listed() == [finished.id, long.id, short.id]
-    assert listed(statuses=frozenset({"succeeded"})) == [finished.id]
-    assert listed(queues=frozenset({"long"})) == [long.id]
+    assert listed(status=frozenset({"succeeded"})) == [finished.id]
+    assert listed(queue=frozenset({"long"})) == [long.id]
     assert listed(submitted_after=NOON) == [finished.id, long.id]
     assert listed(submitted_before=NOON + timedelta(hours=1)) == [short.id]
-    assert listed(statuses=frozenset({"dead"})) == []
+    assert listed(status=frozenset({"dead"})) == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "!!", "MTc", "☕"])

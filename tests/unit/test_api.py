@@ -147,9 +147,9 @@ def test_filters_may_be_repeated_or_have_commas(make_client: ClientMaker) -> Non
     assert book.asked == [
         (
             JobFilter(
-                statuses=frozenset({"failed", "dead", "cancelled"}),
-                kinds=frozenset({"a", "b"}),
-                queues=frozenset({"short"}),
+                status=frozenset({"failed", "dead", "cancelled"}),
+                kind=frozenset({"a", "b"}),
+                queue=frozenset({"short"}),
                 submitted_after=NOON,
             ),
             "xy",
@@ -258,7 +258,7 @@ def test_list_of_dead_letters_leaves_their_messages_out(make_client: ClientMaker
     (letter,) = answer.json["dead_letters"]
     assert letter["message"] is None
     assert letter["job"]["id"] == letter["id"] == book.jobs[0].id
-    assert book.asked[0][0] == DeadLetterFilter(reasons=frozenset({"worker_lost"}))
+    assert book.asked[0][0] == DeadLetterFilter(reason=frozenset({"worker_lost"}))
 
 
 @pytest.mark.parametrize(

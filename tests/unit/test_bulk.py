@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from project.api import BulkAnswer
+from project.api.submissions import BulkAnswer
 from project.errors import JobsError, QueueFullError, UnavailableError
 from project.ledger import Job
 from project.submission.preparation import Submission

@@ -87,6 +87,19 @@ def test_scheduler_loads_no_celery_either(tmp_path: Path) -> None:
     assert "project.scheduler.reconciler.rounds" in loaded
 
 
+def test_command_line_loads_no_web_server(tmp_path: Path) -> None:
+    code = """
+import sys
+from project.cli.main import main
+main(["kinds"], standalone_mode=False)
+print()
+print("loaded", *sys.modules)
+"""
+    loaded = told_by(code, "loaded", tmp_path)
+
+    assert_none_of(FOR_THE_WEB | FOR_WORKERS | FOR_FEW - {"opentelemetry"}, loaded)
+
+
 def test_tutorials_door_to_celery_loads_no_web_application(tmp_path: Path) -> None:
     code = "import sys, project.server.tasks; print('loaded', *sys.modules)"
 

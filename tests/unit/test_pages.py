@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from project.ledger.run_times import RunTime
-from project.server.routes.run_times import describe_blocking
+from project.server.pages import describe_blocking
 from tests.unit.conftest import ClientMaker
 
 

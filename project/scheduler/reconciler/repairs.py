@@ -179,7 +179,7 @@ class Repairs:
         )
 
     def _all(self, status: Status) -> Iterator[Job]:
-        chosen, cursor = JobFilter(statuses=frozenset({status.value})), ""
+        chosen, cursor = JobFilter(status=frozenset({status.value})), ""
         while True:
             page = self.ledger.list_jobs(chosen, cursor, PAGE)
             yield from page.jobs

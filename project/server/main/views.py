@@ -2,8 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
-from project.api import Task, TaskCreated, TaskSubmission
-from project.api.presenting import present_task
+from project.api.tutorial import Task, TaskCreated, TaskSubmission, serialize_task
 from project.errors import InvalidInputError
 from project.server.access_log import current_trace
 from project.server.openapi import Answer, describe
@@ -39,4 +38,4 @@ def run_task() -> tuple[Response, int]:
 @describe("Get the tutorial's job", Answer(200, Task), tag="tutorial", problems=(503,))
 def get_status(task_id: str) -> Response:
     """`{"task_id", "task_status", "task_result"}`."""
-    return jsonify(present_task(services().ledger.get(task_id)))
+    return jsonify(serialize_task(services().ledger.get(task_id)))

@@ -2,24 +2,23 @@
 
 from flask import Blueprint, Response, jsonify
 
-from project.api import (
+from project.api.dead_letters import (
     REPLAYED_AT_ONCE,
     DeadLetter,
     DeadLetterList,
     DeadLetterQuery,
-    Job,
-    Rerun,
     RerunAnswer,
     RerunDeadLetters,
+    serialize_dead_letter,
 )
-from project.api.presenting import present_dead_letter, present_job
+from project.api.jobs import Job
+from project.api.submissions import Rerun
+from project.api.values import make_filter
 from project.ledger.dead_letters import DeadLetterFilter
 from project.server.access_log import current_trace
-from project.server.addresses import job_address
+from project.server.answers import Accepted, accept, answer_each, answer_page
 from project.server.openapi import Answer, describe
-from project.server.paging import present_page
 from project.server.parsing import read_body, read_optional_body, read_query
-from project.server.routes.bulk import present_answers, refuse_if_dependency_is_down
 from project.server.services import Services, services
 
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/api/v1/dead-letters")
@@ -37,14 +36,14 @@ def list_dead_letters() -> Response:
     """Newest first, a page at a time, without their messages."""
     query, equipment = read_query(DeadLetterQuery), services()
     letters, next_cursor = equipment.dead_letters.list_letters(
-        _make_filter(query), query.cursor, query.limit
+        make_filter(DeadLetterFilter, query), query.cursor, query.limit
     )
     jobs = equipment.ledger.read([letter.id for letter in letters])
     items = [
-        present_dead_letter(letter, job, equipment.settings.trace_link, with_message=False)
+        serialize_dead_letter(letter, job, equipment.settings.trace_link, with_message=False)
         for letter, job in zip(letters, jobs, strict=True)
     ]
-    return present_page("dead_letters", items, next_cursor)
+    return answer_page("dead_letters", items, next_cursor)
 
 
 @blueprint.get("/<id:letter_id>")
@@ -54,7 +53,7 @@ def get_dead_letter(letter_id: str) -> Response:
     equipment = services()
     letter = equipment.dead_letters.get(letter_id)
     job = equipment.ledger.find(letter_id)
-    return jsonify(present_dead_letter(letter, job, equipment.settings.trace_link))
+    return jsonify(serialize_dead_letter(letter, job, equipment.settings.trace_link))
 
 
 @blueprint.post("/<id:letter_id>/rerun")
@@ -67,13 +66,11 @@ def get_dead_letter(letter_id: str) -> Response:
     example={},
     problems=(409, 410, 429, 503),
 )
-def rerun_dead_letter(letter_id: str) -> tuple[Response, int, dict[str, str]]:
+def rerun_dead_letter(letter_id: str) -> Accepted:
     """As a new job, maybe with other parameters. However often that is asked for, it is one job."""
     rerun, equipment = read_optional_body(Rerun), services()
     equipment.dead_letters.get(letter_id)
-    job = equipment.submitter.rerun(letter_id, current_trace(), rerun.parameters)
-    document = present_job(job, equipment.settings.trace_link)
-    return jsonify(document), 202, {"Location": job_address(job.id)}
+    return accept(equipment.submitter.rerun(letter_id, current_trace(), rerun.parameters))
 
 
 @blueprint.post("/rerun")
@@ -96,9 +93,7 @@ def rerun_dead_letters() -> tuple[Response, int]:
         current_trace(),
         rate_per_second=rerun.rate_per_second or 0,
     )
-    refuse_if_dependency_is_down(answers)
-    left = equipment.dead_letters.count()
-    return jsonify(jobs=present_answers(answers), left=left), 207
+    return jsonify(jobs=answer_each(answers), left=equipment.dead_letters.count()), 207
 
 
 @blueprint.delete("/<id:letter_id>")
@@ -119,14 +114,6 @@ def discard_dead_letter(letter_id: str) -> tuple[str, int]:
 def _choose(rerun: RerunDeadLetters, equipment: Services) -> list[str]:
     if "ids" in rerun.model_fields_set:
         return rerun.ids
-    chosen = _make_filter(rerun)
+    chosen = make_filter(DeadLetterFilter, rerun)
     letters, _ = equipment.dead_letters.list_letters(chosen, limit=REPLAYED_AT_ONCE)
     return [letter.id for letter in letters]
-
-
-def _make_filter(query: DeadLetterQuery | RerunDeadLetters) -> DeadLetterFilter:
-    return DeadLetterFilter(
-        reasons=frozenset(query.reason),
-        kinds=frozenset(query.kind),
-        queues=frozenset(query.queue),
-    )

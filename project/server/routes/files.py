@@ -4,8 +4,7 @@ from typing import IO
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from project.api import File, FileForm
-from project.api.presenting import present_file
+from project.api.files import File, FileForm, serialize_file
 from project.errors import InvalidInputError
 from project.files import FileType
 from project.server.openapi import FORM, Answer, describe
@@ -47,7 +46,7 @@ def send() -> tuple[Response, int, dict[str, str]]:
     if not stored.size_bytes:
         services().files.delete(stored.id)
         raise InvalidInputError("The file is empty: choose another one.", field="file")
-    document = present_file(stored)
+    document = serialize_file(stored)
     return jsonify(document), 201, {"Location": document["url"]}
 
 

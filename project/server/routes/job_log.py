@@ -1,11 +1,10 @@
-"""A job's own log: a page as JSON, or all of it as plain text. `live` sends it as it grows."""
+"""A job's own log: a page as JSON, or all of it as plain text. `sse` sends it as it grows."""
 
 from itertools import chain
 
 from flask import Blueprint, Response, jsonify
 
-from project.api import Log, LogQuery
-from project.api.presenting import present_log_line
+from project.api.job_log import Log, LogQuery, serialize_log_line
 from project.live.log_streams import write_log
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_query
@@ -39,6 +38,6 @@ def get_log(job_id: str) -> Response:
     found = equipment.job_log.read(job_id, query.after, query.limit + 1)
     lines = found[: query.limit]
     return jsonify(
-        lines=[present_log_line(line) for line in lines],
+        lines=[serialize_log_line(line) for line in lines],
         next=lines[-1].place if len(found) > query.limit else None,
     )

@@ -1,37 +1,30 @@
-"""The product's API under `/api/v1`: kinds, jobs, queues."""
+"""Jobs under `/api/v1/jobs`: submit, list, look at, cancel, run again."""
 
-from collections import Counter
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from project.api import (
-    LISTED_AT_MOST,
+from project.api.jobs import Job, JobList, JobQuery, JobTree, serialize_job, serialize_tree
+from project.api.submissions import (
     BulkAnswer,
     BulkSubmission,
-    Job,
-    JobList,
-    JobQuery,
-    JobTree,
-    KindList,
-    QueueList,
     Rerun,
     Submission,
     any_submission,
 )
-from project.api.presenting import present_job, present_kind, present_queue
+from project.api.values import LISTED_AT_MOST, make_filter
 from project.errors import InvalidInputError
-from project.jobs import KINDS
+from project.jobs import get_offered
+from project.json_values import check_json
 from project.ledger import Job as LedgerJob
 from project.ledger.job_tree import TREE_LIMIT
 from project.ledger.listing import JobFilter, Page
-from project.live.event_streams import is_wanted
 from project.server.access_log import current_trace
-from project.server.addresses import job_address
-from project.server.depths import find_depths
+from project.server.answers import Accepted, accept, answer_each, answer_page
 from project.server.openapi import IDEMPOTENCY_KEY, JOB_LINKS, Answer, describe
-from project.server.paging import present_page
 from project.server.parsing import (
+    check,
+    check_files,
     read_body,
     read_body_of_many,
     read_idempotency_key,
@@ -39,26 +32,13 @@ from project.server.parsing import (
     read_owner,
     read_query,
 )
-from project.server.routes.bulk import present_answers, refuse_if_dependency_is_down, submit_all
-from project.server.routes.run_times import find_run_times
 from project.server.services import services
-from project.server.submitting import make_submission
+from project.submission.preparation import Submission as JobSubmission
 
-Accepted = tuple[Response, int, dict[str, str]]
-
-blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
 
 
-@blueprint.get("/kinds")
-@describe("List the kinds of jobs", Answer(200, KindList), tag="kinds")
-def list_kinds() -> Response:
-    """What can be run, with the JSON Schema of its parameters, and how long it takes."""
-    offered = [kind for kind in KINDS.values() if not kind.is_internal]
-    run_times = find_run_times()
-    return jsonify(kinds=[present_kind(kind, run_times) for kind in offered])
-
-
-@blueprint.post("/jobs")
+@blueprint.post("")
 @describe(
     "Submit a job",
     Answer(202, Job, "The broker has the job.", headers=("Location",), links=JOB_LINKS),
@@ -74,11 +54,11 @@ def submit_job() -> Accepted:
     Who repeats a request with the same `Idempotency-Key` and body gets the same job.
     """
     document, key = read_body(Submission), read_idempotency_key()
-    submission = make_submission(document, read_owner(), key)
-    return _accept(services().submitter.submit(submission, current_trace()))
+    submission = _make_submission(document, read_owner(), key)
+    return accept(services().submitter.submit(submission, current_trace()))
 
 
-@blueprint.post("/jobs/bulk")
+@blueprint.post("/bulk")
 @describe(
     "Submit many jobs",
     Answer(207, BulkAnswer, "An answer for each job."),
@@ -93,12 +73,37 @@ def submit_jobs() -> tuple[Response, int]:
     503 where none was accepted because a part does not answer.
     """
     items, submitter = read_body_of_many(BulkSubmission).jobs, services().submitter
-    answers = submit_all(submitter, items, read_owner(), current_trace())
-    refuse_if_dependency_is_down(answers)
-    return jsonify(jobs=present_answers(answers)), 207
+    read = [_read_item(item, read_owner()) for item in items]
+    wanted = [item for item in read if isinstance(item, JobSubmission)]
+    submitted = iter(submitter.submit_many(wanted, current_trace()))
+    answers = [next(submitted) if isinstance(item, JobSubmission) else item for item in read]
+    return jsonify(jobs=answer_each(answers)), 207
 
 
-@blueprint.get("/jobs")
+def _read_item(item: Any, owner: str) -> JobSubmission | InvalidInputError:
+    try:
+        check_json(item)
+        return _make_submission(check(Submission, item), owner)
+    except InvalidInputError as error:
+        return error
+
+
+def _make_submission(document: Submission, owner: str, idempotency_key: str = "") -> JobSubmission:
+    """What is to be run; UnknownKindError where clients are not offered that."""
+    get_offered(document.kind)
+    check_files(document.parameters)
+    return JobSubmission(
+        kind=document.kind,
+        parameters=document.parameters,
+        owner=owner,
+        idempotency_key=idempotency_key,
+        deduplication_key=document.deduplication_key,
+        run_at=document.run_at,
+        delay_seconds=document.delay_seconds,
+    )
+
+
+@blueprint.get("")
 @describe(
     "List jobs",
     Answer(200, JobList, headers=("Link",)),
@@ -109,62 +114,48 @@ def submit_jobs() -> tuple[Response, int]:
 def list_jobs() -> Response:
     """All jobs, newest first, a page at a time; with `owner=me` this browser's, by its cookie."""
     query = read_query(JobQuery)
+    chosen = make_filter(JobFilter, query)
     if query.owner == "me":
-        page = Page(_list_own(query), "")
+        page = Page(_list_own(query, chosen), "")
     else:
-        page = services().ledger.list_jobs(_make_filter(query), query.cursor, query.limit)
-    jobs = [_present(job) for job in page.jobs]
-    return present_page("jobs", jobs, page.next_cursor)
+        page = services().ledger.list_jobs(chosen, query.cursor, query.limit)
+    return answer_page("jobs", [_serialize(job) for job in page.jobs], page.next_cursor)
 
 
-def _list_own(query: JobQuery) -> list[LedgerJob]:
+def _list_own(query: JobQuery, chosen: JobFilter) -> list[LedgerJob]:
     if query.cursor:
         raise InvalidInputError("cursor: with owner=me there is one page only.", field="cursor")
     jobs = services().ledger.list_owned(read_owner(), LISTED_AT_MOST)
-    return [job for job in jobs if is_wanted(job, query)][: query.limit]
+    return [job for job in jobs if chosen.lets_through(job)][: query.limit]
 
 
-def _make_filter(query: JobQuery) -> JobFilter:
-    return JobFilter(
-        statuses=frozenset(query.status),
-        kinds=frozenset(query.kind),
-        queues=frozenset(query.queue),
-        submitted_after=query.submitted_after,
-        submitted_before=query.submitted_before,
-    )
-
-
-@blueprint.get("/jobs/<id:job_id>")
+@blueprint.get("/<id:job_id>")
 @describe("Get a job", Answer(200, Job), tag="jobs", problems=(410, 503))
 def get_job(job_id: str) -> Response:
     """One job, as it is now, with all its attempts; 410 where its record has expired."""
-    return jsonify(_present(services().ledger.get(job_id)))
+    return jsonify(_serialize(services().ledger.get(job_id)))
 
 
-@blueprint.get("/jobs/<id:job_id>/tree")
+@blueprint.get("/<id:job_id>/tree")
 @describe("Get a job with its parts", Answer(200, JobTree), tag="jobs", problems=(410, 503))
 def get_tree(job_id: str) -> Response:
     """A job and all jobs that it has submitted, they and theirs; 2,000 at the most."""
-    jobs = services().ledger.read_tree(job_id, TREE_LIMIT)
-    return jsonify(
-        root_id=jobs[0].root_id or job_id,
-        jobs=[_present(job) for job in jobs],
-        counts=Counter(job.status.value for job in jobs[1:]),
-        is_complete=len(jobs) < TREE_LIMIT,
-    )
+    equipment = services()
+    jobs = equipment.ledger.read_tree(job_id, TREE_LIMIT)
+    return jsonify(serialize_tree(jobs, TREE_LIMIT, equipment.settings.trace_link))
 
 
-@blueprint.post("/jobs/<id:job_id>/cancel")
+@blueprint.post("/<id:job_id>/cancel")
 @describe("Cancel a job", Answer(202, Job), tag="jobs", problems=(409, 410, 503))
 def cancel_job(job_id: str) -> tuple[Response, int]:
     """A waiting job will not start, a running one is asked to stop; 409 where it has ended.
 
     The jobs that it has submitted are cancelled with it.
     """
-    return jsonify(_present(services().submitter.cancel(job_id))), 202
+    return jsonify(_serialize(services().submitter.cancel(job_id))), 202
 
 
-@blueprint.post("/jobs/<id:job_id>/rerun")
+@blueprint.post("/<id:job_id>/rerun")
 @describe(
     "Run a job again",
     Answer(202, Job, "The new job.", headers=("Location",)),
@@ -178,25 +169,8 @@ def rerun_job(job_id: str) -> Accepted:
     """An ended job again, as a new one that is linked to it; 409 where it has not ended."""
     rerun = read_optional_body(Rerun)
     submitter = services().submitter
-    return _accept(submitter.rerun(job_id, current_trace(), rerun.parameters))
+    return accept(submitter.rerun(job_id, current_trace(), rerun.parameters))
 
 
-@blueprint.get("/queues")
-@describe("See how full the queues are", Answer(200, QueueList), tag="queues", problems=(503,))
-def list_queues() -> Response:
-    """Each queue as the ledger and RabbitMQ see it, and how many dead letters there are."""
-    equipment = services()
-    queues = equipment.ledger.list_queues()
-    depths = find_depths(equipment.publisher, [queue.name for queue in queues])
-    return jsonify(
-        queues=[present_queue(queue, *depths[queue.name]) for queue in queues],
-        dead_letters=equipment.dead_letters.count(),
-    )
-
-
-def _accept(job: LedgerJob) -> Accepted:
-    return jsonify(_present(job)), 202, {"Location": job_address(job.id)}
-
-
-def _present(job: LedgerJob) -> dict[str, Any]:
-    return present_job(job, services().settings.trace_link)
+def _serialize(job: LedgerJob) -> dict[str, Any]:
+    return serialize_job(job, services().settings.trace_link)

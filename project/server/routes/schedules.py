@@ -6,16 +6,21 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
 
-from project.api import Job, NewSchedule, Schedule, ScheduleForm, ScheduleList
-from project.api.presenting import present_job, present_schedule
+from project.api.jobs import Job
+from project.api.schedules import (
+    NewSchedule,
+    Schedule,
+    ScheduleForm,
+    ScheduleList,
+    serialize_schedule,
+)
 from project.errors import InvalidInputError, UnknownKindError
 from project.scheduler.schedules.schedule import Plan
 from project.server.access_log import current_trace
-from project.server.addresses import job_address
+from project.server.answers import Accepted, accept
 from project.server.openapi import SCHEDULE_LINKS, Answer, describe
-from project.server.parsing import read_body
+from project.server.parsing import check_files, read_body
 from project.server.services import services
-from project.server.submitting import check_files
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1/schedules")
 
@@ -32,7 +37,7 @@ EXAMPLE = {
 def list_schedules() -> Response:
     """All of them, by id."""
     found = services().schedules.store.list_all()
-    return jsonify(schedules=[present_schedule(schedule) for schedule in found])
+    return jsonify(schedules=[serialize_schedule(schedule) for schedule in found])
 
 
 @blueprint.post("")
@@ -50,14 +55,14 @@ def make_schedule() -> tuple[Response, int, dict[str, str]]:
     with _kind_as_a_field():
         schedule = services().schedules.add(_make_plan(form), form.id)
     address = url_for(".get_schedule", schedule_id=schedule.id)
-    return jsonify(present_schedule(schedule)), 201, {"Location": address}
+    return jsonify(serialize_schedule(schedule)), 201, {"Location": address}
 
 
 @blueprint.get("/<schedule_id>")
 @describe("Get a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def get_schedule(schedule_id: str) -> Response:
     """With its next five times."""
-    return jsonify(present_schedule(services().schedules.store.get(schedule_id)))
+    return jsonify(serialize_schedule(services().schedules.store.get(schedule_id)))
 
 
 @blueprint.put("/<schedule_id>")
@@ -74,7 +79,7 @@ def change_schedule(schedule_id: str) -> Response:
     plan = _make_plan(read_body(ScheduleForm))
     with _kind_as_a_field():
         schedule = services().schedules.change(schedule_id, plan)
-    return jsonify(present_schedule(schedule))
+    return jsonify(serialize_schedule(schedule))
 
 
 @blueprint.delete("/<schedule_id>")
@@ -94,14 +99,14 @@ def delete_schedule(schedule_id: str) -> tuple[str, int]:
 @describe("Pause a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def pause_schedule(schedule_id: str) -> Response:
     """Nothing of it runs until it is resumed, unless somebody asks for a run."""
-    return jsonify(present_schedule(services().schedules.pause(schedule_id)))
+    return jsonify(serialize_schedule(services().schedules.pause(schedule_id)))
 
 
 @blueprint.post("/<schedule_id>/resume")
 @describe("Resume a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def resume_schedule(schedule_id: str) -> Response:
     """It goes on with its next time from now; those of the pause do not run."""
-    return jsonify(present_schedule(services().schedules.resume(schedule_id)))
+    return jsonify(serialize_schedule(services().schedules.resume(schedule_id)))
 
 
 @blueprint.post("/<schedule_id>/run")
@@ -111,12 +116,9 @@ def resume_schedule(schedule_id: str) -> Response:
     tag="schedules",
     problems=(429, 503),
 )
-def run_schedule(schedule_id: str) -> tuple[Response, int, dict[str, str]]:
+def run_schedule(schedule_id: str) -> Accepted:
     """A job of it at once, beside its times, paused or not, whatever else runs."""
-    equipment = services()
-    job = equipment.schedules.run(schedule_id, current_trace())
-    document = present_job(job, equipment.settings.trace_link)
-    return jsonify(document), 202, {"Location": job_address(job.id)}
+    return accept(services().schedules.run(schedule_id, current_trace()))
 
 
 @contextmanager

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, render_template, url_for
 
-from project.api import SignUp as SignUpDocument
-from project.api import SignUpForm, SignUpList
-from project.api.presenting import present_signup
+from project.api.signups import SignUp as SignUpDocument
+from project.api.signups import SignUpForm, SignUpList, serialize_signup
 from project.errors import JobsError, LinkExpiredError, LinkInvalidError, NotFoundError
 from project.jobs import get_kind
 from project.jobs.sign_up import KINDS_NEEDED, MAIL, PICTURE, SignUpParameters, list_parts
@@ -63,7 +62,7 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
         raise
     equipment.signups.announce(signup)
     location = url_for("signups.get_signup", signup_id=signup.id)
-    return jsonify(present_signup(signup)), 202, {"Location": location}
+    return jsonify(serialize_signup(signup)), 202, {"Location": location}
 
 
 @blueprint.get("/api/v1/signups")
@@ -76,14 +75,14 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
 def list_signups() -> Response:
     """This browser's sign-ups, newest first."""
     found = services().signups.list_owned(read_owner())
-    return jsonify(signups=[present_signup(signup) for signup in found])
+    return jsonify(signups=[serialize_signup(signup) for signup in found])
 
 
 @blueprint.get("/api/v1/signups/<signup_id>")
 @describe("Get a sign-up", Answer(200, SignUpDocument), tag="sign-ups", problems=(503,))
 def get_signup(signup_id: str) -> Response:
     """One sign-up."""
-    return jsonify(present_signup(services().signups.get(signup_id)))
+    return jsonify(serialize_signup(services().signups.get(signup_id)))
 
 
 @blueprint.get("/confirm/<token>")

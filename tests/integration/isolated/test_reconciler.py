@@ -525,6 +525,6 @@ def test_letters_are_listed_newest_first_page_by_page(letters: DeadLetters) -> N
     assert [letter.died_at for letter in listed] == sorted(
         (letter.died_at for letter in listed), reverse=True
     )
-    odd, _ = letters.list_letters(DeadLetterFilter(kinds=frozenset({"odd"})))
+    odd, _ = letters.list_letters(DeadLetterFilter(kind=frozenset({"odd"})))
     assert {letter.kind for letter in odd} == {"odd"}
     assert len(odd) == 4

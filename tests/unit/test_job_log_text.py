@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from project.api.log_text import write_line, write_lines
+from project.api.job_log import write_line, write_lines
 from project.ledger.job import JobError
 from tests.unit.test_log_line import a_line
 

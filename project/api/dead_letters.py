@@ -1,11 +1,13 @@
-"""What operators see: how full the queues are, and the dead letters."""
+"""Dead letters: one, a page of them, and which to list or to run again."""
 
+import base64
 from typing import Any, Self
 
+import orjson
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from project.api.jobs import Job
+from project.api.jobs import Job, serialize_job
 from project.api.submissions import BulkItem
 from project.api.values import (
     LISTED_AT_MOST,
@@ -20,30 +22,12 @@ from project.api.values import (
     RequestDocument,
     Whole,
 )
+from project.ledger import Job as LedgerJob
+from project.ledger.dead_letters import DeadLetter as LedgerDeadLetter
 from project.ledger.dead_letters import DeathReason
+from project.ledger.job import format_time
 
 REPLAYED_AT_ONCE = 1_000
-
-
-class Queue(AnswerDocument):
-    """How full a queue is."""
-
-    name: str
-    depth: int = Field(description="Jobs that are due and wait for a worker")
-    scheduled: int = Field(description="Jobs that are not due yet")
-    running: int
-    oldest_seconds: float | None = Field(
-        description="How long the job that has waited longest has been due"
-    )
-    ready: int | None = Field(description="Messages in RabbitMQ's queue; null: it does not answer")
-    consumers: int | None = Field(description="Its consumers; null: RabbitMQ does not answer")
-
-
-class QueueList(AnswerDocument):
-    """All queues."""
-
-    queues: list[Queue]
-    dead_letters: int = Field(description="How many jobs have been given up")
 
 
 class DeadMessage(AnswerDocument):
@@ -116,3 +100,39 @@ class RerunAnswer(AnswerDocument):
 
     jobs: list[BulkItem]
     left: int = Field(description="Dead letters that there are still, of all kinds and reasons")
+
+
+def serialize_dead_letter(
+    letter: LedgerDeadLetter,
+    job: LedgerJob | None,
+    trace_link: str = "",
+    *,
+    with_message: bool = True,
+) -> dict[str, Any]:
+    """A dead letter and its job, if that has a record."""
+    return DeadLetter(
+        id=letter.id,
+        reason=letter.reason,
+        detail=letter.detail,
+        kind=letter.kind or None,
+        queue=letter.queue or None,
+        died_at=format_time(letter.died_at),
+        job=Job(**serialize_job(job, trace_link)) if job else None,
+        message=_serialize_message(letter) if with_message else None,
+    ).model_dump()
+
+
+def _serialize_message(letter: LedgerDeadLetter) -> DeadMessage:
+    """Without its owner: who knows that id passes for that browser."""
+    return DeadMessage(
+        headers={name: value for name, value in letter.headers.items() if name != "owner"},
+        content_type=letter.content_type,
+        body=_serialize_body(letter.body),
+    )
+
+
+def _serialize_body(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return base64.b64encode(body).decode()

@@ -1,23 +1,26 @@
-"""Values as the API's JSON."""
+"""Values as the API's JSON, by their schemas."""
 
 import json
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from project.api import Job as JobDocument
-from project.api.presenting import (
-    present_dead_letter,
-    present_job,
-    present_kind,
-    present_signup,
-    present_task,
-)
+from project.api.dead_letters import DeadLetterQuery, RerunDeadLetters, serialize_dead_letter
+from project.api.events import EventQuery
+from project.api.jobs import Job as JobSchema
+from project.api.jobs import JobQuery, serialize_job
+from project.api.kinds import serialize_kind
+from project.api.signups import serialize_signup
+from project.api.tutorial import serialize_task
+from project.api.values import make_filter
 from project.jobs import KINDS
 from project.ledger import Job, Progress, Status
-from project.ledger.dead_letters import DeadLetter, DeathReason
+from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason
 from project.ledger.job import Attempt, AttemptOutcome, JobError
+from project.ledger.listing import JobFilter
 from project.signups import SignUp
 from tests.builders import NOON, a_job
 
@@ -48,7 +51,7 @@ def test_tutorials_client_sees_each_status_in_its_words(
 ) -> None:
     job = a_job_that_is(status)
 
-    assert present_task(job) == {
+    assert serialize_task(job) == {
         "task_id": job.id,
         "task_status": task_status,
         "task_result": result,
@@ -56,7 +59,7 @@ def test_tutorials_client_sees_each_status_in_its_words(
 
 
 def test_tutorials_words_are_celerys_and_no_others() -> None:
-    words = {present_task(a_job_that_is(status))["task_status"] for status in Status}
+    words = {serialize_task(a_job_that_is(status))["task_status"] for status in Status}
 
     assert words == {"PENDING", "SUCCESS", "FAILURE", "REVOKED"}
 
@@ -64,7 +67,7 @@ def test_tutorials_words_are_celerys_and_no_others() -> None:
 def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
     job = a_job(submitted_at=NOON)
 
-    assert present_job(job) == {
+    assert serialize_job(job) == {
         "id": job.id,
         "kind": "create_task",
         "title": "Sleep",
@@ -98,15 +101,15 @@ def test_fresh_job_is_told_with_what_is_not_known_yet_as_null() -> None:
 
 @pytest.mark.parametrize("status", list(Status))
 def test_job_of_every_status_is_json(status: Status) -> None:
-    assert json.loads(json.dumps(present_job(a_job_that_is(status))))["status"] == status.value
+    assert json.loads(json.dumps(serialize_job(a_job_that_is(status))))["status"] == status.value
 
 
 @pytest.mark.parametrize("status", Status)
 def test_job_is_presented_as_its_document_says(status: Status) -> None:
-    shown = present_job(a_job_that_is(status))
+    shown = serialize_job(a_job_that_is(status))
 
-    assert list(shown) == list(JobDocument.model_fields)
-    assert JobDocument.model_validate(shown).model_dump() == shown
+    assert list(shown) == list(JobSchema.model_fields)
+    assert JobSchema.model_validate(shown).model_dump() == shown
 
 
 @pytest.mark.parametrize(
@@ -118,17 +121,17 @@ def test_job_is_presented_as_its_document_says(status: Status) -> None:
     ],
 )
 def test_job_tells_where_its_trace_is_shown(trace_id: str, link: str, url: str | None) -> None:
-    assert present_job(a_job(trace_id=trace_id), link)["trace_url"] == url
+    assert serialize_job(a_job(trace_id=trace_id), link)["trace_url"] == url
 
 
 def test_running_job_tells_its_progress() -> None:
     job = a_job(status=Status.RUNNING, progress=Progress(3, 10, "Sleeping"))
 
-    assert present_job(job)["progress"] == {"done": 3, "total": 10, "step": "Sleeping"}
+    assert serialize_job(job)["progress"] == {"done": 3, "total": 10, "step": "Sleeping"}
 
 
 def test_failed_job_tells_why_but_not_where_in_our_code() -> None:
-    shown = present_job(a_job_that_is(Status.FAILED))
+    shown = serialize_job(a_job_that_is(Status.FAILED))
 
     assert shown["error"] == {"type": "PermanentError", "message": "The picture is damaged."}
     assert "Traceback" not in json.dumps(shown)
@@ -137,7 +140,7 @@ def test_failed_job_tells_why_but_not_where_in_our_code() -> None:
 def test_parameters_and_owner_are_not_shown() -> None:
     job = a_job(parameters={"recipient": "ada@example.org"}, owner="o" * 22)
 
-    shown = json.dumps(present_job(job))
+    shown = json.dumps(serialize_job(job))
 
     assert "ada@example.org" not in shown
     assert job.owner not in shown
@@ -147,7 +150,7 @@ def test_file_in_a_result_gets_its_link() -> None:
     file_id = "a" * 32 + ".webp"
     result = {"thumbnails": [{"width": 64, "file": file_id}], "file": "notes.txt"}
 
-    shown = present_job(a_job(result=result))["result"]
+    shown = serialize_job(a_job(result=result))["result"]
 
     assert shown["thumbnails"] == [
         {"width": 64, "file": file_id, "url": f"/api/v1/files/{file_id}"}
@@ -157,16 +160,16 @@ def test_file_in_a_result_gets_its_link() -> None:
 
 @pytest.mark.parametrize("result", [None, True, 0, "text", [], {}, {"file": 7}, [[{"file": None}]]])
 def test_result_without_a_file_is_shown_as_it_is(result: Any) -> None:
-    assert present_job(a_job(result=result))["result"] == result
+    assert serialize_job(a_job(result=result))["result"] == result
 
 
 def test_job_of_a_kind_that_is_gone_is_still_shown() -> None:
-    assert present_job(a_job(kind="old.kind"))["title"] == "old.kind"
+    assert serialize_job(a_job(kind="old.kind"))["title"] == "old.kind"
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_kind_tells_its_parameters(name: str) -> None:
-    shown = present_kind(KINDS[name])
+    shown = serialize_kind(KINDS[name])
 
     assert shown["name"] == name
     assert json.loads(json.dumps(shown))["parameters"]["type"] == "object"
@@ -175,7 +178,7 @@ def test_kind_tells_its_parameters(name: str) -> None:
 def test_signup_is_told_as_unconfirmed_until_it_is() -> None:
     signup = SignUp.begin("ada@example.org", "o" * 22)
 
-    shown = present_signup(signup)
+    shown = serialize_signup(signup)
 
     assert shown["email"] == "ada@example.org"
     assert shown["confirmed_at"] is None
@@ -194,7 +197,7 @@ def test_every_attempt_is_told_with_how_long_it_waited_and_ran() -> None:
     )
     job = a_job(status=Status.RUNNING, attempt=2, worker="b", earlier_attempts=(lost,))
 
-    first, second = present_job(job)["attempts"]
+    first, second = serialize_job(job)["attempts"]
 
     assert (first["wait_seconds"], first["run_seconds"]) == (2, 3)
     assert first["error"] == {"type": "PermanentError", "message": "The picture is damaged."}
@@ -217,9 +220,58 @@ def test_dead_letter_shows_its_message_but_not_whose_it_was(body: bytes, shown: 
         content_type="application/json",
     )
 
-    told = present_dead_letter(letter, None)
+    told = serialize_dead_letter(letter, None)
 
     assert told["message"]["body"] == shown
     assert told["message"]["headers"] == {"task": "create_task"}
     assert (told["kind"], told["queue"], told["job"]) == (None, None, None)
     assert "o" * 22 not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "is_no_filter"),
+    [
+        (JobQuery, JobFilter, {"owner", "cursor", "limit"}),
+        (EventQuery, JobFilter, {"scope"}),
+        (DeadLetterQuery, DeadLetterFilter, {"cursor", "limit"}),
+        (RerunDeadLetters, DeadLetterFilter, {"ids", "rate_per_second"}),
+    ],
+)
+def test_each_filter_that_a_client_may_name_is_the_ledgers(
+    query: type[BaseModel], kind: type[Any], is_no_filter: set[str]
+) -> None:
+    """One that the ledger does not have would let all pass, and say nothing."""
+    filters = query.model_fields.keys() - is_no_filter
+
+    assert filters <= {field.name for field in fields(kind)}
+
+
+def test_filter_has_what_the_query_has() -> None:
+    query = JobQuery.model_validate(
+        {"status": ["failed", "dead"], "submitted_after": NOON.isoformat()}
+    )
+
+    assert make_filter(JobFilter, query) == JobFilter(
+        status=frozenset({"failed", "dead"}), submitted_after=NOON
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_listed"),
+    [
+        ({}, True),
+        ({"status": {"running", "failed"}, "kind": {"create_task"}, "queue": {"short"}}, True),
+        ({"status": {"failed"}}, False),
+        ({"kind": {"email.send"}}, False),
+        ({"queue": {"long"}}, False),
+        ({"submitted_after": NOON - timedelta(seconds=1)}, True),
+        ({"submitted_after": NOON}, False),
+        ({"submitted_before": NOON + timedelta(seconds=1)}, True),
+        ({"submitted_before": NOON}, False),
+    ],
+)
+def test_filter_judges_a_job_as_the_list_does(changes: dict[str, Any], is_listed: bool) -> None:
+    sets = {name: frozenset(value) for name, value in changes.items() if isinstance(value, set)}
+    job = a_job(status=Status.RUNNING, kind="create_task", queue="short", submitted_at=NOON)
+
+    assert JobFilter(**changes | sets).lets_through(job) is is_listed

@@ -3,7 +3,7 @@
 import pytest
 from flask import url_for
 
-from project.server.addresses import job_address
+from project.server.answers import job_address
 from tests.unit.conftest import ClientMaker
 
 
@@ -13,4 +13,4 @@ def test_job_address_leads_to_the_job(root: str, job_id: str, make_client: Clien
     app = make_client().application
 
     with app.test_request_context("/", base_url=f"http://localhost{root}"):
-        assert job_address(job_id) == url_for("api.get_job", job_id=job_id)
+        assert job_address(job_id) == url_for("jobs.get_job", job_id=job_id)

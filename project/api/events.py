@@ -1,4 +1,4 @@
-"""What to follow, and how it is told."""
+"""Live events: what to follow, and a message of a WebSocket."""
 
 from typing import Any, Literal
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from project.api.values import AnswerDocument, Kinds, QueryDocument, Queues, Statuses
 
 
-class NewsQuery(QueryDocument):
+class EventQuery(QueryDocument):
     """What to follow. A filter may be repeated or have commas; none lets all pass."""
 
     scope: Literal["own", "all"] = Field(

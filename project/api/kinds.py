@@ -1,0 +1,64 @@
+"""Kinds: what can be run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from project.api.values import AnswerDocument
+from project.jobs import Kind as JobKind
+from project.ledger.run_times import RunTime as MeasuredRunTime
+from project.queues import QueueName
+
+
+class RunTime(AnswerDocument):
+    """How long jobs of a kind run in a queue."""
+
+    queue: str
+    runs: int = Field(description="So many were looked at")
+    p50_seconds: float
+    p95_seconds: float = Field(description="19 of 20 take no longer")
+    blocks_queue: bool = Field(description="Whether that is longer than the queue promises")
+
+
+class Kind(AnswerDocument):
+    """What can be run."""
+
+    name: str
+    title: str
+    description: str
+    queue: str | None = Field(description="None: it depends on the parameters")
+    parameters: dict[str, Any] = Field(description="JSON Schema of its parameters")
+    time_limit_seconds: float
+    max_attempts: int
+    run_times: list[RunTime] = Field(description="Measured from the newest jobs; by queue")
+
+
+class KindList(AnswerDocument):
+    """All kinds that are offered."""
+
+    kinds: list[Kind]
+
+
+def serialize_kind(kind: JobKind, run_times: Sequence[MeasuredRunTime] = ()) -> dict[str, Any]:
+    """A kind, with the JSON Schema of its parameters."""
+    return Kind(
+        name=kind.name,
+        title=kind.title,
+        description=kind.description,
+        queue=kind.queue.value if isinstance(kind.queue, QueueName) else None,
+        parameters=kind.parameters_model.model_json_schema(),
+        time_limit_seconds=kind.time_limit_seconds,
+        max_attempts=kind.max_attempts,
+        run_times=[
+            RunTime(
+                queue=one.queue,
+                runs=one.runs,
+                p50_seconds=one.p50_seconds,
+                p95_seconds=one.p95_seconds,
+                blocks_queue=one.blocks_queue,
+            )
+            for one in run_times
+            if one.kind == kind.name
+        ],
+    ).model_dump()

@@ -1,0 +1,54 @@
+"""Answers that several routes give: a job, a page of a list, one for each of many jobs."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, jsonify, request, url_for
+
+from project.api.jobs import serialize_job
+from project.errors import JobsError, UnavailableError
+from project.ledger import Job
+from project.server.problems import describe_problem
+from project.server.services import services
+
+Accepted = tuple[Response, int, dict[str, str]]
+
+
+def job_address(job_id: str) -> str:
+    """The path of a job. Lists have many of them, and `url_for` takes three times as long."""
+    return f"{request.script_root}/api/v1/jobs/{quote(job_id, safe='')}"
+
+
+def accept(job: Job) -> Accepted:
+    """202, the job and where it is."""
+    document = serialize_job(job, services().settings.trace_link)
+    return jsonify(document), 202, {"Location": job_address(job.id)}
+
+
+def answer_page(name: str, items: list[dict[str, Any]], next_cursor: str) -> Response:
+    """The page; where another one follows, its cursor and a link to it (RFC 8288)."""
+    response = jsonify({name: items, "next": next_cursor or None})
+    if next_cursor and request.endpoint:
+        query = request.args.to_dict(flat=False) | {"cursor": [next_cursor]}
+        address = url_for(request.endpoint, **query)  # type: ignore[arg-type]  # lists repeat
+        response.headers["Link"] = f'<{address}>; rel="next"'
+    return response
+
+
+def answer_each(answers: Sequence[Job | JobsError]) -> list[dict[str, Any]]:
+    """Each job by its id and address, each refusal as its problem.
+
+    UnavailableError where nothing was accepted and that is why: all may be tried again.
+    """
+    away = [answer for answer in answers if isinstance(answer, UnavailableError)]
+    if away and not any(isinstance(answer, Job) for answer in answers):
+        raise away[0]
+    return [_answer_one(answer) for answer in answers]
+
+
+def _answer_one(answer: Job | JobsError) -> dict[str, Any]:
+    if isinstance(answer, Job):
+        return {"status": 202, "id": answer.id, "location": job_address(answer.id)}
+    problem = describe_problem(answer)
+    return {"status": problem["status"], "problem": problem}

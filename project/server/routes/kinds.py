@@ -1,0 +1,33 @@
+"""The kinds of jobs under `/api/v1/kinds`."""
+
+import structlog
+from flask import Blueprint, Response, jsonify
+from redis import RedisError
+
+from project.api.kinds import KindList, serialize_kind
+from project.jobs import KINDS
+from project.ledger.run_times import RunTime
+from project.server.openapi import Answer, describe
+from project.server.services import services
+
+blueprint = Blueprint("kinds", __name__, url_prefix="/api/v1")
+
+_log = structlog.get_logger()
+
+
+@blueprint.get("/kinds")
+@describe("List the kinds of jobs", Answer(200, KindList), tag="kinds")
+def list_kinds() -> Response:
+    """What can be run, with the JSON Schema of its parameters, and how long it takes."""
+    offered = [kind for kind in KINDS.values() if not kind.is_internal]
+    run_times = find_run_times()
+    return jsonify(kinds=[serialize_kind(kind, run_times) for kind in offered])
+
+
+def find_run_times() -> list[RunTime]:
+    """How long kinds take. What can be run is known without Redis: then no time is."""
+    try:
+        return services().run_times.read()
+    except RedisError as error:
+        _log.warning("run_times_not_read", reason=str(error))
+        return []
