@@ -151,7 +151,7 @@ class Steps:
         if self._lock.acquire(blocking=False):
             try:
                 if self._deferred:
-                    self._call(exchange=ledger._exchange)
+                    self._call(exchange=ledger._exchange)  # noqa: SLF001 - another of us
             finally:
                 self._lock.release()
 

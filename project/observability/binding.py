@@ -27,7 +27,7 @@ _NONE: Fields = MappingProxyType({})
 _ids: ContextVar[Fields] = ContextVar("ids", default=_NONE)
 # structlog's own list of all that was ever bound in this process. Mostly nothing: then the
 # variables of the context need not be looked through for each line.
-_names_by_jobs: Mapping[str, Any] = structlog.contextvars._CONTEXT_VARS
+_names_by_jobs: Mapping[str, Any] = structlog.contextvars._CONTEXT_VARS  # noqa: SLF001
 
 
 class TracedAttempt(Protocol):

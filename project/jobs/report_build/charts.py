@@ -38,10 +38,14 @@ class Chart(Flowable):  # type: ignore[misc]  # reportlab has no types
         """Its size."""
         return self.width, self.height
 
-    def _text(self, x: float, y: float, text: str, *, at: str = "left", most: float = 0) -> None:
+    def draw_label(
+        self, x: float, y: float, text: str, *, at: str = "left", most: float = 0
+    ) -> None:
+        """A text of a label; see `draw_text`."""
         draw_text(self.canv, (x, y), text, size=LABEL_POINTS, at=at, most=most)
 
-    def _hair(self, x1: float, y1: float, x2: float, y2: float) -> None:
+    def draw_hair(self, x1: float, y1: float, x2: float, y2: float) -> None:
+        """A thin line."""
         self.canv.setStrokeColor(HAIR)
         self.canv.setLineWidth(0.6)
         self.canv.line(x1, y1, x2, y2)
@@ -69,10 +73,10 @@ class Bars(Chart):
             self.canv.setFillColor(MAIN)
             self.canv.roundRect(min(zero, end), y - 1.5, max(0.6, abs(end - zero)), 9, 1.5, 0, 1)
             self.canv.setFillColor(INK)
-            self._text(left - 6, y, shorten(point.name, 24), at="right", most=left - 6)
+            self.draw_label(left - 6, y, shorten(point.name, 24), at="right", most=left - 6)
             self.canv.setFillColor(QUIET)
-            self._text(max(zero, end) + 5, y, format_number(point.value))
-        self._hair(zero, 0, zero, self.height)
+            self.draw_label(max(zero, end) + 5, y, format_number(point.value))
+        self.draw_hair(zero, 0, zero, self.height)
 
 
 class Periods(Chart):
@@ -149,7 +153,7 @@ class Periods(Chart):
         free = -math.inf
         for (x, _), point in zip(places, self._points, strict=True):
             if x >= free:
-                self._text(x, 5, point.name, at="middle")
+                self.draw_label(x, 5, point.name, at="middle")
                 free = x + self.width / 9
 
 
@@ -177,7 +181,7 @@ class Histogram(Chart):
         low, high = self._bounds
         for share, at in ((0, "left"), (0.5, "middle"), (1, "right")):
             place = left + (right - left) * share
-            self._text(place, 5, format_number(low + (high - low) * share), at=at)
+            self.draw_label(place, 5, format_number(low + (high - low) * share), at=at)
 
 
 def draw_grid(
@@ -188,8 +192,10 @@ def draw_grid(
     chart.canv.setFillColor(QUIET)
     for number in range(5):
         y = bottom + (top - bottom) * number / 4
-        chart._hair(left, y, right, y)
-        chart._text(left - 5, y - 2.5, format_number(low + (high - low) * number / 4), at="right")
+        chart.draw_hair(left, y, right, y)
+        chart.draw_label(
+            left - 5, y - 2.5, format_number(low + (high - low) * number / 4), at="right"
+        )
 
 
 def find_place(period: str) -> int:

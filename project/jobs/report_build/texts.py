@@ -68,7 +68,7 @@ def draw_text(
     canvas.saveState()
     canvas.translate(place[0] - shift, place[1])
     canvas.scale(narrower, 1)
-    canvas.setStrokeColor(canvas._fillColorObj)
+    canvas.setStrokeColor(canvas._fillColorObj)  # noqa: SLF001 - reportlab has no other name for it
     canvas.setLineWidth(THIN_STROKE * size)
     canvas.drawPath(_make_path(canvas, vertices, codes), stroke=int(is_thin(text)), fill=1)
     letters = canvas.beginText(0, 0)
