@@ -4,18 +4,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from project.api.values import AnswerDocument, Kinds, QueryDocument, Queues, Statuses
+from project.api.jobs import JobChoice
+from project.api.values import AnswerDocument
 
 
-class EventQuery(QueryDocument):
+class EventQuery(JobChoice):
     """What to follow. A filter may be repeated or have commas; none lets all pass."""
 
     scope: Literal["own", "all"] = Field(
         "own", description="This browser's jobs and sign-ups, or all jobs"
     )
-    kind: Kinds
-    queue: Queues
-    status: Statuses
 
 
 class SocketMessage(AnswerDocument):

@@ -111,12 +111,20 @@ class JobTree(AnswerDocument):
     is_complete: bool = Field(description="False: there are more than are listed")
 
 
-class JobQuery(QueryDocument):
-    """Which jobs to list. A filter may be repeated or have commas; none lets all pass."""
+class JobChoice(QueryDocument):
+    """Which jobs, in a list or a stream. A filter may be repeated or have commas.
+
+    Each is mapped to the ledger's `JobFilter` by its name.
+    """
 
     status: Statuses
     kind: Kinds
     queue: Queues
+
+
+class JobQuery(JobChoice):
+    """Which jobs to list. A filter may be repeated or have commas; none lets all pass."""
+
     submitted_after: Instant | None = Field(None, description="Submitted after this time")
     submitted_before: Instant | None = Field(None, description="Submitted before this time")
     owner: Literal["me"] | None = Field(
