@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify
 from redis import RedisError
 
-from project.api.probes import Health, Readiness
+from project.api.health import Health, Readiness
 from project.errors import UnavailableError
 from project.redis_client import check_writes, takes_no_writes
 from project.server.openapi import Answer, describe
