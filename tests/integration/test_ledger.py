@@ -954,7 +954,7 @@ def a_kind() -> str:
 def test_jobs_are_listed_newest_first_page_by_page(ledger: Ledger) -> None:
     """Those of one moment too: a bulk submit may make many."""
     chosen = JobFilter(kind=frozenset({a_kind()}))
-    (kind,) = chosen.kinds
+    (kind,) = chosen.kind
     moments = [NOON, *[NOON + timedelta(seconds=1)] * 5, NOON + timedelta(seconds=2)]
     jobs = [recorded(ledger, kind=kind, submitted_at=moment) for moment in moments]
 
