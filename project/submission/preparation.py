@@ -44,6 +44,18 @@ class Submission:
     rerun_of: str = ""
 
 
+def make_child(parent: Job, kind: str, parameters: Mapping[str, Any], key: str) -> Submission:
+    """The submission of the parent's child of that key; to submit it again changes nothing."""
+    return Submission(
+        kind=kind,
+        parameters=parameters,
+        owner=parent.owner,
+        idempotency_key=f"child of {parent.id}: {key}",
+        key=key,
+        parent=parent,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedJob:
     """A job that is ready to be recorded."""

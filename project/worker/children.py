@@ -20,7 +20,7 @@ from project.ledger.store import LeaseState
 from project.observability.context import Trace
 from project.observability.job_log import releasing
 from project.submission import Submitter
-from project.submission.family import make_child
+from project.submission.preparation import make_child
 from project.worker.lease import ActiveLease
 
 Call = tuple[str, Mapping[str, Any], str]

@@ -35,8 +35,7 @@ from project.observability.context import Trace, submit_span_id
 from project.queues import QueueName
 from project.submission import PART_SIZE, Answer, Submitter
 from project.submission.committer import UNDER_WAY
-from project.submission.family import make_child
-from project.submission.preparation import Submission
+from project.submission.preparation import Submission, make_child
 from tests.builders import NOON, a_job, a_trace
 from tests.waiting import wait_until
 

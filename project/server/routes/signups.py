@@ -16,8 +16,7 @@ from project.server.openapi import FORM, SIGNUP_LINKS, Answer, describe
 from project.server.parsing import read_email, read_owner, read_picture
 from project.server.services import Services, services
 from project.signups import SignUp
-from project.submission.family import make_child
-from project.submission.preparation import Submission, prepare
+from project.submission.preparation import Submission, make_child, prepare
 
 blueprint = Blueprint("signups", __name__)
 SUBJECT = "Confirm your e-mail address"
