@@ -28,7 +28,6 @@ from project.errors import (
     UnforeseenError,
 )
 from project.jobs import get_offered
-from project.kinds.files import list_files
 from project.ledger import Job, Ledger, Status
 from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace
@@ -244,9 +243,8 @@ class Submitter:
     def _hold_files(self, entries: Iterable[Entry]) -> None:
         """Before the jobs are recorded: no sweep comes between."""
         for entry in entries:
-            job = entry.prepared.job
-            if file_ids := [file_id for _, file_id in list_files(job.parameters)]:
-                self.ledger.hold_files(job.id, file_ids)
+            if entry.prepared.file_ids:
+                self.ledger.hold_files(entry.prepared.job.id, entry.prepared.file_ids)
 
     def _finish(self, part: _Part) -> list[Answer]:
         """The answers; some jobs are committed once more for theirs."""

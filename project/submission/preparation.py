@@ -14,6 +14,7 @@ from project.broker.message import MAX_DELAY_SECONDS
 from project.errors import InvalidInputError
 from project.jobs import Kind, get_kind
 from project.json_values import check_json
+from project.kinds.files import list_files
 from project.ledger import Job, Status
 
 _KEYS = UUID("5c0f7d3e-3f0b-4f57-9d0c-2a1c1f0c8f11")
@@ -66,6 +67,8 @@ class PreparedJob:
     unique_seconds: int
     number: int = 0
     """How many jobs of the same idempotency key were withdrawn before."""
+    file_ids: tuple[str, ...] = ()
+    """The files that its parameters name."""
 
     @property
     def is_repeatable(self) -> bool:
@@ -107,7 +110,8 @@ def prepare(submission: Submission, trace_id: str) -> PreparedJob:
         request_digest=_digest_request(submission),
     )
     key, seconds = _find_unique_key(kind, submission, values)
-    return PreparedJob(job, submission, key, seconds)
+    files = tuple(file_id for _, file_id in list_files(values))
+    return PreparedJob(job, submission, key, seconds, file_ids=files)
 
 
 def is_same_request(found: Job, wanted: Job) -> bool:

@@ -28,6 +28,20 @@ def test_parameters_are_those_that_were_understood() -> None:
     assert draft().job.parameters == {"type": 1}
 
 
+def test_files_are_those_that_the_parameters_name() -> None:
+    """Wherever in them; they are kept as long as the job is."""
+    first, second = (f"{letter * 32}.csv" for letter in "ab")
+    parameters = {
+        "steps": {
+            "one": {"kind": "data.analyze", "parameters": {"table": first}},
+            "two": {"kind": "data.analyze", "parameters": {"table": second}},
+        }
+    }
+
+    assert draft(kind="workflow", parameters=parameters).file_ids == (first, second)
+    assert draft().file_ids == ()
+
+
 def test_job_of_a_trace_belongs_to_it() -> None:
     assert draft().job.trace_id == TRACE_ID
 
