@@ -20,8 +20,7 @@ from project.ledger.dead_letters import DeadLetters
 from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
 from project.ledger.run_times import RunTimes
-from project.observability.exporting import build_spans
-from project.observability.spans import Spans
+from project.observability.spans import NO_SPANS, Spans
 from project.redis_client import connect_impatient, connect_listening, connect_patient
 from project.submission import Submitter
 
@@ -64,8 +63,13 @@ class Assembly:
 
     @cached_property
     def spans(self) -> Spans:
-        """Where spans go."""
-        return build_spans(self.settings)
+        """Where spans go: nowhere, or to a collector. The first one starts the thread that sends."""
+        if not self.settings.otlp_endpoint:
+            return NO_SPANS
+        # Most do without OpenTelemetry: then it need not even be installed.
+        from project.observability.otlp import Outbox, make_sender
+
+        return Outbox(lambda: make_sender(self.settings))
 
     @cached_property
     def submitter(self) -> Submitter:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from project.assembly import Assembly
 from project.config import Settings
 from project.ledger import Job, Status
 from project.ledger.job import Attempt, AttemptOutcome, JobError
 from project.ledger.store import LeaseState
 from project.observability.context import Trace, attempt_span_id, submit_span_id
-from project.observability.exporting import build_spans
 from project.observability.spans import NO_SPANS, Span, SpanKind, Spans, as_nanoseconds
 from project.submission.submit_logging import find_submit, log_submitted
 from project.worker.attempt_logging import log_end, log_start, log_stop
@@ -44,7 +44,7 @@ class Kept:
 
 
 def spans_to(url: str) -> Spans:
-    return build_spans(Settings(otlp_endpoint=url, role="web"))
+    return Assembly(Settings(otlp_endpoint=url, role="web")).spans
 
 
 def a_span(trace: Trace | None = None, name: str = "run k") -> Span:
