@@ -63,7 +63,7 @@ class Assembly:
 
     @cached_property
     def spans(self) -> Spans:
-        """Where spans go: nowhere, or to a collector. The first one starts the thread that sends."""
+        """Where spans go: nowhere, or to a collector. The first span starts the sending thread."""
         if not self.settings.otlp_endpoint:
             return NO_SPANS
         # Most do without OpenTelemetry: then it need not even be installed.
@@ -198,9 +198,9 @@ class Assembly:
         from project.scheduler.schedules.store import LEADER_KEY
 
         clock = clock or read_clock
-        turn = LeaderLock(self.redis, LEADER_KEY, leader_seconds or LEADER_SECONDS)
-        runner = Runner(self.schedule_store, self.ledger, self.submitter, turn, clock)
-        return Scheduler(self.schedule_store, runner, turn, clock)
+        leader_lock = LeaderLock(self.redis, LEADER_KEY, leader_seconds or LEADER_SECONDS)
+        runner = Runner(self.schedule_store, self.ledger, self.submitter, leader_lock, clock)
+        return Scheduler(self.schedule_store, runner, leader_lock, clock)
 
     def _make_ledger(self, redis: Redis) -> Ledger:
         kinds = {kind.name: kind.retention_seconds for kind in KINDS.values()}
