@@ -73,7 +73,7 @@ class KeyReusedError(JobsError):
 
 
 class UnavailableError(JobsError):
-    """A part that is needed does not answer, or does not do its work; nothing was accepted."""
+    """A dependency does not answer, or does not do its work; nothing was accepted."""
 
     def __init__(self, dependency: str, trouble: str = "does not answer") -> None:
         super().__init__(f"{dependency} {trouble} at the moment; nothing was accepted.")

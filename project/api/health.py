@@ -15,4 +15,4 @@ class Readiness(AnswerDocument):
     """Whether work can be taken."""
 
     status: Literal["ready", "not ready"]
-    parts: dict[str, Literal["ok", "missing", "read-only"]]
+    dependencies: dict[str, Literal["ok", "missing", "read-only"]]

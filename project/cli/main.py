@@ -44,8 +44,8 @@ main.add_command(schedules)
 main.add_command(new)
 
 
-def _serialize(parts: Assembly, job: Job) -> dict[str, Any]:
-    return serialize_job(job, parts.settings.trace_link)
+def _serialize(assembly: Assembly, job: Job) -> dict[str, Any]:
+    return serialize_job(job, assembly.settings.trace_link)
 
 
 @verb(main, "kinds")
@@ -62,7 +62,7 @@ def kinds(_: Assembly) -> Any:
 @click.option("--key", default="", help="Deduplication key.")
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 def submit(
-    parts: Assembly,
+    assembly: Assembly,
     kind: str,
     parameters: str,
     delay: float | None,
@@ -78,42 +78,42 @@ def submit(
         delay_seconds=delay,
         deduplication_key=key,
     )
-    job = parts.submitter.submit(submission, begin())
-    return _follow(parts, job) if wait else _serialize(parts, job)
+    job = assembly.submitter.submit(submission, begin())
+    return _follow(assembly, job) if wait else _serialize(assembly, job)
 
 
 @verb(main, "show")
 @click.argument("job_id")
-def show(parts: Assembly, job_id: str) -> Any:
+def show(assembly: Assembly, job_id: str) -> Any:
     """One job."""
-    return _serialize(parts, parts.ledger.get(job_id))
+    return _serialize(assembly, assembly.ledger.get(job_id))
 
 
 @verb(main, "tree")
 @click.argument("job_id")
-def tree(parts: Assembly, job_id: str) -> Any:
+def tree(assembly: Assembly, job_id: str) -> Any:
     """A job and all jobs that it has submitted, they and theirs."""
-    return [_serialize(parts, job) for job in parts.ledger.read_tree(job_id)]
+    return [_serialize(assembly, job) for job in assembly.ledger.read_tree(job_id)]
 
 
 @verb(main, "send")
 @click.argument("path", type=click.File("rb"))
-def send(parts: Assembly, path: BinaryIO) -> None:
+def send(assembly: Assembly, path: BinaryIO) -> None:
     """Keep the file at PATH for a job, and print its id; - reads standard input."""
-    click.echo(parts.files.take(path, parts.settings.max_upload_bytes).id)
+    click.echo(assembly.files.take(path, assembly.settings.max_upload_bytes).id)
 
 
 @verb(main, "watch")
 @click.argument("job_id")
-def watch(parts: Assembly, job_id: str) -> Any:
+def watch(assembly: Assembly, job_id: str) -> Any:
     """Follow a job to its end, a line a change; exit code 2 where it did not succeed."""
-    return _follow(parts, parts.ledger.get(job_id))
+    return _follow(assembly, assembly.ledger.get(job_id))
 
 
-def _follow(parts: Assembly, job: Job) -> Any:
-    with parts.listener.listen((job_channel(job.id),)) as inbox:
+def _follow(assembly: Assembly, job: Job) -> Any:
+    with assembly.listener.listen((job_channel(job.id),)) as inbox:
         told = -1
-        job = parts.ledger.get(job.id)
+        job = assembly.ledger.get(job.id)
         while True:
             if job.version > told:
                 told = job.version
@@ -122,8 +122,8 @@ def _follow(parts: Assembly, job: Job) -> Any:
                 break
             message = inbox.get(1.0)
             if message is None or isinstance(message, tuple | Signal):
-                job = parts.ledger.get(job.id)
-    print_document(_serialize(parts, job))
+                job = assembly.ledger.get(job.id)
+    print_document(_serialize(assembly, job))
     if job.status is not Status.SUCCEEDED:
         sys.exit(2)
 
@@ -137,9 +137,11 @@ def _line(job: Job) -> str:
 @verb(main, "log")
 @click.argument("job_id")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
-def log(parts: Assembly, job_id: str, follow: bool) -> None:
+def log(assembly: Assembly, job_id: str, follow: bool) -> None:
     """What a job's code has logged, as text."""
-    for text in write_log(parts.ledger, parts.job_log, parts.listener, job_id, to_end=follow):
+    for text in write_log(
+        assembly.ledger, assembly.job_log, assembly.listener, job_id, to_end=follow
+    ):
         click.echo(text, nl=False)
 
 
@@ -150,7 +152,7 @@ def log(parts: Assembly, job_id: str, follow: bool) -> None:
 @click.option("--cursor", default="", help="`next` of the answer before.")
 @click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
 def list_(
-    parts: Assembly,
+    assembly: Assembly,
     status: tuple[str, ...],
     kind: tuple[str, ...],
     queue: tuple[str, ...],
@@ -159,34 +161,34 @@ def list_(
 ) -> Any:
     """Jobs, newest first."""
     chosen = JobFilter(status=frozenset(status), kind=frozenset(kind), queue=frozenset(queue))
-    page = parts.ledger.list_jobs(chosen, cursor, limit)
+    page = assembly.ledger.list_jobs(chosen, cursor, limit)
     return {
-        "jobs": [_serialize(parts, job) for job in page.jobs],
+        "jobs": [_serialize(assembly, job) for job in page.jobs],
         "next": page.next_cursor or None,
     }
 
 
 @verb(main, "cancel")
 @click.argument("job_id")
-def cancel(parts: Assembly, job_id: str) -> Any:
+def cancel(assembly: Assembly, job_id: str) -> Any:
     """A waiting job will not start, a running one is asked to stop."""
-    return _serialize(parts, parts.submitter.cancel(job_id))
+    return _serialize(assembly, assembly.submitter.cancel(job_id))
 
 
 @verb(main, "rerun")
 @click.argument("job_id")
 @click.argument("parameters", required=False)
-def retry(parts: Assembly, job_id: str, parameters: str | None) -> Any:
-    """Run an ended job again, maybe with other PARAMETERS (a JSON object)."""
+def rerun(assembly: Assembly, job_id: str, parameters: str | None) -> Any:
+    """Rerun a finished job, maybe with other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else read_json(parameters)
-    return _serialize(parts, parts.submitter.rerun(job_id, begin(), changed))
+    return _serialize(assembly, assembly.submitter.rerun(job_id, begin(), changed))
 
 
 @verb(main, "queues")
-def queues(parts: Assembly) -> Any:
+def queues(assembly: Assembly) -> Any:
     """How full each queue is."""
-    queues = parts.ledger.list_queues()
-    depths = parts.publisher.depths([queue.name for queue in queues], 5)
+    queues = assembly.ledger.list_queues()
+    depths = assembly.publisher.depths([queue.name for queue in queues], 5)
     return [serialize_queue(queue, *depths[queue.name]) for queue in queues]
 
 
@@ -201,15 +203,15 @@ def dead() -> None:
 @click.option("--cursor", default="", help="`next` of the answer before.")
 @click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
 def list_dead(
-    parts: Assembly, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
+    assembly: Assembly, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
 ) -> Any:
     """Dead letters, newest first."""
     chosen = DeadLetterFilter(reason=frozenset(reason), kind=frozenset(kind))
-    letters, next_cursor = parts.dead_letters.list_letters(chosen, cursor, limit)
-    jobs = parts.ledger.read([letter.id for letter in letters])
+    letters, next_cursor = assembly.dead_letters.list_letters(chosen, cursor, limit)
+    jobs = assembly.ledger.read([letter.id for letter in letters])
     return {
         "dead_letters": [
-            serialize_dead_letter(letter, job, parts.settings.trace_link)
+            serialize_dead_letter(letter, job, assembly.settings.trace_link)
             for letter, job in zip(letters, jobs, strict=True)
         ],
         "next": next_cursor or None,
@@ -218,10 +220,12 @@ def list_dead(
 
 @verb(dead, "show")
 @click.argument("letter_id")
-def show_dead(parts: Assembly, letter_id: str) -> Any:
+def show_dead(assembly: Assembly, letter_id: str) -> Any:
     """One dead letter, with its message."""
-    letter = parts.dead_letters.get(letter_id)
-    return serialize_dead_letter(letter, parts.ledger.find(letter_id), parts.settings.trace_link)
+    letter = assembly.dead_letters.get(letter_id)
+    return serialize_dead_letter(
+        letter, assembly.ledger.find(letter_id), assembly.settings.trace_link
+    )
 
 
 @verb(dead, "rerun")
@@ -229,32 +233,32 @@ def show_dead(parts: Assembly, letter_id: str) -> Any:
 @click.option("--rate", default=0.0, help="So many become due a second; 0: all at once.")
 @click.option("--parameters", help="Other parameters, a JSON object.")
 def rerun_dead(
-    parts: Assembly, letter_ids: tuple[str, ...], rate: float, parameters: str | None
+    assembly: Assembly, letter_ids: tuple[str, ...], rate: float, parameters: str | None
 ) -> Any:
     """Run dead jobs again."""
     changed = None if parameters is None else read_json(parameters)
-    answers = parts.submitter.rerun_many(
+    answers = assembly.submitter.rerun_many(
         letter_ids, begin(), rate_per_second=rate, parameters=changed
     )
     return [
-        _serialize(parts, answer) if isinstance(answer, Job) else {"error": str(answer)}
+        _serialize(assembly, answer) if isinstance(answer, Job) else {"error": str(answer)}
         for answer in answers
     ]
 
 
 @verb(dead, "discard")
 @click.argument("letter_ids", nargs=-1, required=True)
-def discard(parts: Assembly, letter_ids: tuple[str, ...]) -> None:
+def discard(assembly: Assembly, letter_ids: tuple[str, ...]) -> None:
     """Forget dead letters; the jobs' records stay."""
     for letter_id in letter_ids:
-        parts.dead_letters.get(letter_id)
-        parts.dead_letters.remove(letter_id)
+        assembly.dead_letters.get(letter_id)
+        assembly.dead_letters.remove(letter_id)
 
 
 @verb(main, "reconcile")
-def reconcile(parts: Assembly) -> None:
+def reconcile(assembly: Assembly) -> None:
     """Repair what an outage has left behind, now; what was found, null where it was not done."""
-    found = parts.reconciler.run_once()
+    found = assembly.reconciler.run_once()
     print_document(found)
     if skipped := [name for name, count in found.items() if count is None]:
         raise click.ClickException(

@@ -18,16 +18,16 @@ def schedules() -> None:
 
 
 @verb(schedules, "list")
-def list_schedules(parts: Assembly) -> Any:
+def list_schedules(assembly: Assembly) -> Any:
     """All schedules, by id."""
-    return [serialize_schedule(schedule) for schedule in parts.schedules.store.list_all()]
+    return [serialize_schedule(schedule) for schedule in assembly.schedules.store.list_all()]
 
 
 @verb(schedules, "show")
 @click.argument("schedule_id")
-def show(parts: Assembly, schedule_id: str) -> Any:
+def show(assembly: Assembly, schedule_id: str) -> Any:
     """One schedule, with its next five times."""
-    return serialize_schedule(parts.schedules.store.get(schedule_id))
+    return serialize_schedule(assembly.schedules.store.get(schedule_id))
 
 
 @verb(schedules, "add")
@@ -51,7 +51,7 @@ def show(parts: Assembly, schedule_id: str) -> Any:
     show_default=True, help="Which missed times run.",
 )  # fmt: skip
 def add(
-    parts: Assembly,
+    assembly: Assembly,
     kind: str,
     parameters: str,
     *,
@@ -76,33 +76,33 @@ def add(
         overlap=Overlap(overlap),
         catch_up=CatchUp(catch_up),
     )
-    return serialize_schedule(parts.schedules.add(plan, schedule_id))
+    return serialize_schedule(assembly.schedules.add(plan, schedule_id))
 
 
 @verb(schedules, "pause")
 @click.argument("schedule_id")
-def pause(parts: Assembly, schedule_id: str) -> Any:
+def pause(assembly: Assembly, schedule_id: str) -> Any:
     """Nothing of it runs until it is resumed."""
-    return serialize_schedule(parts.schedules.pause(schedule_id))
+    return serialize_schedule(assembly.schedules.pause(schedule_id))
 
 
 @verb(schedules, "resume")
 @click.argument("schedule_id")
-def resume(parts: Assembly, schedule_id: str) -> Any:
+def resume(assembly: Assembly, schedule_id: str) -> Any:
     """It goes on with its next time from now."""
-    return serialize_schedule(parts.schedules.resume(schedule_id))
+    return serialize_schedule(assembly.schedules.resume(schedule_id))
 
 
 @verb(schedules, "run")
 @click.argument("schedule_id")
-def run(parts: Assembly, schedule_id: str) -> Any:
+def run(assembly: Assembly, schedule_id: str) -> Any:
     """A job of it now, beside its times."""
-    job = parts.schedules.run(schedule_id, begin())
-    return serialize_job(job, parts.settings.trace_link)
+    job = assembly.schedules.run(schedule_id, begin())
+    return serialize_job(job, assembly.settings.trace_link)
 
 
 @verb(schedules, "delete")
 @click.argument("schedule_id")
-def delete(parts: Assembly, schedule_id: str) -> None:
+def delete(assembly: Assembly, schedule_id: str) -> None:
     """It runs no more; its jobs stay."""
-    parts.schedules.remove(schedule_id)
+    assembly.schedules.remove(schedule_id)

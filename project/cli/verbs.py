@@ -1,4 +1,4 @@
-"""What all commands have in common: they get the parts, and print a document or an error."""
+"""What all commands share: they get the process's assembly, and print a document or an error."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
-    """A command that gets the process's parts and prints what it returns, or why it cannot."""
+    """A command that gets the process's assembly and prints what it returns, or why it cannot."""
 
     def define(function: Command) -> click.Command:
         @wraps(function)

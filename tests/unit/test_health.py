@@ -62,7 +62,7 @@ def test_web_is_ready_when_each_part_is_there_and_takes_writes(
 
     is_ready = set(told.values()) == {"ok"}
     assert answer.status_code == (200 if is_ready else 503)
-    assert answer.json == {"status": "ready" if is_ready else "not ready", "parts": told}
+    assert answer.json == {"status": "ready" if is_ready else "not ready", "dependencies": told}
 
 
 @pytest.mark.parametrize(

@@ -23,25 +23,25 @@ def check_process() -> Response:
 @describe(
     "Can work be taken?",
     Answer(200, Readiness),
-    Answer(503, Readiness, "A part is missing, or takes no writes."),
+    Answer(503, Readiness, "A dependency is missing, or takes no writes."),
     tag="probes",
 )
 def check_dependencies() -> tuple[Response, int]:
-    """All parts that a submit needs are there and take writes; else 503, with what each lacks."""
-    parts = _check(services())
-    is_ready = all(state == "ok" for state in parts.values())
+    """Whether all dependencies of a submit answer and take writes; else 503, with their states."""
+    found = _check(services())
+    is_ready = all(state == "ok" for state in found.values())
     status = "ready" if is_ready else "not ready"
-    return jsonify(status=status, parts=parts), 200 if is_ready else 503
+    return jsonify(status=status, dependencies=found), 200 if is_ready else 503
 
 
 def _check(equipment: Services) -> dict[str, str]:
-    parts = {"redis": "ok", "broker": "ok"}
+    found = {"redis": "ok", "broker": "ok"}
     try:
         check_writes(equipment.redis)  # who takes none answers a ping all the same
     except RedisError as error:
-        parts["redis"] = "read-only" if takes_no_writes(error) else "missing"
+        found["redis"] = "read-only" if takes_no_writes(error) else "missing"
     try:
         equipment.publisher.check(timeout_seconds=1)
     except UnavailableError:
-        parts["broker"] = "missing"
-    return parts
+        found["broker"] = "missing"
+    return found

@@ -93,7 +93,7 @@ def test_outage_shows_in_the_readiness_but_not_in_the_liveness(
     alive = answer_in_time(lambda: browser.get("/healthz"))
 
     assert ready.status_code == 503
-    missing = [key for key, state in ready.json()["parts"].items() if state == "missing"]
+    missing = [key for key, state in ready.json()["dependencies"].items() if state == "missing"]
     assert missing == [{"RabbitMQ": "broker", "Redis": "redis"}[name]]
     assert alive.status_code == 200
 
