@@ -130,7 +130,7 @@ def test_a_table_laid_out_as_cards_is_still_a_table(new_visitor: NewVisitor) -> 
     table = visitor.page.get_by_role("table", name="Jobs")
 
     assert table.get_by_role("columnheader").all_inner_texts() == [
-        "Job", "Status", "Progress and result", "Time", "QueueName", "Worker",
+        "Job", "Status", "Progress and result", "Time", "Queue", "Worker",
     ]  # fmt: skip
     expect(table.get_by_role("row")).to_have_count(2)
     expect(table.get_by_role("rowheader")).to_contain_text("Sleep")

@@ -155,9 +155,9 @@ def test_probe_leaves_no_line(browser: Client, log: LogBook, path: str) -> None:
 def test_scheduler_tells_how_each_queue_is(log: LogBook, queue: str) -> None:
     line = log.await_event("queue_measured", f'"queue":"{queue}"')
 
-    assert line["celery"]["queue"]["consumers"] >= 0  # the workers start after it
-    assert line["celery"]["queue"]["waiting"] >= 0
-    assert line["celery"]["queue"]["oldest_seconds"] >= 0
+    assert line["celery"]["queue_consumers"] >= 0  # the workers start after it
+    assert line["celery"]["queue_waiting"] >= 0
+    assert line["celery"]["queue_oldest_seconds"] >= 0
 
 
 def test_ids_of_a_request_are_not_on_the_lines_of_the_next_one(
