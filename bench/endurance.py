@@ -21,7 +21,6 @@ from bench.stack import Stack
 from bench.waiting import await_that
 from project.config import Settings
 from project.ledger.keys import EXPIRING, waiting_key
-from project.queues import QueueName
 
 BATCH = 500
 FILLED = 5_000
@@ -149,7 +148,7 @@ def _await_progress(stack: Stack) -> None:
 
 
 def _count_waiting(stack: Stack) -> int:
-    return int(stack.redis.zcard(waiting_key(QueueName.SHORT.value)))
+    return int(stack.redis.zcard(waiting_key("short")))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from bench.peers import work
 from project.kinds.definition import Context, job
-from project.queues import QueueName
 
 NOOP = "bench.noop"
 LONG = "bench.long"
@@ -42,32 +41,32 @@ class Sleep(BaseModel):
     seconds: float = 0
 
 
-@job(NOOP, title="Nothing", queue=QueueName.SHORT, time_limit_seconds=60)
+@job(NOOP, title="Nothing", queue="short", time_limit_seconds=60)
 def do_nothing(parameters: Numbered, context: Context) -> int:  # noqa: ARG001 - every kind takes it
     """Return the number."""
     return parameters.n
 
 
-@job(LONG, title="Nothing for long", queue=QueueName.LONG, time_limit_seconds=3600)
+@job(LONG, title="Nothing for long", queue="long", time_limit_seconds=3600)
 def sleep(parameters: Sleep, context: Context) -> float:
     """Sleep."""
     context.sleep(parameters.seconds)
     return parameters.seconds
 
 
-@job(BUSY, title="Busy", queue=QueueName.SHORT, time_limit_seconds=60)
+@job(BUSY, title="Busy", queue="short", time_limit_seconds=60)
 def be_busy(parameters: Amount, context: Context) -> int:  # noqa: ARG001 - every kind takes it
     """Use CPU time."""
     return work.busy(parameters.value)
 
 
-@job(TAKE, title="Large parameter", queue=QueueName.SHORT, time_limit_seconds=60)
+@job(TAKE, title="Large parameter", queue="short", time_limit_seconds=60)
 def take(parameters: Text, context: Context) -> int:  # noqa: ARG001 - every kind takes it
     """Return the length of the text."""
     return work.take(parameters.value)
 
 
-@job(GIVE, title="Large result", queue=QueueName.SHORT, time_limit_seconds=60)
+@job(GIVE, title="Large result", queue="short", time_limit_seconds=60)
 def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every kind takes it
     """Return a text."""
     return work.give(parameters.value)
@@ -76,7 +75,7 @@ def give(parameters: Amount, context: Context) -> str:  # noqa: ARG001 - every k
 do_nothing_repeatable = job(
     REPEATABLE,
     title="Nothing, repeatable",
-    queue=QueueName.SHORT,
+    queue="short",
     time_limit_seconds=60,
     repeatable=True,
 )(do_nothing.function)

@@ -41,7 +41,7 @@ class Assembly:
 
     def __init__(self, settings: Settings) -> None:
         """DefinitionError where the settings choose kinds that cannot be used."""
-        offer_kinds(settings.kinds, settings.extra_kinds)
+        offer_kinds(settings.kinds, settings.extra_kinds, settings.job_queues)
         self.settings = settings
 
     # ── What most processes use ────────────────────────────────────────────────────────────────
@@ -89,7 +89,7 @@ class Assembly:
     @cached_property
     def run_times(self) -> RunTimes:
         """How long jobs of each kind run."""
-        return RunTimes(self.redis)
+        return RunTimes(self.redis, self.settings.job_queues)
 
     @cached_property
     def files(self) -> "FileStore":
@@ -181,9 +181,13 @@ class Assembly:
 
         return Reconciler(
             leader_lock=LeaderLock(self.redis, LEADER_KEY, LEADER_SECONDS),
-            dead_letter_consumer=DeadLetterConsumer(self.ledger, self.dead_letters, self.publisher),
-            repairs=Repairs(self.ledger, self.publisher),
-            measuring=Measuring(self.ledger, self.publisher, self.run_times),
+            dead_letter_consumer=DeadLetterConsumer(
+                self.ledger, self.dead_letters, self.publisher, self.settings.job_queues
+            ),
+            repairs=Repairs(self.ledger, self.publisher, self.settings.job_queues),
+            measuring=Measuring(
+                self.ledger, self.publisher, self.run_times, self.settings.job_queues
+            ),
             connect=lambda: connect_to_broker(self.settings),
         )
 
@@ -199,7 +203,14 @@ class Assembly:
 
         clock = clock or read_clock
         leader_lock = LeaderLock(self.redis, LEADER_KEY, leader_seconds or LEADER_SECONDS)
-        runner = Runner(self.schedule_store, self.ledger, self.submitter, leader_lock, clock)
+        runner = Runner(
+            self.schedule_store,
+            self.ledger,
+            self.submitter,
+            leader_lock,
+            self.settings.job_queues,
+            clock,
+        )
         return Scheduler(self.schedule_store, runner, leader_lock, clock)
 
     def _make_ledger(self, redis: Redis) -> Ledger:

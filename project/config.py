@@ -5,6 +5,7 @@ name in capitals; the README's table is checked against this class.
 """
 
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from project.queues import QueueSettings, parse_queues
 
 DEVELOPMENT_MARK = "development-"
 """Every secret's default contains this; production refuses a setting that does."""
@@ -96,8 +99,11 @@ class Settings(BaseSettings):
         "",
         description="Modules with kinds of your own, comma-separated: each has a list `KINDS`",
     )
-    short_concurrency: int = Field(2, ge=1, description="Processes of the short queue's pool")
-    long_concurrency: int = Field(2, ge=1, description="Processes of the long queue's pool")
+    queues: str = Field(
+        "",
+        description="The queues, as in `short; long; gpu: concurrency=1, soft_stop=no` "
+        "([Add a queue](#add-a-queue)); empty: `short` and `long`",
+    )
     child_memory_bytes: int = Field(
         512 * 1024 * 1024,
         ge=0,
@@ -107,8 +113,8 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         5.0,
         ge=0,
-        description="How long a stopping short worker lets its jobs finish, seconds; "
-        "a long one puts its jobs back at once",
+        description="How long a stopping worker lets its jobs finish, seconds; "
+        "that of a queue with `soft_stop=no` requeues its jobs at once",
     )
     heartbeat_file: str = Field(
         "", description="File that a worker touches every 5 seconds while it lives; empty: none"
@@ -224,6 +230,17 @@ class Settings(BaseSettings):
                     f"JOBS_ENVIRONMENT is production, but {', '.join(unset)} still "
                     "holds a development default: set it to a secret of your own"
                 )
+        return self
+
+    @property
+    def job_queues(self) -> Mapping[str, QueueSettings]:
+        """The queues by name, in the order of the setting."""
+        return parse_queues(self.queues)
+
+    @model_validator(mode="after")
+    def _check_queues(self) -> Self:
+        """A queue that cannot be is refused with the sentence of `parse_queues`."""
+        parse_queues(self.queues)
         return self
 
     @property

@@ -1,20 +1,139 @@
-"""The queues: named queues, each with a worker pool of its own."""
+"""The queues, each with a worker of its own, and how `JOBS_QUEUES` describes them. Pure.
 
-from enum import StrEnum
+    short; long; gpu: concurrency=1, prefetch=1, soft_stop=no
+
+Everything else that knows queues is made from what `parse_queues` returns, or compared with it by a
+test: the broker's topology, the workers, their roles and logs, the API's filters, the alerts.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+DEFAULT_QUEUES = (
+    "short: promise_seconds=30, concurrency=2, prefetch=0, soft_stop=yes; "
+    "long: concurrency=2, prefetch=1, soft_stop=no"
+)
+"""The queues of an empty JOBS_QUEUES; a queue that JOBS_QUEUES names keeps the values given here.
+
+Somebody waits for a short job. A long one takes minutes to hours, so nothing waits for its end.
+"""
+
+WORKER_ROLE = "worker-"
+"""A queue's worker has this and the queue's name as its role."""
+
+# Part of file names, RabbitMQ's routing keys, Redis's keys and program names.
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+# Where dead letters go, and what Celery calls its own queues.
+_TAKEN = re.compile(r"dead|celery.*")
 
 
-class QueueName(StrEnum):
-    """A queue; the value is its queue's name and routing key."""
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """A queue and its worker."""
 
-    SHORT = "short"
-    """Jobs of seconds: somebody is waiting."""
-    LONG = "long"
-    """Jobs of minutes to hours."""
+    name: str
+    promise_seconds: float | None = None
+    """Nineteen of twenty jobs of the queue take at most this; None: no promise."""
+    concurrency: int = 2
+    """Processes of its worker's pool."""
+    prefetch: int = 1
+    """Messages that a worker process takes; 0: as many as it does in a few milliseconds."""
+    soft_stop: bool = True
+    """Whether a stopping worker lets its jobs finish for JOBS_SHUTDOWN_SECONDS; else they go back
+    to the queue at once."""
+    time_limit_seconds: float | None = None
+    """The longest time limit that a kind of this queue may have; None: any."""
 
     @property
-    def promise_seconds(self) -> float | None:
-        """So long a job of the queue runs at the most, but for one in twenty; None: as it likes.
+    def role(self) -> str:
+        """The role of its worker."""
+        return f"{WORKER_ROLE}{self.name}"
 
-        Who waits for a short job waits for the ones before it, too.
-        """
-        return 30.0 if self is QueueName.SHORT else None
+
+@lru_cache
+def parse_queues(text: str) -> Mapping[str, QueueSettings]:
+    """The queues by name, in their order; ValueError is one sentence for whoever wrote the text."""
+    defaults = _parse(DEFAULT_QUEUES, {})
+    return MappingProxyType(_parse(text, defaults) or defaults)
+
+
+def find_queue(queues: Mapping[str, QueueSettings], role: str) -> QueueSettings | None:
+    """The queue whose worker has that role."""
+    return queues.get(role.removeprefix(WORKER_ROLE)) if role.startswith(WORKER_ROLE) else None
+
+
+def choose_default(queues: Mapping[str, QueueSettings]) -> str:
+    """Where a message goes that does not say which queue it is for: to the first one."""
+    return next(iter(queues))
+
+
+def _parse(text: str, defaults: Mapping[str, QueueSettings]) -> dict[str, QueueSettings]:
+    queues: dict[str, QueueSettings] = {}
+    for entry in filter(None, map(str.strip, text.split(";"))):
+        name, _, values = entry.partition(":")
+        name = name.strip()
+        _check_name(name)
+        if name in queues:
+            raise ValueError(f"JOBS_QUEUES names the queue {name} twice")
+        queues[name] = replace(
+            defaults.get(name, QueueSettings(name)), **_parse_values(name, values)
+        )
+    return queues
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"JOBS_QUEUES: {name!r} cannot name a queue: use at most 30 small letters, digits "
+            "and hyphens, a letter first"
+        )
+    if _TAKEN.fullmatch(name):
+        raise ValueError(f"JOBS_QUEUES: the queue cannot be called {name}: choose another name")
+
+
+def _parse_values(queue: str, text: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for pair in filter(None, map(str.strip, text.split(","))):
+        key, _, value = (part.strip() for part in pair.partition("="))
+        if key not in _READERS:
+            raise ValueError(
+                f"JOBS_QUEUES: {queue} has no value {key!r}; there are {', '.join(_READERS)}"
+            )
+        if key in values:
+            raise ValueError(f"JOBS_QUEUES: {queue} has {key} twice")
+        reader, form = _READERS[key]
+        values[key] = reader(value)
+        if values[key] is None:
+            raise ValueError(f"JOBS_QUEUES: {key} of {queue} must be {form}")
+    return values
+
+
+def _read_whole(least: int) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        is_right = re.fullmatch(r"[0-9]{1,4}", text) and int(text) >= least
+        return int(text) if is_right else None
+
+    return read
+
+
+def _read_seconds(text: str) -> float | None:
+    is_right = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) and float(text) > 0
+    return float(text) if is_right else None
+
+
+def _read_answer(text: str) -> bool | None:
+    return {"yes": True, "no": False}.get(text)
+
+
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "promise_seconds": (_read_seconds, "seconds above 0"),
+    "concurrency": (_read_whole(1), "a whole number from 1 to 9999"),
+    "prefetch": (_read_whole(0), "a whole number from 0 to 9999"),
+    "soft_stop": (_read_answer, "yes or no"),
+    "time_limit_seconds": (_read_seconds, "seconds above 0"),
+}
+"""Each value's reader, which returns None for what it cannot read, and what is readable."""

@@ -65,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
     "leader_lock": set(),
     "import_blocking": set(),
     "queues": set(),
-    "config": set(),
+    "config": {"queues"},
     "errors": set(),
     "": set(),
 }

@@ -9,7 +9,6 @@ from bench.peers.raw_channel import open_client
 from bench.stack import Stack
 from bench.systems.system import System
 from project.broker.topology import make_job_queue
-from project.queues import QueueName
 
 SMALLEST = 100
 TIMED = 1_000
@@ -20,7 +19,7 @@ def measure(_system: System, stack: Stack, deepest: int) -> dict[str, Any]:
     """Microseconds of a publish with its confirm, and of a delivery with its ack, by depth."""
     stack.empty_peers()
     figures: dict[str, Any] = {}
-    arguments = make_job_queue(QueueName.SHORT).queue_arguments  # type: ignore[attr-defined]  # missing in its stub
+    arguments = make_job_queue("short").queue_arguments  # type: ignore[attr-defined]  # missing in its stub
     with closing(open_client(stack.peers_broker_url, arguments)) as client:
         waiting = 0
         for depth in _depths(deepest):

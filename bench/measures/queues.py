@@ -8,7 +8,6 @@ from bench.stack import Stack
 from bench.systems.system import System
 from bench.waiting import await_that
 from project.ledger.keys import waiting_key
-from project.queues import QueueName
 
 WAITING = 10_000
 EMPTY_SECONDS = 300.0
@@ -34,4 +33,4 @@ def _trips(system: System, stack: Stack, jobs: int) -> dict[str, float]:
 
 
 def _count_long(stack: Stack) -> int:
-    return int(stack.redis.zcard(waiting_key(QueueName.LONG.value)))
+    return int(stack.redis.zcard(waiting_key("long")))

@@ -17,7 +17,6 @@ from bench.waiting import await_that
 from deploy.native.ports import claim_block
 from project.ledger import Status
 from project.ledger.keys import partition_key, waiting_key
-from project.queues import QueueName
 
 PROGRAMS = ("web", *WORKERS, "scheduler")
 SHORT_WORKER, LONG_WORKER = WORKERS
@@ -29,7 +28,7 @@ DRAIN_SECONDS = 300.0
 
 def _done_key(kind: str) -> str:
     """The jobs of that kind, of the short queue, which have succeeded."""
-    return partition_key(QueueName.SHORT.value, kind, Status.SUCCEEDED.value)
+    return partition_key("short", kind, Status.SUCCEEDED.value)
 
 
 ALL_DONE = tuple(map(_done_key, (NOOP, REPEATABLE, BUSY, TAKE, GIVE, NAP)))
@@ -66,7 +65,7 @@ class Ours:
 
     def empty(self, stack: Stack) -> None:
         """Let the workers do what waits, then stop them; remember how much was done."""
-        if stack.redis.zcard(waiting_key(QueueName.SHORT.value)):
+        if stack.redis.zcard(waiting_key("short")):
             stack.start(*WORKERS)
         await_that(lambda: not _count_waiting(stack), "the short queue is empty", DRAIN_SECONDS)
         stack.stop(*WORKERS)
@@ -144,7 +143,8 @@ class OursApart(Ours):
             **stack.variables,
             "JOBS_BROKER_URL": stack.settings.broker_url,
             "JOBS_REDIS_URL": stack.settings.redis_url,
-            "JOBS_SHORT_CONCURRENCY": str(self.processes),
+            "JOBS_QUEUES": f"short: concurrency={self.processes}; long",
+            "JOBS_SHORT_CONCURRENCY": str(self.processes),  # for earlier commits
         }
 
     @contextmanager
@@ -176,4 +176,4 @@ def _count_succeeded(stack: Stack) -> int:
 
 
 def _count_waiting(stack: Stack) -> int:
-    return int(stack.redis.zcard(waiting_key(QueueName.SHORT.value)))
+    return int(stack.redis.zcard(waiting_key("short")))

@@ -16,20 +16,12 @@ from typing import Any
 from deploy.elasticsearch.client import Answer, Client, StoreError
 from deploy.elasticsearch.credentials import read_passwords
 from deploy.kibana.objects import as_ndjson
+from project.config import Settings
 
 HERE = Path(__file__).parent
 ALERTS = HERE.parent / "kibana" / "alerts"
 START_SECONDS = 300.0
 """Longest that a server may take until it answers: the first start of either takes a minute."""
-
-STREAMS = tuple(
-    f"logs-jobs.{name}-default"
-    for name in (
-        *("web", "worker-short", "worker-long", "scheduler", "flower", "mailcatcher"),
-        *("rabbitmq", "unparsed"),
-    )
-)
-"""Made before the first line comes, so that whoever searches finds them, and no alert fails."""
 
 # Fields of a rule that are given when it is created, and cannot be changed.
 _ONLY_AT_CREATION = ("rule_type_id", "consumer", "enabled")
@@ -51,8 +43,15 @@ def set_up_elasticsearch(client: Client, passwords: dict[str, str]) -> None:
             client.ask("PUT", path + name, body)
     writer = {"password": passwords["jobs_writer"], "roles": ["jobs_writer"]}
     client.ask("PUT", "/_security/user/jobs_writer", writer)
-    for stream in STREAMS:
+    for stream in list_streams(Settings()):
         _make_stream(client, stream)
+
+
+def list_streams(settings: Settings) -> list[str]:
+    """Made before the first line comes, so that whoever searches finds them, and no alert fails."""
+    workers = [queue.role for queue in settings.job_queues.values()]
+    programs = ("web", *workers, "scheduler", "flower", "mailcatcher", "rabbitmq", "unparsed")
+    return [f"logs-jobs.{name}-default" for name in programs]
 
 
 def set_up_kibana(client: Client) -> None:

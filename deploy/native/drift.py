@@ -16,7 +16,7 @@ ANSWER_SECONDS = 5.0
 
 def find_changed_queues(settings: Settings) -> list[str]:
     """A sentence for each queue that an older version of this project has made differently."""
-    expected = topology(virtual_host(settings))["queues"]
+    expected = topology(virtual_host(settings), settings.job_queues)["queues"]
     try:
         return compare_queues(expected, _fetch_queues(settings))
     except (OSError, http.client.HTTPException):

@@ -12,8 +12,9 @@ import redis
 
 from deploy.native.endpoints import LOOPBACK, reachable_host, url_port
 from deploy.rabbitmq.definitions import application_login, virtual_host
-from project.broker.topology import QUEUES
+from project.broker.topology import DEAD_QUEUE
 from project.config import Settings
+from project.queues import WORKER_ROLE
 from project.worker.heartbeat import heartbeat_key
 
 Check = Callable[[Settings, int], str | None]
@@ -24,8 +25,9 @@ ANSWER_SECONDS = 5.0
 
 def check_program(name: str, settings: Settings, pid: int) -> str | None:
     """Why the program, running as process `pid`, is not ready yet; None if it is."""
+    check = _check_worker(name) if name.startswith(WORKER_ROLE) else CHECKS[name]
     try:
-        return CHECKS[name](settings, pid)
+        return check(settings, pid)
     except (OSError, amqp.AMQPError, redis.RedisError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
 
@@ -47,8 +49,8 @@ def _check_rabbitmq(settings: Settings, _pid: int) -> str | None:
         write_timeout=ANSWER_SECONDS,
     ) as connection:
         channel = connection.channel()
-        for queue in QUEUES:
-            channel.queue_declare(queue.name, passive=True)
+        for queue in (*settings.job_queues, DEAD_QUEUE.name):
+            channel.queue_declare(queue, passive=True)
     return _check_http("localhost", url_port(settings.management_url), "/")
 
 
@@ -112,13 +114,11 @@ def _check_http(host: str, port: int, path: str) -> str | None:
     return None if response.status == 200 else f"GET {path} answers {response.status}: {body}"
 
 
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, Check] = {  # beside those of the workers
     "epmd": _check_epmd,
     "rabbitmq": _check_rabbitmq,
     "redis": _check_redis,
     "mailcatcher": _check_mailcatcher,
     "flower": _check_flower,
-    "worker-short": _check_worker("worker-short"),
-    "worker-long": _check_worker("worker-long"),
     "web": _check_web,
 }

@@ -48,10 +48,16 @@ def _rows(settings: Settings) -> list[Row]:
         Row("RabbitMQ", amqp, application),
         Row("RabbitMQ metrics", _http(LOOPBACK, settings.rabbitmq_metrics_port) + "/metrics"),
         Row("Redis", redis, _shown(redis_password, "JOBS_REDIS_URL")),
-        Row("Worker, short queue", f"{settings.short_concurrency} processes"),
-        Row("Worker, long queue", f"{settings.long_concurrency} processes"),
+        *(
+            Row(f"Worker, {queue.name} queue", _count_processes(queue.concurrency))
+            for queue in settings.job_queues.values()
+        ),
         Row("Scheduler", "1 process"),
     ]
+
+
+def _count_processes(number: int) -> str:
+    return f"{number} process{'' if number == 1 else 'es'}"
 
 
 def _mail_rows(settings: Settings) -> list[Row]:

@@ -58,7 +58,7 @@ def render(settings: Settings) -> dict[str, Any]:
         "vhosts": [{"name": vhost}],
         "users": _users(settings),
         "permissions": _permissions(settings, vhost),
-        **topology(vhost),
+        **topology(vhost, settings.job_queues),
     }
 
 

@@ -1,5 +1,6 @@
 """Exchanges, queues and bindings of the virtual host, in the shape of a definitions document."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from kombu.transport.native_delayed_delivery import (
@@ -10,8 +11,9 @@ from kombu.transport.native_delayed_delivery import (
 from project.broker import topology as broker
 
 
-def topology(vhost: str) -> dict[str, list[dict[str, Any]]]:
-    """Exchanges, queues and bindings: ours, and those of Celery's delayed delivery.
+def topology(vhost: str, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Exchanges, queues and bindings: ours, with job queues of these names, and those of Celery's
+    delayed delivery.
 
     Delayed delivery is declared by workers too, but only when they start: a retry or a countdown
     published before that would be refused.
@@ -19,10 +21,11 @@ def topology(vhost: str) -> dict[str, list[dict[str, Any]]]:
     recorder: Any = _Recorder(vhost)  # Any: it passes for a kombu connection too
     for exchange in broker.EXCHANGES:
         recorder.add_exchange(exchange)
-    for queue in broker.QUEUES:
+    job_queues = [broker.make_job_queue(name) for name in names]
+    for queue in (*job_queues, broker.DEAD_QUEUE):
         recorder.add_queue(queue)
     declare_native_delayed_delivery_exchanges_and_queues(recorder, "quorum")
-    for queue in broker.JOB_QUEUES:
+    for queue in job_queues:
         bind_queue_to_native_delayed_delivery_exchange(recorder, queue)
     document: dict[str, list[dict[str, Any]]] = recorder.document()
     return document

@@ -8,7 +8,6 @@ from pydantic import Field
 from project.api.values import AnswerDocument
 from project.jobs import Kind as JobKind
 from project.ledger.run_times import RunTime as MeasuredRunTime
-from project.queues import QueueName
 
 
 class RunTime(AnswerDocument):
@@ -46,7 +45,7 @@ def serialize_kind(kind: JobKind, run_times: Sequence[MeasuredRunTime] = ()) -> 
         name=kind.name,
         title=kind.title,
         description=kind.description,
-        queue=kind.queue.value if isinstance(kind.queue, QueueName) else None,
+        queue=kind.queue if isinstance(kind.queue, str) else None,
         parameters=kind.parameters_model.model_json_schema(),
         time_limit_seconds=kind.time_limit_seconds,
         max_attempts=kind.max_attempts,

@@ -5,18 +5,25 @@ name, and no text in place of a number. Answers may get further fields in time.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 from project.ledger import Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
 from project.ledger.job import format_time
 from project.ledger.listing import JobFilter
-from project.queues import QueueName
 
 Moment = Annotated[
     str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-05-04T12:00:00.123456Z"])
@@ -79,8 +86,25 @@ Reasons = Annotated[
     list[Annotated[DeathReason, _AS_TEXT]],
     Field(default_factory=list, description="Given up for these reasons only"),
 ]
+
+
+def _check_queue(name: str, info: ValidationInfo) -> str:
+    """The configured queues come as the context: no model knows them."""
+    queues: Mapping[str, Any] = (info.context or {}).get("queues", {})
+    if name not in queues:
+        offered = ", ".join(map(repr, queues))
+        raise PydanticCustomError("queue", "must be one of {offered}", {"offered": offered})
+    return name
+
+
+QUEUE_FORMAT = "queue"
+"""In a schema: the name of a configured queue."""
+
+QueueName = Annotated[
+    str, AfterValidator(_check_queue), Field(json_schema_extra={"format": QUEUE_FORMAT})
+]
 Queues = Annotated[
-    list[Annotated[QueueName, _AS_TEXT]],
+    list[QueueName],
     Field(default_factory=list, description="On these queues only"),
 ]
 

@@ -15,7 +15,6 @@ from amqp.serialization import dumps  # type: ignore[import-untyped]
 from kombu import Exchange, Queue, compression
 
 from project.broker.message_reader import UNPACKERS, UNREADABLE_HEADER, unpack
-from project.queues import QueueName
 
 DELIVERY_LIMIT = 10
 """Failed deliveries of one message before it is dead-lettered."""
@@ -34,12 +33,12 @@ DEAD_QUEUE = Queue(
 )
 
 
-def make_job_queue(queue: QueueName) -> Queue:
-    """The queue's quorum queue, dead-lettering at least once to `dead`."""
+def make_job_queue(name: str) -> Queue:
+    """The quorum queue of that name, dead-lettering at least once to `dead`."""
     return Queue(
-        queue.value,
+        name,
         JOBS_EXCHANGE,
-        routing_key=queue.value,
+        routing_key=name,
         durable=True,
         queue_arguments={
             "x-queue-type": "quorum",
@@ -122,6 +121,4 @@ def limit_unpacking() -> None:
         compression.register(encoder, partial(unpack, compression=name), name)
 
 
-JOB_QUEUES = tuple(make_job_queue(queue) for queue in QueueName)
-QUEUES = (*JOB_QUEUES, DEAD_QUEUE)
 EXCHANGES = (JOBS_EXCHANGE, DEAD_EXCHANGE)

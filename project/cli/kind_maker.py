@@ -70,7 +70,7 @@ def _fill(name: str, kind: NewKind) -> str:
     return Template((_TEMPLATES / name).read_text()).substitute(
         name=kind.name,
         title=kind.title,
-        queue=kind.queue.upper(),
+        queue=kind.queue,
         module=kind.module,
         model=kind.model,
     )

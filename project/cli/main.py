@@ -16,7 +16,7 @@ from project.api.jobs import serialize_job
 from project.api.kinds import serialize_kind
 from project.api.queues import serialize_queue
 from project.assembly import Assembly
-from project.cli.new import new
+from project.cli.new import check_queue, new
 from project.cli.schedules import schedules
 from project.cli.verbs import begin, print_document, read_json, verb
 from project.config import Settings
@@ -160,6 +160,8 @@ def list_(
     limit: int,
 ) -> Any:
     """Jobs, newest first."""
+    for name in queue:
+        check_queue(name, assembly.settings.job_queues)
     chosen = JobFilter(status=frozenset(status), kind=frozenset(kind), queue=frozenset(queue))
     page = assembly.ledger.list_jobs(chosen, cursor, limit)
     return {
@@ -187,7 +189,7 @@ def rerun(assembly: Assembly, job_id: str, parameters: str | None) -> Any:
 @verb(main, "queues")
 def queues(assembly: Assembly) -> Any:
     """How full each queue is."""
-    queues = assembly.ledger.list_queues()
+    queues = assembly.ledger.list_queues(assembly.settings.job_queues)
     depths = assembly.publisher.depths([queue.name for queue in queues], 5)
     return [serialize_queue(queue, *depths[queue.name]) for queue in queues]
 

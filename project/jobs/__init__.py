@@ -5,6 +5,7 @@ list `KINDS`, and names them in the setting `extra_kinds`. The setting `kinds` c
 listed here. One whose extra is not installed (`@job(..., extra="tables")`) is not offered.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -31,6 +32,7 @@ from project.kinds.registry import (
     get_offered,
     log_not_offered,
 )
+from project.queues import QueueSettings
 
 __all__ = [
     "BUILT_IN",
@@ -72,19 +74,22 @@ BUILT_IN.update(
 choose_kinds(BUILT_IN)
 
 
-def offer_kinds(chosen: str, modules: str) -> None:
-    """What each process does at its start, with the settings `kinds` and `extra_kinds`.
+def offer_kinds(chosen: str, modules: str, queues: Mapping[str, QueueSettings]) -> None:
+    """What each process does at its start, with the settings `kinds`, `extra_kinds` and `queues`.
 
-    DefinitionError where one of them is wrong.
+    DefinitionError where one of them is wrong, or a kind's queue is not among the queues.
     """
     choose_kinds(BUILT_IN, chosen)
-    load_kinds(modules)
+    load_kinds(modules, queues)
 
 
-def load_kinds(modules: str, kinds: dict[str, Kind] = KINDS) -> None:
+def load_kinds(
+    modules: str, queues: Mapping[str, QueueSettings], kinds: dict[str, Kind] = KINDS
+) -> None:
     """Add the kinds of these modules (names, comma-separated) to those there are.
 
-    To load a module again changes nothing. DefinitionError where one cannot be used.
+    To load a module again changes nothing. DefinitionError where one cannot be used, or where the
+    queues do not suit a kind.
     """
     for name in filter(None, map(str.strip, modules.split(","))):
         for kind in _kinds_of(name):
@@ -92,6 +97,23 @@ def load_kinds(modules: str, kinds: dict[str, Kind] = KINDS) -> None:
                 NOT_OFFERED[kind.name] = missing
             elif kinds.setdefault(kind.name, kind) is not kind:
                 raise DefinitionError(f"{name} defines {kind.name}, which is a kind already.")
+    for kind in kinds.values():
+        for queue in kind.queues:
+            _check_queue(kind, queue, queues)
+
+
+def _check_queue(kind: Kind, queue: str, queues: Mapping[str, QueueSettings]) -> None:
+    if queue not in queues:
+        raise DefinitionError(
+            f"Kind {kind.name} needs the queue {queue!r}, but JOBS_QUEUES has only "
+            f"{', '.join(queues)}: add {queue} to JOBS_QUEUES, or give the kind another queue."
+        )
+    limit = queues[queue].time_limit_seconds
+    if limit is not None and kind.time_limit_seconds > limit:
+        raise DefinitionError(
+            f"Kind {kind.name} may take {kind.time_limit_seconds:g} seconds, but JOBS_QUEUES "
+            f"allows {limit:g} in the queue {queue}: lower the kind's limit, or raise the queue's."
+        )
 
 
 def _kinds_of(name: str) -> list[Kind]:

@@ -1,12 +1,11 @@
 """`create_task`: the tutorial's job. It sleeps `type` × 10 seconds and returns true."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from project.kinds.definition import Context, job
-from project.queues import QueueName
 
 SECONDS_PER_TYPE = 10
 LARGEST_TYPE = 360
@@ -31,9 +30,9 @@ class CreateTaskParameters(BaseModel):
     ]
 
 
-def choose_queue(parameters: CreateTaskParameters) -> QueueName:
+def choose_queue(parameters: CreateTaskParameters) -> Literal["short", "long"]:
     """Short (and shorter) goes to the short queue, Medium and Long to the long one."""
-    return QueueName.SHORT if parameters.type <= 1 else QueueName.LONG
+    return "short" if parameters.type <= 1 else "long"
 
 
 @job(

@@ -6,7 +6,6 @@ import structlog
 
 from project.kinds.definition import Context, job
 from project.kinds.parameters import Parameters
-from project.queues import QueueName
 
 
 class SweepParameters(Parameters):
@@ -16,7 +15,7 @@ class SweepParameters(Parameters):
 @job(
     "files.sweep",
     title="Sweep files",
-    queue=QueueName.LONG,
+    queue="long",
     time_limit_seconds=1800,
     is_internal=True,
 )

@@ -11,7 +11,6 @@ from project.kinds.context import Context
 from project.kinds.definition import job
 from project.kinds.parameters import Parameters
 from project.kinds.result_view import show
-from project.queues import QueueName
 from project.tables.spreadsheets import guard_cell
 
 MOST_JOBS = 1_000_000
@@ -24,7 +23,7 @@ class HistoryParameters(Parameters):
     days: int = Field(7, ge=1, le=90, description="Jobs that were submitted in so many last days")
 
 
-@job("jobs.history", title="History of jobs", queue=QueueName.LONG, time_limit_seconds=900)
+@job("jobs.history", title="History of jobs", queue="long", time_limit_seconds=900)
 def list_history(parameters: HistoryParameters, context: Context) -> dict[str, Any]:
     """A CSV file of the last days' jobs: kind, queue, status, how long they waited and ran."""
     since = datetime.now(UTC) - timedelta(days=parameters.days)

@@ -7,7 +7,6 @@ from project.kinds.definition import job
 from project.kinds.files import PictureFile
 from project.kinds.parameters import Parameters
 from project.kinds.result_view import show
-from project.queues import QueueName
 
 PICTURE, MAIL = "picture", "mail"
 """The keys of the two parts."""
@@ -33,7 +32,7 @@ def list_parts(parameters: SignUpParameters) -> list[tuple[str, dict[str, Any], 
 @job(
     "sign_up",
     title="Sign-up",
-    queue=QueueName.SHORT,
+    queue="short",
     time_limit_seconds=60,
     is_internal=True,
     extra="images",

@@ -3,7 +3,7 @@
     class ResizeParameters(BaseModel):
         picture: str
 
-    @job("picture.resize", title="Resize", queue=QueueName.SHORT, time_limit_seconds=60)
+    @job("picture.resize", title="Resize", queue="short", time_limit_seconds=60)
     def resize(parameters: ResizeParameters, context: Context) -> dict[str, Any]:
         ...
 
@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc, signature
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -31,7 +31,6 @@ from project.errors import (
 from project.json_values import check_json
 from project.kinds.context import Context
 from project.kinds.extras import LIBRARIES
-from project.queues import QueueName
 
 __all__ = ["Context", "Kind", "job"]
 
@@ -51,7 +50,10 @@ class Kind:
     title: str
     function: Callable[[Any, Context], Any]
     parameters_model: type[BaseModel]
-    queue: QueueName | Callable[[Any], QueueName]
+    queue: str | Callable[[Any], str]
+    """Its name, or a function that chooses one for a job's parameters."""
+    queues: tuple[str, ...]
+    """All queues that its jobs may go to."""
     time_limit_seconds: float
     max_attempts: int
     retry_delay_seconds: float
@@ -100,9 +102,17 @@ class Kind:
         """A call's arguments by name, unchecked."""
         return dict(zip(self.parameters_model.model_fields, args, strict=False)) | kwargs
 
-    def queue_for(self, parameters: BaseModel) -> QueueName:
+    def queue_for(self, parameters: BaseModel) -> str:
         """The queue that a job with these parameters goes to."""
-        return self.queue if isinstance(self.queue, QueueName) else self.queue(parameters)
+        if isinstance(self.queue, str):
+            return self.queue
+        chosen = self.queue(parameters)
+        if chosen not in self.queues:
+            raise DefinitionError(f"{self.name}: it chose {chosen!r}, not {self._name_queues()}.")
+        return chosen
+
+    def _name_queues(self) -> str:
+        return " or ".join(map(repr, self.queues))
 
     def run(self, parameters: BaseModel, context: Context) -> Any:
         """Do the work."""
@@ -129,7 +139,7 @@ def job(
     name: str,
     *,
     title: str,
-    queue: QueueName | str | Callable[[Any], QueueName] | None = None,
+    queue: str | Callable[[Any], str] | None = None,
     time_limit_seconds: float | None = None,
     max_attempts: int = 3,
     retry_delay_seconds: float = 2,
@@ -142,6 +152,9 @@ def job(
     extra: str = "",
 ) -> Callable[[Callable[[Any, Context], Any]], Kind]:
     """Define a kind.
+
+    `queue` is a queue's name, or a function from the parameters to one, whose return type lists
+    them, as in `Literal["short", "long"]`. A process refuses to start where JOBS_QUEUES lacks one.
 
     A TemporaryError, a full disk, and what `retry_on` lists, is retried up to `max_attempts`; any
     other error is final. After `max_losses` attempts that ended without an outcome (the process was
@@ -169,7 +182,8 @@ def job(
             title=title,
             function=function,
             parameters_model=_parameters_model(name, function),
-            queue=_find_queue(name, queue),
+            queue=queue,
+            queues=_list_queues(name, queue),
             time_limit_seconds=time_limit_seconds,
             max_attempts=max_attempts,
             retry_delay_seconds=retry_delay_seconds,
@@ -198,16 +212,16 @@ def _parameters_model(name: str, function: Callable[..., Any]) -> type[BaseModel
     return model
 
 
-def _find_queue(
-    name: str, queue: QueueName | str | Callable[[Any], QueueName]
-) -> QueueName | Callable[[Any], QueueName]:
-    if callable(queue):
-        return queue
-    try:
-        return QueueName(queue)
-    except ValueError:
-        offered = ", ".join(QueueName)
-        raise DefinitionError(f"{name}: the queue must be one of {offered}.") from None
+def _list_queues(name: str, queue: str | Callable[[Any], str]) -> tuple[str, ...]:
+    if isinstance(queue, str):
+        return (queue,)
+    listed = get_type_hints(queue).get("return")
+    if get_origin(listed) is not Literal:
+        raise DefinitionError(
+            f"{name}: the function that chooses the queue must list the queues in its return type, "
+            'as in Literal["short", "long"].'
+        )
+    return get_args(listed)
 
 
 def _check(kind: Kind) -> None:

@@ -7,7 +7,7 @@ the merge of those that the filter names: each gives its newest entries behind t
 import base64
 import binascii
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from project.errors import InvalidInputError
 from project.ledger.job import Job, Status
 from project.ledger.keys import PARTITIONS, partition_key, queue_prefix, waiting_key
 from project.ledger.record import as_microseconds
-from project.queues import QueueName
 
 Entry = tuple[int, str]
 """Microseconds of submission, and the id: the order of a list."""
@@ -106,33 +105,42 @@ class _Part:
         )
 
 
-def list_queues(redis: "Redis") -> list[QueueState]:
-    """How full each queue is, also while Redis is full."""
+def list_queues(redis: "Redis", queues: Collection[str]) -> list[QueueState]:
+    """How full each of these queues is, in their order, also while Redis is full."""
     seconds, microseconds = redis.time()
     now = seconds * 1000 + microseconds // 1000
     running = _chosen_partitions(redis, JobFilter(status=frozenset({Status.RUNNING})))
     # No transaction: a Redis whose memory is full takes none, not even to read.
     pipeline = redis.pipeline(transaction=False)
-    for queue in QueueName:
+    for queue in queues:
         pipeline.zcount(waiting_key(queue), "-inf", now)
         pipeline.zcount(waiting_key(queue), f"({now}", "+inf")
         pipeline.zrange(waiting_key(queue), 0, 0, withscores=True)
     for key in running:
         pipeline.zcard(key)
     answers = pipeline.execute()
-    counts = dict(zip(running, answers[3 * len(QueueName) :], strict=True))
+    counts = dict(zip(running, answers[3 * len(queues) :], strict=True))
     return [
         _queue_state(queue, answers[3 * number : 3 * number + 3], counts, now)
-        for number, queue in enumerate(QueueName)
+        for number, queue in enumerate(queues)
     ]
 
 
-def _queue_state(
-    queue: QueueName, answers: list[Any], running: dict[str, int], now: int
-) -> QueueState:
+def list_forgotten_queues(redis: "Redis", queues: Collection[str]) -> list[tuple[str, int]]:
+    """Other queues in which jobs wait, by name, and how many wait in each."""
+    names: Any = redis.smembers(PARTITIONS)
+    others = sorted({name.split(":", 1)[0] for name in names} - set(queues))
+    pipeline = redis.pipeline(transaction=False)
+    for queue in others:
+        pipeline.zcard(waiting_key(queue))
+    counts = pipeline.execute() if others else []
+    return [(queue, count) for queue, count in zip(others, counts, strict=True) if count]
+
+
+def _queue_state(queue: str, answers: list[Any], running: dict[str, int], now: int) -> QueueState:
     depth, scheduled, oldest = answers
     return QueueState(
-        name=queue.value,
+        name=queue,
         depth=depth,
         scheduled=scheduled,
         running=sum(count for key, count in running.items() if key.startswith(queue_prefix(queue))),

@@ -1,13 +1,20 @@
 """What the ledger knows of jobs: one, many, lists of them, and the queues."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from project.errors import GoneError, NotFoundError
 from project.ledger.job import Job
 from project.ledger.keys import LEASES, children_key, job_key, owner_key, result_key, waiting_key
-from project.ledger.listing import JobFilter, Page, QueueState, list_jobs, list_queues
+from project.ledger.listing import (
+    JobFilter,
+    Page,
+    QueueState,
+    list_forgotten_queues,
+    list_jobs,
+    list_queues,
+)
 from project.ledger.record import as_milliseconds, decode_job, from_milliseconds
 from project.ledger.retention import is_gone, trim
 from project.ledger.steps import Steps
@@ -56,9 +63,13 @@ class Reading(Steps):
         children: Any = self._redis.smembers(children_key(job_id))
         return sorted(children)
 
-    def list_queues(self) -> list[QueueState]:
-        """How full each queue is."""
-        return list_queues(self._redis)
+    def list_queues(self, queues: Collection[str]) -> list[QueueState]:
+        """How full each of these queues is, in their order."""
+        return list_queues(self._redis, queues)
+
+    def list_forgotten_queues(self, queues: Collection[str]) -> list[tuple[str, int]]:
+        """Other queues in which jobs wait, and how many wait in each."""
+        return list_forgotten_queues(self._redis, queues)
 
     def find_lease_ends(self, job_ids: Sequence[str]) -> list[datetime | None]:
         """Until when each job's lease holds; None where it has none."""

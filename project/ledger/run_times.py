@@ -4,7 +4,7 @@ Keys: `jobs:run-times`, hash of "<queue>:<kind>" to a JSON object, as `RunTime` 
 measured now and then (by the reconciler), so that no job pays for it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import ceil
@@ -15,7 +15,7 @@ from redis import Redis
 
 from project.ledger.job import Status
 from project.ledger.keys import PARTITIONS, RUN_TIMES, job_key, partition_key
-from project.queues import QueueName
+from project.queues import QueueSettings
 
 SAMPLE = 200
 """So many of the newest jobs of a kind that have succeeded are looked at."""
@@ -33,19 +33,21 @@ class RunTime:
     runs: int
     p50_seconds: float
     p95_seconds: float
+    promise_seconds: float | None = None
+    """What the queue promised when that was measured."""
 
     @property
     def blocks_queue(self) -> bool:
         """Whether one in twenty runs longer than the queue promises."""
-        promise = QueueName(self.queue).promise_seconds
-        return promise is not None and self.p95_seconds > promise
+        return self.promise_seconds is not None and self.p95_seconds > self.promise_seconds
 
 
 class RunTimes:
     """Measures, and tells what was measured. Redis's own errors pass through."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: "Redis", queues: Mapping[str, QueueSettings]) -> None:
         self._redis = redis
+        self._queues = queues
 
     def measure(self) -> list[RunTime]:
         """Look at the newest jobs of all kinds, and remember what was found."""
@@ -60,15 +62,16 @@ class RunTimes:
         return found
 
     def read(self) -> list[RunTime]:
-        """What was measured last, of all kinds."""
+        """What was measured last, of all kinds in the configured queues."""
         texts: Any = self._redis.hvals(RUN_TIMES)
-        return [RunTime(**orjson.loads(text)) for text in texts]
+        found = [RunTime(**orjson.loads(text)) for text in texts]
+        return [one for one in found if one.queue in self._queues]
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         names: Any = self._redis.smembers(PARTITIONS)
         for name in sorted(names):
             queue, _, kind = name.partition(":")
-            if queue in set(QueueName):
+            if queue in self._queues:
                 yield queue, kind
 
     def _measure(self, queue: str, kind: str) -> Iterator[RunTime]:
@@ -80,7 +83,12 @@ class RunTimes:
         seconds = sorted(_list_seconds(pipeline.execute()))
         if len(seconds) >= ENOUGH:
             yield RunTime(
-                queue, kind, len(seconds), find_quantile(seconds, 0.5), find_quantile(seconds, 0.95)
+                queue=queue,
+                kind=kind,
+                runs=len(seconds),
+                p50_seconds=find_quantile(seconds, 0.5),
+                p95_seconds=find_quantile(seconds, 0.95),
+                promise_seconds=self._queues[queue].promise_seconds,
             )
 
 

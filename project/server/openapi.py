@@ -17,7 +17,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from werkzeug.routing import Rule
 
 from project.api.problems import Problem
+from project.api.values import QUEUE_FORMAT
 from project.ledger.log_line import PLACE
+from project.server.services import Services
 
 VERSION = "0.1.0"
 """Of the project, as setup.cfg has it."""
@@ -165,6 +167,9 @@ def build_document(app: Flask) -> dict[str, Any]:
         path = _PARAMETER.sub(r"{\1}", rule.rule)
         described = _describe_operation(rule, method, operation, schemas)
         paths.setdefault(path, {})[method.lower()] = described
+    components = {"schemas": schemas.listed()}
+    equipment: Services = app.extensions["services"]
+    _list_queues([paths, components], list(equipment.settings.job_queues))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -176,8 +181,18 @@ def build_document(app: Flask) -> dict[str, Any]:
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": schemas.listed()},
+        "components": components,
     }
+
+
+def _list_queues(part: Any, names: list[str]) -> None:
+    """Wherever a queue is named, say which ones there are: they are configuration."""
+    if isinstance(part, dict) and part.get("format") == QUEUE_FORMAT:
+        del part["format"]
+        part["enum"] = names
+    elif isinstance(part, dict | list):
+        for inner in part.values() if isinstance(part, dict) else part:
+            _list_queues(inner, names)
 
 
 class _Untitled(GenerateJsonSchema):

@@ -138,7 +138,7 @@ def read_query(model: type[Document]) -> Document:
 def check(model: type[Document], values: Any) -> Document:
     """The values as that model; InvalidInputError names the first field that is wrong."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context={"queues": services().settings.job_queues})
     except ValidationError as error:
         # Not chained: pydantic's error repeats the values, which may be private.
         raise _explain(model, error) from None

@@ -96,7 +96,7 @@ def prepare(submission: Submission, trace_id: str) -> PreparedJob:
     job = Job(
         id=job_id,
         kind=kind.name,
-        queue=kind.queue_for(parameters).value,
+        queue=kind.queue_for(parameters),
         status=Status.ACCEPTED,
         parameters=values,
         submitted_at=now,

@@ -1,8 +1,11 @@
-"""Starts a queue's worker: `python -m project.worker short` or `long`.
+"""Starts a queue's worker: `python -m project.worker short`, or another queue of JOBS_QUEUES.
 
-`celery --app project.server.tasks.celery worker` starts a worker, too, with any of Celery's
-options. Before that it imports every command that Celery and its plugins have, a shell and Flower
-among them: 12 MiB and a tenth of a second for each process.
+Its role is `worker-` and the queue's name, whatever JOBS_ROLE says.
+
+`celery --app project.server.tasks.celery worker -Q short` starts a worker, too, with any of
+Celery's options, and with the queue's values where JOBS_ROLE is that role. Before that it imports
+every command that Celery and its plugins have, a shell and Flower among them: 12 MiB and a tenth of
+a second for each process.
 """
 
 import argparse
@@ -12,13 +15,10 @@ from typing import TYPE_CHECKING
 
 from project.config import Settings
 from project.import_blocking import block_imports
-from project.queues import QueueName
+from project.queues import QueueSettings
 
 if TYPE_CHECKING:
     from project.worker.app import JobsCelery
-
-PREFETCH = {QueueName.SHORT: 0, QueueName.LONG: 1}
-"""Messages that a process takes at the most; 0: as many as it does in a few milliseconds."""
 
 _LEVEL = "WARNING"
 """Of what Celery prints at its start. Lines have the level of the settings."""
@@ -26,13 +26,13 @@ _LEVEL = "WARNING"
 
 def main() -> int:
     """Run it until it is told to stop; its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m project.worker")
-    parser.add_argument("queue", choices=[*QueueName], help="whose jobs it runs")
-    queue = QueueName(parser.parse_args().queue)
     settings = Settings()
+    parser = argparse.ArgumentParser(prog="python -m project.worker")
+    parser.add_argument("queue", choices=[*settings.job_queues], help="whose jobs it runs")
+    queue = settings.job_queues[parser.parse_args().queue]
     # With these a worker starts itself again on a SIGHUP.
     sys.argv[0:1] = ["-m", "project.worker"]
-    return _work(_create_app(settings), queue, settings)
+    return _work(_create_app(settings.model_copy(update={"role": queue.role})), queue)
 
 
 def _create_app(settings: Settings) -> "JobsCelery":
@@ -41,16 +41,10 @@ def _create_app(settings: Settings) -> "JobsCelery":
     return create_celery(settings)
 
 
-def _work(app: "JobsCelery", queue: QueueName, settings: Settings) -> int:
-    processes = {
-        QueueName.SHORT: settings.short_concurrency,
-        QueueName.LONG: settings.long_concurrency,
-    }
+def _work(app: "JobsCelery", queue: QueueSettings) -> int:
     worker = app.Worker(
-        queues=[queue.value],
-        hostname=f"{queue.value}@{socket.gethostname()}",
-        concurrency=processes[queue],
-        prefetch_multiplier=PREFETCH[queue],
+        queues=[queue.name],
+        hostname=f"{queue.name}@{socket.gethostname()}",
         without_gossip=True,
         without_mingle=True,
         loglevel=_LEVEL,

@@ -8,22 +8,24 @@ import structlog
 from celery import Celery, signals
 
 from project.assembly import Assembly
-from project.broker.topology import JOB_QUEUES, JOBS_EXCHANGE, limit_unpacking, transport_options
+from project.broker.topology import (
+    JOBS_EXCHANGE,
+    limit_unpacking,
+    make_job_queue,
+    transport_options,
+)
 from project.config import Settings
 from project.errors import InvalidInputError
 from project.jobs import KINDS, Kind, log_not_offered
 from project.json_values import check_json
 from project.kinds.definition import SOFT_LIMIT_SHARE
 from project.observability.pipeline import configure_logging
-from project.queues import QueueName
+from project.queues import choose_default, find_queue
 from project.worker.engine.main_consumer import connect_remote_control
 from project.worker.execution import Equipment, execute
 from project.worker.heartbeat import start_heartbeat
 from project.worker.printing import redirect_prints
 from project.worker.tracing import connect_tracing
-
-LONG_WORKER_ROLE = "worker-long"
-"""The role whose jobs are too long to be waited for when it stops."""
 
 CONFIRM_SECONDS = 10
 """As long a worker waits for the confirm of a message that it publishes itself."""
@@ -59,17 +61,18 @@ def create_celery(settings: Settings) -> JobsCelery:
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """Celery's configuration."""
+    """Celery's configuration; a worker's role says which queue's values are its own."""
+    queues, own = settings.job_queues, find_queue(settings.job_queues, settings.role)
     return {
         "broker_url": settings.broker_url,
         "result_backend": f"project.worker.results:LedgerBackend+{settings.redis_url}",
         # Queues. A wrong -Q must fail instead of making a queue.
-        "task_queues": JOB_QUEUES,
+        "task_queues": tuple(make_job_queue(name) for name in queues),
         "task_create_missing_queues": False,
-        "task_default_queue": QueueName.SHORT.value,
+        "task_default_queue": choose_default(queues),
         "task_default_exchange": JOBS_EXCHANGE.name,
         "task_default_exchange_type": JOBS_EXCHANGE.type,
-        "task_default_routing_key": QueueName.SHORT.value,
+        "task_default_routing_key": choose_default(queues),
         "task_routes": (route,),
         # Loss is no option: confirmed publishing, late acks, redelivery when a worker dies.
         "broker_transport_options": transport_options(settings.role),
@@ -86,11 +89,13 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         # Processes that consume by themselves.
         "worker_consumer": "project.worker.engine.main_consumer:JobsConsumer",
         "worker_pool": "project.worker.engine.pool:EnginePool",
+        **({"worker_concurrency": own.concurrency} if own else {}),
+        **({"worker_prefetch_multiplier": own.prefetch} if own else {}),
         # KiB. A child that a job has left larger is replaced: libraries give little memory back.
         "worker_max_memory_per_child": settings.child_memory_bytes // 1024 or None,
-        # Stopping (with REMAP_SIGTERM=SIGQUIT): short jobs may end, long ones go back at once.
+        # Stopping (with REMAP_SIGTERM=SIGQUIT): jobs may finish, or are requeued at once.
         "worker_soft_shutdown_timeout": (
-            0 if settings.role == LONG_WORKER_ROLE else settings.shutdown_seconds
+            0 if own and not own.soft_stop else settings.shutdown_seconds
         ),
         # Results: kept as long as the record; the worker waits for Redis instead of losing one.
         "result_expires": settings.retention_seconds,
@@ -129,8 +134,8 @@ def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> 
     try:
         parameters = kind.bind(args or (), kwargs or {})
     except InvalidInputError:
-        return {"queue": QueueName.SHORT.value, **safety}  # the worker says what is wrong with them
-    return {"queue": kind.queue_for(parameters).value, **safety}
+        return safety  # to the default queue, whose worker says what is wrong with them
+    return {"queue": kind.queue_for(parameters), **safety}
 
 
 def _register(app: JobsCelery, kind: Kind) -> None:

@@ -25,7 +25,6 @@ from project.ledger.job import JobError, format_time
 from project.ledger.record import encode_json
 from project.observability.binding import about_message
 from project.observability.context import Trace
-from project.queues import QueueName
 from project.worker.attempt_logging import log_end
 
 STATUSES = {
@@ -199,7 +198,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             described,
             id=task_id,
             kind=kind.name,
-            queue=queue if queue in set(QueueName) else QueueName.SHORT.value,
+            queue=queue if queue in self.app.amqp.queues else self.app.conf.task_default_queue,
             parameters=kind.name_arguments(
                 described.get("args") or (), described.get("kwargs") or {}
             ),

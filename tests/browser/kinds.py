@@ -12,7 +12,6 @@ from pydantic import AnyHttpUrl, BaseModel, EmailStr, Field
 from project.kinds.definition import Context, job
 from project.kinds.files import AnyFile, PictureFile, TableFile
 from project.kinds.result_view import show
-from project.queues import QueueName
 
 Format = Literal["JPEG", "PNG", "WebP"]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
@@ -63,7 +62,7 @@ class EverythingParameters(BaseModel):
     tone: Literal["calm", "loud"] = "calm"
 
 
-@job("browser.everything", title="Everything", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("browser.everything", title="Everything", queue="short", time_limit_seconds=60)
 def take_everything(parameters: EverythingParameters, context: Context) -> dict[str, Any]:
     """Take one parameter of each form, and tell what has come."""
     context.report_progress(1, 2, "Looking at it")

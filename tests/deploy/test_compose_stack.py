@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from project.broker.topology import DEAD_EXCHANGE, DEAD_QUEUE
-from project.queues import QueueName
+from project.config import Settings
 from tests.deploy.photograph import is_upright
 from tests.deploy.signup import (
     REQUEST_SECONDS,
@@ -135,7 +135,7 @@ def test_console_answers_only_to_its_users(stack: Stack) -> None:
 
 
 def test_queues_are_quorum_queues_that_dead_letter(stack: Stack) -> None:
-    for name in QueueName:
+    for name in Settings().job_queues:
         queue = console(stack, f"/api/queues/jobs/{name}")
         assert queue["type"] == "quorum"
         assert queue["arguments"]["x-dead-letter-exchange"] == DEAD_EXCHANGE.name
@@ -145,7 +145,7 @@ def test_queues_are_quorum_queues_that_dead_letter(stack: Stack) -> None:
 
 
 def test_each_queue_is_consumed_by_its_own_pool_alone(stack: Stack) -> None:
-    for queue in QueueName:
+    for queue in Settings().job_queues:
         pool = addresses(stack, f"worker-{queue}")
         wait_until(
             lambda queue=queue, pool=pool: consumers(stack, queue) == pool,  # type: ignore[misc]
@@ -167,7 +167,7 @@ def test_scaled_pool_consumes_its_queue_three_times(stack: Stack) -> None:
 
     assert len(pool) == 3
     wait_until(
-        lambda: consumers(stack, QueueName.SHORT) == pool,
+        lambda: consumers(stack, "short") == pool,
         RABBITMQ_COUNTS_SECONDS,
         "three consumers of queue short",
     )
@@ -225,7 +225,7 @@ def addresses(stack: Stack, service: str) -> set[str]:
     }
 
 
-def consumers(stack: Stack, queue: QueueName) -> set[str]:
+def consumers(stack: Stack, queue: str) -> set[str]:
     """The addresses that consume the queue."""
     details = console(stack, f"/api/queues/jobs/{queue}")["consumer_details"]
     return {consumer["channel_details"]["peer_host"] for consumer in details}

@@ -14,7 +14,6 @@ from pydantic import BaseModel, Field
 from project.errors import PermanentError, TemporaryError
 from project.kinds.context import require_all
 from project.kinds.definition import Context, job
-from project.queues import QueueName
 from tests.faults.journal import Journal
 
 STEP_SECONDS = 0.2
@@ -42,7 +41,7 @@ class FlakyParameters(RunParameters):
     failures: int = Field(1, ge=0)
 
 
-@job("faults.step", title="Step", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("faults.step", title="Step", queue="short", time_limit_seconds=60)
 def step(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A short job."""
     with _noted(parameters, context):
@@ -50,7 +49,7 @@ def step(parameters: RunParameters, context: Context) -> dict[str, Any]:
     return parameters.result
 
 
-@job("faults.quick", title="Quick", queue=QueueName.SHORT, time_limit_seconds=60, repeatable=True)
+@job("faults.quick", title="Quick", queue="short", time_limit_seconds=60, repeatable=True)
 def quick(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A short job that may be repeated: several begin together."""
     with _noted(parameters, context):
@@ -58,7 +57,7 @@ def quick(parameters: RunParameters, context: Context) -> dict[str, Any]:
     return parameters.result
 
 
-@job("faults.walk", title="Walk", queue=QueueName.LONG, time_limit_seconds=300)
+@job("faults.walk", title="Walk", queue="long", time_limit_seconds=300)
 def walk(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A long job, which tells how far it is."""
     steps = round(parameters.seconds / STEP_SECONDS)
@@ -72,7 +71,7 @@ def walk(parameters: RunParameters, context: Context) -> dict[str, Any]:
 @job(
     "faults.flaky",
     title="Flaky",
-    queue=QueueName.SHORT,
+    queue="short",
     time_limit_seconds=60,
     retry_delay_seconds=1,
 )
@@ -84,14 +83,14 @@ def flaky(parameters: FlakyParameters, context: Context) -> dict[str, Any]:
     return parameters.result
 
 
-@job("faults.crash", title="Crash", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("faults.crash", title="Crash", queue="short", time_limit_seconds=60)
 def crash(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A job that fails."""
     with _noted(parameters, context):
         raise RuntimeError(f"As it was meant to: {parameters.secret}")
 
 
-@job("faults.family", title="Family", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("faults.family", title="Family", queue="short", time_limit_seconds=60)
 def family(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A job that submits others, fails once after that, and waits for them."""
     with _noted(parameters, context):
@@ -112,9 +111,7 @@ class LeafParameters(BaseModel):
     secret: str
 
 
-@job(
-    "faults.leaf", title="Leaf", queue=QueueName.SHORT, time_limit_seconds=60, retry_delay_seconds=1
-)
+@job("faults.leaf", title="Leaf", queue="short", time_limit_seconds=60, retry_delay_seconds=1)
 def leaf(parameters: LeafParameters, context: Context) -> str:
     """A child, which fails once."""
     if context.attempt == 1:
@@ -122,7 +119,7 @@ def leaf(parameters: LeafParameters, context: Context) -> str:
     return parameters.secret
 
 
-@job("faults.poison", title="Poison", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("faults.poison", title="Poison", queue="short", time_limit_seconds=60)
 def poison(parameters: RunParameters, context: Context) -> dict[str, Any]:
     """A job that kills its worker process each time."""
     with _noted(parameters, context):

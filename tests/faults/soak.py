@@ -64,8 +64,7 @@ def main() -> int:
 
 ENVIRONMENT = {
     "JOBS_EXTRA_KINDS": "tests.faults.kinds",
-    "JOBS_SHORT_CONCURRENCY": "3",
-    "JOBS_LONG_CONCURRENCY": "4",
+    "JOBS_QUEUES": "short: concurrency=3; long: concurrency=4",
 }
 MIX = Mix(poison=1)
 

@@ -45,7 +45,7 @@ def _find_missing(settings: Settings) -> str:
             workers = {key.split(":")[1] for key in redis.scan_iter("worker:*")}
     except RedisError:
         return "Redis does not answer."
-    absent = {"worker-short", "worker-long"} - workers
+    absent = {queue.role for queue in settings.job_queues.values()} - workers
     return f"there is no {' and no '.join(sorted(absent))}." if absent else ""
 
 

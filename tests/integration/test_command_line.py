@@ -120,10 +120,17 @@ def test_operator_sees_queues_kinds_and_dead_letters(run: Any, settings: Setting
     _, dead, _ = run("dead", "list", "--reason", DeathReason.WORKER_LOST.value)
 
     # One a process.
-    consumers = {"short": settings.short_concurrency, "long": settings.long_concurrency}
+    consumers = {queue.name: queue.concurrency for queue in settings.job_queues.values()}
     assert {queue["name"]: queue["consumers"] for queue in queues} == consumers
     assert "create_task" in {kind["name"] for kind in kinds}
     assert dead["next"] is None
+
+
+def test_list_of_a_queue_that_is_not_configured_names_those_that_are(run: Any) -> None:
+    status, _, error = run("list", "--queue", "tpu")
+
+    assert status == 1
+    assert error == "Error: There is no queue 'tpu'; there are short, long.\n"
 
 
 def test_outage_is_told_without_the_password(run: Any) -> None:

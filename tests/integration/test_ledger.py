@@ -1067,11 +1067,11 @@ def test_cancelled_job_submits_no_more_jobs(ledger: Ledger) -> None:
 def test_retry_is_due_when_it_says(ledger: Ledger) -> None:
     """Until then it does not count as waiting."""
     job = running(ledger, queue="long")
-    before = {queue.queue: queue for queue in ledger.list_queues()}["long"]
+    before = {queue.name: queue for queue in ledger.list_queues(["short", "long"])}["long"]
 
     retry(ledger, job, datetime.now(UTC) + timedelta(hours=1))
 
-    after = {queue.queue: queue for queue in ledger.list_queues()}["long"]
+    after = {queue.name: queue for queue in ledger.list_queues(["short", "long"])}["long"]
     assert after.scheduled == before.scheduled + 1
     ledger.cancel(job.id)
 

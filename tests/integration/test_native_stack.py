@@ -20,9 +20,8 @@ from deploy.rabbitmq.definitions import (
     virtual_host,
 )
 from deploy.rabbitmq.topology import topology
-from project.broker.topology import DEAD_QUEUE, JOB_QUEUES
+from project.broker.topology import DEAD_QUEUE
 from project.config import Settings
-from project.queues import QueueName
 from tests.waiting import wait_until
 
 # RabbitMQ's management plugin refreshes its numbers every five seconds.
@@ -87,7 +86,7 @@ def of_workers(name: str) -> bool:
 def test_broker_has_the_queues_of_the_definitions_and_no_others(monitor: Management) -> None:
     fields = ("durable", "auto_delete", "arguments")
     found = described(monitor.get("queues/{vhost}"), *fields)
-    expected = described(topology("")["queues"], *fields)
+    expected = described(topology("", Settings().job_queues)["queues"], *fields)
     assert {name: queue for name, queue in found.items() if not of_workers(name)} == expected
 
 
@@ -99,7 +98,7 @@ def test_broker_has_the_exchanges_of_the_definitions_and_no_others(monitor: Mana
         for name, exchange in found.items()
         if name and not name.startswith("amq.") and not of_workers(name)
     }
-    assert own == described(topology("")["exchanges"], *fields)
+    assert own == described(topology("", Settings().job_queues)["exchanges"], *fields)
 
 
 def test_broker_has_the_bindings_of_the_definitions_and_no_others(monitor: Management) -> None:
@@ -116,7 +115,9 @@ def test_broker_has_the_bindings_of_the_definitions_and_no_others(monitor: Manag
             if binding["source"] and not of_workers(binding["source"])
         }
 
-    assert keys(monitor.get("bindings/{vhost}")) == keys(topology("")["bindings"])
+    assert keys(monitor.get("bindings/{vhost}")) == keys(
+        topology("", Settings().job_queues)["bindings"]
+    )
 
 
 def test_each_queue_is_consumed_by_its_own_pool_alone(monitor: Management) -> None:
@@ -125,11 +126,11 @@ def test_each_queue_is_consumed_by_its_own_pool_alone(monitor: Management) -> No
         roles: dict[str, set[str]] = {}
         for consumer in monitor.get("consumers/{vhost}"):
             queue = consumer["queue"]["name"]
-            if queue in list(QueueName):
+            if queue in Settings().job_queues:
                 roles.setdefault(queue, set()).add(consumer["consumer_tag"].partition(" ")[0])
         return roles
 
-    expected = {queue.value: {f"worker-{queue.value}"} for queue in QueueName}
+    expected = {queue.name: {queue.role} for queue in Settings().job_queues.values()}
     wait_until(lambda: consumers() == expected, STATISTICS_SECONDS, "each pool at its own queue")
 
 
@@ -138,7 +139,7 @@ def test_nobody_consumes_dead_letters(monitor: Management) -> None:
     assert DEAD_QUEUE.name not in names
 
 
-@pytest.mark.parametrize("queue", [queue.name for queue in (*JOB_QUEUES, DEAD_QUEUE)])
+@pytest.mark.parametrize("queue", [*Settings().job_queues, DEAD_QUEUE.name])
 def test_application_cannot_delete_a_queue_of_ours(channel: amqp.Channel, queue: str) -> None:
     with pytest.raises(amqp.AccessRefused):
         channel.queue_delete(queue)
@@ -197,9 +198,7 @@ def test_flower_shows_the_queues_of_the_broker(settings: Settings) -> None:
         queues = session.get(f"{api}/queues/length", timeout=10).json()["active_queues"]
         return {queue["name"] for queue in queues}
 
-    wait_until(
-        lambda: names() == {queue.value for queue in QueueName}, 60, "Flower to know the queues"
-    )
+    wait_until(lambda: names() == Settings().job_queues.keys(), 60, "Flower to know the queues")
 
 
 def test_mail_sent_over_smtp_is_caught(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from redis import Redis
 
 from project.ledger.keys import PARTITIONS, RUN_TIMES, partition_key
 from project.ledger.run_times import RunTimes, find_quantile
+from project.queues import parse_queues
 from tests.builders import NOON, a_job
 from tests.integration.client import Client
 
@@ -49,7 +50,7 @@ def leave(redis: "Redis", kind: str) -> Iterator[Leave]:
 def measured(redis: "Redis", kind: str) -> list[tuple[str, int, float, bool]]:
     return [
         (one.queue, one.runs, one.p95_seconds, one.blocks_queue)
-        for one in RunTimes(redis).measure()
+        for one in RunTimes(redis, parse_queues("")).measure()
         if one.kind == kind
     ]
 
@@ -74,6 +75,20 @@ def test_long_queue_promises_nothing(redis: "Redis", kind: str, leave: Leave) ->
     assert measured(redis, kind) == [("long", 10, 5000.0, False)]
 
 
+def test_promise_of_an_added_queue_is_kept_or_broken(
+    redis: "Redis", kind: str, leave: Leave
+) -> None:
+    leave("long", [5.0] * 10)
+    run_times = RunTimes(redis, parse_queues("long: promise_seconds=4"))
+
+    run_times.measure()
+
+    (told,) = [one for one in run_times.read() if one.kind == kind]
+    assert (told.promise_seconds, told.blocks_queue) == (4, True)
+    others = RunTimes(redis, parse_queues("short")).read()
+    assert kind not in {one.kind for one in others}, "the queue was removed"
+
+
 def test_of_a_few_runs_nothing_is_said(redis: "Redis", kind: str, leave: Leave) -> None:
     leave("short", [100.0] * 4)
 
@@ -84,7 +99,7 @@ def test_api_tells_what_was_measured(redis: "Redis", browser: Client) -> None:
     for task in [browser.start_task(0) for _ in range(5)]:
         browser.await_status(task, "succeeded")
 
-    RunTimes(redis).measure()
+    RunTimes(redis, parse_queues("")).measure()
     kinds = {kind["name"]: kind for kind in browser.get("/api/v1/kinds").json()["kinds"]}
 
     (short,) = [one for one in kinds["create_task"]["run_times"] if one["queue"] == "short"]

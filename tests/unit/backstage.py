@@ -86,7 +86,7 @@ class Desk:
     def publisher(self) -> "Desk":
         return self
 
-    def check(self, seconds: float) -> None:
+    def check(self, _queues: object, seconds: float) -> None:
         assert seconds > 0
         self.probes += 1
         if self.is_away:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason
 from project.ledger.listing import JobFilter, Page, QueueState
 from project.submission.preparation import Submission
-from tests.builders import NOON, a_job
+from tests.builders import NOON, a_job, settings_in
 from tests.unit.conftest import ClientMaker
 
 JOBS, LETTERS = "/api/v1/jobs", "/api/v1/dead-letters"
@@ -57,7 +58,7 @@ class Book:
     def count(self) -> int:
         return 7
 
-    def list_queues(self) -> list[QueueState]:
+    def list_queues(self, _queues: Any) -> list[QueueState]:
         return [QueueState(name="short", depth=3, scheduled=1, running=2, oldest_seconds=4.5)]
 
 
@@ -173,6 +174,31 @@ def test_wrong_filter_is_a_400_that_names_it(query: str, make_client: ClientMake
     assert answer.status_code == 400
     assert answer.json is not None
     assert answer.json["field"].startswith(query.partition("=")[0])
+
+
+@pytest.mark.parametrize("path", [JOBS, "/api/v1/dead-letters", "/api/v1/events"])
+def test_filter_takes_the_configured_queues_only(
+    path: str, make_client: ClientMaker, tmp_path: Path
+) -> None:
+    settings = settings_in(tmp_path, queues="short; long; gpu")
+    client = make_client(ledger=Book(), dead_letters=Book(), settings=settings)
+
+    answer = client.get(f"{path}?queue=gpu,tpu")
+
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["field"] == "queue.1"
+    assert "must be one of 'short', 'long', 'gpu'" in answer.json["detail"]
+
+
+def test_list_of_a_configured_queue_is_answered(make_client: ClientMaker, tmp_path: Path) -> None:
+    book = Book()
+    settings = settings_in(tmp_path, queues="short; long; gpu")
+
+    answer = make_client(ledger=book, settings=settings).get(f"{JOBS}?queue=gpu")
+
+    assert answer.status_code == 200
+    assert book.asked[0][0].queues == {"gpu"}
 
 
 def test_page_that_has_a_next_one_links_to_it(make_client: ClientMaker) -> None:

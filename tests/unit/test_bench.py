@@ -411,6 +411,7 @@ def test_our_own_start_takes_processes_and_addresses_from_the_measure() -> None:
     assert variables == {
         "JOBS_BROKER_URL": "amqp://jobs:development-jobs@127.0.0.1:1001/jobs",
         "JOBS_REDIS_URL": "redis://:development-redis@127.0.0.1:1002/0",
+        "JOBS_QUEUES": "short: concurrency=4; long",
         "JOBS_SHORT_CONCURRENCY": "4",
     }
 
@@ -429,7 +430,7 @@ def test_settings_of_another_stack_are_those_of_its_programs() -> None:
     assert before.variables(stack)["JOBS_WEB_PORT"] == "6001"
     assert apart.environment == BEFORE
     assert apart.variables(stack)["JOBS_WEB_PORT"] == "6001"
-    assert apart.variables(stack)["JOBS_SHORT_CONCURRENCY"] == "4"
+    assert apart.variables(stack)["JOBS_QUEUES"] == "short: concurrency=4; long"
 
 
 def test_command_line_without_a_commit_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 from project.broker.message import Message
 from project.broker.message_reader import own_headers
 from project.broker.publisher.content import Content
+from project.config import Settings
 from project.errors import UnavailableError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeathReason, _encode
@@ -28,6 +29,8 @@ from project.scheduler.reconciler.dead_letter_policy import (
     judge,
 )
 from tests.builders import NOON, a_job
+
+QUEUES = Settings().job_queues
 
 KINDS = frozenset({"create_task"})
 BODY = b'[[], {"type": 1}, {}]'
@@ -253,7 +256,7 @@ class Queue:
 def taken(ledger: Ledger, *messages: DeadMessage) -> Queue:
     stage: Any = ledger
     queue: Any = Queue(*messages)
-    DeadLetterConsumer(stage, stage, stage).take_all(queue)
+    DeadLetterConsumer(stage, stage, stage, QUEUES).take_all(queue)
     return cast(Queue, queue)
 
 
@@ -304,8 +307,8 @@ def test_intake_ends_with_its_time_however_much_lies_there() -> None:
     stage: Any = Ledger()
     queue: Any = Queue(*(a_message(body=b"%d" % number) for number in range(5)))
 
-    assert DeadLetterConsumer(stage, stage, stage).take_all(queue, seconds=0) == 1
-    assert DeadLetterConsumer(stage, stage, stage).take_all(queue) == 4
+    assert DeadLetterConsumer(stage, stage, stage, QUEUES).take_all(queue, seconds=0) == 1
+    assert DeadLetterConsumer(stage, stage, stage, QUEUES).take_all(queue) == 4
 
 
 def test_message_that_goes_back_counts_that() -> None:

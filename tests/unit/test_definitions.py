@@ -9,11 +9,10 @@ import pytest
 
 from deploy.rabbitmq.definitions import APPLICATION_CONFIGURES, password_hash, render
 from deploy.rabbitmq.topology import topology
-from project.broker.topology import DEAD_EXCHANGE, DEAD_QUEUE, QUEUES
+from project.broker.topology import DEAD_EXCHANGE, DEAD_QUEUE
 from project.config import Settings
-from project.queues import QueueName
 
-NAMES = [queue.value for queue in QueueName]
+NAMES = [*Settings().job_queues, "gpu-2"]
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -30,14 +29,14 @@ def permission(name: str) -> dict[str, str]:
 
 
 def queue(name: str) -> dict[str, Any]:
-    return next(queue for queue in topology("jobs")["queues"] if queue["name"] == name)
+    return next(queue for queue in topology("jobs", NAMES)["queues"] if queue["name"] == name)
 
 
 def routes(source: str, destination: str) -> set[str]:
     """The routing keys under which the source hands messages to the destination."""
     return {
         binding["routing_key"]
-        for binding in topology("jobs")["bindings"]
+        for binding in topology("jobs", NAMES)["bindings"]
         if (binding["source"], binding["destination"]) == (source, destination)
     }
 
@@ -124,17 +123,17 @@ def test_dead_letters_reach_their_queue() -> None:
 
 
 def test_delayed_delivery_is_declared_before_any_worker_starts() -> None:
-    names = {queue["name"] for queue in topology("jobs")["queues"]}
-    assert names == {queue.name for queue in QUEUES} | {f"celery_delayed_{n}" for n in range(28)}
+    names = {queue["name"] for queue in topology("jobs", NAMES)["queues"]}
+    assert names == {*NAMES, DEAD_QUEUE.name} | {f"celery_delayed_{n}" for n in range(28)}
 
 
 def test_every_exchange_and_queue_survives_a_restart_of_the_broker() -> None:
-    found = topology("jobs")
+    found = topology("jobs", NAMES)
     assert all(item["durable"] for item in [*found["exchanges"], *found["queues"]])
 
 
 def test_every_binding_joins_what_is_declared() -> None:
-    found = topology("jobs")
+    found = topology("jobs", NAMES)
     exchanges = {exchange["name"] for exchange in found["exchanges"]}
     queues = {queue["name"] for queue in found["queues"]}
     for binding in found["bindings"]:

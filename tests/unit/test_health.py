@@ -34,7 +34,7 @@ class Parts:
         if self.refusal:
             raise self.refusal
 
-    def check(self, timeout_seconds: float) -> None:
+    def check(self, _queues: Any, timeout_seconds: float) -> None:
         assert timeout_seconds > 0
         if self.is_broker_away:
             raise UnavailableError("RabbitMQ")

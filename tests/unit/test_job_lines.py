@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from project.config import Settings
 from project.errors import TransitionError
 from project.ledger import Job, Status
 from project.observability.binding import read_bound
@@ -23,6 +24,8 @@ from project.worker.attempt_logging import log_end
 from tests.builders import NOON, a_job
 from tests.unit.supervision import FakeLedger, FakeProcess, supervisor_of
 from tests.waiting import wait_until
+
+QUEUES = Settings().job_queues
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 JOB = a_job(trace_id=TRACE_ID, status=Status.QUEUED)
@@ -103,7 +106,7 @@ def take_in(stage: Anything, headers: dict[str, Any], **changes: Any) -> None:
             **changes,
         }
     )
-    Intake(stage, stage, stage)._take(message)  # type: ignore[arg-type]
+    Intake(stage, stage, stage, QUEUES)._take(message)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("job", [JOB, None])
@@ -143,7 +146,7 @@ def test_message_that_is_published_again_keeps_trace_and_parent() -> None:
     stage = Anything(replace(RUNNING, started_at=datetime.now(UTC) - timedelta(hours=1)))
 
     with told() as lines:
-        Repairs(stage, stage).republish_lost()  # type: ignore[arg-type]
+        Repairs(stage, stage, QUEUES).republish_lost()  # type: ignore[arg-type]
 
     (line,) = lines
     assert (line["event"], line["trace_id"]) == ("job_republished", TRACE_ID)
@@ -154,7 +157,7 @@ def test_job_that_was_never_confirmed_is_told_in_its_trace() -> None:
     stage = Anything(JOB)
 
     with told() as lines:
-        Repairs(stage, stage).withdraw_undecided()  # type: ignore[arg-type]
+        Repairs(stage, stage, QUEUES).withdraw_undecided()  # type: ignore[arg-type]
 
     (line,) = lines
     assert (line["event"], line["trace_id"]) == ("job_withdrawn", TRACE_ID)
@@ -164,7 +167,7 @@ def test_result_without_a_record_has_the_trace_of_its_id() -> None:
     stage = Anything()
 
     with told() as lines:
-        Repairs(stage, stage).remove_orphans(0)  # type: ignore[arg-type]
+        Repairs(stage, stage, QUEUES).remove_orphans(0)  # type: ignore[arg-type]
 
     assert lines[0]["trace_id"] == JOB.id.replace("-", "")
 

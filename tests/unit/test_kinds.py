@@ -4,7 +4,7 @@ import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -18,7 +18,9 @@ from project.errors import (
 )
 from project.jobs import KINDS, NOT_OFFERED, get_kind, load_kinds
 from project.kinds.definition import Context, Kind, job
-from project.queues import QueueName
+from project.queues import parse_queues
+
+QUEUES = parse_queues("short; long")
 
 
 class Parameters(BaseModel):
@@ -34,7 +36,7 @@ def resize(parameters: Parameters, context: Context) -> str:
 
 
 def define(function: Callable[..., Any] = resize, **changes: Any) -> Kind:
-    values: dict[str, Any] = {"title": "Resize", "queue": QueueName.SHORT, "time_limit_seconds": 60}
+    values: dict[str, Any] = {"title": "Resize", "queue": "short", "time_limit_seconds": 60}
     return job("picture.resize", **values | changes)(function)
 
 
@@ -44,20 +46,47 @@ def test_kind_runs_its_function() -> None:
     assert kind.run(kind.parse({"size": 2}), Context(attempt=3)) == "2 red 3"
 
 
-def test_kind_knows_its_queue() -> None:
-    kind = define(
-        queue=lambda parameters: QueueName.LONG if parameters.size > 9 else QueueName.SHORT
-    )
+def choose_queue(parameters: Parameters) -> Literal["short", "long"]:
+    return "long" if parameters.size > 9 else "short"
 
-    assert kind.queue_for(kind.parse({"size": 9})) is QueueName.SHORT
-    assert kind.queue_for(kind.parse({"size": 10})) is QueueName.LONG
-    assert define(queue=QueueName.LONG).queue_for(Parameters(size=1)) is QueueName.LONG
+
+def choose_gpu(parameters: Parameters) -> Literal["short", "gpu"]:
+    return "gpu" if parameters.size > 9 else "short"
+
+
+def test_kind_knows_its_queue() -> None:
+    kind = define(queue=choose_queue)
+
+    assert kind.queue_for(kind.parse({"size": 9})) == "short"
+    assert kind.queue_for(kind.parse({"size": 10})) == "long"
+    assert define(queue="long").queue_for(Parameters(size=1)) == "long"
+    assert (kind.queues, define(queue="long").queues) == (("short", "long"), ("long",))
+
+
+def test_function_that_chooses_the_queue_lists_them_in_its_return_type() -> None:
+    """Otherwise nobody could compare them with JOBS_QUEUES before a job needs one."""
+
+    def choose_any(_parameters: Parameters) -> str:
+        return "short"
+
+    for choose in (choose_any, lambda _parameters: "short"):
+        with pytest.raises(DefinitionError, match=r"picture\.resize: .*return type.*Literal"):
+            define(queue=choose)
+
+
+def test_queue_that_the_return_type_does_not_list_is_no_choice() -> None:
+    def choose_wrong(_parameters: Parameters) -> Literal["short"]:
+        return "gpu"  # type: ignore[return-value]
+
+    kind = define(queue=choose_wrong)
+
+    with pytest.raises(DefinitionError, match=r"picture\.resize: it chose 'gpu', not 'short'"):
+        kind.queue_for(kind.parse({"size": 1}))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"queue": "short-ish"},
         {"queue": None},
         {"time_limit_seconds": 0},
         {"max_attempts": 0},
@@ -210,7 +239,6 @@ def test_every_kind_tells_its_parameters_as_json_schema(name: str) -> None:
 MODULE = """
 from pydantic import BaseModel
 from project.kinds.definition import job
-from project.queues import QueueName
 
 class Nothing(BaseModel):
     pass
@@ -218,7 +246,7 @@ class Nothing(BaseModel):
 def work(parameters: Nothing, context: object) -> None: ...
 
 KINDS = [
-    job({name!r}, title="Work", queue=QueueName.SHORT, time_limit_seconds=1, extra={extra!r})(work)
+    job({name!r}, title="Work", queue="short", time_limit_seconds=1, extra={extra!r})(work)
 ]
 """
 
@@ -240,7 +268,7 @@ def test_kinds_of_ones_own_are_added(write_module: Callable[[str, str], str]) ->
     write_module("kinds_of_theirs", MODULE.format(name="their.work", extra=""))
     kinds = dict(KINDS)
 
-    load_kinds("kinds_of_ours, kinds_of_theirs,", kinds)
+    load_kinds("kinds_of_ours, kinds_of_theirs,", QUEUES, kinds)
 
     assert kinds.keys() - KINDS.keys() == {"our.work", "their.work"}
 
@@ -252,7 +280,7 @@ def test_kind_of_ones_own_needs_its_extra_too(
     monkeypatch.setitem(sys.modules, "polars", None)
     kinds = dict(KINDS)
 
-    load_kinds("kinds_with_extra", kinds)
+    load_kinds("kinds_with_extra", QUEUES, kinds)
     with pytest.raises(UnknownKindError, match=r"tables\.work .* the extra tables"):
         get_kind("tables.work")
     NOT_OFFERED.pop("tables.work")
@@ -267,7 +295,7 @@ def test_extra_that_no_kind_can_need_is_refused(
     write_module(f"kinds_with_{extra}", MODULE.format(name="tables.work", extra=extra))
 
     with pytest.raises(DefinitionError, match=r"tables\.work: the extra must be one of tables, ml"):
-        load_kinds(f"kinds_with_{extra}", dict(KINDS))
+        load_kinds(f"kinds_with_{extra}", QUEUES, dict(KINDS))
 
 
 def test_module_may_be_loaded_again(write_module: Callable[[str, str], str]) -> None:
@@ -275,8 +303,8 @@ def test_module_may_be_loaded_again(write_module: Callable[[str, str], str]) -> 
     write_module("kinds_twice", MODULE.format(name="twice.work", extra=""))
     kinds = dict(KINDS)
 
-    load_kinds("kinds_twice", kinds)
-    load_kinds("kinds_twice", kinds)
+    load_kinds("kinds_twice", QUEUES, kinds)
+    load_kinds("kinds_twice", QUEUES, kinds)
 
     assert kinds.keys() - KINDS.keys() == {"twice.work"}
 
@@ -284,7 +312,7 @@ def test_module_may_be_loaded_again(write_module: Callable[[str, str], str]) -> 
 def test_no_module_is_no_kind_more() -> None:
     kinds = dict(KINDS)
 
-    load_kinds("", kinds)
+    load_kinds("", QUEUES, kinds)
 
     assert kinds == KINDS
 
@@ -308,9 +336,36 @@ def test_module_that_cannot_be_used_is_named_with_the_reason(
     write_module(name, content)
 
     with pytest.raises(DefinitionError, match=f"{name}.*{reason}"):
-        load_kinds(name, dict(KINDS))
+        load_kinds(name, QUEUES, dict(KINDS))
+
+
+@pytest.mark.parametrize("queue", ["gpu", choose_gpu])
+def test_kind_whose_queue_is_not_configured_refuses_to_start(queue: Any) -> None:
+    kinds = {"picture.resize": define(queue=queue)}
+
+    with pytest.raises(DefinitionError) as caught:
+        load_kinds("", QUEUES, kinds)
+
+    assert str(caught.value) == (
+        "Kind picture.resize needs the queue 'gpu', but JOBS_QUEUES has only short, long: "
+        "add gpu to JOBS_QUEUES, or give the kind another queue."
+    )
+    load_kinds("", parse_queues("short; gpu"), kinds)
+
+
+def test_kind_whose_time_limit_is_above_its_queues_refuses_to_start() -> None:
+    kinds = {"picture.resize": define(queue=choose_queue)}
+
+    with pytest.raises(DefinitionError) as caught:
+        load_kinds("", parse_queues("short: time_limit_seconds=59; long"), kinds)
+
+    assert str(caught.value) == (
+        "Kind picture.resize may take 60 seconds, but JOBS_QUEUES allows 59 in the queue short: "
+        "lower the kind's limit, or raise the queue's."
+    )
+    load_kinds("", parse_queues("short: time_limit_seconds=60; long"), kinds)
 
 
 def test_module_that_is_not_there_is_named() -> None:
     with pytest.raises(DefinitionError, match=r"JOBS_EXTRA_KINDS names kinds\.of\.nobody"):
-        load_kinds("kinds.of.nobody", dict(KINDS))
+        load_kinds("kinds.of.nobody", QUEUES, dict(KINDS))

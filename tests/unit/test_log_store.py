@@ -15,11 +15,13 @@ import pytest
 from deploy.elasticsearch.certificates import make_authority
 from deploy.elasticsearch.client import Client, StoreError
 from deploy.elasticsearch.credentials import ELASTIC_UID, OUR_UID, make, read_passwords
-from deploy.elasticsearch.setup import STREAMS, set_up_elasticsearch, set_up_kibana
+from deploy.elasticsearch.setup import list_streams, set_up_elasticsearch, set_up_kibana
+from project.config import Settings
 from tests.unit.elastic import Elastic, elastic
 
 AVAILABLE = {"status": {"overall": {"level": "available"}}}
 IMPORT = ("POST", "/api/saved_objects/_import?overwrite=true")
+STREAMS = list_streams(Settings())
 EXISTS = (400, {"error": {"type": "resource_already_exists_exception", "reason": "is there"}})
 
 

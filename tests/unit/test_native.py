@@ -19,7 +19,6 @@ from deploy.native.processes import Process
 from deploy.native.throwaway import PORT_COUNT, throwaway_settings
 from deploy.rabbitmq.topology import topology
 from project.config import Settings
-from project.queues import QueueName
 
 WEB = Endpoint("web page", "127.0.0.1", 5004, "JOBS_WEB_PORT")
 IN_USE = OSError(errno.EADDRINUSE, "Address already in use")
@@ -32,14 +31,19 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def configuration() -> configparser.RawConfigParser:
+    """supervisord.conf."""
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    parser.read(CONFIGURATION)
+    return parser
+
+
 def programs() -> dict[str, configparser.SectionProxy]:
     """The programs of supervisord.conf by name."""
-    configuration = configparser.RawConfigParser(inline_comment_prefixes=(";",))
-    configuration.read(CONFIGURATION)
     return {
-        section.removeprefix("program:"): configuration[section]
-        for section in configuration.sections()
-        if section.startswith("program:")
+        name.removeprefix("program:"): section
+        for name, section in configuration().items()
+        if name.startswith("program:")
     }
 
 
@@ -198,12 +202,12 @@ def test_table_fits_a_wide_terminal() -> None:
 
 def test_queue_with_other_arguments_is_told() -> None:
     found = [{"name": "short", "arguments": {"x-queue-type": "classic"}}]
-    (sentence,) = compare_queues(topology("jobs")["queues"], found)
+    (sentence,) = compare_queues(topology("jobs", ["short"])["queues"], found)
     assert sentence.startswith("Queue short was made with other arguments")
 
 
 def test_queues_as_defined_are_no_matter() -> None:
-    queues = topology("jobs")["queues"]
+    queues = topology("jobs", ["short"])["queues"]
     assert compare_queues(queues, [*queues, {"name": "celeryev.1", "arguments": {}}]) == []
 
 
@@ -253,7 +257,8 @@ def test_control_socket_of_a_deep_clone_still_fits(tmp_path: Path) -> None:
 
 def test_every_program_but_the_scheduler_has_a_check_of_its_readiness() -> None:
     # supervisord's `startsecs` is the scheduler's: it offers nothing that could be asked.
-    assert readiness.CHECKS.keys() == programs().keys() - {"scheduler"}
+    workers = {queue.role for queue in Settings().job_queues.values()}
+    assert readiness.CHECKS.keys() | workers == programs().keys() - {"scheduler"}
 
 
 def test_every_queue_has_a_worker_that_consumes_it_alone() -> None:
@@ -262,7 +267,8 @@ def test_every_queue_has_a_worker_that_consumes_it_alone() -> None:
         for name, section in programs().items()
         if name.startswith("worker-")
     }
-    assert consumed == {f"worker-{queue.value}": [queue.value] for queue in QueueName}
+    assert consumed == {queue.role: [queue.name] for queue in Settings().job_queues.values()}
+    assert configuration()["group:workers"]["programs"].split(",") == [*consumed]
 
 
 def test_every_program_ends_with_its_supervisord_and_prints_into_its_log() -> None:
@@ -283,5 +289,7 @@ def test_roles_are_the_programs_names() -> None:
         name: re.findall(r'JOBS_ROLE="([^"]+)"', section.get("environment", ""))
         for name, section in programs().items()
     }
-    ours = roles.keys() - {"epmd", "rabbitmq", "redis"}
+    others = {"epmd", "rabbitmq", "redis"}
+    # A worker's role follows from its queue.
+    ours = {name for name in roles if not name.startswith("worker-")} - others
     assert {name: roles[name] for name in ours} == {name: [name] for name in ours}

@@ -11,6 +11,7 @@ from flask import Flask
 
 from project.jobs import KINDS
 from project.server.openapi import PATH_PARAMETERS, TAGS, VERSION, find_operations
+from tests.builders import settings_in
 from tests.unit.conftest import ClientMaker
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -105,6 +106,23 @@ def test_problem_is_told_with_the_header_that_comes_with_it(description: Any) ->
     assert {"202", "400", "403", "404", "409", "413", "503"} <= set(answers)
     assert "Retry-After" in answers["503"]["headers"]
     assert list(answers["503"]["content"]) == ["application/problem+json"]
+
+
+def test_queues_of_the_filters_are_the_configured_ones(
+    make_client: ClientMaker, tmp_path: Path
+) -> None:
+    settings = settings_in(tmp_path, queues="short; long; gpu")
+    document: Any = make_client(settings=settings).get("/openapi.json").json
+
+    (query,) = [
+        parameter["schema"]["items"]
+        for parameter in document["paths"]["/api/v1/jobs"]["get"]["parameters"]
+        if parameter["name"] == "queue"
+    ]
+    body = document["components"]["schemas"]["RerunDeadLetters"]["properties"]["queue"]["items"]
+
+    assert query["enum"] == body["enum"] == ["short", "long", "gpu"]
+    assert '"format": "queue"' not in json.dumps(document)
 
 
 def test_version_is_the_projects(repository: Path) -> None:

@@ -579,7 +579,7 @@ def test_broker_that_is_not_there_is_unavailable() -> None:
     with answered_within(SOON):
         outcomes = publisher.publish([a_message(), a_message()], LONG)
         with pytest.raises(UnavailableError, match="RabbitMQ"):
-            publisher.check(LONG)
+            publisher.check(["short"], LONG)
         with pytest.raises(UnavailableError, match="RabbitMQ"):
             publisher.depths(["short"], LONG)
 
@@ -594,7 +594,7 @@ def test_broker_that_hangs_before_it_has_said_a_word_is_unavailable_in_time() ->
         with answered_within(SOON):
             outcomes = publisher.publish([a_message()], timeout_seconds=0.3)
             with pytest.raises(UnavailableError):
-                publisher.check(timeout_seconds=0.3)
+                publisher.check(["short"], timeout_seconds=0.3)
             with pytest.raises(UnavailableError):
                 publisher.depths(["short"], timeout_seconds=0.3)
 

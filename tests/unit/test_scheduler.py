@@ -62,7 +62,7 @@ class Stage:
 
     def begin(self) -> Runner:
         """A scheduler that starts anew and knows nothing."""
-        parts: Any = (self.shelf, self.desk, self.desk, self.leader_lock)
+        parts: Any = (self.shelf, self.desk, self.desk, self.leader_lock, ["short"])
         return Runner(*parts, clock=lambda: self.now)
 
     def schedule(self, **plan: Any) -> Schedule:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta, timezone
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pytest
 from pydantic import BaseModel
@@ -32,7 +32,6 @@ from project.ledger import Job, Status
 from project.ledger.job import WITHDRAWN
 from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace, submit_span_id
-from project.queues import QueueName
 from project.submission import PART_SIZE, Answer, Submitter
 from project.submission.committer import UNDER_WAY
 from project.submission.preparation import Submission, make_child
@@ -464,8 +463,9 @@ def test_mistake_of_a_kinds_own_code_spoils_no_other_job(monkeypatch: pytest.Mon
     class Parameters(BaseModel):
         number: int
 
-    def find_queue(parameters: Parameters) -> QueueName:
-        return {0: QueueName.SHORT}[parameters.number]
+    def find_queue(parameters: Parameters) -> Literal["short"]:
+        choices: dict[int, Literal["short"]] = {0: "short"}
+        return choices[parameters.number]
 
     @definition.job("test.picky", title="Picky", queue=find_queue, time_limit_seconds=1)
     def run(parameters: Parameters, _context: Context) -> None:

@@ -8,13 +8,12 @@ from redis import RedisError
 
 from project.jobs import KINDS, Kind
 from project.kinds.definition import Context, job
-from project.queues import QueueName
 from project.worker.engine.together import BATCH_SECONDS, MOST_TOGETHER, Together
 from project.worker.reservation import Reservation
 from tests.unit.test_kinds import Parameters
 
 
-@job("quick", title="Quick", queue=QueueName.SHORT, time_limit_seconds=60, repeatable=True)
+@job("quick", title="Quick", queue="short", time_limit_seconds=60, repeatable=True)
 def quick(parameters: Parameters, context: Context) -> None:
     """Do nothing."""
 

@@ -14,7 +14,6 @@ from project.jobs.workflow.references import fill, list_references
 from project.kinds.context import Child, Context
 from project.kinds.definition import Kind, job
 from project.kinds.inline import Inline
-from project.queues import QueueName
 
 KIND = get_kind("workflow")
 SLEEP = {"kind": "create_task", "parameters": {"type": 0}}
@@ -25,7 +24,7 @@ class SayParameters(BaseModel):
     fails: bool = False
 
 
-@job("test.say", title="Say", queue=QueueName.SHORT, time_limit_seconds=1)
+@job("test.say", title="Say", queue="short", time_limit_seconds=1)
 def say(parameters: SayParameters, context: Context) -> dict[str, Any]:
     if parameters.fails:
         raise PermanentError("It was told to fail.")

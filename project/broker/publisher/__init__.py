@@ -7,7 +7,7 @@ was lost is not, and is never sent again from here. Questions go over a connecti
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -18,7 +18,6 @@ from project.broker.publisher.inquiry import Inquiry
 from project.broker.publisher.line import TROUBLE, Dialler
 from project.broker.topology import JOBS_EXCHANGE
 from project.errors import UnavailableError
-from project.queues import QueueName
 
 __all__ = ["Publisher"]
 
@@ -56,14 +55,14 @@ class Publisher:
         """Send them, and return at once: the caller handles the confirms as they come."""
         return Flight(self._own().lines, contents)
 
-    def check(self, timeout_seconds: float) -> None:
-        """UnavailableError unless both queues are there and the broker takes a message now.
+    def check(self, queues: Iterable[str], timeout_seconds: float) -> None:
+        """UnavailableError unless the queues are there and the broker takes a message now.
 
         It takes a message to know: RabbitMQ tells a connection that it is short of memory or disk
         when the connection next publishes, and answers everything else as if it were not.
         """
         deadline = monotonic() + timeout_seconds
-        self.depths([queue.value for queue in QueueName], timeout_seconds)
+        self.depths(list(queues), timeout_seconds)
         (error,) = self._publish([_PROBE], deadline - monotonic(), is_mandatory=False)
         if error:
             raise error

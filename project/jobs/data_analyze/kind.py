@@ -11,7 +11,6 @@ from pydantic import Field
 from project.kinds.artifacts import keep, keep_picture
 from project.kinds.definition import Context, job
 from project.kinds.result_view import show
-from project.queues import QueueName
 from project.tables.parameters import TableParameters
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class AnalyzeParameters(TableParameters):
 @job(
     "data.analyze",
     title="Analyse a table",
-    queue=QueueName.LONG,
+    queue="long",
     time_limit_seconds=1800,
     extra="tables",
 )

@@ -30,7 +30,6 @@ from project.jobs.email_send.letters import (
 from project.kinds.definition import Context, job
 from project.kinds.files import AnyFile
 from project.kinds.parameters import Parameters
-from project.queues import QueueName
 
 MAX_ATTEMPTS = 10
 """In about half an hour: servers that make unknown senders wait (greylisting) ask for minutes."""
@@ -155,9 +154,9 @@ def _check_values(values: dict[str, Any]) -> None:
         )
 
 
-def choose_queue(parameters: EmailParameters) -> QueueName:
+def choose_queue(parameters: EmailParameters) -> Literal["short", "long"]:
     """A mail to many goes to the long queue."""
-    return QueueName.SHORT if len(parameters.addresses) <= SHORT_RECIPIENTS else QueueName.LONG
+    return "short" if len(parameters.addresses) <= SHORT_RECIPIENTS else "long"
 
 
 @job(

@@ -14,7 +14,6 @@ from project.jobs.image_thumbnail.thumbnails import Order, make_all, make_one
 from project.kinds.definition import Context, job
 from project.kinds.files import PictureFile
 from project.kinds.parameters import Parameters
-from project.queues import QueueName
 
 SIZES = (64, 256, 640)
 MOST_PICTURES = 200
@@ -81,14 +80,14 @@ class ThumbnailParameters(Parameters):
         return max(1, len(self.pictures)) * len(set(self.sizes)) * len(set(self.formats))
 
 
-def choose_queue(parameters: ThumbnailParameters) -> QueueName:
+def choose_queue(parameters: ThumbnailParameters) -> Literal["short", "long"]:
     """Many pictures, or many or large thumbnails of one, go to the long queue."""
     is_short = (
         parameters.picture is not None
         and parameters.count <= SHORT_THUMBNAILS
         and max(parameters.sizes) <= SHORT_SIDE
     )
-    return QueueName.SHORT if is_short else QueueName.LONG
+    return "short" if is_short else "long"
 
 
 @job(

@@ -10,7 +10,6 @@ from project.kinds.artifacts import keep_file, keep_picture
 from project.kinds.definition import Context, job
 from project.kinds.files import ModelFile
 from project.kinds.result_view import Table, show
-from project.queues import QueueName
 from project.tables.parameters import TableParameters
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class PredictParameters(TableParameters):
 @job(
     "ml.predict",
     title="Predict with a model",
-    queue=QueueName.LONG,
+    queue="long",
     time_limit_seconds=1800,
     extra="ml",
 )

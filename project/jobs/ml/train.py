@@ -10,7 +10,6 @@ from pydantic import Field
 from project.kinds.artifacts import keep, keep_file, keep_picture
 from project.kinds.definition import Context, job
 from project.kinds.result_view import Table, show
-from project.queues import QueueName
 from project.tables.parameters import TableParameters
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class TrainParameters(TableParameters):
     )
 
 
-@job("ml.train", title="Train a model", queue=QueueName.LONG, time_limit_seconds=3600, extra="ml")
+@job("ml.train", title="Train a model", queue="long", time_limit_seconds=3600, extra="ml")
 def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]:
     """Learn to predict a column of a table, and test it on rows that were kept apart.
 

@@ -14,7 +14,6 @@ from project.kinds.definition import job
 from project.kinds.files import AnyFile
 from project.kinds.parameters import Parameters
 from project.kinds.result_view import Table, show
-from project.queues import QueueName
 from project.tables.parameters import TableParameters
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class PartParameters(Parameters):
     greatest: float
 
 
-@job("report.build", title="Report", queue=QueueName.LONG, time_limit_seconds=900, extra="reports")
+@job("report.build", title="Report", queue="long", time_limit_seconds=900, extra="reports")
 def build_report(parameters: ReportParameters, context: Context) -> dict[str, Any]:
     """A PDF with charts of a large table, which many workers sum up at once."""
     source = _gather_source(parameters, context)
@@ -102,7 +101,7 @@ def build_report(parameters: ReportParameters, context: Context) -> dict[str, An
 @job(
     "report.source",
     title="Report: table",
-    queue=QueueName.LONG,
+    queue="long",
     time_limit_seconds=900,
     is_internal=True,
     extra="reports",
@@ -151,7 +150,7 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
 @job(
     "report.part",
     title="Report: part",
-    queue=QueueName.LONG,
+    queue="long",
     time_limit_seconds=600,
     is_internal=True,
     extra="reports",

@@ -11,7 +11,6 @@ from project.jobs.web_crawl.urls import MAX_URL_CHARS, normalise
 from project.kinds.definition import Context, job
 from project.kinds.parameters import Parameters
 from project.kinds.result_view import show
-from project.queues import QueueName
 
 OUTPUT_SECONDS = 90
 """Before its time limit a crawl takes what it has, and makes the report of it."""
@@ -67,7 +66,7 @@ class CrawlParameters(Parameters):
 @job(
     "web.crawl",
     title="Site crawl",
-    queue=QueueName.LONG,
+    queue="long",
     time_limit_seconds=2 * 3600,
     retry_delay_seconds=30,
     extra="crawl",

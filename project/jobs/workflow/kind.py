@@ -22,7 +22,6 @@ from project.kinds.context import Child, Context
 from project.kinds.definition import job
 from project.kinds.parameters import Parameters
 from project.kinds.result_view import show
-from project.queues import QueueName
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 
@@ -84,7 +83,7 @@ class WorkflowParameters(Parameters):
         return self
 
 
-@job(WORKFLOW, title="Workflow", queue=QueueName.SHORT, time_limit_seconds=300)
+@job(WORKFLOW, title="Workflow", queue="short", time_limit_seconds=300)
 def run_workflow(parameters: WorkflowParameters, context: Context) -> dict[str, Any]:
     """Several jobs as one: one after the other, beside each other, one for each of a list."""
     plan = Plan(parameters.steps, stops=parameters.on_failure == "stop")

@@ -5,6 +5,7 @@ acknowledged comes again and finds that done.
 """
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from project.ledger.dead_letters import DeadLetter, DeadLetters, DeathReason
 from project.ledger.job import JobError
 from project.observability.binding import about, about_message
 from project.observability.context import Trace
-from project.queues import QueueName
+from project.queues import QueueSettings, choose_default
 from project.scheduler.reconciler import OUTAGES
 from project.scheduler.reconciler.dead_letter_policy import (
     ERROR_TYPES,
@@ -53,6 +54,7 @@ class DeadLetterConsumer:
     ledger: Ledger
     dead_letters: DeadLetters
     publisher: Publisher
+    queues: Mapping[str, QueueSettings]
 
     def take_all(self, connection: Connection, seconds: float = ROUND_SECONDS) -> int:
         """Take in what lies there, as far as that goes in the time; how many messages they were."""
@@ -121,7 +123,7 @@ class DeadLetterConsumer:
         again = Message(
             job_id=job_id,
             exchange=JOBS_EXCHANGE.name,
-            routing_key=_queue_of(message, job),
+            routing_key=self._find_queue(message, job),
             headers={**message.headers, REQUEUES_HEADER: message.requeues + 1},
             body=message.body,
         )
@@ -133,8 +135,14 @@ class DeadLetterConsumer:
                 self.ledger.note_return(job)
         _log.warning("message_requeued", job_id=job_id, kind=message.kind, reason=message.cause)
 
+    def _find_queue(self, message: DeadMessage, job: Job | None) -> str:
+        """The job's queue, even if JOBS_QUEUES does not name it now: RabbitMQ keeps it."""
+        if job is not None:
+            return job.queue
+        return message.queue if message.queue in self.queues else choose_default(self.queues)
+
     def _keep(self, message: DeadMessage, job_id: str, job: Job | None, decision: Decision) -> None:
-        queue = _queue_of(message, job)
+        queue = self._find_queue(message, job)
         kind = message.kind or NAMELESS
         self.dead_letters.add(
             DeadLetter(
@@ -184,12 +192,6 @@ def make_id(message: DeadMessage) -> str:
     content = repr((sorted(message.headers.items(), key=repr), message.content_type, message.body))
     digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
     return str(uuid5(_UNNAMED, digest))
-
-
-def _queue_of(message: DeadMessage, job: Job | None) -> str:
-    if job is not None:
-        return job.queue
-    return message.queue if message.queue in set(QueueName) else QueueName.SHORT.value
 
 
 def _describe(message: DeadMessage, job_id: str, kind: str, queue: str) -> Job:

@@ -12,7 +12,7 @@
 A message that is published again may be a second copy: of two, the claim drops one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,7 +27,6 @@ from project.ledger.job import AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.observability.binding import about
 from project.observability.context import Trace, derive_trace_id
-from project.queues import QueueName
 from project.scheduler.reconciler import OUTAGES
 
 GRACE_SECONDS = 60
@@ -52,6 +51,7 @@ class Repairs:
 
     ledger: Ledger
     publisher: Publisher
+    queues: Collection[str]
     release: Releasing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class Repairs:
 
     def republish_lost(self) -> int:
         """Jobs whose message was lost get another one. UnavailableError: the broker is away."""
-        depths = self.publisher.depths([queue.value for queue in QueueName], PUBLISH_SECONDS)
+        depths = self.publisher.depths(list(self.queues), PUBLISH_SECONDS)
         now = self.ledger.read_time()
         running = list(self._all(Status.RUNNING))
         lost = [
@@ -147,12 +147,10 @@ class Repairs:
         self, running: list[Job], now: datetime, depths: Mapping[str, tuple[int, int]]
     ) -> Iterator[tuple[Job, str]]:
         """Waiting jobs whose message is not in the queue (any more)."""
-        for queue in QueueName:
-            ready, _ = depths[queue.value]
+        for queue in self.queues:
+            ready, _ = depths[queue]
             newest = max((job.waiting_since for job in running if job.queue == queue), default=None)
-            for job in self.ledger.list_waiting(
-                queue.value, now - timedelta(seconds=GRACE_SECONDS)
-            ):
+            for job in self.ledger.list_waiting(queue, now - timedelta(seconds=GRACE_SECONDS)):
                 if job.status not in {Status.QUEUED, Status.RETRYING}:
                     continue
                 since = job.waiting_since

@@ -4,7 +4,7 @@ Who is killed between the two is followed by one that submits the same run again
 finds its job. Where the job may have been forgotten since, the ledger is asked before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -44,6 +44,7 @@ class Runner:
     ledger: Ledger
     submitter: Submitter
     leader_lock: LeaderLock
+    queues: Collection[str]
     clock: Callable[[], datetime]
     _tried: dict[str, datetime] = field(default_factory=dict)
     """For each schedule the time that could not be handed in, if it is still to be."""
@@ -77,7 +78,7 @@ class Runner:
         """After a failed submit RabbitMQ is asked first: each that fails leaves a withdrawn job."""
         if self._is_delayed:
             try:
-                self.submitter.publisher.check(PROBE_SECONDS)
+                self.submitter.publisher.check(self.queues, PROBE_SECONDS)
             except UnavailableError:
                 return False
             self._is_delayed = False

@@ -41,7 +41,7 @@ def _check(equipment: Services) -> dict[str, str]:
     except RedisError as error:
         found["redis"] = "read-only" if takes_no_writes(error) else "missing"
     try:
-        equipment.publisher.check(timeout_seconds=1)
+        equipment.publisher.check(equipment.settings.job_queues, timeout_seconds=1)
     except UnavailableError:
         found["broker"] = "missing"
     return found

@@ -20,7 +20,7 @@ blueprint = Blueprint("queues", __name__, url_prefix="/api/v1")
 def list_queues() -> Response:
     """Each queue as the ledger and RabbitMQ see it, and how many dead letters there are."""
     equipment = services()
-    queues = equipment.ledger.list_queues()
+    queues = equipment.ledger.list_queues(equipment.settings.job_queues)
     depths = _find_depths(equipment.publisher, [queue.name for queue in queues])
     return jsonify(
         queues=[serialize_queue(queue, *depths[queue.name]) for queue in queues],

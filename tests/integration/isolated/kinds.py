@@ -21,7 +21,6 @@ from pydantic import BaseModel, Field
 from project.errors import PermanentError, TemporaryError
 from project.kinds.context import require_all
 from project.kinds.definition import Context, job
-from project.queues import QueueName
 
 STEP_SECONDS = 0.05
 
@@ -37,13 +36,7 @@ class StepParameters(BaseModel):
     """Whether the process does not hear that it is to end."""
 
 
-@job(
-    "isolated.step",
-    title="Step",
-    queue=QueueName.SHORT,
-    time_limit_seconds=60,
-    retry_delay_seconds=2,
-)
+@job("isolated.step", title="Step", queue="short", time_limit_seconds=60, retry_delay_seconds=2)
 def step(parameters: StepParameters, context: Context) -> dict[str, Any]:
     """Its child, and the headers by which another service would know the attempt."""
     if parameters.is_deaf:
@@ -70,13 +63,7 @@ class TalkParameters(BaseModel):
     """While there is a file of this name the job goes on."""
 
 
-@job(
-    "isolated.talk",
-    title="Talk",
-    queue=QueueName.SHORT,
-    time_limit_seconds=120,
-    retry_delay_seconds=1,
-)
+@job("isolated.talk", title="Talk", queue="short", time_limit_seconds=120, retry_delay_seconds=1)
 def talk(parameters: TalkParameters, context: Context) -> int:
     """Log the word in four ways, then so many numbered lines; then wait for the file to go."""
     log = structlog.get_logger()
@@ -104,7 +91,7 @@ class LingerParameters(BaseModel):
     is_deaf: bool = False
 
 
-@job("isolated.linger", title="Linger", queue=QueueName.SHORT, time_limit_seconds=2)
+@job("isolated.linger", title="Linger", queue="short", time_limit_seconds=2)
 def linger(parameters: LingerParameters, context: Context) -> None:
     """Go on for ever, or until somebody insists."""
     while True:
@@ -122,13 +109,13 @@ class GripParameters(BaseModel):
     journal: str = ""
 
 
-@job("isolated.grip", title="Grip", queue=QueueName.SHORT, time_limit_seconds=600)
+@job("isolated.grip", title="Grip", queue="short", time_limit_seconds=600)
 def grip(parameters: GripParameters, context: Context) -> None:
     """LeaseState up all threads of the process."""
     _keep_gil(parameters, context)
 
 
-@job("isolated.brief_grip", title="Brief grip", queue=QueueName.SHORT, time_limit_seconds=2)
+@job("isolated.brief_grip", title="Brief grip", queue="short", time_limit_seconds=2)
 def brief_grip(parameters: GripParameters, context: Context) -> None:
     """The same, and no longer than two seconds."""
     _keep_gil(parameters, context)
@@ -152,7 +139,7 @@ class OutstayParameters(BaseModel):
     journal: str
 
 
-@job("isolated.outstay", title="Outstay", queue=QueueName.SHORT, time_limit_seconds=5)
+@job("isolated.outstay", title="Outstay", queue="short", time_limit_seconds=5)
 def outstay(parameters: OutstayParameters, context: Context) -> None:
     """Go on for ever, and speak to nobody, or until somebody insists."""
     while True:
@@ -175,7 +162,7 @@ class SwellParameters(BaseModel):
 _kept: list[bytes] = []
 
 
-@job("isolated.swell", title="Swell", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("isolated.swell", title="Swell", queue="short", time_limit_seconds=60)
 def swell(parameters: SwellParameters, context: Context) -> int:
     """The process in which it ran."""
     content = b"x" * (parameters.mebibytes * 1024 * 1024)
@@ -192,7 +179,7 @@ class MarkParameters(BaseModel):
     seconds: float = Field(0, ge=0, le=60)
 
 
-@job("isolated.mark", title="Mark", queue=QueueName.SHORT, time_limit_seconds=60, max_losses=100)
+@job("isolated.mark", title="Mark", queue="short", time_limit_seconds=60, max_losses=100)
 def mark(parameters: MarkParameters, context: Context) -> None:
     """Write the job's id at the end of a file, as the last thing that it does."""
     context.sleep(parameters.seconds)
@@ -208,7 +195,7 @@ class QuickParameters(BaseModel):
     seconds: float = Field(0, ge=0, le=60)
 
 
-@job("isolated.quick", title="Quick", queue=QueueName.SHORT, time_limit_seconds=60, repeatable=True)
+@job("isolated.quick", title="Quick", queue="short", time_limit_seconds=60, repeatable=True)
 def quick(parameters: QuickParameters, context: Context) -> str:
     """Write the job's id at the end of a file, and do something that few short jobs do."""
     with Path(parameters.path).open("a") as file:
@@ -233,7 +220,7 @@ class LeaveParameters(BaseModel):
     """Nothing is asked."""
 
 
-@job("isolated.leave", title="Leave", queue=QueueName.SHORT, time_limit_seconds=60, max_losses=2)
+@job("isolated.leave", title="Leave", queue="short", time_limit_seconds=60, max_losses=2)
 def leave(parameters: LeaveParameters, context: Context) -> None:
     """End the process, which no job should do."""
     sys.exit(3)
@@ -254,7 +241,7 @@ class PartsParameters(BaseModel):
     seconds: float = 0
 
 
-@job("isolated.parts", title="Parts", queue=QueueName.SHORT, time_limit_seconds=60)
+@job("isolated.parts", title="Parts", queue="short", time_limit_seconds=60)
 def parts(parameters: PartsParameters, context: Context) -> dict[str, Any]:
     """Its parts' numbers, once all have succeeded; and how often it was run."""
     runs = context.memory["runs"] = context.memory.get("runs", 0) + 1
@@ -291,13 +278,7 @@ class PartParameters(BaseModel):
     seconds: float = 0
 
 
-@job(
-    "isolated.part",
-    title="Part",
-    queue=QueueName.SHORT,
-    time_limit_seconds=600,
-    retention_seconds=120,
-)
+@job("isolated.part", title="Part", queue="short", time_limit_seconds=600, retention_seconds=120)
 def part(parameters: PartParameters, context: Context) -> int:
     """Its number; it fails while there is the file that it was told of."""
     context.sleep(parameters.seconds)

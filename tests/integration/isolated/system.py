@@ -28,6 +28,7 @@ from deploy.rabbitmq.definitions import render
 from project.config import Settings
 from project.ledger import Ledger
 from project.ledger.job_log import JobLog
+from project.queues import WORKER_ROLE
 from project.worker.heartbeat import heartbeat_key
 from tests.builders import an_unused_port
 from tests.integration.client import Client
@@ -53,6 +54,8 @@ class IsolatedSystem:
     folder: Path
     name: str = field(default_factory=lambda: f"isolated-{uuid4().hex[:8]}")
     extra_kinds: str = "tests.integration.isolated.kinds"
+    queues: str = ""
+    """JOBS_QUEUES."""
     postbox: Postbox = field(default_factory=Postbox)
     variables: dict[str, str] = field(default_factory=dict)
     """Environment variables of processes that are started from now on."""
@@ -95,6 +98,7 @@ class IsolatedSystem:
             shutdown_seconds=1,
             heartbeat_file=str(self.folder / "alive"),
             extra_kinds=self.extra_kinds,
+            queues=self.queues,
         )
 
     @cached_property
@@ -160,7 +164,7 @@ class IsolatedSystem:
         wait_until(self._web_is_ready, READY_SECONDS, "the isolated system's web to be ready again")
 
     def start_worker(self, role: str) -> None:
-        """A queue's worker, `worker-short` or `worker-long`; returns when it takes jobs."""
+        """A queue's worker, as `worker-short`; returns when it takes jobs."""
         if role in self._processes:
             return
         key = heartbeat_key(role, socket.gethostname())
@@ -289,8 +293,11 @@ def _command_line(role: str) -> tuple[list[str], dict[str, str]]:
     """How `make run` starts the program: its command, and what it adds to the environment."""
     programs = configparser.RawConfigParser(inline_comment_prefixes=None, comment_prefixes=(";",))
     programs.read(ROOT / "deploy" / "native" / "supervisord.conf")
-    program = programs[f"program:{role}"]
+    queue = role.removeprefix(WORKER_ROLE) if role.startswith(WORKER_ROLE) else ""
+    # The worker of a queue that the stack does not have is started like the others.
+    program = programs["program:worker-long" if queue else f"program:{role}"]
     command = program["command"].replace("%%", "%")
+    command = command.replace("project.worker long", f"project.worker {queue}")
     pairs = (pair.partition("=") for pair in program["environment"].split(","))
     return shlex.split(command), {name: value.strip('"') for name, _, value in pairs}
 

@@ -126,7 +126,7 @@ def is_amiss(line: dict[str, Any]) -> bool:
 def await_processes(system: IsolatedSystem, worker: int) -> None:
     """Wait until there are as many as the settings say."""
     wait_until(
-        lambda: len(descendants(worker)) == system.settings.short_concurrency,
+        lambda: len(descendants(worker)) == system.settings.job_queues["short"].concurrency,
         END_SECONDS,
         "the worker to have its number of processes",
     )

@@ -21,13 +21,15 @@ from project.broker.message import Message, make_message
 from project.broker.publisher import Publisher
 from project.broker.topology import JOBS_EXCHANGE
 from project.errors import UnavailableError
-from project.queues import QueueName
+from project.queues import parse_queues
 from tests.builders import a_job, a_trace
 from tests.integration.isolated.proxy import Proxy
 from tests.integration.isolated.system import IsolatedSystem
 from tests.waiting import wait_until
 
 # No test waits so long, unless what it promises is broken.
+QUEUES = list(parse_queues(""))
+"""The isolated system's."""
 LONG = 30.0
 # What has to come at once, or after a second at the most, on a slow machine.
 SOON = 10.0
@@ -191,13 +193,13 @@ def test_broker_that_is_away_is_unavailable_in_time_and_back_when_it_is(
             (error,) = place.publish(seconds=1)
             assert isinstance(error, UnavailableError)
     with answered_soon(), pytest.raises(UnavailableError):
-        place.publisher.check(timeout_seconds=1)
+        place.publisher.check(QUEUES, timeout_seconds=1)
     with answered_soon(), pytest.raises(UnavailableError):
         place.publisher.depths([place.queue], timeout_seconds=1)
 
     place.proxy.mend()
     wait_until(lambda: place.publish() == [None], LONG)
-    place.publisher.check(LONG)
+    place.publisher.check(QUEUES, LONG)
     assert place.publisher.depths([place.queue], LONG)
 
 
@@ -299,10 +301,10 @@ def test_depth_of_a_queue_that_does_not_exist_is_unavailable(place: Place) -> No
 
 
 def test_check_leaves_no_message_behind(place: Place) -> None:
-    queues = [*(queue.value for queue in QueueName), "dead"]
+    queues = [*QUEUES, "dead"]
     before = {queue: place.isolated.waiting(queue) for queue in queues}
 
-    place.publisher.check(LONG)
+    place.publisher.check(QUEUES, LONG)
 
     assert {queue: place.isolated.waiting(queue) for queue in queues} == before
 

@@ -7,7 +7,6 @@ import pytest
 
 from project.errors import TransitionError
 from project.ledger import Job, Status
-from project.queues import QueueName
 from tests.integration.client import Client
 from tests.integration.isolated.system import IsolatedSystem
 
@@ -43,12 +42,12 @@ def _jobs_of(system: IsolatedSystem, browser: Client) -> list[Job]:
 
 @pytest.mark.parametrize(
     ("number", "queue"),
-    [(0, QueueName.SHORT), (MEDIUM, QueueName.LONG), (LONG, QueueName.LONG), (360, QueueName.LONG)],
+    [(0, "short"), (MEDIUM, "long"), (LONG, "long"), (360, "long")],
 )
-def test_job_is_put_into_its_queue(browser: Client, number: int, queue: QueueName) -> None:
+def test_job_is_put_into_its_queue(browser: Client, number: int, queue: str) -> None:
     task_id = browser.start_task(number)
 
-    assert browser.job(task_id)["queue"] == queue.value
+    assert browser.job(task_id)["queue"] == queue
 
 
 @pytest.mark.parametrize(
@@ -77,4 +76,4 @@ def test_twenty_long_jobs_do_not_delay_a_short_one(system: IsolatedSystem, brows
     assert len(unfinished) == 20
     assert not any(job.status.is_finished for job in unfinished)
     waiting = [job for job in unfinished if job.status is Status.QUEUED]
-    assert len(waiting) >= 20 - system.settings.long_concurrency
+    assert len(waiting) >= 20 - system.settings.job_queues["long"].concurrency
