@@ -40,7 +40,7 @@ def make_kind(root: Path, kind: NewKind) -> list[Path]:
         raise InvalidInputError(
             f"{kind.name!r} is no name: small letters, digits and _, parts with dots between."
         )
-    listing = root / "project/jobs"
+    listing = root / "project/jobs/__init__.py"
     files = {
         root / f"project/jobs/{kind.module}.py": _fill("kind.txt", kind),
         root / f"tests/unit/test_{kind.module}.py": _fill("test.txt", kind),
