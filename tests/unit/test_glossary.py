@@ -41,12 +41,12 @@ def names_of(tree: ast.Module) -> Iterator[str]:
 
 
 def words_of(name: str) -> set[str]:
-    """`is_finished`, `HasEnded` and `HAS_ENDED` are the words `has` and `ended`."""
+    """`has_ended`, `HasEnded` and `HAS_ENDED` are the words `has` and `ended`."""
     return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
 def test_glossary_bans_words(repository: Path) -> None:
-    assert {"lane", "rerun", "turn"} <= banned_words(repository)
+    assert {"lane", "replay", "turn"} <= banned_words(repository)
 
 
 @pytest.mark.parametrize("place", PLACES)
