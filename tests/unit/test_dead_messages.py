@@ -437,10 +437,10 @@ def a_letter(**changes: Any) -> DeadLetter:
     ("chosen", "is_through"),
     [
         ({}, True),
-        ({"reasons": frozenset({"rejected"})}, True),
-        ({"reasons": frozenset({"undecodable"})}, False),
-        ({"kinds": frozenset({"create_task"}), "queues": frozenset({"short"})}, True),
-        ({"kinds": frozenset({"create_task"}), "queues": frozenset({"long"})}, False),
+        ({"reason": frozenset({"rejected"})}, True),
+        ({"reason": frozenset({"undecodable"})}, False),
+        ({"kind": frozenset({"create_task"}), "queue": frozenset({"short"})}, True),
+        ({"kind": frozenset({"create_task"}), "queue": frozenset({"long"})}, False),
     ],
 )
 def test_letters_are_chosen_by_all_that_is_named(chosen: dict[str, Any], is_through: bool) -> None:
