@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parent.parent / "project"
 
 # Each room, and the rooms it may know. Data goes one way, so there is no way back.
 ROOMS: dict[str, set[str]] = {
-    "__main__": {"cli"},
+    "__main__": {"cli", "import_blocking"},
     "server": {
         *("api", "live", "submission", "broker", "ledger", "kinds", "jobs", "signups", "files"),
         *("pictures", "scheduler", "observability", "redis_client", "json_values", "queues"),

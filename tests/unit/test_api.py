@@ -198,7 +198,7 @@ def test_list_of_a_configured_queue_is_answered(make_client: ClientMaker, tmp_pa
     answer = make_client(ledger=book, settings=settings).get(f"{JOBS}?queue=gpu")
 
     assert answer.status_code == 200
-    assert book.asked[0][0].queues == {"gpu"}
+    assert book.asked[0][0].queue == {"gpu"}
 
 
 def test_page_that_has_a_next_one_links_to_it(make_client: ClientMaker) -> None:

@@ -29,8 +29,12 @@ def test_part_is_made_when_it_is_asked_for(assembly: Assembly) -> None:
 def test_scheduler_and_reconciler_share_what_they_work_with(assembly: Assembly) -> None:
     scheduler, reconciler = assembly.make_scheduler(), assembly.reconciler
 
-    assert scheduler.runner.ledger is reconciler.repairs.ledger is reconciler.intake.ledger
-    assert scheduler.turn.name != reconciler.turn.name
+    assert (
+        scheduler.runner.ledger
+        is reconciler.repairs.ledger
+        is reconciler.dead_letter_consumer.ledger
+    )
+    assert scheduler.leader_lock.name != reconciler.turn.name
 
 
 def test_worker_waits_for_redis_where_an_outcome_may_be_lost(assembly: Assembly) -> None:

@@ -16,7 +16,7 @@ from project.ledger import Job, Status
 from project.observability.binding import read_bound
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.spans import NO_SPANS
-from project.scheduler.reconciler.dead_letter_consumer import Intake
+from project.scheduler.reconciler.dead_letter_consumer import DeadLetterConsumer
 from project.scheduler.reconciler.dead_letter_policy import DeadMessage
 from project.scheduler.reconciler.repairs import Repairs
 from project.submission.confirm_recovery import ConfirmRecovery
@@ -106,7 +106,7 @@ def take_in(stage: Anything, headers: dict[str, Any], **changes: Any) -> None:
             **changes,
         }
     )
-    Intake(stage, stage, stage, QUEUES)._take(message)  # type: ignore[arg-type]
+    DeadLetterConsumer(stage, stage, stage, QUEUES)._take(message)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("job", [JOB, None])

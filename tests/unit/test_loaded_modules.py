@@ -90,7 +90,7 @@ def test_scheduler_loads_no_celery_either(tmp_path: Path) -> None:
 def test_command_line_loads_no_web_server(tmp_path: Path) -> None:
     code = """
 import sys
-from project.cli.main import main
+from project.__main__ import main
 main(["kinds"], standalone_mode=False)
 print()
 print("loaded", *sys.modules)

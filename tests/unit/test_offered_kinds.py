@@ -9,6 +9,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from structlog.testing import capture_logs
 
+from project.config import Settings
 from project.errors import DefinitionError, UnknownKindError
 from project.jobs import BUILT_IN, Kind, get_kind, log_not_offered, offer_kinds
 from project.kinds.extras import LIBRARIES
@@ -17,6 +18,8 @@ from project.server.app import build_app
 from tests.builders import settings_in
 from tests.installed import list_packages
 from tests.test_architecture import modules
+
+QUEUES = Settings().job_queues
 
 STARTED = {"project.jobs.image_thumbnail.process": "project.pixels.__main__"}
 """A module that another one starts as a process."""
@@ -38,9 +41,9 @@ def offered(chosen: str = "", *extras: str) -> tuple[dict[str, Kind], dict[str, 
 @pytest.fixture
 def chosen_few() -> Any:
     """This process offers two kinds, until the test is over."""
-    offer_kinds("jobs.history, email.send", "")
+    offer_kinds("jobs.history, email.send", "", QUEUES)
     yield
-    offer_kinds("", "")
+    offer_kinds("", "", QUEUES)
 
 
 def test_kind_without_its_extra_is_not_offered() -> None:
@@ -103,7 +106,7 @@ def test_one_line_names_all_kinds_that_are_not_offered(chosen_few: None) -> None
 
 
 def test_process_with_all_kinds_logs_nothing() -> None:
-    offer_kinds("", "")
+    offer_kinds("", "", QUEUES)
 
     with capture_logs() as lines:
         log_not_offered()
@@ -119,7 +122,7 @@ def test_sign_up_is_offered_with_both_of_its_kinds_only(tmp_path: Path, chosen: 
         answer = app.test_client().post("/api/v1/signups")
         description = app.test_client().get("/openapi.json")
     finally:
-        offer_kinds("", "")
+        offer_kinds("", "", QUEUES)
 
     assert 'id="signup"' not in page
     assert 'data-type="1"' in page

@@ -10,6 +10,7 @@ import pytest
 from redis import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
+from project.config import Settings
 from project.errors import (
     InvalidInputError,
     KeyReusedError,
@@ -38,6 +39,8 @@ from project.scheduler.schedules.schedule_service import ScheduleService
 from project.submission.preparation import Submission, list_ids
 from tests.builders import a_job, a_trace
 from tests.unit.backstage import Desk, Part, Shelf
+
+QUEUES = Settings().job_queues
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -447,12 +450,12 @@ def test_example_does_not_take_the_place_of_a_schedule_of_its_id(stage: Stage) -
 
 def test_example_of_a_kind_that_is_not_offered_waits_for_it(stage: Stage) -> None:
     store: Any = stage.shelf
-    offer_kinds("workflow", "")
+    offer_kinds("workflow", "", QUEUES)
     try:
         with capture_logs() as lines:
             make_examples(store)
     finally:
-        offer_kinds("", "")
+        offer_kinds("", "", QUEUES)
 
     assert set(stage.shelf.kept) == {"clean-up"}
     (line,) = [line for line in lines if line["event"] == "schedule_not_made"]
