@@ -13,11 +13,11 @@ from tests.integration.client import Client
 ANSWER_SECONDS = 60
 
 
-def test_ready_web_says_that_all_parts_are_there(browser: Client) -> None:
+def test_ready_web_says_that_all_dependencies_answer(browser: Client) -> None:
     answer = browser.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "parts": {"redis": "ok", "broker": "ok"}}
+    assert answer.json() == {"status": "ready", "dependencies": {"redis": "ok", "broker": "ok"}}
 
 
 def test_living_web_says_so(browser: Client) -> None:

@@ -34,7 +34,7 @@ def test_scheduler_and_reconciler_share_what_they_work_with(assembly: Assembly) 
         is reconciler.repairs.ledger
         is reconciler.dead_letter_consumer.ledger
     )
-    assert scheduler.leader_lock.name != reconciler.turn.name
+    assert scheduler.leader_lock.name != reconciler.leader_lock.name
 
 
 def test_worker_waits_for_redis_where_an_outcome_may_be_lost(assembly: Assembly) -> None:
