@@ -11,7 +11,7 @@ from redis import RedisError
 
 from project.errors import CancelledError, NotFoundError, QueueFullError, TransitionError
 from project.ledger.file_holders import FileHolders
-from project.ledger.job import WITHDRAWN, Job, Status, change
+from project.ledger.job import CONFIRMED, WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
 from project.ledger.reading import Reading
 from project.ledger.record import as_microseconds, as_milliseconds, encode_job
@@ -89,7 +89,7 @@ class Admitting(Reading):
         return "record", job_key(job.id), arguments
 
     def confirm(self, job: Job, *, within_seconds: float = 3600) -> Job:
-        """Note that the broker has confirmed the job: accepted → queued.
+        """Note that the broker has confirmed the job: accepted → queued, or → scheduled.
 
         TransitionError: too late, or withdrawn; the job will not run. Redis may execute a call long
         after its caller has given up: `within_seconds` since the record, and in the time that its
@@ -121,7 +121,7 @@ class Admitting(Reading):
         if isinstance(answer, RedisError):
             return answer
         if answer[0] == "confirmed":
-            return change(job, status=Status.QUEUED, version=int(answer[1]))
+            return change(job, status=Status(answer[2]), version=int(answer[1]))
         if answer[1] in {Status.ACCEPTED, Status.CANCELLED, ""}:
             return refuse(job.id, Status.QUEUED, answer[1])
         return self._find_noted(job, by)
@@ -151,11 +151,11 @@ class Admitting(Reading):
         return self._move(job_id, Status.QUEUED, sources=(Status.ACCEPTED,))
 
     def adopt(self, job_id: str, by: str) -> Job:
-        """Another submit, too, tells its client that this queued job is taken.
+        """Another submit, too, tells its client that this confirmed job is taken.
 
-        TransitionError where it is not queued any more.
+        TransitionError where a worker has it, or it is over.
         """
-        return self._move(job_id, Status.QUEUED, sources=(Status.QUEUED,), confirmed_by=by)
+        return self._move(job_id, None, sources=CONFIRMED, confirmed_by=by)
 
     def withdraw(self, job: Job, *, is_overdue: bool = False, in_doubt_by: str = "") -> None:
         """The job could not be handed over: should its message exist after all, drop it.
@@ -167,7 +167,7 @@ class Admitting(Reading):
         self._move(
             job.id,
             Status.CANCELLED,
-            sources=(Status.ACCEPTED, Status.QUEUED) if in_doubt_by else (Status.ACCEPTED,),
+            sources={Status.ACCEPTED, *CONFIRMED} if in_doubt_by else {Status.ACCEPTED},
             by=in_doubt_by or None,
             overdue=is_overdue or None,
             settle=SETTLE_SECONDS if is_overdue else None,

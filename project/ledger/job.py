@@ -1,12 +1,10 @@
 """What a job is, and which steps its status allows. Pure: no Redis, no clock.
 
-accepted ─► queued ─► running ─► succeeded
-    │        │ ▲       │  ▲ ├──► failed
-    │        │ ├───────┤  │ ├──► cancelled
-    │        │ │       ▼  │ └──► dead
-    │        │ │    retrying
-    │        │ └─ waiting ◄─ running
-    └────────┴─► cancelled, dead
+accepted ─► queued, scheduled ─► running ─► succeeded, failed
+running  ─► retrying ─► running         an attempt failed, and another one follows
+running  ─► waiting ─► queued           it waits for its children
+running  ─► queued                      its worker stops, and requeues it
+each of these ─► cancelled, dead
 """
 
 from collections.abc import Mapping
@@ -25,6 +23,9 @@ class Status(StrEnum):
     """Recorded; the broker's confirm has not been noted yet. It does not run before that."""
     QUEUED = "queued"
     """Confirmed by the broker: it will reach an outcome."""
+    SCHEDULED = "scheduled"
+    """As `queued`, and due at a later time. It keeps this status until a worker claims it, so that
+    nothing has to change it when it becomes due."""
     RUNNING = "running"
     """A worker has claimed it."""
     RETRYING = "retrying"
@@ -46,13 +47,16 @@ class Status(StrEnum):
 
 FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD})
 UNFINISHED = frozenset(Status) - FINISHED
+CONFIRMED = frozenset({Status.QUEUED, Status.SCHEDULED})
+"""Its client was told that it runs, and it waits for a worker, or for its time."""
 
 # RUNNING → RUNNING is the claim of a redelivered message, as a new attempt. RUNNING → QUEUED is an
 # attempt that a stopping worker has put back, WAITING → QUEUED the end of what was waited for.
 SOURCES: Mapping[Status, frozenset[Status]] = {
     Status.ACCEPTED: frozenset(),
     Status.QUEUED: frozenset({Status.ACCEPTED, Status.RUNNING, Status.WAITING}),
-    Status.RUNNING: frozenset({Status.QUEUED, Status.RUNNING, Status.RETRYING}),
+    Status.SCHEDULED: frozenset({Status.ACCEPTED}),
+    Status.RUNNING: frozenset({*CONFIRMED, Status.RUNNING, Status.RETRYING}),
     Status.RETRYING: frozenset({Status.RUNNING}),
     Status.WAITING: frozenset({Status.RUNNING}),
     Status.SUCCEEDED: frozenset({Status.RUNNING}),

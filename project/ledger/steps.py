@@ -80,7 +80,7 @@ class Steps:
     def _move(
         self,
         job_id: str,
-        status: Status,
+        status: Status | None,
         *,
         sources: Iterable[Status] | None = None,
         attempt: int | None = None,
@@ -97,10 +97,12 @@ class Steps:
     ) -> Job:
         step = {
             "id": job_id,
-            "sources": _as_set(SOURCES[status] if sources is None else sources),
+            "sources": _as_set(SOURCES[status] if sources is None and status else sources or ()),
             "set": encode_fields({"status": status, **changes}),
             "attempt": None if attempt is None else str(attempt),
-            "keep": self._retention.seconds_for(status, kind) if status.is_finished else None,
+            "keep": self._retention.seconds_for(status, kind)
+            if status and status.is_finished
+            else None,
             "result": celery_result or None,
             "fallback": fallback,
             "archive": archive,
@@ -225,7 +227,7 @@ def move_keys(job_id: str) -> list[str]:
     return [job_key(job_id), result_key(job_id)]
 
 
-def read_moved(job_id: str, status: Status, answer: list[str]) -> Job:
+def read_moved(job_id: str, status: Status | None, answer: list[str]) -> Job:
     if answer[0] == "settling":
         raise TransitionError(f"Job {job_id} is not judged so soon after Redis has started.")
     if answer[0] == "refused":
@@ -233,8 +235,9 @@ def read_moved(job_id: str, status: Status, answer: list[str]) -> Job:
     return decode_answer(answer)
 
 
-def refuse(job_id: str, status: Status, found: str) -> TransitionError:
-    return TransitionError(f"Job {job_id} is {found or 'unknown'}: it cannot become {status}.")
+def refuse(job_id: str, status: Status | None, found: str) -> TransitionError:
+    wish = f"become {status}" if status else "be changed so"
+    return TransitionError(f"Job {job_id} is {found or 'unknown'}: it cannot {wish}.")
 
 
 def decode_answer(answer: list[str]) -> Job:

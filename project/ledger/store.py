@@ -24,6 +24,7 @@ from project.ledger.admission import Admission, Recorded
 from project.ledger.celery_results import dead_document, revoked_document
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.job import (
+    CONFIRMED,
     SOURCES,
     AttemptOutcome,
     Job,
@@ -142,7 +143,7 @@ class Ledger(Parting):
     def reserve(self, jobs: Sequence[tuple[str, str]], holder: str) -> list[bool]:
         """Before first attempts of short jobs that may be repeated; whether each may begin.
 
-        `jobs` are ids and kinds. They stay queued, and `holder` has their leases for
+        `jobs` are ids and kinds. Their status stays, and `holder` has their leases for
         RESERVATION_SECONDS. Claim the others one by one: the claim says why they were refused.
         """
         lease = str(RESERVATION_SECONDS * 1000)
@@ -352,7 +353,7 @@ class Ledger(Parting):
         return self._move(
             job.id,
             status,
-            sources=(Status.QUEUED,),
+            sources=CONFIRMED,
             fallback=self._written(change(job, status=Status.QUEUED)),
             celery_result=celery_result,
             finished_at=datetime.now(UTC),

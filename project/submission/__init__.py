@@ -2,7 +2,7 @@
 
 What the caller is told is what happens. A job that is returned is confirmed by the broker, and the
 ledger says so: it will reach an outcome. Where UnavailableError is raised, the job never runs: a
-worker runs no job that the ledger does not call queued, and the confirm can be noted in time only.
+worker runs no job that is not confirmed in the ledger, and the confirm can be noted in time only.
 Where Redis ends in the middle of that, `recovery` sees to it that both stay true.
 """
 
@@ -29,6 +29,7 @@ from project.errors import (
 )
 from project.jobs import get_offered
 from project.ledger import Job, Ledger, Status
+from project.ledger.job import CONFIRMED
 from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace
 from project.observability.sink import lines_together
@@ -298,7 +299,7 @@ class Submitter:
             return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
         elif job.is_withdrawn and prepared.submission.idempotency_key:
             return self._make_entry(prepared.with_next_id(), entry.trace)
-        return self._adopt(entry, job) if job.status is Status.QUEUED else job
+        return self._adopt(entry, job) if job.status in CONFIRMED else job
 
     def _adopt(self, entry: Entry, job: Job) -> Entry | Answer:
         """A found job that waits, as this submit's own: its first one may be in doubt about it."""

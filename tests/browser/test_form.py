@@ -529,6 +529,7 @@ def test_job_can_run_later(form: Form) -> None:
     job_id = form.run()
 
     expect(form.page.locator("#facts")).to_contain_text("Not before")
+    expect(form.page.locator("#state")).to_contain_text("Scheduled for")
     job = form.page.request.get(f"/api/v1/jobs/{job_id}").json()
     assert job["run_at"] > job["submitted_at"]
     form.page.get_by_role("button", name="Cancel Sleep").click()

@@ -398,6 +398,31 @@ def test_list_shows_only_what_no_other_job_has_handed_in(home: Home, worker: Wor
     expect(home.row(child.id)).to_have_count(0)
 
 
+def test_scheduled_job_says_when_it_runs_and_then_that_it_waits(home: Home) -> None:
+    texts = home.page.evaluate(
+        """async () => {
+          const { createRow } = await import("/static/js/row.js");
+          const at = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
+          return [3600, -90].map((seconds) => {
+            const job = { id: "1", title: "Report", queue: "long", kind: "x", version: 1,
+              submitted_at: at(-7200), run_at: at(seconds), status: "scheduled", attempt: 0,
+              attempts: [] };
+            const row = createRow(job);
+            row.update({ ...job, run_at: at(3600) });
+            job.run_at = at(seconds);
+            row.update(job);
+            row.tick();
+            return row.element.textContent;
+          });
+        }"""
+    )
+
+    assert "Scheduled for" in texts[0]
+    assert "waiting" not in texts[0]
+    assert "Due, waits for a worker of the long queue" in texts[1]
+    assert "1 min" in texts[1]
+
+
 def test_waiting_job_shows_how_many_of_its_parts_have_ended(home: Home) -> None:
     text = home.page.evaluate(
         """async (time) => {

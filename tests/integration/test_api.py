@@ -55,6 +55,28 @@ def test_job_waits_for_its_time(browser: Client) -> None:
     assert datetime.fromisoformat(job["started_at"]) >= due
 
 
+def test_job_that_is_due_later_is_scheduled_and_can_be_cancelled(
+    browser: Client, ledger: Ledger
+) -> None:
+    headers = {"Idempotency-Key": uuid4().hex}
+    body = {**QUICK, "delay_seconds": 3600}
+
+    answers = [browser.post(JOBS, json=body, headers=headers) for _ in range(2)]
+
+    job_id = answers[0].json()["id"]
+    assert [(answer.status_code, answer.json()["id"]) for answer in answers] == [(202, job_id)] * 2
+    assert [answer.json()["status"] for answer in answers] == ["scheduled"] * 2
+    found = {
+        status: {job["id"] for page in pages(browser, f"owner=me&status={status}") for job in page}
+        for status in ("scheduled", "queued")
+    }
+    assert found == {"scheduled": {job_id}, "queued": set()}
+    assert browser.get(f"/tasks/{job_id}").json()["task_status"] == "PENDING"
+    assert {queue.name: queue.scheduled for queue in ledger.list_queues()}["short"] >= 1
+    assert browser.post(f"{JOBS}/{job_id}/cancel").status_code == 202
+    assert browser.await_end(job_id)["status"] == "cancelled"
+
+
 def test_same_deduplication_key_is_the_same_job(browser: Client) -> None:
     body = {**QUICK, "deduplication_key": uuid4().hex}
 

@@ -21,12 +21,17 @@ from project.ledger.job import (
 from project.ledger.record import decode_job, encode_fields, encode_job
 from tests.builders import NOON, a_job, a_trace
 
-LIVE = {Status.ACCEPTED, Status.QUEUED, Status.RUNNING, Status.RETRYING, Status.WAITING}
+LIVE = {
+    *(Status.ACCEPTED, Status.QUEUED, Status.SCHEDULED, Status.RUNNING, Status.RETRYING),
+    Status.WAITING,
+}
 
 # Written out on purpose: a change of the table in the code must be a change here too.
 ALLOWED = {
     (Status.ACCEPTED, Status.QUEUED),
+    (Status.ACCEPTED, Status.SCHEDULED),
     (Status.QUEUED, Status.RUNNING),
+    (Status.SCHEDULED, Status.RUNNING),
     (Status.RUNNING, Status.RUNNING),
     (Status.RUNNING, Status.QUEUED),
     (Status.RETRYING, Status.RUNNING),

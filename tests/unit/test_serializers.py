@@ -38,8 +38,10 @@ def a_job_that_is(status: Status) -> Job:
     [
         (Status.ACCEPTED, "PENDING", None),
         (Status.QUEUED, "PENDING", None),
+        (Status.SCHEDULED, "PENDING", None),
         (Status.RUNNING, "PENDING", None),
         (Status.RETRYING, "PENDING", None),
+        (Status.WAITING, "PENDING", None),
         (Status.SUCCEEDED, "SUCCESS", True),
         (Status.FAILED, "FAILURE", "The picture is damaged."),
         (Status.CANCELLED, "REVOKED", "The picture is damaged."),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from project.ledger.job import UNFINISHED
 from tests.faults.journal import Journal, Run, parse
 from tests.faults.verdict import Answer, Evidence, Submission, Verdict, judge
 
@@ -53,7 +54,7 @@ def test_kept_promises_are_no_violation() -> None:
     assert verdict.is_kept
 
 
-@pytest.mark.parametrize("status", ["queued", "running", "accepted", "retrying", "unknown", ""])
+@pytest.mark.parametrize("status", [*sorted(UNFINISHED), "unknown", ""])
 def test_accepted_job_without_an_outcome_is_lost(status: str) -> None:
     verdict = verdict_on(a_submission(202), statuses={"job-1": status})
 

@@ -7,7 +7,7 @@
 --   sources       object: the statuses the step may start from
 --   attempt       the attempt that takes the step
 --   overdue       true: refuse while there is time to confirm
---   by            refuse to take a queued job that another submit has confirmed
+--   by            refuse to take a job that another submit has confirmed
 --   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
 --   settle        refuse in so many first seconds of Redis's process
 --   archive       keep the attempt that ends with this step, under this outcome
@@ -36,10 +36,13 @@ if settling > 0 then return { 'settling', settling } end
 if not step.sources[job.status]
   or (step.attempt and job.attempt ~= step.attempt)
   or (step.overdue and now <= (tonumber(job.confirm_by or nil) or now))
-  or (step.by and job.status == 'queued' and job.confirmed_by ~= step.by) then
+  or (step.by and CONFIRMED[job.status] and job.confirmed_by ~= step.by) then
   return { 'refused', job.status }
 end
 
+if set.status == 'queued' and job.status == 'accepted' then
+  set.status = confirmed_status(id, job.queue, redis.call('HGET', key, 'run_at'), now)
+end
 local status = set.status or job.status
 if step.archive and job.status == 'running' then
   archive(key, job, step.archive, set.finished_at or set.at, set.error)
@@ -59,7 +62,7 @@ write(key, set)
 if status ~= job.status then
   file(job, id, status, now)
   if WAITING[status] then
-    if status ~= 'queued' or job.status ~= 'accepted' then -- else it is due as it was
+    if job.status ~= 'accepted' then -- else it is due as it was
       redis.call('ZADD', 'jobs:waiting:' .. job.queue, step.due or whole(now), id)
     end
   else

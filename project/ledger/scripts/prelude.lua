@@ -18,9 +18,11 @@
 
 local LEASES, EXPIRING, PARTITIONS = 'jobs:leases', 'jobs:expiring', 'jobs:partitions'
 local STATUSES = {
-  'accepted', 'queued', 'running', 'retrying', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead',
+  'accepted', 'queued', 'scheduled', 'running', 'retrying', 'waiting', 'succeeded', 'failed',
+  'cancelled', 'dead',
 }
-local WAITING = { accepted = true, queued = true, retrying = true }
+local WAITING = { accepted = true, queued = true, scheduled = true, retrying = true }
+local CONFIRMED = { queued = true, scheduled = true }
 local FINISHED = { succeeded = true, failed = true, cancelled = true, dead = true }
 
 -- Lua prints large numbers with an exponent.
@@ -92,6 +94,12 @@ local function file(job, id, status, now)
   local order = redis.call('ZSCORE', old, id)
   redis.call('ZREM', old, id)
   redis.call('ZADD', partition(job, status), order or whole(now * 1000), id)
+end
+
+-- What an accepted job becomes when it is confirmed; `run_at` is false where it may run at once.
+local function confirmed_status(id, queue, run_at, now)
+  local due = run_at and tonumber(redis.call('ZSCORE', 'jobs:waiting:' .. queue, id) or nil)
+  return due and due > now and 'scheduled' or 'queued'
 end
 
 -- Enter a new record into the index.

@@ -8,7 +8,7 @@
 
 local id, holder = unpack(ARGV)
 local job = redis.call('HMGET', KEYS[1], 'status', 'holder')
-if job[1] ~= 'queued' or job[2] ~= holder then return { 'refused' } end
+if not CONFIRMED[job[1]] or job[2] ~= holder then return { 'refused' } end
 redis.call('HDEL', KEYS[1], 'holder')
 redis.call('ZREM', LEASES, id)
 return { 'released' }

@@ -10,7 +10,7 @@
 
 local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at', 'contested')
 -- A first attempt that was reserved, and not claimed since: its code keeps its process from that.
-local is_reserved = job[1] == 'queued' and not job[2] and ARGV[2] == '1'
+local is_reserved = CONFIRMED[job[1]] and not job[2] and ARGV[2] == '1'
   and redis.call('ZSCORE', LEASES, ARGV[1])
 if not is_reserved and (job[1] ~= 'running' or job[2] ~= ARGV[2]) then return 'lost' end
 -- Written again even where it has run out (the process, or Redis, was away): nobody has claimed.

@@ -1,4 +1,4 @@
--- A first attempt of a short job that may be repeated is about to begin: it stays queued, and whoever
+-- A first attempt of a short job that may be repeated is about to begin: its status stays, and whoever
 -- reserves it holds its lease. So several are begun in one call, and each is told of once, at its end.
 --
 -- KEYS[1]  the job's hash
@@ -16,7 +16,7 @@ local key = KEYS[1]
 local job = read(key)
 local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
 if settling > 0 then return { 'settling', settling } end
-if job.status ~= 'queued' or job.kind ~= kind or job.holder and job.holder ~= holder then
+if not CONFIRMED[job.status] or job.kind ~= kind or job.holder and job.holder ~= holder then
   return { 'refused' }
 end
 redis.call('HSET', key, 'holder', holder)

@@ -1,4 +1,4 @@
--- The attempt has succeeded: running, or queued and reserved, → succeeded, with Celery's result.
+-- The attempt has succeeded: running, or confirmed and reserved, → succeeded, with Celery's result.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
@@ -24,7 +24,7 @@ if job.status == 'succeeded' and job.attempt == attempt
   return { 'moved', job.version, '' }
 end
 local is_ours = holder == '' or job.holder == holder
-local is_reserved = job.status == 'queued' and holder ~= ''
+local is_reserved = CONFIRMED[job.status] and holder ~= ''
 if not is_ours or not is_reserved and (job.status ~= 'running' or job.attempt ~= attempt) then
   return { 'refused', job.status or '' }
 end

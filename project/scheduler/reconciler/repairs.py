@@ -5,7 +5,7 @@
 | accepted, and the time to note the broker's confirm is over | withdrawn: it never runs |
 | running, and its lease ran out long ago | its message is published again |
 | waits for children, and none of them is under way | it goes on |
-| waits since long, and its queue is empty, or later jobs of the queue run | the same |
+| due since long, and its queue is empty, or later jobs of the queue run | the same |
 | a result of Celery's without a record, which would never expire | removed |
 | ended, and its time is over | forgotten |
 
@@ -23,7 +23,7 @@ from project.broker.publisher import Publisher
 from project.broker.publisher.releasing import Releasing
 from project.errors import TransitionError, UnavailableError
 from project.ledger import Job, Ledger, Status
-from project.ledger.job import AttemptOutcome
+from project.ledger.job import CONFIRMED, AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.observability.binding import about
 from project.observability.context import Trace, derive_trace_id
@@ -151,7 +151,7 @@ class Repairs:
             ready, _ = depths[queue]
             newest = max((job.waiting_since for job in running if job.queue == queue), default=None)
             for job in self.ledger.list_waiting(queue, now - timedelta(seconds=GRACE_SECONDS)):
-                if job.status not in {Status.QUEUED, Status.RETRYING}:
+                if job.status not in {*CONFIRMED, Status.RETRYING}:
                     continue
                 since = job.waiting_since
                 if not _has_consumers(job, depths) or not _is_due(job, since, now):

@@ -20,7 +20,8 @@ from project.broker.topology import DEAD_EXCHANGE, JOBS_EXCHANGE
 from project.errors import InvalidInputError, NotFoundError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
-from project.ledger.job import AttemptOutcome
+from project.ledger.job import AttemptOutcome, format_time
+from project.ledger.keys import job_key, waiting_key
 from project.ledger.listing import JobFilter
 from project.ledger.store import Admission
 from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
@@ -388,6 +389,22 @@ def test_job_whose_message_was_lost_is_published_again_once(
 
     assert await_end(system, job.id).status is Status.SUCCEEDED
     assert system.ledger.get(job.id).repairs == 1
+
+
+def test_scheduled_job_is_lost_when_its_time_is_long_over_and_not_before(
+    system: IsolatedSystem, reconciler: Reconciler
+) -> None:
+    job = confirmed(system, run_at=datetime.now(UTC) + LONG_AGO)
+    assert job.status is Status.SCHEDULED
+    assert reconciler.run_once()["lost"] == 0
+    due_at = datetime.now(UTC) - LONG_AGO
+    system.redis.hset(job_key(job.id), "run_at", format_time(due_at))
+    system.redis.zadd(waiting_key(job.queue), {job.id: due_at.timestamp() * 1000})
+
+    with system.paused("worker-short"):
+        wait_until(lambda: reconciler.run_once()["lost"], SECONDS)
+
+    assert await_end(system, job.id).status is Status.SUCCEEDED
 
 
 def test_job_that_nobody_runs_any_more_is_run_again(

@@ -95,5 +95,6 @@ function showGone(problem) {
 function tick() {
   if (!job) return;
   const { main, more } = describeTimes(job, now());
+  outcome.tick(job);
   setText(find("time"), [main, more].filter((words) => words && words !== "–").join(" · "));
 }

@@ -1,16 +1,18 @@
 /** The cell that says how far a job is, and in the end what came of it. */
 
 import { nameError } from "./attempts.js";
+import { now } from "./clock.js";
 import { create, setAttribute, setText } from "./dom.js";
-import { formatResult } from "./format.js";
+import { formatMoment, formatResult } from "./format.js";
 import { isFile, readPictures, readSummary } from "./result_parts.js";
+import { isScheduled } from "./status.js";
 
 /** What a job is doing that does not say it. */
 const WORDS = { running: "Working", waiting: "Waits for its parts" };
 /** As many pictures have room in a row. */
 const SHOWN_PICTURES = 3;
 
-/** A view of one job's progress, then its result or its error: `{element, update(job)}`. */
+/** A view of one job's progress, then its result or its error: `{element, update(job), tick(job)}`. */
 export function createOutcome() {
   const element = create("div", { class: "outcome" });
   let shown = null;
@@ -24,7 +26,12 @@ export function createOutcome() {
     shown.update(job);
   }
 
-  return { element, update };
+  /** A scheduled job becomes due without news of it; cheap to call often. */
+  function tick(job) {
+    if (job.status === "scheduled") update(job);
+  }
+
+  return { element, update, tick };
 }
 
 function kindOf(job) {
@@ -118,6 +125,9 @@ function viewSentence() {
   const sentences = {
     accepted: () => "On its way to the broker",
     queued: (job) => `Waits for a worker of the ${job.queue} queue`,
+    scheduled: (job) => isScheduled(job, now())
+      ? `Scheduled for ${formatMoment(job.run_at)}`
+      : `Due, waits for a worker of the ${job.queue} queue`,
     retrying: () => "Another attempt follows",
     cancelled: () => "Stopped before it ended",
     dead: () => "Given up after too many deliveries",

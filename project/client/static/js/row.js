@@ -52,6 +52,7 @@ export function createRow(first) {
     const times = describeTimes(job, now());
     setText(time, times.main);
     setText(wait, times.more);
+    outcome.tick(job);
   }
 
   return { element, update, tick };

@@ -3,6 +3,7 @@
 const STATUSES = {
   accepted: { word: "Accepted", tone: "wait" },
   queued: { word: "Queued", tone: "wait" },
+  scheduled: { word: "Scheduled", tone: "wait" },
   waiting: { word: "Waiting", tone: "run" },
   running: { word: "Running", tone: "run" },
   retrying: { word: "Retrying", tone: "retry" },
@@ -19,14 +20,19 @@ export function describeStatus(job) {
   return { word: known.word, tone: known.tone, icon: job.status };
 }
 
+/** Whether the job is to run at a later time than `moment`, milliseconds since 1970. */
+export function isScheduled(job, moment) {
+  return job.status === "scheduled" && Date.parse(job.run_at) > moment;
+}
+
 /** Whether the job has ended. */
 export function isFinished(job) {
   return Boolean(STATUSES[job.status]?.isFinished);
 }
 
-/** "1 running, 2 waiting, 5 ended", without what there is none of. */
+/** "1 running, 2 waiting, 1 scheduled, 5 ended", without what there is none of. */
 export function summarize(jobs) {
-  const counts = { running: 0, waiting: 0, ended: 0 };
+  const counts = { running: 0, waiting: 0, scheduled: 0, ended: 0 };
   for (const job of jobs) counts[groupOf(job)] += 1;
   return Object.entries(counts)
     .filter(([, count]) => count > 0)
@@ -37,5 +43,6 @@ export function summarize(jobs) {
 /** One that waits for its parts is under way: they run. */
 function groupOf(job) {
   if (isFinished(job)) return "ended";
+  if (job.status === "scheduled") return "scheduled";
   return job.status === "running" || job.status === "waiting" ? "running" : "waiting";
 }

@@ -1,7 +1,7 @@
 /** How long a job waits, runs or ran, in words. Pure. */
 
 import { formatDuration, formatElapsed } from "./format.js";
-import { isFinished } from "./status.js";
+import { isFinished, isScheduled } from "./status.js";
 
 /** A wait shorter than this says nothing, and is not shown. */
 const WORTH_TELLING_MS = 1000;
@@ -13,13 +13,18 @@ export function describeTimes(job, moment) {
   const started = began && Date.parse(began);
   const finished = job.finished_at && Date.parse(job.finished_at);
   if (!started) {
-    if (isFinished(job)) return { main: "–", more: "" };
-    return { main: formatElapsed(moment - submitted), more: "waiting" };
+    if (isFinished(job) || isScheduled(job, moment)) return { main: "–", more: "" };
+    return { main: formatElapsed(moment - findDue(job)), more: "waiting" };
   }
   const main = isFinished(job)
     ? formatDuration((finished ?? started) - started)
     : formatElapsed(moment - started);
   return { main, more: describeWait(job, submitted, started, finished ?? moment) };
+}
+
+/** Since when it waits: a job with a time of its own not before that. */
+function findDue({ run_at, submitted_at }) {
+  return Date.parse(run_at ?? submitted_at);
 }
 
 /** How often it was tried. To go on once its parts have ended is no new try. Pure. */
@@ -36,6 +41,6 @@ function findBegin(job) {
 function describeWait(job, submitted, started, end) {
   // A new attempt starts the clock again, so the time before it was no mere waiting.
   if (countTries(job) > 1) return isFinished(job) ? `${formatDuration(end - submitted)} in all` : "";
-  const waited = started - submitted;
+  const waited = started - findDue(job);
   return waited < WORTH_TELLING_MS ? "" : `waited ${formatElapsed(waited)}`;
 }
