@@ -27,10 +27,10 @@ from uuid import uuid4
 from redis import Redis, RedisError
 
 from project.ledger import Job, Ledger, Status
+from project.ledger.admissions import Admission, Recorded
 from project.ledger.keys import EXPIRING
 from project.ledger.listing import JobFilter
-from project.ledger.steps import SETTLE_SECONDS
-from project.ledger.store import Admission, Recorded
+from project.ledger.startup_grace import GRACE_SECONDS
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("image.thumbnail", "email.send", "create_task", "report.build", "web.crawl")
@@ -95,9 +95,9 @@ def own_redis() -> Iterator[int]:
 
 def _await_redis(port: int) -> None:
     """Until it answers, and lets jobs begin."""
-    deadline = time.monotonic() + 10 + SETTLE_SECONDS
+    deadline = time.monotonic() + 10 + GRACE_SECONDS
     uptime_seconds = -1
-    while uptime_seconds < SETTLE_SECONDS:
+    while uptime_seconds < GRACE_SECONDS:
         if time.monotonic() > deadline:
             raise TimeoutError("Redis did not start.")
         time.sleep(0.1)
@@ -190,9 +190,9 @@ def _fill_share(port: int, jobs: int) -> None:
     ledger = Ledger(Redis(port=port, decode_responses=True), RETENTION_SECONDS)
     for start in range(0, jobs, BATCH):
         drafts = [_a_job(number) for number in range(start, min(start + BATCH, jobs))]
-        recorded = ledger.record_many(drafts, _no_rules())
+        recorded = ledger.admissions.record_many(drafts, _no_rules())
         found = [answer.job for answer in recorded if isinstance(answer, Recorded)]
-        ledger.confirm_many(found)
+        ledger.admissions.confirm_many(found)
         for number, job in enumerate(found):
             _run(ledger, job, number)
 
@@ -218,9 +218,9 @@ def _a_job(number: int) -> Job:
 
 def _run(ledger: Ledger, job: Job, number: int) -> None:
     """Nine of ten succeed; the others fail."""
-    claimed = ledger.claim(job, "short@worker-1", "worker-1:4711:815")
+    claimed = ledger.attempts.claim(job, "short@worker-1", "worker-1:4711:815")
     status = Status.FAILED if number % 10 == 9 else Status.SUCCEEDED
-    ledger.finish(
+    ledger.attempts.finish(
         job.id,
         status,
         attempt=claimed.attempt,
@@ -267,8 +267,8 @@ def _find_oldest(ledger: Ledger) -> datetime:
 def _one_job(ledger: Ledger) -> None:
     """Four steps: record, confirm, claim, finish."""
     job = _a_job(0)
-    ledger.record(job)
-    _run(ledger, ledger.confirm(job), 0)
+    ledger.admissions.record(job)
+    _run(ledger, ledger.admissions.confirm(job), 0)
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

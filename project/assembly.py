@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from redis import Redis
 
 from project.broker.publisher import Publisher
+from project.broker.publisher.releasing import Releasing
 from project.config import Settings
 from project.jobs import KINDS, offer_kinds
-from project.ledger import Ledger
+from project.ledger import Job, Ledger
 from project.ledger.dead_letters import DeadLetters
 from project.ledger.file_holders import FileHolders
 from project.ledger.job_log import JobLog
@@ -54,7 +55,7 @@ class Assembly:
     @cached_property
     def ledger(self) -> Ledger:
         """The jobs' records."""
-        return self._make_ledger(self.redis)
+        return self._make_ledger(self.redis, self._on_release)
 
     @cached_property
     def publisher(self) -> Publisher:
@@ -150,10 +151,11 @@ class Assembly:
         from project.worker.recorder import Recorder
 
         patient = connect_patient(self.settings.redis_url)
-        ledger = self._make_ledger(patient)
+        ledger = self._make_ledger(patient, self._on_release)
         return Equipment(
             ledger=ledger,
-            quick_ledger=self.ledger,
+            # To publish is to wait: the reconciler releases what this one would have released.
+            quick_ledger=self._make_ledger(self.redis, None),
             leases=Leases(),
             recorder=Recorder(self.job_log, self.settings.job_log_lines),
             submitter=self._make_submitter(ledger),
@@ -213,13 +215,18 @@ class Assembly:
         )
         return Scheduler(self.schedule_store, runner, leader_lock, clock)
 
-    def _make_ledger(self, redis: Redis) -> Ledger:
+    @cached_property
+    def _on_release(self) -> Releasing:
+        return Releasing(self.publisher)
+
+    def _make_ledger(self, redis: Redis, on_release: Callable[[Job], None] | None) -> Ledger:
         kinds = {kind.name: kind.retention_seconds for kind in KINDS.values()}
         return Ledger(
             redis,
             self.settings.retention_seconds,
             self.settings.failed_retention_seconds,
             {name: seconds for name, seconds in kinds.items() if seconds},
+            on_release,
         )
 
     def _make_submitter(self, ledger: Ledger) -> Submitter:

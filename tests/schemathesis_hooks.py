@@ -78,7 +78,7 @@ def leave_dead_letters(settings: Settings) -> Iterator[str]:
             parameters={"type": 0},
             submitted_at=now - timedelta(seconds=number),
         )
-        ledger.record(job)
+        ledger.admissions.record(job)
         ledger.bury(job.id, JobError("WorkerLostError", "Each attempt ended with its process."))
         letters.add(
             DeadLetter(

@@ -93,7 +93,7 @@ def show(assembly: Assembly, job_id: str) -> Any:
 @click.argument("job_id")
 def tree(assembly: Assembly, job_id: str) -> Any:
     """A job and all jobs that it has submitted, they and theirs."""
-    return [_serialize(assembly, job) for job in assembly.ledger.read_tree(job_id)]
+    return [_serialize(assembly, job) for job in assembly.ledger.tree.read_tree(job_id)]
 
 
 @verb(main, "send")

@@ -1,9 +1,9 @@
 """The record of all jobs in Redis: the one truth about state.
 
-Pure: `job` (what a job is, which steps its status allows), `record` and `documents` (as Redis and
-Celery keep it). On Redis: `steps` (the scripts), `reading` and `listing`, `admission`, `store` (all
-of it as one ledger), `dead_letters`, `retention`; `events` is how others hear of changes. The
-scripts are the `.lua` files; `prelude.lua` lists all keys.
+Pure: `job` (what a job is, which steps its status allows), `record` and `celery_results` (as Redis
+and Celery keep it). On Redis: `store` is the ledger, made of `steps` (the scripts), `admissions`,
+`attempts`, `job_tree` and `listing`; beside it `dead_letters`, `job_log`, `memory`, `file_holders`.
+The scripts are the `.lua` files; `prelude.lua` lists all keys.
 """
 
 from project.ledger.job import Job, Progress, Status

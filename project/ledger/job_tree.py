@@ -1,14 +1,16 @@
 """Jobs that wait for their children, and the tree that a job and its descendants are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
+
+from redis import Redis
 
 from project.errors import Suspension
-from project.ledger.admission import Admitting
 from project.ledger.job import Job, Status, format_time
 from project.ledger.keys import children_key, job_key
-from project.ledger.steps import refuse
+from project.ledger.steps import Steps, decode_answer, refuse
 
 TREE_LIMIT = 2000
 """So many jobs of a tree are read at the most."""
@@ -25,8 +27,20 @@ class Wait(StrEnum):
     """The job was asked to stop."""
 
 
-class Parting(Admitting):
-    """Jobs that consist of others."""
+class JobTree:
+    """Parents and their children. `read` reads jobs by their ids, in their order."""
+
+    def __init__(
+        self,
+        redis: "Redis",
+        steps: Steps,
+        get: Callable[[str], Job],
+        read: Callable[[Iterable[str]], list[Job | None]],
+    ) -> None:
+        self._redis = redis
+        self._steps = steps
+        self._get = get
+        self._read = read
 
     def wait_for(self, job: Job, wish: Suspension) -> Wait:
         """The attempt that `job` is ends, until those children have ended (or any of them).
@@ -40,15 +54,21 @@ class Parting(Admitting):
             *(wish.wake_on, str(wish.finished), total, wish.step),
             *wish.job_ids,
         ]
-        answer = self._run((self._wait, [job_key(job.id)], arguments))
+        answer = self._steps.call("wait", [job_key(job.id)], arguments)
         if answer[0] == "refused":
             raise refuse(job.id, Status.WAITING, answer[1])
         return Wait(answer[0])
 
-    def recheck(self, job_id: str) -> bool:
-        """Whether a waiting job has nothing left to wait for, and goes on from now."""
+    def recheck(self, job_id: str) -> Job | None:
+        """The waiting job, queued again, if it has nothing left to wait for."""
         now = format_time(datetime.now(UTC))
-        return self._run((self._recheck, [job_key(job_id)], [job_id, now])) == ["1"]
+        answer = self._steps.call("recheck", [job_key(job_id)], [job_id, now])
+        return decode_answer(answer[1]) if answer[0] == "resumed" else None
+
+    def list_children(self, job_id: str) -> list[str]:
+        """Ids of the jobs that the job has submitted."""
+        children: Any = self._redis.smembers(children_key(job_id))
+        return sorted(children)
 
     def read_children(self, job_ids: Sequence[str]) -> list[list[Job]]:
         """The children of each of these jobs."""
@@ -57,7 +77,7 @@ class Parting(Admitting):
             pipeline.smembers(children_key(job_id))
         ids: list[set[str]] = pipeline.execute()
         every = list({job_id for children in ids for job_id in children})
-        known = {job.id: job for job in self.read(every) if job is not None}
+        known = {job.id: job for job in self._read(every) if job is not None}
         return [[known[child] for child in children if child in known] for children in ids]
 
     def adopt_child(self, parent: Job, child_id: str) -> None:
@@ -65,11 +85,11 @@ class Parting(Admitting):
         self._redis.sadd(children_key(parent.id), child_id)
 
     def read_tree(self, job_id: str, limit: int = TREE_LIMIT) -> list[Job]:
-        """The job and its descendants, parents first, each line of children as it was submitted.
+        """The job and its descendants, parents first, siblings in the order of their submission.
 
         NotFoundError or GoneError where there is no such job. No more than `limit` of them.
         """
-        found = level = [self.get(job_id)]
+        found = level = [self._get(job_id)]
         while level and len(found) < limit:
             families = self.read_children([job.id for job in level])
             level = [
@@ -83,7 +103,7 @@ class Parting(Admitting):
     def find_latest(self, job: Job) -> Job:
         """The job itself, or the one that repeats it at last."""
         while job.rerun_as:
-            again = self.find(job.rerun_as)
+            (again,) = self._read([job.rerun_as])
             if again is None:
                 return job
             job = again

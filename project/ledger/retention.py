@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis import Redis
 
@@ -14,6 +13,7 @@ GONE_WEEKS = 5
 """A forgotten job is known to have been there for so long (answered 410, later 404)."""
 
 _WEEK_SECONDS = 7 * 24 * 3600
+GONE_SECONDS = GONE_WEEKS * _WEEK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,6 @@ class Retention:
     def longest_seconds(self) -> int:
         """The longest that any job is kept."""
         return max(self.succeeded_seconds, self.failed_seconds or 0)
-
-
-def trim(script: Any, limit: int) -> int:
-    """Forget ended jobs whose time is over; how many they were."""
-    return int(script(args=[limit, GONE_WEEKS * _WEEK_SECONDS]))
 
 
 def is_gone(redis: "Redis", job_id: str) -> bool:

@@ -18,7 +18,7 @@ TOGETHER = 16
 """The most steps that share one call of a script; Redis does nothing else during that call."""
 
 
-class Exchange:
+class ScriptClient:
     """Calls scripts over connections that it keeps.
 
     redis-py's pool looks at each connection before it hands it out, and counts it for its metrics,

@@ -1,6 +1,6 @@
-"""The ledger's scripts in Redis, and how they are called: what all of its parts stand on."""
+"""Takes the steps of jobs: calls the scripts, and has steps wait that may go with the next call."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.resources import files
 from threading import RLock
 from typing import Any
@@ -19,118 +19,133 @@ from project.ledger.record import (
     encode_json,
 )
 from project.ledger.retention import Retention
-from project.ledger.script_client import Call, Exchange, Item
-from project.ledger.startup_grace import SettledScript
+from project.ledger.script_client import Item, ScriptClient
+from project.ledger.startup_grace import GraceScript
 
 Deferred = tuple[Item | None, Callable[[Any], None]]
-"""A step that may wait, and what to call with its answer; no step: call it after those before."""
+"""A step that waits, and what to call with its answer; no step: call it after those before."""
 
 OWNER_LIMIT = 200
 """Newest jobs that are remembered per owner."""
 
-SETTLE_SECONDS = 4
-"""So long after its start Redis lets no job begin, and none count as never confirmed: submitters
-put right what went wrong when it ended (`project.submission.confirm_recovery`)."""
-
 
 class Steps:
-    """Calls the scripts. `redis` must decode responses; its own errors pass through."""
+    """Changes jobs: each step is one atomic call of a script, or a part of one.
+
+    `redis` must decode responses; its own errors pass through. `on_release` is called with each job
+    that has waited for its children and goes on, for it needs a message. None: the reconciler finds
+    it after a while.
+    """
 
     def __init__(
         self,
         redis: "Redis",
-        retention_seconds: int,
-        failed_retention_seconds: int | None = None,
-        kind_seconds: Mapping[str, int] | None = None,
+        retention: Retention,
+        on_release: Callable[[Job], None] | None = None,
     ) -> None:
-        self._redis = redis
-        self._exchange = Exchange(redis)
-        self._deferred: list[Deferred] = []
+        self.retention = retention
+        self._on_release = on_release
+        self._client = ScriptClient(redis)
         self._lock = RLock()
-        self.is_deferring = False
-        """Whether steps that may wait do so: somebody sees to it that they are taken."""
-        self._retention = Retention(retention_seconds, failed_retention_seconds, kind_seconds or {})
-        self.on_release: Callable[[str], None] | None = None
-        """Told the id of a job that has waited for its children and goes on: it needs a message.
-        None: the reconciler finds it after a while."""
-        self._record, self._confirm, self._renew = (
-            redis.register_script(_read_steps(name)) for name in ("record", "confirm", "renew")
-        )
-        self._move_script, self._trim = (
-            redis.register_script(_read(name)) for name in ("move.lua", "trim.lua")
-        )
-        self._wait, self._recheck = (
-            redis.register_script(_read(name)) for name in ("wait.lua", "recheck.lua")
-        )
-        self._work = SettledScript(
-            redis, _read_steps("claim", "succeed", "reserve", "release"), SETTLE_SECONDS
-        )
-
-    def _written(self, job: Job) -> dict[str, Any]:
-        step: dict[str, Any] = {
-            "fields": encode_job(job),
-            "order": str(as_microseconds(job.submitted_at)),
-            "owner_limit": OWNER_LIMIT,
-            "owner_seconds": self._retention.longest_seconds,
+        self._deferred: list[Deferred] = []
+        self._scripts: dict[str, Any] = {
+            **{name: redis.register_script(read_each(name)) for name in EACH},
+            **{name: redis.register_script(read_single(name)) for name in SINGLE},
         }
-        if job.run_at:
-            step["due"] = as_milliseconds(job.run_at)
-        return step
+        self._work = GraceScript(redis, read_each(*WORK))
 
-    def _move(
+    # ── One step ───────────────────────────────────────────────────────────────────────────────
+
+    def move(
         self,
         job_id: str,
         status: Status | None,
         *,
-        sources: Iterable[Status] | None = None,
+        sources: Collection[Status] = (),
         attempt: int | None = None,
         celery_result: str = "",
-        fallback: dict[str, Any] | None = None,
+        fallback: Job | None = None,
         kind: str = "",
         archive: AttemptOutcome | None = None,
         due: int | None = None,
         release: int | None = None,
         overdue: bool | None = None,
-        settle: int | None = None,
+        grace: int | None = None,
         by: str | None = None,
         **changes: Any,
     ) -> Job:
+        """The job gets that status, or with None keeps its own: see `move.lua`.
+
+        It must have one of `sources`, by default those that the table names for the new status; or
+        else TransitionError.
+        """
+        sources = sources or (SOURCES[status] if status else ())
         step = {
             "id": job_id,
-            "sources": _as_set(SOURCES[status] if sources is None and status else sources or ()),
+            "sources": {str(source): True for source in sources},
             "set": encode_fields({"status": status, **changes}),
             "attempt": None if attempt is None else str(attempt),
-            "keep": self._retention.seconds_for(status, kind)
+            "keep": self.retention.seconds_for(status, kind)
             if status and status.is_finished
             else None,
             "result": celery_result or None,
-            "fallback": fallback,
+            "fallback": self.describe_lost(fallback) if fallback else None,
             "archive": archive,
             "due": due,
             "release": release,
             "overdue": overdue,
-            "settle": settle,
+            "grace": grace,
             "by": by,
         }
         present = {name: value for name, value in step.items() if value is not None}
-        call = self._move_script, move_keys(job_id), [encode_json(present)]
-        answer = self._run(call)
+        keys = [job_key(job_id), result_key(job_id)]
+        answer = self.call("move", keys, [encode_json(present)])
         moved = read_moved(job_id, status, answer)
-        if "released" in answer[-2:-1]:
-            self._release(answer[-1])
+        self.note_release(answer)
         return moved
 
-    def _release(self, job_id: str) -> None:
-        if self.on_release is not None:
-            self.on_release(job_id)
+    def describe_lost(self, job: Job) -> dict[str, Any]:
+        """What a script makes the record of, where Redis has lost it: see `restore`."""
+        described: dict[str, Any] = {
+            "fields": encode_job(job),
+            "order": str(as_microseconds(job.submitted_at)),
+            "owner_limit": OWNER_LIMIT,
+            "owner_seconds": self.retention.longest_seconds,
+        }
+        if job.run_at:
+            described["due"] = as_milliseconds(job.run_at)
+        return described
 
-    # ── Several calls in one round trip ────────────────────────────────────────────────────────
+    def note_release(self, answer: Sequence[Any]) -> None:
+        """A job has ended; behind the rest of the answer is the parent that goes on now, if any."""
+        if len(answer) > 2 and self._on_release is not None:
+            self._on_release(decode_answer(answer[2]))
+
+    def call(self, name: str, keys: list[str], arguments: list[str]) -> list[Any]:
+        """The answer of a script that takes one step; what was deferred goes before it."""
+        return _answer(*self._call(calls=[(self._scripts[name], keys, arguments)]))
+
+    def work(self, item: Item) -> list[Any]:
+        """The answer of a step that workers take, in the same call as what was deferred."""
+        return _answer(*self._call([item]))
+
+    # ── Several steps in one round trip ────────────────────────────────────────────────────────
+
+    def work_each(self, items: Sequence[Item]) -> list[Any]:
+        """An answer for each; what was deferred goes before them, in the same calls."""
+        return self._call(items)
+
+    def call_each(self, name: str, items: Sequence[Item]) -> list[Any]:
+        """An answer or error for each step, whose script is `name`. Nothing deferred goes along."""
+        return self._client.call_each(self._scripts[name], items)
+
+    def release(self, items: Sequence[Item]) -> None:
+        """Give up reservations. Nothing deferred goes along: it may be another thread's."""
+        self._client.call_each(self._work, items)
 
     def defer(self, item: Item, note: Callable[[Any], None]) -> None:
         """Send the step with the next one, or by `flush`. Calls `note` with its answer or error."""
         self._deferred.append((item, note))
-        if not self.is_deferring:
-            self.flush()
 
     def when_written(self, act: Callable[[], None]) -> None:
         """Call `act` once all that is deferred by now has been answered."""
@@ -145,15 +160,15 @@ class Steps:
         if self._deferred:
             self._call()
 
-    def flush_by(self, ledger: "Steps") -> None:
-        """The same from another thread, by a ledger that does not wait long for Redis.
+    def flush_by(self, others: "Steps") -> None:
+        """The same from another thread, by the client of those that do not wait long for Redis.
 
         Nothing is done while this one's own thread takes a step, which takes them along.
         """
         if self._lock.acquire(blocking=False):
             try:
                 if self._deferred:
-                    self._call(exchange=ledger._exchange)  # noqa: SLF001 - another of us
+                    self._call(client=others._client)  # noqa: SLF001 - another of this class
             finally:
                 self._lock.release()
 
@@ -162,28 +177,18 @@ class Steps:
         """Whether something waits to be sent."""
         return bool(self._deferred)
 
-    def _run(self, call: Call) -> list[str]:
-        """The call's answer."""
-        return _answer(*self._call(calls=[call]))
-
-    def _work_on(self, item: Item) -> list[str]:
-        """The answer of a step that workers take, in the same call as what was deferred."""
-        return _answer(*self._call([item]))
-
     def _call(
         self,
         items: Sequence[Item] = (),
-        calls: Sequence[Call] = (),
-        exchange: Exchange | None = None,
+        calls: Sequence[Any] = (),
+        client: ScriptClient | None = None,
     ) -> list[Any]:
         """Answers, or errors. What was deferred goes first, in the same round trip."""
         with self._lock:
             deferred, self._deferred = self._deferred, []
             first = [item for item, _ in deferred if item is not None]
             try:
-                answers = (exchange or self._exchange).call_each(
-                    self._work, [*first, *items], calls
-                )
+                answers = (client or self._client).call_each(self._work, [*first, *items], calls)
             except BaseException:  # a time limit, say, while Redis is away
                 self._deferred = deferred + self._deferred
                 raise
@@ -194,52 +199,51 @@ class Steps:
         return answers[place:]
 
 
-def _answer(answer: Any) -> list[str]:
+# ── The scripts ────────────────────────────────────────────────────────────────────────────────
+
+WORK = ("claim", "succeed", "reserve", "release")
+"""What workers do all the time: any of these steps share a call."""
+EACH = ("record", "confirm", "renew")
+"""Each is taken for many jobs in one call."""
+SINGLE = ("move", "wait", "recheck", "trim")
+
+
+def read_single(name: str) -> str:
+    """A script, behind what all of them share."""
+    return _read("prelude") + _read(name)
+
+
+def read_each(*names: str) -> str:
+    """A script that takes steps of many jobs in one call: see `each.lua`."""
+    items = (f"function items.{name}(KEYS, ARGV)\n{_read(name)}\nend\n" for name in names)
+    return f"{_read('prelude')}local items = {{}}\n{''.join(items)}{_read('each')}"
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath("scripts", f"{name}.lua").read_text()
+
+
+def _answer(answer: Any) -> list[Any]:
     if isinstance(answer, RedisError):
         raise answer
     return list(answer)
 
 
-def _read(name: str) -> str:
-    """A script, behind what all of them share."""
-    return _read_text("prelude.lua") + _read_text(name)
-
-
-def _read_steps(*names: str) -> str:
-    """A script that takes steps of many jobs in one call: see `each.lua`."""
-    items = (
-        f"function items.{name}(KEYS, ARGV)\n{_read_text(f'{name}.lua')}\nend\n" for name in names
-    )
-    return (
-        _read_text("prelude.lua") + "local items = {}\n" + "".join(items) + _read_text("each.lua")
-    )
-
-
-def _read_text(name: str) -> str:
-    return files(__package__).joinpath("scripts", name).read_text()
-
-
-def _as_set(statuses: Iterable[Status]) -> dict[str, bool]:
-    return {str(status.value): True for status in statuses}
-
-
-def move_keys(job_id: str) -> list[str]:
-    return [job_key(job_id), result_key(job_id)]
-
-
-def read_moved(job_id: str, status: Status | None, answer: list[str]) -> Job:
-    if answer[0] == "settling":
+def read_moved(job_id: str, status: Status | None, answer: Sequence[Any]) -> Job:
+    """The job that the answer has; TransitionError where it says that nothing was done."""
+    if answer[0] == "starting":
         raise TransitionError(f"Job {job_id} is not judged so soon after Redis has started.")
     if answer[0] == "refused":
         raise refuse(job_id, status, answer[1])
-    return decode_answer(answer)
+    return decode_answer(answer[1])
 
 
 def refuse(job_id: str, status: Status | None, found: str) -> TransitionError:
+    """Why the job was not moved to that status, or not changed in its own: it is `found`."""
     wish = f"become {status}" if status else "be changed so"
     return TransitionError(f"Job {job_id} is {found or 'unknown'}: it cannot {wish}.")
 
 
-def decode_answer(answer: list[str]) -> Job:
-    """The record behind an answer's first word."""
-    return decode_job(dict(zip(answer[1::2], answer[2::2], strict=True)))
+def decode_answer(flat: Sequence[str]) -> Job:
+    """A record as a script answers it: name, value, name, value …"""
+    return decode_job(dict(zip(flat[::2], flat[1::2], strict=True)))

@@ -1,286 +1,129 @@
-"""The ledger's store: records jobs and moves them from status to status.
+"""The ledger: what is known of jobs, and what happens to them apart from their attempts."""
 
-Every change is one Redis call, a script that checks the status, writes the change, the index,
-Celery's result and the event together (`steps`). How jobs come in is in `admission`, what is known
-of them in `reading`; here is how they run and end.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from redis import RedisError
+from redis import Redis
 
-from project.errors import (
-    ExhaustedError,
-    HolderState,
-    LeasedError,
-    MistakenError,
-    TransitionError,
-    UndecidedError,
-)
-from project.ledger.admission import Admission, Recorded
+from project.errors import GoneError, NotFoundError, TransitionError
+from project.ledger.admissions import Admissions
+from project.ledger.attempts import Attempts
 from project.ledger.celery_results import dead_document, revoked_document
 from project.ledger.dead_letters import DeadLetters
-from project.ledger.job import (
-    CONFIRMED,
-    SOURCES,
-    AttemptOutcome,
-    Job,
-    JobError,
-    Progress,
-    Status,
-    change,
-    format_time,
+from project.ledger.file_holders import FileHolders
+from project.ledger.job import SOURCES, AttemptOutcome, Job, JobError, Status
+from project.ledger.job_tree import JobTree
+from project.ledger.keys import LEASES, job_key, owner_key, result_key, waiting_key
+from project.ledger.listing import (
+    JobFilter,
+    Page,
+    QueueState,
+    list_forgotten_queues,
+    list_jobs,
+    list_queues,
 )
-from project.ledger.job_tree import Parting
-from project.ledger.keys import job_key, result_key
-from project.ledger.record import as_milliseconds, encode_json
-from project.ledger.steps import OWNER_LIMIT, read_moved, refuse
+from project.ledger.record import as_milliseconds, decode_job, from_milliseconds
+from project.ledger.retention import GONE_SECONDS, Retention, is_gone
+from project.ledger.steps import Steps
 
-__all__ = ["OWNER_LIMIT", "Admission", "LeaseState", "Ledger", "Recorded"]
-
-LEASE_SECONDS = 45
-"""How long a claim holds without being renewed; who cannot renew it stops the job before."""
-
-LAST_CALL_SECONDS = 3
-"""A lease that has run out can be renewed for so long after somebody wants to take it over."""
-
-RELEASE_SECONDS = 1
-"""A job that was put back may be claimed after so long, for the sake of clocks."""
+_NEVER = -1
+"""Redis's word for a key that does not expire."""
 
 
-RESERVATION_SECONDS = 10
-"""How long a reservation holds: of jobs that are over, or claimed, some milliseconds later."""
+class Ledger:
+    """The records of all jobs. Each change is one atomic step, with its index, result and event.
 
-_LEASE_MILLISECONDS = str(LEASE_SECONDS * 1000)
-_LAST_CALL_MILLISECONDS = str(LAST_CALL_SECONDS * 1000)
-
-
-class LeaseState(StrEnum):
-    """What the renewal of a lease has found."""
-
-    HELD = "held"
-    CANCEL = "cancel"
-    """ActiveLease, and somebody asked the job to stop."""
-    LOST = "lost"
-    """The attempt is over, or another one has begun."""
-
-
-class Leased(Protocol):
-    """An attempt that holds a lease: a `Job`, or what is known of it elsewhere."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def attempt(self) -> int: ...
-
-
-class Ledger(Parting):
-    """Records jobs and moves them from status to status; every change is one Redis call.
-
-    `redis` must decode responses. Redis's own errors pass through: callers decide what an outage
-    means to them.
+    What belongs together has a collaborator, which callers use by itself: `admissions` takes jobs
+    in, `attempts` is what workers do, `tree` are parents and children, `file_holders` keeps files,
+    `steps` sends what was deferred. `redis` must decode responses. Redis's own errors pass through:
+    callers decide what an outage means to them.
     """
 
-    # ── Running ────────────────────────────────────────────────────────────────────────────────
-
-    def claim(
+    def __init__(
         self,
-        job: Job,
-        worker: str,
-        holder: str,
-        *,
-        gone_holder: str = "",
-        silent_holder: str = "",
-        most_losses: int = 5,
-    ) -> Job:
-        """A worker starts an attempt, and holds its lease as `holder`.
-
-        `job` is what the message says; it becomes the record where Redis has lost it. A lease can
-        be taken over from `gone_holder`, which is known to have ended, and from `silent_holder`,
-        whose last call is over.
-
-        Raises UndecidedError where the client has not been told yet that the job is taken,
-        LeasedError where another attempt holds a lease, ExhaustedError after `most_losses` attempts
-        without an outcome, MistakenError where the job is of another kind, TransitionError where it
-        may not run.
-        """
-        now = job.started_at or datetime.now(UTC)  # what was reserved has started already
-        arguments = [
-            *(job.id, job.kind, worker, holder, format_time(now)),
-            *(_LEASE_MILLISECONDS, _LAST_CALL_MILLISECONDS),
-            *(gone_holder, silent_holder, str(most_losses)),
-        ]
-        key = job_key(job.id)
-        answer = self._work_on(("claim", key, [*arguments, ""]))
-        if answer[:2] == ["refused", ""]:
-            # Whose message is there was confirmed, or not even recorded: it may run.
-            lost = self._written(change(job, status=Status.QUEUED))
-            answer = self._work_on(("claim", key, [*arguments, encode_json(lost)]))
-        if answer[0] == "leased":
-            raise LeasedError(job.id, answer[1], HolderState(answer[2]))
-        if answer[0] == "mistaken":
-            raise MistakenError(job.id, answer[1])
-        if answer[0] == "settling":
-            raise UndecidedError(job.id, seconds_left=float(answer[1]))
-        if answer[0] == "exhausted":
-            raise ExhaustedError(job.id, most_losses)
-        if answer[0] == "refused" and answer[1] == Status.ACCEPTED:
-            raise UndecidedError(job.id, seconds_left=int(answer[2]) / 1000)
-        if answer[0] != "moved" or len(answer) > 2:
-            return read_moved(job.id, Status.RUNNING, answer)
-        return change(
-            job,
-            status=Status.RUNNING,
-            attempt=1,
-            worker=worker,
-            started_at=now,
-            version=int(answer[1]),
-        )
-
-    def reserve(self, jobs: Sequence[tuple[str, str]], holder: str) -> list[bool]:
-        """Before first attempts of short jobs that may be repeated; whether each may begin.
-
-        `jobs` are ids and kinds. Their status stays, and `holder` has their leases for
-        RESERVATION_SECONDS. Claim the others one by one: the claim says why they were refused.
-        """
-        lease = str(RESERVATION_SECONDS * 1000)
-        items = [
-            ("reserve", job_key(job_id), [job_id, kind, holder, lease]) for job_id, kind in jobs
-        ]
-        answers = self._call(items)
-        return [answer == ["reserved"] for answer in answers]
-
-    def release(self, jobs: Sequence[tuple[str, str]]) -> None:
-        """Give up the reservations of jobs that have not begun: their ids and holders."""
-        self._exchange.call_each(
-            self._work, [("release", job_key(job_id), [job_id, holder]) for job_id, holder in jobs]
-        )
-
-    def renew_each(self, attempts: Sequence[Leased]) -> list[LeaseState | RedisError]:
-        """Keep the leases of these attempts, in one round trip; for each what was found."""
-        items = [
-            ("renew", job_key(leased.id), [leased.id, str(leased.attempt), _LEASE_MILLISECONDS])
-            for leased in attempts
-        ]
-        answers = self._exchange.call_each(self._renew, items)
-        return [found if isinstance(found, RedisError) else LeaseState(found) for found in answers]
-
-    def report_progress(self, job: Job, progress: Progress) -> Job | None:
-        """Note how far the attempt is. None, and nothing changed, where it is over."""
-        try:
-            return self._move(
-                job.id,
-                Status.RUNNING,
-                sources=(Status.RUNNING,),
-                attempt=job.attempt,
-                progress=progress,
-            )
-        except TransitionError:
-            return None
-
-    def finish(
-        self,
-        job_id: str,
-        status: Status,
-        *,
-        attempt: int | None,
-        celery_result: str,
-        kind: str = "",
-        result: Any = None,
-        error: JobError | None = None,
-    ) -> Job:
-        """An attempt has ended the job as `status`, together with Celery's own result document.
-
-        `kind` says how long it is kept, where that kind has a time of its own.
-        """
-        return self._move(
-            job_id,
-            status,
-            kind=kind,
-            attempt=attempt,
-            celery_result=celery_result,
-            finished_at=datetime.now(UTC),
-            result=result,
-            error=error,
-        )
-
-    def succeed_later(
-        self,
-        job: Job,
-        celery_result: str,
-        result: Any,
-        note: Callable[[Any], None],
-        *,
-        holder: str = "",
+        redis: "Redis",
+        retention_seconds: int,
+        failed_retention_seconds: int | None = None,
+        kind_seconds: Mapping[str, int] | None = None,
+        on_release: Callable[[Job], None] | None = None,
     ) -> None:
-        """As `finish`, for an attempt that has succeeded; it may wait for the next step.
+        """`on_release`: see `Steps`."""
+        retention = Retention(retention_seconds, failed_retention_seconds, kind_seconds or {})
+        self._redis = redis
+        self._dead_letters = DeadLetters(redis)
+        self.steps = Steps(redis, retention, on_release)
+        self.admissions = Admissions(self.steps, self.get)
+        self.attempts = Attempts(self.steps, self.get)
+        self.tree = JobTree(redis, self.steps, self.get, self.read)
+        self.file_holders = FileHolders(redis)
 
-        Calls `note` with the finished job, or with TransitionError or RedisError. `holder` is the
-        holder of its reservation, where it was never claimed.
-        """
-        now = datetime.now(UTC)
-        arguments = [
-            *(job.id, result_key(job.id), str(job.attempt), format_time(now)),
-            "" if result is None else encode_json(result),
-            *(celery_result, str(self._retention.seconds_for(Status.SUCCEEDED, job.kind))),
-            *(holder, job.worker, format_time(job.started_at or now)),
-        ]
-        finished = change(job, status=Status.SUCCEEDED, finished_at=now, result=result)
+    # ── Reading ────────────────────────────────────────────────────────────────────────────────
 
-        def hear(answer: Any) -> None:
-            note(_read_finished(finished, answer))
-            if not isinstance(answer, RedisError) and answer[0] == "moved" and answer[2]:
-                self._release(answer[2])
+    def get(self, job_id: str) -> Job:
+        """The job. NotFoundError where there was never one, GoneError where it is forgotten."""
+        job = self.find(job_id)
+        if job is None:
+            if is_gone(self._redis, job_id):
+                raise GoneError(f"Job {job_id} ended long ago: its record has expired.")
+            raise NotFoundError(f"There is no job {job_id}.")
+        if job.expires_at and job.expires_at <= datetime.now(UTC):
+            raise GoneError(f"Job {job_id} ended long ago: its record has expired.")
+        return job
 
-        self.defer(("succeed", job_key(job.id), arguments), hear)
+    def find(self, job_id: str) -> Job | None:
+        """The job's record, if there is one."""
+        return self.read([job_id])[0]
 
-    def retry(
-        self,
-        job_id: str,
-        *,
-        attempt: int | None,
-        celery_result: str,
-        error: JobError | None,
-        due_at: datetime,
-    ) -> Job:
-        """The attempt has failed for a reason that may pass; the next one is due at `due_at`."""
-        return self._move(
-            job_id,
-            Status.RETRYING,
-            attempt=attempt,
-            celery_result=celery_result,
-            archive=AttemptOutcome.RETRIED,
-            due=as_milliseconds(due_at),
-            available_at=due_at,
-            error=error,
-            at=datetime.now(UTC),
+    def read(self, job_ids: Iterable[str]) -> list[Job | None]:
+        """The records of many jobs in one round trip, in their order."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.hgetall(job_key(job_id))
+        return [decode_job(record) if record else None for record in pipeline.execute()]
+
+    def list_jobs(self, chosen: JobFilter, cursor: str = "", limit: int = 50) -> Page:
+        """Jobs that the filter lets through, newest first; InvalidInputError for a bad cursor."""
+        ids, next_cursor = list_jobs(self._redis, chosen, cursor, limit)
+        return Page([job for job in self.read(ids) if job is not None], next_cursor)
+
+    def list_owned(self, owner: str, limit: int = 50) -> list[Job]:
+        """The owner's newest jobs, newest first."""
+        ids: Any = self._redis.zrevrange(owner_key(owner), 0, limit - 1)
+        return [job for job in self.read(ids) if job is not None]
+
+    def list_queues(self, queues: Collection[str]) -> list[QueueState]:
+        """How full each of these queues is, in their order."""
+        return list_queues(self._redis, queues)
+
+    def list_forgotten_queues(self, queues: Collection[str]) -> list[tuple[str, int]]:
+        """Other queues in which jobs wait, and how many wait in each."""
+        return list_forgotten_queues(self._redis, queues)
+
+    def list_waiting(self, queue: str, due_before: datetime, limit: int = 500) -> list[Job]:
+        """Jobs of the queue that have waited for a worker since before that time, oldest first."""
+        ids: Any = self._redis.zrangebyscore(
+            waiting_key(queue), "-inf", as_milliseconds(due_before), start=0, num=limit
         )
+        return [job for job in self.read(ids) if job is not None]
 
-    def requeue(self, job_id: str, *, worker: str, is_over: bool = True) -> Job:
-        """The worker stops: its attempt ends without a fault, and the message goes back.
+    def find_lease_ends(self, job_ids: Sequence[str]) -> list[datetime | None]:
+        """Until when each job's lease holds; None where it has none."""
+        if not job_ids:
+            return []
+        ends: Any = self._redis.zmscore(LEASES, list(job_ids))
+        return [None if end is None else from_milliseconds(end) for end in ends]
 
-        With `is_over` false its process has been told to end, and has not yet: the lease goes on.
-        TransitionError where that worker does not run the job (any more).
-        """
-        job = self.get(job_id)
-        if job.worker != worker:
-            raise refuse(job_id, Status.QUEUED, job.status)
-        now = datetime.now(UTC)
-        return self._move(
-            job_id,
-            Status.QUEUED,
-            sources=(Status.RUNNING,),
-            attempt=job.attempt,
-            archive=AttemptOutcome.INTERRUPTED,
-            release=(RELEASE_SECONDS if is_over else LEASE_SECONDS) * 1000,
-            available_at=now,
-            at=now,
-        )
+    def read_boot(self) -> str:
+        """The id of Redis's process: another one says that it has started anew."""
+        return str(self._redis.info("server")["run_id"])
 
-    # ── Ending otherwise ───────────────────────────────────────────────────────────────────────
+    def read_time(self) -> datetime:
+        """Redis's own clock, which leases and due times are measured by."""
+        seconds, microseconds = self._redis.time()
+        return datetime.fromtimestamp(seconds + microseconds / 1_000_000, UTC)
+
+    # ── Ending jobs that do not run ────────────────────────────────────────────────────────────
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: one that waits will not start, one that runs is asked to stop.
@@ -300,9 +143,9 @@ class Ledger(Parting):
 
     def _move_to_cancel(self, job: Job) -> Job:
         if job.status is Status.RUNNING:
-            return self._move(
+            return self.steps.move(
                 job.id,
-                Status.RUNNING,
+                None,
                 sources=(Status.RUNNING,),
                 attempt=job.attempt,
                 cancel_requested_at=datetime.now(UTC),
@@ -311,7 +154,7 @@ class Ledger(Parting):
 
     def cancel_waiting(self, job_id: str, *, celery_result: str) -> Job:
         """Cancel a job that does not run. TransitionError where it does, or has ended."""
-        return self._move(
+        return self.steps.move(
             job_id,
             Status.CANCELLED,
             sources=SOURCES[Status.CANCELLED] - {Status.RUNNING},
@@ -319,56 +162,32 @@ class Ledger(Parting):
             finished_at=datetime.now(UTC),
         )
 
-    def stop(self, job: Leased) -> Job:
-        """The running attempt has stopped because the job was cancelled."""
-        return self.finish(
-            job.id,
-            Status.CANCELLED,
-            attempt=job.attempt,
-            celery_result=revoked_document(job.id),
-        )
-
     def bury(self, job_id: str, error: JobError, fallback: Job | None = None) -> Job:
         """Give the job up: it becomes dead, for the reason that `error` says.
 
         `fallback` becomes the record where there is none. TransitionError where it has ended.
         """
-        return self._move(
+        return self.steps.move(
             job_id,
             Status.DEAD,
-            fallback=self._written(fallback) if fallback else None,
+            fallback=fallback,
             archive=AttemptOutcome.LOST,
             celery_result=dead_document(job_id, error.message),
             finished_at=datetime.now(UTC),
             error=error,
         )
 
-    def end_unrecorded(
-        self, job: Job, status: Status, *, celery_result: str, error: JobError | None
-    ) -> Job:
-        """A job that has no record and never began has ended: it expired, say, in its queue.
-
-        TransitionError where it has a record by now, and has begun.
-        """
-        return self._move(
-            job.id,
-            status,
-            sources=CONFIRMED,
-            fallback=self._written(change(job, status=Status.QUEUED)),
-            celery_result=celery_result,
-            finished_at=datetime.now(UTC),
-            error=error,
-        )
+    # ── Noting what has happened to it ─────────────────────────────────────────────────────────
 
     def note_return(self, job: Job) -> Job:
         """It was dead-lettered without a fault of its own, and goes back to its queue."""
-        return self._move(job.id, job.status, sources=(job.status,), returns=job.returns + 1)
+        return self.steps.move(job.id, None, sources=(job.status,), returns=job.returns + 1)
 
     def note_repair(self, job: Job) -> Job:
         """Its message was lost, and published again."""
-        return self._move(
+        return self.steps.move(
             job.id,
-            job.status,
+            None,
             sources=(job.status,),
             repairs=job.repairs + 1,
             repaired_at=datetime.now(UTC),
@@ -377,11 +196,36 @@ class Ledger(Parting):
     def note_rerun(self, job_id: str, new_id: str) -> None:
         """An ended job is repeated by another one; its dead letter, if it has one, is done with."""
         job = self.get(job_id)
-        self._move(job_id, job.status, sources=(job.status,), rerun_as=new_id)
-        DeadLetters(self._redis).remove(job_id)
+        self.steps.move(job_id, None, sources=(job.status,), rerun_as=new_id)
+        self._dead_letters.remove(job_id)
 
+    # ── Forgetting ─────────────────────────────────────────────────────────────────────────────
 
-def _read_finished(job: Job, answer: Any) -> Any:
-    if isinstance(answer, RedisError):
-        return answer
-    return job if answer[0] == "moved" else refuse(job.id, job.status, answer[1])
+    def trim(self, limit: int = 500) -> int:
+        """Forget ended jobs whose time is over, `limit` at the most; how many they were."""
+        (count,) = self.steps.call("trim", [], [str(limit), str(GONE_SECONDS)])
+        return int(count)
+
+    def remove_orphans(self, cursor: int) -> tuple[int, list[str]]:
+        """Remove results of jobs that have no record: a part of them, from the cursor on.
+
+        The next cursor (0 at the end), and the jobs' ids. A result without a record says what the
+        ledger, the one truth, does not know. A result that expires by itself stays: it may belong
+        to a task that is no kind.
+        """
+        next_cursor, found = self._redis.scan(cursor, match=result_key("*"), count=1000)
+        keys: Any = found
+        ids = [key.removeprefix(result_key("")) for key in keys]
+        pipeline = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipeline.exists(job_key(job_id))
+            pipeline.ttl(result_key(job_id))
+        answers = pipeline.execute()
+        orphans = [
+            job_id
+            for job_id, is_there, seconds in zip(ids, answers[::2], answers[1::2], strict=True)
+            if not is_there and seconds == _NEVER
+        ]
+        if orphans:
+            self._redis.unlink(*map(result_key, orphans))
+        return int(next_cursor), orphans

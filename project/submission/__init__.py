@@ -18,7 +18,6 @@ import structlog
 from redis import RedisError
 
 from project.broker.publisher import Publisher
-from project.broker.publisher.releasing import Releasing
 from project.errors import (
     JobsError,
     KeyReusedError,
@@ -29,8 +28,8 @@ from project.errors import (
 )
 from project.jobs import get_offered
 from project.ledger import Job, Ledger, Status
+from project.ledger.admissions import Admission, Recorded
 from project.ledger.job import CONFIRMED
-from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace
 from project.observability.sink import lines_together
 from project.observability.spans import NO_SPANS, Spans
@@ -76,10 +75,8 @@ class Submitter:
     committer: Committer = field(init=False)
 
     def __post_init__(self) -> None:
-        committer = Committer(self.ledger, self.publisher, ConfirmRecovery(self.ledger))
+        committer = Committer(self.ledger.admissions, self.publisher, ConfirmRecovery(self.ledger))
         object.__setattr__(self, "committer", committer)
-        # A job that ends, or is cancelled, by this process may be what another one has waited for.
-        self.ledger.on_release = Releasing(self.ledger.find, self.publisher)
 
     def submit(self, submission: Submission, trace: Trace) -> Job:
         """Submit one job.
@@ -182,7 +179,7 @@ class Submitter:
         return job
 
     def _cancel_children(self, job_id: str) -> None:
-        for child_id in self.ledger.list_children(job_id):
+        for child_id in self.ledger.tree.list_children(job_id):
             with suppress(TransitionError, NotFoundError):  # it has ended before
                 self.cancel(child_id)
 
@@ -245,7 +242,7 @@ class Submitter:
         """Before the jobs are recorded: no sweep comes between."""
         for entry in entries:
             if entry.prepared.file_ids:
-                self.ledger.hold_files(entry.prepared.job.id, entry.prepared.file_ids)
+                self.ledger.file_holders.hold(entry.prepared.job.id, entry.prepared.file_ids)
 
     def _finish(self, part: _Part) -> list[Answer]:
         """The answers; some jobs are committed once more for theirs."""
@@ -304,7 +301,7 @@ class Submitter:
     def _adopt(self, entry: Entry, job: Job) -> Entry | Answer:
         """A found job that waits, as this submit's own: its first one may be in doubt about it."""
         try:
-            return self.ledger.adopt(job.id, secrets.token_hex(6))
+            return self.ledger.admissions.adopt(job.id, secrets.token_hex(6))
         except TransitionError:
             if found := self._find_confirmed(job):
                 return found
@@ -318,7 +315,7 @@ class Submitter:
     def _give_up(self, job: Job, error: UnavailableError) -> Answer:
         """The job will not run, unless another request with its key has had more luck."""
         try:
-            self.ledger.withdraw(job)
+            self.ledger.admissions.withdraw(job)
         except TransitionError:
             return self._find_confirmed(job) or error
         except RedisError as reason:

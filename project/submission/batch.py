@@ -18,8 +18,8 @@ from project.broker.publisher import Publisher, unavailable
 from project.broker.publisher.content import Content
 from project.broker.publisher.flight import UNSETTLED, Flight
 from project.errors import JobsError, TransitionError, UnavailableError, UnforeseenError
-from project.ledger import Job, Ledger, Status
-from project.ledger.store import Admission, Recorded
+from project.ledger import Job, Status
+from project.ledger.admissions import Admission, Admissions, Recorded
 from project.observability.context import Trace
 from project.redis_client import describe_outage
 from project.submission.confirm_recovery import ConfirmRecovery
@@ -115,7 +115,7 @@ class Batch:
 class Steps:
     """Carries out batches: record, publish, note."""
 
-    ledger: Ledger
+    admissions: Admissions
     publisher: Publisher
     recovery: ConfirmRecovery
 
@@ -144,7 +144,7 @@ class Steps:
         """Those that are to be published."""
         answers: Sequence[Recorded | JobsError | RedisError]
         try:
-            answers = self.ledger.record_many(
+            answers = self.admissions.record_many(
                 [entry.prepared.job for entry in entries], [entry.admission for entry in entries]
             )
         except RedisError as error:
@@ -191,7 +191,7 @@ class Steps:
         jobs = [job for _, job in confirmed]
         answers: Sequence[Job | JobsError | RedisError]
         try:
-            answers = self.ledger.confirm_many(jobs, within_seconds=within, by=by)
+            answers = self.admissions.confirm_many(jobs, within_seconds=within, by=by)
         except RedisError as error:
             answers = [error] * len(jobs)
         if noted := [answer for answer in answers if isinstance(answer, Job)]:

@@ -18,7 +18,7 @@ import structlog
 
 from project.broker.publisher import Publisher
 from project.errors import UnavailableError
-from project.ledger import Ledger
+from project.ledger.admissions import Admissions
 from project.observability.binding import leave
 from project.submission.batch import Batch, Entry, Order, Steps
 from project.submission.confirm_recovery import ConfirmRecovery
@@ -38,8 +38,10 @@ _log = structlog.get_logger()
 class Committer:
     """One in each process; a fork gets an empty one."""
 
-    def __init__(self, ledger: Ledger, publisher: Publisher, recovery: ConfirmRecovery) -> None:
-        self._steps = Steps(ledger, publisher, recovery)
+    def __init__(
+        self, admissions: Admissions, publisher: Publisher, recovery: ConfirmRecovery
+    ) -> None:
+        self._steps = Steps(admissions, publisher, recovery)
         self._forget()
 
     def _forget(self) -> None:

@@ -7,7 +7,7 @@ back,
 - a job whose confirm may have been noted, although its client was told 503, is withdrawn;
 - a job whose client was told 202, and that is merely accepted again, is confirmed again.
 
-Redis lets no job begin for some seconds after its start (`SETTLE_SECONDS` in the ledger's steps).
+Redis lets no job begin for some seconds after its start (`project.ledger.startup_grace`).
 """
 
 import os
@@ -107,14 +107,14 @@ class ConfirmRecovery:
 
     def _confirm_again(self, job_id: str, trace_id: str) -> None:
         try:
-            self._ledger.confirm_again(job_id)
+            self._ledger.admissions.confirm_again(job_id)
         except TransitionError:
             return  # nothing of it was lost, or all: then its message describes it
         _log.warning("job_confirmed_again", job_id=job_id, trace_id=trace_id)
 
     def _withdraw(self, job: Job, by: str) -> None:
         try:
-            self._ledger.withdraw(job, in_doubt_by=by)
+            self._ledger.admissions.withdraw(job, in_doubt_by=by)
         except TransitionError as refused:
             _log.info("doubt_settled", job_id=job.id, reason=str(refused))
         else:

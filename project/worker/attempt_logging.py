@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from project.ledger import Job
+from project.ledger.attempts import LeaseState
 from project.ledger.job import Attempt, AttemptOutcome, Status
-from project.ledger.store import LeaseState
 from project.observability.context import Trace, attempt_span_id, wait_span_id
 from project.observability.failures import frames_of
 from project.observability.spans import (

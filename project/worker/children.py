@@ -15,8 +15,8 @@ from project.errors import CancelledError, JobsError, Suspension
 from project.jobs import get_kind
 from project.kinds.context import Child
 from project.ledger import Job, Ledger, Status
+from project.ledger.attempts import LeaseState
 from project.ledger.job_tree import Wait
-from project.ledger.store import LeaseState
 from project.observability.context import Trace
 from project.observability.job_log import releasing
 from project.submission import Submitter
@@ -56,7 +56,7 @@ class Children:
     def look(self, job_ids: Sequence[str]) -> list[Child]:
         """See `Context.look`."""
         self._held.check()
-        found = [job and self._ledger.find_latest(job) for job in self._ledger.read(job_ids)]
+        found = [job and self._ledger.tree.find_latest(job) for job in self._ledger.read(job_ids)]
         return [_describe_child(job_id, job) for job_id, job in zip(job_ids, found, strict=True)]
 
     def gather(
@@ -80,7 +80,7 @@ class Children:
     def wait(self, wish: Suspension) -> bool:
         """End the attempt, unless there is nothing left to wait for: False."""
         job = self._held.job
-        answer = self._ledger.wait_for(job, wish)
+        answer = self._ledger.tree.wait_for(job, wish)
         if answer is Wait.CANCELLED:
             self._held.ask_to_stop(LeaseState.CANCEL)
             self._held.check()
@@ -102,7 +102,7 @@ class Children:
             self._held.ask_to_stop(LeaseState.CANCEL)
         if isinstance(answer, JobsError):
             raise answer
-        return self._ledger.find_latest(answer).id
+        return self._ledger.tree.find_latest(answer).id
 
     # ── What an earlier run has done ───────────────────────────────────────────────────────────
 
@@ -113,7 +113,7 @@ class Children:
             return None
         if dict(earlier.parameters) != _normalize(kind, parameters):
             return None
-        self._ledger.adopt_child(self._held.job, earlier.id)
+        self._ledger.tree.adopt_child(self._held.job, earlier.id)
         return earlier
 
     @cached_property
@@ -123,8 +123,8 @@ class Children:
         original = self._ledger.find(self._held.job.rerun_of) if self._held.job.rerun_of else None
         if original is None or original.status is Status.SUCCEEDED:
             return {}
-        children = self._ledger.read(self._ledger.list_children(original.id))
-        found = [self._ledger.find_latest(job) for job in children if job is not None]
+        children = self._ledger.read(self._ledger.tree.list_children(original.id))
+        found = [self._ledger.tree.find_latest(job) for job in children if job is not None]
         return {job.key: job for job in found if job.key}
 
 

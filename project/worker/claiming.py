@@ -48,7 +48,7 @@ def claim_reserved(ledger: Ledger, kind: Kind, job: Job, holder: str) -> Job:
     Raises Ignore where it is over, Reject where somebody else has it: then its message goes back.
     """
     try:
-        return ledger.claim(job, job.worker, holder, most_losses=kind.max_losses)
+        return ledger.attempts.claim(job, job.worker, holder, most_losses=kind.max_losses)
     except TransitionError as error:
         _log.info("job_dropped", reason=str(error))
         raise Ignore(str(error)) from error
@@ -65,7 +65,7 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
     pause = UNDECIDED_SECONDS
     while True:
         try:
-            return ledger.claim(
+            return ledger.attempts.claim(
                 job,
                 job.worker,
                 holder,
@@ -103,7 +103,7 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
 def _withdraw(ledger: Ledger, job: Job) -> Never:
     """Its client was told 503, or nothing at all: it does not run."""
     try:
-        ledger.withdraw(job)
+        ledger.admissions.withdraw(job)
     except TransitionError as error:
         _log.info("job_dropped", reason=str(error))  # somebody else was faster
         raise Ignore(str(error)) from error

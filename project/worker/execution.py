@@ -27,10 +27,10 @@ from project.jobs import KINDS, Context, Kind
 from project.kinds.definition import SOFT_LIMIT_SHARE
 from project.kinds.inline import Inline
 from project.ledger import Job, Ledger, Progress, Status
+from project.ledger.attempts import LeaseState
 from project.ledger.file_holders import FileHolders
 from project.ledger.job import change
 from project.ledger.memory import Memory
-from project.ledger.store import LeaseState
 from project.mail import MailServer
 from project.observability.binding import enter_attempt, enter_job
 from project.observability.context import Trace
@@ -196,7 +196,7 @@ def _stop(equipment: Equipment, held: ActiveLease, submitted: Trace) -> Never:
 def _requeue(equipment: Equipment, job: Job, submitted: Trace) -> None:
     """The worker stops: the attempt ends without a fault, and its message goes back."""
     try:
-        requeue = equipment.quick_ledger.requeue(job.id, worker=job.worker)
+        requeue = equipment.quick_ledger.attempts.requeue(job.id, worker=job.worker)
     except (JobsError, RedisError) as error:
         # It will count as lost, as if the process had been killed.
         _log.info("job_not_requeued", job_id=job.id, reason=str(error))
@@ -277,7 +277,7 @@ def _progress_reporter(ledger: Ledger, held: ActiveLease) -> Callable[..., None]
         nonlocal last
         if monotonic() - last >= PROGRESS_INTERVAL_SECONDS:
             last = monotonic()
-            reported = ledger.report_progress(job, Progress(done, total, step))
+            reported = ledger.attempts.report_progress(job, Progress(done, total, step))
             if reported is None or reported.cancel_requested_at:
                 held.ask_to_stop(LeaseState.CANCEL if reported else LeaseState.LOST)
         held.check()
@@ -296,7 +296,7 @@ def _retry(kind: Kind, task: Any, ledger: Ledger, job: Job, error: Exception) ->
         # The broker did not take the next attempt's message. Celery would give the job up.
         _log.warning("retry_not_scheduled", reason=str(reject))
         try:
-            ledger.requeue(job.id, worker=job.worker)
+            ledger.attempts.requeue(job.id, worker=job.worker)
         except TransitionError as refused:
             raise Ignore(str(refused)) from refused
         raise Reject(str(reject), requeue=True) from reject

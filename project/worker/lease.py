@@ -17,7 +17,7 @@ import structlog
 
 from project.errors import CancelledError, TransitionError
 from project.ledger import Job, Ledger
-from project.ledger.store import LEASE_SECONDS, Leased, LeaseState
+from project.ledger.attempts import LEASE_SECONDS, Leased, LeaseState
 from project.worker.engine.slot import Slot
 
 INTERRUPT_SECONDS = 5.0
@@ -94,6 +94,6 @@ def finish_cancelled(ledger: Ledger, job: Leased, hold: LeaseState) -> None:
     if hold is LeaseState.LOST:
         return  # whatever it is now, this attempt has no say in it
     try:
-        ledger.stop(job)
+        ledger.attempts.stop(job)
     except TransitionError as error:
         _log.warning("outcome_refused", job_id=job.id, reason=str(error))

@@ -101,8 +101,8 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         finally:
             self._unsubmitted = None
 
-    def succeed(self, request: Any, value: Any) -> None:
-        """The attempt of `request.job` has succeeded. It may be written with the next step.
+    def succeed_later(self, request: Any, value: Any) -> None:
+        """The attempt of `request.job` has succeeded: it is written with the ledger's next step.
 
         Raises what `json` or kombu do where the value has no JSON form.
         """
@@ -117,7 +117,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         if request.parent_id:
             document["parent_id"] = request.parent_id
         reservation = vars(request).get("reservation")
-        self._ledger.succeed_later(
+        self._ledger.attempts.succeed_later(
             request.job,
             f'{encode_json(document)[:-1]},"result":{text}}}',
             json.loads(text),
@@ -165,14 +165,14 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             # Celery's `revoke` by the id alone: a worker that does not run the job knows no more.
             return ledger.cancel_waiting(task_id, celery_result=self.encode(meta))
         if state == states.RETRY:
-            return ledger.retry(
+            return ledger.attempts.retry(
                 task_id,
                 attempt=claimed.attempt if claimed else None,
                 celery_result=self.encode(meta),
                 error=error,
                 due_at=request.due_at,
             )
-        return ledger.finish(
+        return ledger.attempts.finish(
             task_id,
             STATUSES[state],
             attempt=claimed.attempt if claimed else None,
@@ -209,7 +209,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     def _end_unrecorded(
         self, job: Job, state: str, meta: dict[str, Any], traceback: str | None
     ) -> Job:
-        return self._ledger.end_unrecorded(
+        return self._ledger.attempts.end_unrecorded(
             job,
             STATUSES[state],
             celery_result=self.encode(meta),

@@ -26,12 +26,12 @@ class Worker:
 
     def run(self, **changes: Any) -> Job:
         """A job that has begun to run."""
-        job = self._ledger.record(a_job(**changes)).job
-        return self._ledger.claim(self._ledger.confirm(job), NAME, uuid4().hex)
+        job = self._ledger.admissions.record(a_job(**changes)).job
+        return self._ledger.attempts.claim(self._ledger.admissions.confirm(job), NAME, uuid4().hex)
 
     def report(self, job: Job, done: float, total: float, step: str) -> None:
         """How far it is."""
-        self._ledger.report_progress(job, Progress(done, total, step))
+        self._ledger.attempts.report_progress(job, Progress(done, total, step))
 
     def succeed(self, result: Any, **changes: Any) -> Job:
         """A job that has ended with this result."""
@@ -53,7 +53,7 @@ class Worker:
     def wait(self, job: Job, *parts: Job) -> None:
         """The running job waits for these, with as many others behind it."""
         wish = Suspension([part.id for part in parts], "all", len(parts), None, "Adding up")
-        self._ledger.wait_for(job, wish)
+        self._ledger.tree.wait_for(job, wish)
 
     def keep(self, content: bytes | Path, suffix: str) -> dict[str, Any]:
         """A file that the job has made: `{"file", "bytes"}`."""
@@ -61,6 +61,6 @@ class Worker:
         return {"file": self.files.write(data, suffix), "bytes": len(data)}
 
     def _finish(self, job: Job, status: Status, **outcome: Any) -> Job:
-        return self._ledger.finish(
+        return self._ledger.attempts.finish(
             job.id, status, attempt=job.attempt, celery_result="{}", **outcome
         )

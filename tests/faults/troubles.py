@@ -10,7 +10,7 @@ from urllib.parse import quote
 from redis import Redis
 
 from deploy.rabbitmq.definitions import virtual_host
-from project.ledger.store import LAST_CALL_SECONDS, LEASE_SECONDS
+from project.ledger.attempts import LAST_CALL_SECONDS, LEASE_SECONDS
 from tests.faults.clock import Clock
 from tests.faults.journal import Journal
 from tests.faults.stack import Stack, halted, kill_process

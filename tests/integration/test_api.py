@@ -190,7 +190,7 @@ def test_queues_tell_of_each_queue(browser: Client) -> None:
 def dead_id(ledger: Ledger, redis: "Redis") -> str:
     """A job that was given up, as the reconciler leaves it."""
     job = a_job(parameters={"type": 0}, kind="create_task", queue="short")
-    ledger.record(job)
+    ledger.admissions.record(job)
     ledger.bury(job.id, JobError("WorkerLostError", "Each attempt ended with its process."))
     DeadLetters(redis).add(
         DeadLetter(

@@ -54,7 +54,7 @@ def test_unknown_job_cannot_be_cancelled(browser: Client) -> None:
 def test_waiting_job_never_starts(
     browser: Client, ledger: Ledger, settings: Settings, log: LogBook
 ) -> None:
-    job = ledger.confirm(ledger.record(a_job()).job)
+    job = ledger.admissions.confirm(ledger.admissions.record(a_job()).job)
 
     assert cancel(browser, job.id) == 202
     publish(settings, job)

@@ -88,8 +88,8 @@ def test_key_may_try_again_after_a_job_that_could_not_be_handed_over(
     job_id = post(browser, key)[1]
     browser.await_status(job_id, "succeeded")
     redis.delete(f"job:{job_id}")
-    ledger.record(a_job(id=job_id, owner=browser.owner))
-    ledger.withdraw(ledger.get(job_id))
+    ledger.admissions.record(a_job(id=job_id, owner=browser.owner))
+    ledger.admissions.withdraw(ledger.get(job_id))
 
     status, again = post(browser, key)
 

@@ -23,9 +23,9 @@ def log(redis: "Redis") -> JobLog:
 @pytest.fixture
 def job_id(ledger: Ledger) -> Iterator[str]:
     """A job of the ledger, which nobody runs."""
-    job = ledger.record(a_job()).job
+    job = ledger.admissions.record(a_job()).job
     yield job.id
-    ledger.withdraw(job)
+    ledger.admissions.withdraw(job)
 
 
 def lines_of(attempt: int, *numbers: int) -> list[tuple[str, str]]:
@@ -111,7 +111,7 @@ def test_job_without_a_record_has_no_log(log: JobLog, redis: "Redis") -> None:
 def test_log_of_an_ended_job_expires_with_it_however_late_a_line_comes(
     log: JobLog, ledger: Ledger, redis: "Redis"
 ) -> None:
-    job = ledger.record(a_job()).job
+    job = ledger.admissions.record(a_job()).job
     log.append(job.id, lines_of(1, 1), KEPT_LINES)
     assert redis.ttl(f"log:{job.id}") == -1
 

@@ -25,11 +25,13 @@ from project.errors import (
     UndecidedError,
 )
 from project.ledger import Job, Ledger, Progress, Status
+from project.ledger.admissions import Admission, Recorded
+from project.ledger.attempts import LEASE_SECONDS, LeaseState
 from project.ledger.job import WITHDRAWN, AttemptOutcome, JobError
 from project.ledger.keys import job_key
 from project.ledger.listing import JobFilter
 from project.ledger.record import decode_job
-from project.ledger.store import LEASE_SECONDS, OWNER_LIMIT, Admission, LeaseState, Recorded
+from project.ledger.steps import OWNER_LIMIT
 from project.live.events import ALL_CHANNEL, job_channel, owner_channel
 from tests.builders import NOON, a_job
 from tests.waiting import wait_until
@@ -48,12 +50,12 @@ ODD_TEXTS = [
 
 def recorded(ledger: Ledger, **changes: Any) -> Job:
     """A job that is in the ledger."""
-    return ledger.get(ledger.record(a_job(**changes)).job.id)
+    return ledger.get(ledger.admissions.record(a_job(**changes)).job.id)
 
 
 def queued(ledger: Ledger, **changes: Any) -> Job:
     """A job whose confirm has been noted."""
-    return ledger.confirm(recorded(ledger, **changes))
+    return ledger.admissions.confirm(recorded(ledger, **changes))
 
 
 def running(ledger: Ledger, **changes: Any) -> Job:
@@ -63,17 +65,17 @@ def running(ledger: Ledger, **changes: Any) -> Job:
 
 def claim(ledger: Ledger, job: Job, worker: str = "short@here") -> Job:
     """One process claims it, each attempt anew."""
-    return ledger.claim(job, worker, f"here:1:1#{job.attempt}")
+    return ledger.attempts.claim(job, worker, f"here:1:1#{job.attempt}")
 
 
 def claim_again(ledger: Ledger, job: Job, worker: str = "other@there") -> Job:
     """The next attempt, after the one that ran is known to be gone."""
-    return ledger.claim(job, worker, "there:2:2", gone_holder=HOLDER)
+    return ledger.attempts.claim(job, worker, "there:2:2", gone_holder=HOLDER)
 
 
 def retry(ledger: Ledger, job: Job, due_at: datetime | None = None) -> Job:
     """The attempt has failed for a while."""
-    return ledger.retry(
+    return ledger.attempts.retry(
         job.id,
         attempt=job.attempt,
         celery_result='{"status": "RETRY"}',
@@ -84,13 +86,13 @@ def retry(ledger: Ledger, job: Job, due_at: datetime | None = None) -> Job:
 
 def finish(ledger: Ledger, job: Job, status: Status = Status.SUCCEEDED, **changes: Any) -> Job:
     values: dict[str, Any] = {"attempt": job.attempt, "celery_result": '{"status": "X"}'}
-    return ledger.finish(job.id, status, **values | changes)
+    return ledger.attempts.finish(job.id, status, **values | changes)
 
 
 def test_recorded_job_is_read_as_it_was(ledger: Ledger) -> None:
     job = a_job(owner=uuid4().hex, trace_id="t" * 32, parent_id="p", root_id="r", run_at=NOON)
 
-    answer = ledger.record(job)
+    answer = ledger.admissions.record(job)
     found = ledger.get(job.id)
 
     assert (answer.is_new, answer.job) == (True, job)
@@ -106,7 +108,7 @@ def test_unknown_job_is_not_found(ledger: Ledger) -> None:
 def test_job_goes_its_way_with_growing_versions(ledger: Ledger) -> None:
     job = recorded(ledger)
 
-    confirmed = ledger.confirm(job)
+    confirmed = ledger.admissions.confirm(job)
     claimed = claim(ledger, job)
     finished = finish(ledger, claimed, result={"file": "x"})
 
@@ -129,7 +131,8 @@ def test_success_is_written_as_any_other_end(ledger: Ledger, redis: "Redis", res
     one, other = (running(ledger, owner=uuid4().hex) for _ in range(2))
     told: list[Any] = []
 
-    ledger.succeed_later(one, '{"status": "SUCCESS"}', result, told.append)
+    ledger.attempts.succeed_later(one, '{"status": "SUCCESS"}', result, told.append)
+    ledger.steps.flush()
     finish(ledger, other, result=result, celery_result='{"status": "SUCCESS"}')
 
     (finished,) = told
@@ -161,7 +164,8 @@ def test_success_of_an_attempt_that_is_over_is_refused(ledger: Ledger) -> None:
     claim_again(ledger, first)
     told: list[Any] = []
 
-    ledger.succeed_later(first, '{"status": "SUCCESS"}', 1, told.append)
+    ledger.attempts.succeed_later(first, '{"status": "SUCCESS"}', 1, told.append)
+    ledger.steps.flush()
 
     assert isinstance(told[0], TransitionError)
     assert ledger.get(first.id).status is Status.RUNNING
@@ -189,7 +193,7 @@ def test_job_does_not_run_before_its_client_is_told_that_it_will(ledger: Ledger)
 
 def test_confirm_cannot_be_noted_when_its_time_is_over(ledger: Ledger) -> None:
     """Redis may execute a command long after its client has given up, and answered 503."""
-    job = ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+    job = ledger.admissions.record(a_job(), Admission(budget_seconds=0.001)).job
 
     def is_over() -> bool:
         with pytest.raises((UndecidedError, TransitionError)) as caught:
@@ -198,24 +202,24 @@ def test_confirm_cannot_be_noted_when_its_time_is_over(ledger: Ledger) -> None:
 
     wait_until(is_over, 5)
     with pytest.raises(TransitionError):
-        ledger.confirm(job)
+        ledger.admissions.confirm(job)
 
     assert ledger.get(job.id).status in {Status.ACCEPTED, Status.CANCELLED}
     with suppress(TransitionError):  # the stack's own reconciler may have been faster
-        ledger.withdraw(job, is_overdue=True)
+        ledger.admissions.withdraw(job, is_overdue=True)
     assert ledger.get(job.id).is_withdrawn
 
 
 def test_confirm_that_redis_executes_when_its_sender_has_given_up_is_refused(
     ledger: Ledger,
 ) -> None:
-    job = ledger.record(a_job(), Admission(budget_seconds=60)).job
+    job = ledger.admissions.record(a_job(), Admission(budget_seconds=60)).job
 
     with pytest.raises(TransitionError):
-        ledger.confirm(job, within_seconds=-0.001)
+        ledger.admissions.confirm(job, within_seconds=-0.001)
 
     assert ledger.get(job.id).status is Status.ACCEPTED
-    assert ledger.confirm(job, within_seconds=60).status is Status.QUEUED
+    assert ledger.admissions.confirm(job, within_seconds=60).status is Status.QUEUED
 
 
 def test_job_in_doubt_is_withdrawn_unless_it_runs_or_another_submit_took_it(
@@ -223,15 +227,15 @@ def test_job_in_doubt_is_withdrawn_unless_it_runs_or_another_submit_took_it(
 ) -> None:
     jobs = [recorded(ledger) for _ in range(4)]
     waiting, begun, others, adopted = jobs
-    ledger.confirm_many([waiting, begun, adopted], by="me")
-    ledger.confirm_many([others], by="another")
-    ledger.adopt(adopted.id, by="another")
+    ledger.admissions.confirm_many([waiting, begun, adopted], by="me")
+    ledger.admissions.confirm_many([others], by="another")
+    ledger.admissions.adopt(adopted.id, by="another")
     claim(ledger, begun)
 
-    ledger.withdraw(waiting, in_doubt_by="me")
+    ledger.admissions.withdraw(waiting, in_doubt_by="me")
     for job in (begun, others, adopted):
         with pytest.raises(TransitionError):
-            ledger.withdraw(job, in_doubt_by="me")
+            ledger.admissions.withdraw(job, in_doubt_by="me")
 
     assert ledger.get(waiting.id).is_withdrawn
     assert [ledger.get(job.id).status for job in (begun, others, adopted)] == [
@@ -240,12 +244,12 @@ def test_job_in_doubt_is_withdrawn_unless_it_runs_or_another_submit_took_it(
 
 
 def test_confirm_that_redis_has_lost_is_noted_again_however_late(ledger: Ledger) -> None:
-    job = ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+    job = ledger.admissions.record(a_job(), Admission(budget_seconds=0.001)).job
 
-    assert ledger.confirm_again(job.id).status is Status.QUEUED
+    assert ledger.admissions.confirm_again(job.id).status is Status.QUEUED
 
     with pytest.raises(TransitionError):
-        ledger.confirm_again(job.id)
+        ledger.admissions.confirm_again(job.id)
     assert claim(ledger, job).status is Status.RUNNING
 
 
@@ -253,34 +257,34 @@ def test_submit_that_is_under_way_is_not_withdrawn_as_overdue(ledger: Ledger) ->
     job = recorded(ledger)
 
     with pytest.raises(TransitionError):
-        ledger.withdraw(job, is_overdue=True)
+        ledger.admissions.withdraw(job, is_overdue=True)
 
 
 def test_confirmed_job_cannot_be_withdrawn(ledger: Ledger) -> None:
     job = queued(ledger)
 
     with pytest.raises(TransitionError):
-        ledger.withdraw(job)
+        ledger.admissions.withdraw(job)
 
 
 def test_withdrawn_job_cannot_be_confirmed(ledger: Ledger) -> None:
     job = recorded(ledger)
-    ledger.withdraw(job)
+    ledger.admissions.withdraw(job)
 
     with pytest.raises(TransitionError):
-        ledger.confirm(job)
+        ledger.admissions.confirm(job)
 
 
 def test_confirm_that_is_noted_twice_is_noted(ledger: Ledger) -> None:
     job = queued(ledger)
 
-    assert ledger.confirm(job) == job
+    assert ledger.admissions.confirm(job) == job
 
 
 def test_confirm_that_comes_after_the_claim_does_not_move_the_job_back(ledger: Ledger) -> None:
     claimed = running(ledger)
 
-    assert ledger.confirm(claimed) == claimed
+    assert ledger.admissions.confirm(claimed) == claimed
     assert ledger.get(claimed.id) == claimed
 
 
@@ -292,9 +296,9 @@ def test_ended_job_is_not_changed_by_anything(ledger: Ledger, finished: Status) 
     steps: list[Callable[[], Any]] = [
         lambda: claim(ledger, job),
         lambda: ledger.cancel(job.id),
-        lambda: ledger.withdraw(job),
+        lambda: ledger.admissions.withdraw(job),
         lambda: ledger.bury(job.id, JobError("x", "y")),
-        lambda: ledger.requeue(job.id, worker=job.worker),
+        lambda: ledger.attempts.requeue(job.id, worker=job.worker),
         lambda: retry(ledger, job),
         *(lambda status=status: finish(ledger, job, status) for status in Status),
     ]
@@ -303,13 +307,13 @@ def test_ended_job_is_not_changed_by_anything(ledger: Ledger, finished: Status) 
         with pytest.raises(TransitionError):
             step()
 
-    ledger.report_progress(job, Progress(1, 2))
+    ledger.attempts.report_progress(job, Progress(1, 2))
     assert ledger.get(job.id) == job
 
 
 def test_redelivered_job_is_a_new_attempt_without_the_old_ones_traces(ledger: Ledger) -> None:
     first = running(ledger)
-    ledger.report_progress(first, Progress(7, 10, "Sleeping"))
+    ledger.attempts.report_progress(first, Progress(7, 10, "Sleeping"))
     retry(ledger, first)
 
     second = claim(ledger, first, "other@there")
@@ -332,7 +336,7 @@ def test_progress_of_an_attempt_that_is_over_changes_nothing(ledger: Ledger) -> 
     first = running(ledger)
     second = claim_again(ledger, first)
 
-    ledger.report_progress(first, Progress(9, 10))
+    ledger.attempts.report_progress(first, Progress(9, 10))
 
     assert ledger.get(second.id) == second
 
@@ -340,7 +344,7 @@ def test_progress_of_an_attempt_that_is_over_changes_nothing(ledger: Ledger) -> 
 def test_progress_is_told(ledger: Ledger) -> None:
     job = running(ledger)
 
-    ledger.report_progress(job, Progress(0.5, 10, "Half a step"))
+    ledger.attempts.report_progress(job, Progress(0.5, 10, "Half a step"))
 
     assert ledger.get(job.id).progress == Progress(0.5, 10, "Half a step")
 
@@ -358,7 +362,7 @@ def test_claim_of_a_lost_record_makes_it_anew_for_its_owner_too(ledger: Ledger) 
 def test_withdrawn_job_cannot_be_claimed(ledger: Ledger) -> None:
     job = recorded(ledger)
 
-    ledger.withdraw(job)
+    ledger.admissions.withdraw(job)
 
     with pytest.raises(TransitionError, match="cancelled"):
         claim(ledger, job)
@@ -445,7 +449,7 @@ def test_refused_outcome_leaves_celerys_result_alone(ledger: Ledger, redis: "Red
 def test_odd_text_comes_back_whole(ledger: Ledger, text: str) -> None:
     job = running(ledger, parameters={"text": text, text: [text]})
 
-    ledger.report_progress(job, Progress(1, 2, text))
+    ledger.attempts.report_progress(job, Progress(1, 2, text))
     finished = finish(ledger, job, Status.FAILED, error=JobError(text, text, text), result=[text])
 
     found = ledger.get(job.id)
@@ -474,8 +478,8 @@ def test_change_is_published_to_the_job_to_its_owner_and_to_all(
     channels = [job_channel(job.id), owner_channel(job.owner), ALL_CHANNEL]
     with redis.pubsub() as pubsub:
         pubsub.subscribe(*channels)
-        ledger.record(job)
-        claimed = claim(ledger, ledger.confirm(job))
+        ledger.admissions.record(job)
+        claimed = claim(ledger, ledger.admissions.confirm(job))
 
         heard: dict[str, str] = {}
         while len([text for text in heard.values() if '"running"' in text]) < len(channels):
@@ -556,7 +560,10 @@ def test_of_withdrawal_and_confirm_at_once_one_wins_for_good(ledger: Ledger) -> 
         job = recorded(ledger)
 
         results = at_once(
-            [lambda job=job: ledger.confirm(job), lambda job=job: ledger.withdraw(job)]
+            [
+                lambda job=job: ledger.admissions.confirm(job),
+                lambda job=job: ledger.admissions.withdraw(job),
+            ]
         )
 
         is_confirmed = any(isinstance(result, Job) for result in results)
@@ -570,7 +577,7 @@ def test_of_many_claims_at_once_exactly_one_holds_the_lease(ledger: Ledger) -> N
 
     claims = at_once(
         [
-            lambda number=number: ledger.claim(job, "short@here", f"here:{number}:1")
+            lambda number=number: ledger.attempts.claim(job, "short@here", f"here:{number}:1")
             for number in range(8)
         ]
     )
@@ -583,7 +590,7 @@ def test_running_job_cannot_be_claimed_while_its_lease_holds(ledger: Ledger) -> 
     first = running(ledger)
 
     with pytest.raises(LeasedError) as caught:
-        ledger.claim(first, "other@there", "there:2:2")
+        ledger.attempts.claim(first, "other@there", "there:2:2")
 
     assert caught.value.holder == HOLDER
     assert ledger.get(first.id) == first
@@ -613,20 +620,16 @@ def test_claim_that_redis_executes_twice_is_one_attempt(ledger: Ledger, attempts
 
 def test_success_that_redis_executes_twice_is_told_once_more(ledger: Ledger) -> None:
     job, told = running(ledger), []
-    ledger.is_deferring = True
-    try:
-        ledger.succeed_later(job, '{"status": "SUCCESS"}', 7, told.append)
-        step, _ = ledger._deferred.pop()
-    finally:
-        ledger.is_deferring = False
+    ledger.attempts.succeed_later(job, '{"status": "SUCCESS"}', 7, told.append)
+    step, _ = ledger.steps._deferred.pop()
 
-    first, second = ledger._exchange.call_each(ledger._work, [step, step])
+    first, second = ledger.steps.work_each([step, step])
 
-    assert first == second == ["moved", str(ledger.get(job.id).version), ""]
+    assert first == second == ["moved", str(ledger.get(job.id).version)]
 
 
 def reserve(ledger: Ledger, job: Job, holder: str = HOLDER) -> bool:
-    (is_reserved,) = ledger.reserve([(job.id, job.kind)], holder)
+    (is_reserved,) = ledger.attempts.reserve([(job.id, job.kind)], holder)
     return is_reserved
 
 
@@ -639,7 +642,7 @@ def test_reserved_job_stays_queued_and_is_nobody_elses(ledger: Ledger) -> None:
     assert ledger.get(job.id) == job
     assert not reserve(ledger, job, "there:2:2#1")
     with pytest.raises(LeasedError):
-        ledger.claim(job, "other@there", "there:2:2#1")
+        ledger.attempts.claim(job, "other@there", "there:2:2#1")
 
 
 def test_success_of_a_reserved_job_is_written_as_any_other(ledger: Ledger, redis: "Redis") -> None:
@@ -650,7 +653,8 @@ def test_success_of_a_reserved_job_is_written_as_any_other(ledger: Ledger, redis
         one, status=Status.RUNNING, attempt=1, worker="short@here", started_at=datetime.now(UTC)
     )
 
-    ledger.succeed_later(begun, '{"status": "SUCCESS"}', 7, told.append, holder=HOLDER)
+    ledger.attempts.succeed_later(begun, '{"status": "SUCCESS"}', 7, told.append, holder=HOLDER)
+    ledger.steps.flush()
     finish(ledger, claim(ledger, other), result=7, celery_result='{"status": "SUCCESS"}')
 
     (finished,) = told
@@ -673,7 +677,8 @@ def test_success_of_a_reserved_job_is_refused_where_it_is_over(
         ledger.cancel(job.id)
 
     begun = replace(job, status=Status.RUNNING, attempt=1, started_at=datetime.now(UTC))
-    ledger.succeed_later(begun, "{}", 7, told.append, holder=HOLDER)
+    ledger.attempts.succeed_later(begun, "{}", 7, told.append, holder=HOLDER)
+    ledger.steps.flush()
 
     assert isinstance(told[0], TransitionError)
     expected = Status.RUNNING if is_taken_over else Status.CANCELLED
@@ -685,7 +690,8 @@ def test_reserved_job_can_be_claimed_by_who_has_reserved_it(ledger: Ledger) -> N
     reserve(ledger, job)
 
     claimed = claim(ledger, job)
-    ledger.succeed_later(claimed, "{}", 7, told.append, holder=HOLDER)
+    ledger.attempts.succeed_later(claimed, "{}", 7, told.append, holder=HOLDER)
+    ledger.steps.flush()
 
     assert (claimed.status, claimed.attempt, claimed.losses) == (Status.RUNNING, 1, 0)
     assert told[0].status is Status.SUCCEEDED
@@ -696,10 +702,10 @@ def test_job_whose_reservation_was_given_up_is_free(ledger: Ledger) -> None:
     for job in (first, second):
         reserve(ledger, job)
 
-    ledger.release([(job.id, HOLDER) for job in (first, second)])
+    ledger.attempts.release([(job.id, HOLDER) for job in (first, second)])
 
     assert reserve(ledger, first, "there:2:2#1")
-    assert ledger.claim(second, "other@there", "there:2:2#1").attempt == 1
+    assert ledger.attempts.claim(second, "other@there", "there:2:2#1").attempt == 1
 
 
 def test_job_whose_process_was_killed_is_claimed_by_itself_and_has_lost_nothing(
@@ -717,11 +723,13 @@ def test_job_whose_process_was_killed_is_claimed_by_itself_and_has_lost_nothing(
 
 def test_only_a_first_attempt_of_its_kind_can_be_reserved(ledger: Ledger) -> None:
     accepted, again = recorded(ledger), retry(ledger, running(ledger))
-    requeue = ledger.requeue(running(ledger).id, worker="short@here")
+    requeue = ledger.attempts.requeue(running(ledger).id, worker="short@here")
     other = queued(ledger)
 
     wanted = [(job.id, job.kind) for job in (accepted, again, requeue)]
-    answers = ledger.reserve([*wanted, (other.id, "data.analyze"), ("unknown", "x")], "a:1:1#1")
+    answers = ledger.attempts.reserve(
+        [*wanted, (other.id, "data.analyze"), ("unknown", "x")], "a:1:1#1"
+    )
 
     assert answers == [False] * 5
 
@@ -733,7 +741,7 @@ def test_lease_of_a_reserved_job_is_renewed_where_its_process_cannot_claim_it(
     reserve(ledger, job)
     until = redis.zscore("jobs:leases", job.id)
 
-    held = ledger.renew_each([replace(each, attempt=1) for each in (job, never)])
+    held = ledger.attempts.renew_each([replace(each, attempt=1) for each in (job, never)])
 
     assert held == [LeaseState.HELD, LeaseState.LOST]
     assert redis.zscore("jobs:leases", job.id) > until
@@ -744,7 +752,9 @@ def test_broken_record_spoils_no_other_reservation(ledger: Ledger, redis: "Redis
     redis.set(job_key("broken"), "no hash")
 
     try:
-        answers = ledger.reserve([("broken", "x"), *((job.id, job.kind) for job in jobs)], HOLDER)
+        answers = ledger.attempts.reserve(
+            [("broken", "x"), *((job.id, job.kind) for job in jobs)], HOLDER
+        )
     finally:
         redis.delete(job_key("broken"))
 
@@ -759,7 +769,7 @@ def test_lease_of_another_holder_than_the_one_that_is_gone_cannot_be_taken_over(
     claim_again(ledger, first)
 
     with pytest.raises(LeasedError):
-        ledger.claim(first, "third@there", "there:3:3", gone_holder=HOLDER)
+        ledger.attempts.claim(first, "third@there", "there:3:3", gone_holder=HOLDER)
 
 
 def lease_seconds(ledger: Ledger, job: Job) -> float | None:
@@ -777,12 +787,12 @@ def test_holder_of_a_lease_that_has_run_out_gets_a_last_call(
     redis.zadd("jobs:leases", {first.id: 1})
 
     with pytest.raises(LeasedError) as caught:
-        ledger.claim(first, "other@there", "there:2:2")
+        ledger.attempts.claim(first, "other@there", "there:2:2")
     assert caught.value.state is HolderState.LAST_CALL
 
-    assert ledger.renew_each([first]) == [LeaseState.HELD]
+    assert ledger.attempts.renew_each([first]) == [LeaseState.HELD]
     with pytest.raises(LeasedError):
-        ledger.claim(first, "other@there", "there:2:2")
+        ledger.attempts.claim(first, "other@there", "there:2:2")
 
 
 def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
@@ -792,32 +802,32 @@ def test_lease_that_nobody_renews_at_its_last_call_frees_the_job(
     for state in (HolderState.LAST_CALL, HolderState.SILENT):
         redis.zadd("jobs:leases", {first.id: 1})
         with pytest.raises(LeasedError) as caught:
-            ledger.claim(first, "other@there", "there:2:2")
+            ledger.attempts.claim(first, "other@there", "there:2:2")
         assert caught.value.state is state
 
-    second = ledger.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
+    second = ledger.attempts.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
 
     assert second.attempt == 2
     assert second.attempts[0].outcome is AttemptOutcome.LOST
-    assert ledger.renew_each([first]) == [LeaseState.LOST]
+    assert ledger.attempts.renew_each([first]) == [LeaseState.LOST]
 
 
 def test_holder_that_is_heard_of_at_last_is_not_silent(ledger: Ledger, redis: "Redis") -> None:
     first = running(ledger)
     redis.zadd("jobs:leases", {first.id: 1})
     with pytest.raises(LeasedError):
-        ledger.claim(first, "other@there", "there:2:2")
-    ledger.renew_each([first])
+        ledger.attempts.claim(first, "other@there", "there:2:2")
+    ledger.attempts.renew_each([first])
 
     with pytest.raises(LeasedError):
-        ledger.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
+        ledger.attempts.claim(first, "other@there", "there:2:2", silent_holder=HOLDER)
 
 
 def test_renewed_lease_lasts_longer(ledger: Ledger, redis: "Redis") -> None:
     job = running(ledger)
     redis.zadd("jobs:leases", {job.id: 1})
 
-    assert ledger.renew_each([job]) == [LeaseState.HELD]
+    assert ledger.attempts.renew_each([job]) == [LeaseState.HELD]
 
     assert (lease_seconds(ledger, job) or 0) > 1
 
@@ -828,7 +838,7 @@ def test_renewal_tells_of_a_cancel_and_of_another_attempt(ledger: Ledger) -> Non
     claim_again(ledger, overtaken)
     finish(ledger, finished)
 
-    found = ledger.renew_each([cancelled, overtaken, finished])
+    found = ledger.attempts.renew_each([cancelled, overtaken, finished])
 
     assert found == [LeaseState.CANCEL, LeaseState.LOST, LeaseState.LOST]
 
@@ -842,7 +852,7 @@ def test_renewal_that_redis_cannot_do_spoils_no_other(ledger: Ledger, redis: "Re
     for job in jobs:
         redis.zadd("jobs:leases", {job.id: 1})
 
-    found = ledger.renew_each(jobs)
+    found = ledger.attempts.renew_each(jobs)
 
     assert isinstance(found.pop(3), ResponseError)
     assert found == [LeaseState.HELD] * 19
@@ -870,17 +880,17 @@ def test_attempt_that_is_retried_ends_its_lease(ledger: Ledger) -> None:
 def test_job_that_was_put_back_is_leased_until_its_process_has_ended(ledger: Ledger) -> None:
     job = running(ledger)
 
-    ledger.requeue(job.id, worker=job.worker)
+    ledger.attempts.requeue(job.id, worker=job.worker)
 
     with pytest.raises(LeasedError):
-        ledger.claim(job, "other@there", "there:2:2")
+        ledger.attempts.claim(job, "other@there", "there:2:2")
     assert 0 < (lease_seconds(ledger, job) or 0) < LEASE_SECONDS / 2
 
 
 def test_job_whose_process_does_not_end_is_leased_on(ledger: Ledger) -> None:
     job = running(ledger)
 
-    ledger.requeue(job.id, worker=job.worker, is_over=False)
+    ledger.attempts.requeue(job.id, worker=job.worker, is_over=False)
 
     assert (lease_seconds(ledger, job) or 0) > LEASE_SECONDS / 2
 
@@ -889,7 +899,7 @@ def test_stopping_worker_puts_back_no_job_of_another(ledger: Ledger) -> None:
     job = running(ledger)
 
     with pytest.raises(TransitionError):
-        ledger.requeue(job.id, worker="other@there")
+        ledger.attempts.requeue(job.id, worker="other@there")
 
     assert ledger.get(job.id) == job
 
@@ -899,9 +909,9 @@ def test_every_attempt_is_kept(ledger: Ledger) -> None:
     first = running(ledger, submitted_at=NOON)
     retry(ledger, first, due_at)
     second = claim(ledger, first)
-    ledger.requeue(second.id, worker=second.worker)
-    third = ledger.claim(second, "short@here", "here:3:3", gone_holder="here:1:1#1")
-    fourth = ledger.claim(third, "other@there", "there:2:2", gone_holder="here:3:3")
+    ledger.attempts.requeue(second.id, worker=second.worker)
+    third = ledger.attempts.claim(second, "short@here", "here:3:3", gone_holder="here:1:1#1")
+    fourth = ledger.attempts.claim(third, "other@there", "there:2:2", gone_holder="here:3:3")
     finished = finish(
         ledger, fourth, Status.FAILED, error=JobError("ValueError", "no", "Traceback")
     )
@@ -925,7 +935,7 @@ def test_job_that_loses_its_worker_too_often_is_given_up(ledger: Ledger) -> None
     job = running(ledger)
     claim(ledger, job)
     with pytest.raises(ExhaustedError):
-        ledger.claim(job, "short@here", HOLDER, most_losses=2)
+        ledger.attempts.claim(job, "short@here", HOLDER, most_losses=2)
 
     dead = ledger.bury(job.id, JobError("WorkerLost", "killed"))
 
@@ -940,8 +950,8 @@ def test_attempt_that_ended_in_order_does_not_count_as_lost(ledger: Ledger, end:
         if end == "retry":
             retry(ledger, job)
         else:
-            ledger.requeue(job.id, worker=job.worker)
-        job = ledger.claim(job, "short@here", HOLDER, most_losses=1)
+            ledger.attempts.requeue(job.id, worker=job.worker)
+        job = ledger.attempts.claim(job, "short@here", HOLDER, most_losses=1)
 
     assert (job.attempt, job.losses) == (4, 0)
 
@@ -1001,10 +1011,10 @@ def test_full_queue_takes_no_job_and_tells_its_depth(ledger: Ledger, redis: "Red
     queue = f"queue-{uuid4().hex}"
     rule = Admission(queue_limit=2)
     for _ in range(2):
-        ledger.record(a_job(queue=queue), rule)
+        ledger.admissions.record(a_job(queue=queue), rule)
 
     with pytest.raises(QueueFullError) as caught:
-        ledger.record(a_job(queue=queue), rule)
+        ledger.admissions.record(a_job(queue=queue), rule)
 
     assert caught.value.depth == 2
 
@@ -1012,17 +1022,19 @@ def test_full_queue_takes_no_job_and_tells_its_depth(ledger: Ledger, redis: "Red
 def test_scheduled_and_running_jobs_do_not_fill_a_queue(ledger: Ledger) -> None:
     queue = f"queue-{uuid4().hex}"
     rule = Admission(queue_limit=1)
-    ledger.record(a_job(queue=queue, run_at=datetime.now(UTC) + timedelta(hours=1)), rule)
+    ledger.admissions.record(
+        a_job(queue=queue, run_at=datetime.now(UTC) + timedelta(hours=1)), rule
+    )
     running(ledger, queue=queue)
 
-    assert ledger.record(a_job(queue=queue), rule).is_new
+    assert ledger.admissions.record(a_job(queue=queue), rule).is_new
 
 
 def test_one_job_holds_a_deduplication_key(ledger: Ledger) -> None:
     rule = Admission(unique_key=uuid4().hex, unique_seconds=60)
-    first = ledger.record(a_job(), rule)
+    first = ledger.admissions.record(a_job(), rule)
 
-    again = ledger.record(a_job(), rule)
+    again = ledger.admissions.record(a_job(), rule)
 
     assert (first.is_new, again.is_new) == (True, False)
     assert again.job == ledger.get(first.job.id)
@@ -1031,12 +1043,12 @@ def test_one_job_holds_a_deduplication_key(ledger: Ledger) -> None:
 def test_holder_that_is_not_confirmed_gets_the_time_of_a_new_job(ledger: Ledger) -> None:
     key = uuid4().hex
     rule = Admission(budget_seconds=0.001, unique_key=key, unique_seconds=60)
-    holder = ledger.record(a_job(), rule).job
+    holder = ledger.admissions.record(a_job(), rule).job
 
-    again = ledger.record(a_job(), replace(rule, budget_seconds=60))
+    again = ledger.admissions.record(a_job(), replace(rule, budget_seconds=60))
 
     assert again.job.id == holder.id
-    assert ledger.confirm(holder).status is Status.QUEUED
+    assert ledger.admissions.confirm(holder).status is Status.QUEUED
 
 
 @pytest.mark.parametrize(
@@ -1047,10 +1059,10 @@ def test_deduplication_key_is_free_after_a_failure_only(
     ledger: Ledger, finished: Status, is_free: bool
 ) -> None:
     rule = Admission(unique_key=uuid4().hex, unique_seconds=60)
-    job = ledger.record(a_job(), rule).job
-    finish(ledger, claim(ledger, ledger.confirm(job)), finished)
+    job = ledger.admissions.record(a_job(), rule).job
+    finish(ledger, claim(ledger, ledger.admissions.confirm(job)), finished)
 
-    assert ledger.record(a_job(), rule).is_new is is_free
+    assert ledger.admissions.record(a_job(), rule).is_new is is_free
 
 
 def test_cancelled_job_submits_no_more_jobs(ledger: Ledger) -> None:
@@ -1059,9 +1071,9 @@ def test_cancelled_job_submits_no_more_jobs(ledger: Ledger) -> None:
     ledger.cancel(parent.id)
 
     with pytest.raises(CancelledError):
-        ledger.record(a_job(parent_id=parent.id))
+        ledger.admissions.record(a_job(parent_id=parent.id))
 
-    assert ledger.list_children(parent.id) == [child.id]
+    assert ledger.tree.list_children(parent.id) == [child.id]
 
 
 def test_retry_is_due_when_it_says(ledger: Ledger) -> None:
@@ -1106,7 +1118,7 @@ def test_cancel_of_an_unknown_job_is_not_found(ledger: Ledger) -> None:
 def test_record_is_written_once(ledger: Ledger) -> None:
     first = recorded(ledger, owner=uuid4().hex)
 
-    again = ledger.record(replace(first, parameters={"type": 1}))
+    again = ledger.admissions.record(replace(first, parameters={"type": 1}))
 
     assert (again.is_new, again.job) == (False, first)
     assert ledger.list_owned(first.owner) == [first]
@@ -1114,19 +1126,19 @@ def test_record_is_written_once(ledger: Ledger) -> None:
 
 def test_repetition_of_a_submit_gets_the_time_of_a_new_one(ledger: Ledger) -> None:
     """Nobody has decided yet: maybe the first request died on the way."""
-    job = ledger.record(a_job(), Admission(budget_seconds=0.001)).job
+    job = ledger.admissions.record(a_job(), Admission(budget_seconds=0.001)).job
 
-    ledger.record(job, Admission(budget_seconds=60))
+    ledger.admissions.record(job, Admission(budget_seconds=60))
 
-    assert ledger.confirm(job).status is Status.QUEUED
+    assert ledger.admissions.confirm(job).status is Status.QUEUED
 
 
 def test_many_jobs_are_recorded_and_confirmed_in_one_round_trip(ledger: Ledger) -> None:
     jobs = [a_job() for _ in range(20)]
 
-    recorded = ledger.record_many(jobs, Admission())
-    ledger.withdraw(jobs[3])
-    confirmed = ledger.confirm_many(jobs)
+    recorded = ledger.admissions.record_many(jobs, Admission())
+    ledger.admissions.withdraw(jobs[3])
+    confirmed = ledger.admissions.confirm_many(jobs)
 
     assert len(recorded) == 20
     assert [type(answer) for answer in confirmed] == [
@@ -1140,7 +1152,7 @@ def test_job_whose_record_redis_cannot_write_spoils_none_of_its_batch(
     jobs = [a_job() for _ in range(16)]
     redis.set(job_key(jobs[5].id), "no hash")
 
-    answers = ledger.record_many(jobs, Admission())
+    answers = ledger.admissions.record_many(jobs, Admission())
     redis.delete(job_key(jobs[5].id))
 
     kinds = [type(answer) for answer in answers]
@@ -1155,7 +1167,7 @@ def test_job_whose_confirm_redis_cannot_note_spoils_none_of_its_batch(
     redis.delete(job_key(jobs[5].id))
     redis.set(job_key(jobs[5].id), "no hash")
 
-    answers = ledger.confirm_many(jobs)
+    answers = ledger.admissions.confirm_many(jobs)
     redis.delete(job_key(jobs[5].id))
 
     kinds = [type(answer) for answer in answers]
@@ -1168,11 +1180,11 @@ def test_same_job_and_the_same_deduplication_key_are_found_within_a_batch(ledger
     rule = Admission(unique_key=str(uuid4()), unique_seconds=60)
     plain = Admission()
 
-    answers = ledger.record_many([twin, twin, holder, other], [plain, plain, rule, rule])
+    answers = ledger.admissions.record_many([twin, twin, holder, other], [plain, plain, rule, rule])
 
     found = [(answer.job.id, answer.is_new) for answer in answers if isinstance(answer, Recorded)]
     assert found == [(twin.id, True), (twin.id, False), (holder.id, True), (holder.id, False)]
-    confirmed = ledger.confirm_many([twin, twin, holder, holder], by="us")
+    confirmed = ledger.admissions.confirm_many([twin, twin, holder, holder], by="us")
     assert [job.status for job in confirmed if isinstance(job, Job)] == [Status.QUEUED] * 4
 
 
@@ -1180,7 +1192,7 @@ def test_full_queue_takes_as_many_of_a_batch_as_there_is_room_for(ledger: Ledger
     queue = uuid4().hex
     rule = Admission(queue_limit=20)
 
-    answers = ledger.record_many([a_job(queue=queue) for _ in range(40)], rule)
+    answers = ledger.admissions.record_many([a_job(queue=queue) for _ in range(40)], rule)
 
     assert [type(answer) for answer in answers] == [Recorded] * 20 + [QueueFullError] * 20
 
@@ -1190,20 +1202,20 @@ def test_job_that_another_submit_has_confirmed_is_not_withdrawn_by_that_ones_dou
 ) -> None:
     """Both have published it, and the second one tells its client that it is taken."""
     job = recorded(ledger)
-    ledger.confirm_many([job], by="first")
+    ledger.admissions.confirm_many([job], by="first")
 
-    (found,) = ledger.confirm_many([job], by="second")
+    (found,) = ledger.admissions.confirm_many([job], by="second")
 
     assert isinstance(found, Job)
     with pytest.raises(TransitionError):
-        ledger.withdraw(job, in_doubt_by="first")
+        ledger.admissions.withdraw(job, in_doubt_by="first")
     assert ledger.get(job.id).status is Status.QUEUED
 
 
 def test_job_that_never_began_ends_without_a_record(ledger: Ledger, redis: "Redis") -> None:
     job = a_job(id=str(uuid4()), owner=str(uuid4()), status=Status.QUEUED)
 
-    finished = ledger.end_unrecorded(
+    finished = ledger.attempts.end_unrecorded(
         job, Status.FAILED, celery_result='{"status":"FAILURE"}', error=JobError("ChordError", "x")
     )
 
@@ -1218,7 +1230,7 @@ def test_job_that_has_begun_does_not_end_as_one_that_never_did(ledger: Ledger) -
     job = running(ledger)
 
     with pytest.raises(TransitionError):
-        ledger.end_unrecorded(job, Status.CANCELLED, celery_result="{}", error=None)
+        ledger.attempts.end_unrecorded(job, Status.CANCELLED, celery_result="{}", error=None)
 
     assert ledger.get(job.id).status is Status.RUNNING
 

@@ -30,11 +30,11 @@ Make = Callable[[Ledger], Job]
 
 
 def accepted(ledger: Ledger, **changes: Any) -> Job:
-    return ledger.get(ledger.record(a_job(**changes)).job.id)
+    return ledger.get(ledger.admissions.record(a_job(**changes)).job.id)
 
 
 def confirmed(ledger: Ledger, **changes: Any) -> Job:
-    (answer,) = ledger.confirm_many([accepted(ledger, **changes)], by=BY)
+    (answer,) = ledger.admissions.confirm_many([accepted(ledger, **changes)], by=BY)
     assert isinstance(answer, Job)
     return answer
 
@@ -78,50 +78,52 @@ MADE: Mapping[Status, Make] = {
 
 
 def claim(ledger: Ledger, job: Job) -> Job:
-    return ledger.claim(job, "short@here", HOLDER)
+    return ledger.attempts.claim(job, "short@here", HOLDER)
 
 
 def succeed_reserved(ledger: Ledger, job: Job) -> None:
     """As a worker does with repeatable jobs: it begins those alone that were reserved."""
     holder = "there:2:2#1"
-    (is_reserved,) = ledger.reserve([(job.id, job.kind)], holder)
+    (is_reserved,) = ledger.attempts.reserve([(job.id, job.kind)], holder)
     if is_reserved:
         begun = replace(job, attempt=1, worker="short@there", started_at=datetime.now(UTC))
-        ledger.succeed_later(begun, DOCUMENT, 1, lambda _: None, holder=holder)
+        ledger.attempts.succeed_later(begun, DOCUMENT, 1, lambda _: None, holder=holder)
+        ledger.steps.flush()
 
 
 def release_reserved(ledger: Ledger, job: Job) -> None:
-    ledger.reserve([(job.id, job.kind)], HOLDER)
-    ledger.release([(job.id, HOLDER)])
+    ledger.attempts.reserve([(job.id, job.kind)], HOLDER)
+    ledger.attempts.release([(job.id, HOLDER)])
 
 
 def finish(ledger: Ledger, job: Job, status: Status) -> Job:
-    return ledger.finish(job.id, status, attempt=job.attempt, celery_result=DOCUMENT)
+    return ledger.attempts.finish(job.id, status, attempt=job.attempt, celery_result=DOCUMENT)
 
 
 def retry(ledger: Ledger, job: Job) -> Job:
     due_at = datetime.now(UTC) + LATER
-    return ledger.retry(
+    return ledger.attempts.retry(
         job.id, attempt=job.attempt, celery_result=DOCUMENT, error=ERROR, due_at=due_at
     )
 
 
 def wait(ledger: Ledger, job: Job) -> None:
-    child = ledger.record(a_job(parent_id=job.id)).job
-    ledger.wait_for(job, Suspension([child.id], "all", 0, None, ""))
+    child = ledger.admissions.record(a_job(parent_id=job.id)).job
+    ledger.tree.wait_for(job, Suspension([child.id], "all", 0, None, ""))
 
 
 def end_children(ledger: Ledger, job: Job) -> None:
-    for child_id in ledger.list_children(job.id):
+    for child_id in ledger.tree.list_children(job.id):
         ledger.cancel(child_id)
 
 
 def succeed(ledger: Ledger, job: Job) -> None:
-    ledger.succeed_later(job, DOCUMENT, 1, lambda _: None)
+    ledger.attempts.succeed_later(job, DOCUMENT, 1, lambda _: None)
+    ledger.steps.flush()
 
 
 def end_unrecorded(ledger: Ledger, job: Job) -> None:
-    ledger.end_unrecorded(job, Status.FAILED, celery_result=DOCUMENT, error=ERROR)
+    ledger.attempts.end_unrecorded(job, Status.FAILED, celery_result=DOCUMENT, error=ERROR)
 
 
 @dataclass(frozen=True)
@@ -139,20 +141,23 @@ def to(after: Status, *sources: Status) -> dict[Status, Status]:
 CONFIRMED = (Status.QUEUED, Status.SCHEDULED)
 AT_REST = UNFINISHED - {Status.RUNNING}
 STEPS: Mapping[str, Step] = {
-    "confirm": Step(lambda ledger, job: ledger.confirm(job), to(Status.QUEUED, Status.ACCEPTED)),
-    "confirm again": Step(
-        lambda ledger, job: ledger.confirm_again(job.id), to(Status.QUEUED, Status.ACCEPTED)
+    "confirm": Step(
+        lambda ledger, job: ledger.admissions.confirm(job), to(Status.QUEUED, Status.ACCEPTED)
     ),
-    "adopt": Step(lambda ledger, job: ledger.adopt(job.id, "another"), {}),
+    "confirm again": Step(
+        lambda ledger, job: ledger.admissions.confirm_again(job.id),
+        to(Status.QUEUED, Status.ACCEPTED),
+    ),
+    "adopt": Step(lambda ledger, job: ledger.admissions.adopt(job.id, "another"), {}),
     "withdraw": Step(
-        lambda ledger, job: ledger.withdraw(job), to(Status.CANCELLED, Status.ACCEPTED)
+        lambda ledger, job: ledger.admissions.withdraw(job), to(Status.CANCELLED, Status.ACCEPTED)
     ),
     "withdraw in doubt": Step(
-        lambda ledger, job: ledger.withdraw(job, in_doubt_by=BY),
+        lambda ledger, job: ledger.admissions.withdraw(job, in_doubt_by=BY),
         to(Status.CANCELLED, Status.ACCEPTED, *CONFIRMED),
     ),
     "withdraw in another's doubt": Step(
-        lambda ledger, job: ledger.withdraw(job, in_doubt_by="another"),
+        lambda ledger, job: ledger.admissions.withdraw(job, in_doubt_by="another"),
         to(Status.CANCELLED, Status.ACCEPTED),
     ),
     "claim": Step(claim, to(Status.RUNNING, *CONFIRMED, Status.RETRYING)),
@@ -163,17 +168,17 @@ STEPS: Mapping[str, Step] = {
         lambda ledger, job: finish(ledger, job, Status.FAILED), to(Status.FAILED, Status.RUNNING)
     ),
     "stop": Step(
-        lambda ledger, job: ledger.stop(job),
+        lambda ledger, job: ledger.attempts.stop(job),
         to(Status.CANCELLED, Status.RUNNING, Status.RETRYING, Status.WAITING),
     ),
     "retry": Step(retry, to(Status.RETRYING, Status.RUNNING)),
     "put back": Step(
-        lambda ledger, job: ledger.requeue(job.id, worker="short@here"),
+        lambda ledger, job: ledger.attempts.requeue(job.id, worker="short@here"),
         to(Status.QUEUED, Status.RUNNING),
     ),
     "wait": Step(wait, to(Status.WAITING, Status.RUNNING)),
     "end of its children": Step(end_children, to(Status.QUEUED, Status.WAITING)),
-    "recheck": Step(lambda ledger, job: ledger.recheck(job.id), {}),
+    "recheck": Step(lambda ledger, job: ledger.tree.recheck(job.id), {}),
     "cancel": Step(lambda ledger, job: ledger.cancel(job.id), to(Status.CANCELLED, *AT_REST)),
     "bury": Step(lambda ledger, job: ledger.bury(job.id, ERROR), to(Status.DEAD, *UNFINISHED)),
     "end without a record": Step(end_unrecorded, to(Status.FAILED, *CONFIRMED)),
@@ -223,7 +228,7 @@ def test_confirm_says_what_the_job_has_become(ledger: Ledger) -> None:
     later = datetime.now(UTC) + LATER
     jobs = [accepted(ledger), accepted(ledger, run_at=later)]
 
-    answers = ledger.confirm_many(jobs)
+    answers = ledger.admissions.confirm_many(jobs)
 
     assert [answer.status for answer in answers if isinstance(answer, Job)] == list(CONFIRMED)
     assert answers == ledger.read([job.id for job in jobs])

@@ -10,7 +10,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import RedisError
 
 from project.ledger import Job
-from project.ledger.store import Leased, LeaseState
+from project.ledger.attempts import Leased, LeaseState
 from project.worker.engine.slot import Slot
 from project.worker.engine.supervisor import Supervisor
 from project.worker.lease import Patience
@@ -97,7 +97,7 @@ def supervisor_of(
     found = [processes] if isinstance(processes, FakeProcess) else processes
     times = dict.fromkeys(("interrupt_seconds", "kill_seconds", "fence_seconds"), NEVER)
     return Supervisor(
-        SimpleNamespace(equipment=SimpleNamespace(quick_ledger=ledger)),
+        SimpleNamespace(equipment=SimpleNamespace(quick_ledger=SimpleNamespace(attempts=ledger))),
         lambda: list(found),  # type: ignore[arg-type]
         lambda _process, _run: request or FakeRequest(ledger),  # type: ignore[arg-type, return-value]
         Patience(**times | patience),

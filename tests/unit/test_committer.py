@@ -19,7 +19,7 @@ from project.broker.publisher.content import Content
 from project.broker.publisher.flight import UNSETTLED
 from project.errors import QueueFullError, TransitionError, UnavailableError, UnforeseenError
 from project.ledger import Job, Status
-from project.ledger.store import Admission, Recorded
+from project.ledger.admissions import Admission, Recorded
 from project.submission import committer as committer_module
 from project.submission.batch import Entry, Order, encode
 from project.submission.committer import LATE_SECONDS, MOST_TOGETHER, UNDER_WAY, Committer

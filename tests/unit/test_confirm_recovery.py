@@ -22,6 +22,10 @@ class Book:
     withdrawn: list[str] = field(default_factory=list)
     confirmed: list[str] = field(default_factory=list)
 
+    @property
+    def admissions(self) -> "Book":
+        return self
+
     def read_boot(self) -> str:
         self.looks += 1
         if self.is_away:

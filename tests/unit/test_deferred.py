@@ -8,6 +8,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from project.errors import TransitionError
 from project.ledger import Job, Ledger, Status
+from project.ledger.record import encode_job
 from tests.builders import a_job
 
 
@@ -66,9 +67,7 @@ def redis() -> FakeRedis:
 
 @pytest.fixture
 def ledger(redis: FakeRedis, told: list[Any]) -> Ledger:
-    ledger = Ledger(redis, 60)  # type: ignore[arg-type]
-    ledger.is_deferring = True
-    return ledger
+    return Ledger(redis, 60)  # type: ignore[arg-type]
 
 
 def running(**changes: Any) -> Job:
@@ -76,25 +75,25 @@ def running(**changes: Any) -> Job:
 
 
 def succeed(ledger: Ledger, job: Job, told: list[Any]) -> None:
-    ledger.succeed_later(job, '{"status": "SUCCESS"}', 1, told.append)
+    ledger.attempts.succeed_later(job, '{"status": "SUCCESS"}', 1, told.append)
 
 
 def test_outcome_waits_until_it_is_sent(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:
     job = running()
     succeed(ledger, job, told)
-    ledger.when_written(lambda: told.append("written"))
-    assert ledger.has_deferred
+    ledger.steps.when_written(lambda: told.append("written"))
+    assert ledger.steps.has_deferred
     assert not redis.connection.sent
     assert not told
 
-    redis.connection.answers.append([["moved", "7", ""]])
-    ledger.flush()
+    redis.connection.answers.append([["moved", "7"]])
+    ledger.steps.flush()
 
     finished, written = told
     assert (finished.id, finished.status, finished.result) == (job.id, Status.SUCCEEDED, 1)
     assert written == "written"
-    assert not ledger.has_deferred
-    ledger.when_written(lambda: told.append("at once"))
+    assert not ledger.steps.has_deferred
+    ledger.steps.when_written(lambda: told.append("at once"))
     assert told[-1] == "at once"
 
 
@@ -102,9 +101,9 @@ def test_outcome_and_next_claim_are_one_call(
     ledger: Ledger, redis: FakeRedis, told: list[Any]
 ) -> None:
     succeed(ledger, running(), told)
-    redis.connection.answers.append([["moved", "7", ""], ["moved", "8"]])
+    redis.connection.answers.append([["moved", "7"], ["begun", "8"]])
 
-    claimed = ledger.claim(a_job(), "short@here", "here:1:1")
+    claimed = ledger.attempts.claim(a_job(), "short@here", "here:1:1")
 
     assert redis.connection.sent == [1]
     assert (claimed.attempt, claimed.version) == (1, 8)
@@ -112,9 +111,9 @@ def test_outcome_and_next_claim_are_one_call(
 
 def test_refused_outcome_is_told_as_such(ledger: Ledger, redis: FakeRedis, told: list[Any]) -> None:
     succeed(ledger, running(), told)
-    redis.connection.answers.append([["refused", "cancelled", 0]])
+    redis.connection.answers.append([["refused", "cancelled"]])
 
-    ledger.flush()
+    ledger.steps.flush()
 
     assert isinstance(told[0], TransitionError)
 
@@ -126,20 +125,25 @@ def test_claim_that_is_interrupted_loses_no_outcome(
     redis.connection.answers.append(SoftTimeLimitExceeded())
 
     with pytest.raises(SoftTimeLimitExceeded):
-        ledger.claim(a_job(), "short@here", "here:1:1")
+        ledger.attempts.claim(a_job(), "short@here", "here:1:1")
 
-    assert ledger.has_deferred
+    assert ledger.steps.has_deferred
     assert not told
-    redis.connection.answers.append([["moved", "7", ""]])
-    ledger.flush()
+    redis.connection.answers.append([["moved", "7"]])
+    ledger.steps.flush()
     assert told[0].status is Status.SUCCEEDED
 
 
-def test_nothing_waits_where_nobody_would_send_it(redis: FakeRedis, told: list[Any]) -> None:
-    ledger = Ledger(redis, 60)  # type: ignore[arg-type]
-    redis.connection.answers.append([["moved", "7", ""]])
+def test_parent_that_goes_on_is_released_once_its_child_is_written(
+    redis: FakeRedis, told: list[Any]
+) -> None:
+    parent = a_job(status=Status.QUEUED)
+    ledger = Ledger(redis, 60, on_release=told.append)  # type: ignore[arg-type]
+    succeed(ledger, running(parent_id=parent.id), told)
+    record = [text for field in encode_job(parent).items() for text in field]
+    redis.connection.answers.append([["moved", "7", record]])
 
-    succeed(ledger, running(), told)
+    ledger.steps.flush()
 
-    assert redis.connection.sent == [1]
-    assert told[0].status is Status.SUCCEEDED
+    assert [job.status for job in told] == [Status.SUCCEEDED, Status.QUEUED]
+    assert told[1] == parent

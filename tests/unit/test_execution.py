@@ -21,8 +21,8 @@ from project.errors import (
 )
 from project.kinds.definition import Context
 from project.ledger import Job, Progress, Status
+from project.ledger.attempts import LeaseState
 from project.ledger.file_holders import FileHolders
-from project.ledger.store import LeaseState
 from project.observability.binding import read_bound
 from project.observability.context import Trace
 from project.submission.preparation import Submission
@@ -49,6 +49,14 @@ class Book:
     returned: list[str] = field(default_factory=list)
     claimed: list[Job] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
+
+    @property
+    def attempts(self) -> "Book":
+        return self
+
+    @property
+    def admissions(self) -> "Book":
+        return self
 
     def claim(self, job: Job, worker: str, _holder: str, **_: Any) -> Job:
         if self.error:
@@ -386,7 +394,7 @@ class Counter:
 
     @property
     def ledger(self) -> Any:
-        return SimpleNamespace(find_latest=lambda job: job)
+        return SimpleNamespace(tree=SimpleNamespace(find_latest=lambda job: job))
 
     def submit_many(self, submissions: list[Submission], _trace: Any) -> list[Job]:
         self.asked += submissions

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from project.ledger.store import LeaseState
+from project.ledger.attempts import LeaseState
 from project.worker.engine.fence import SILENT_LOOKS, Fence
 from project.worker.engine.slot import Slot
 from project.worker.lease import Patience

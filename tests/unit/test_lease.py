@@ -3,7 +3,7 @@
 import pytest
 
 from project.errors import CancelledError
-from project.ledger.store import LeaseState
+from project.ledger.attempts import LeaseState
 from project.worker.engine.slot import Slot
 from project.worker.lease import Leases
 from tests.builders import a_job

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from project.assembly import Assembly
 from project.config import Settings
 from project.ledger import Job, Status
+from project.ledger.attempts import LeaseState
 from project.ledger.job import Attempt, AttemptOutcome, JobError
-from project.ledger.store import LeaseState
 from project.observability.context import Trace, attempt_span_id, submit_span_id
 from project.observability.spans import NO_SPANS, Span, SpanKind, Spans, as_nanoseconds
 from project.submission.submit_logging import find_submit, log_submitted

@@ -29,8 +29,8 @@ from project.errors import (
 from project.jobs import KINDS, Context
 from project.kinds import definition
 from project.ledger import Job, Status
+from project.ledger.admissions import Admission, Recorded
 from project.ledger.job import WITHDRAWN
-from project.ledger.store import Admission, Recorded
 from project.observability.context import Trace, submit_span_id
 from project.submission import PART_SIZE, Answer, Submitter
 from project.submission.committer import UNDER_WAY
@@ -67,7 +67,7 @@ class Backstage:
     known: dict[str, Job] = field(default_factory=dict)
     """Jobs that the ledger has already, by the deduplication key or the id that finds them."""
     steps: list[str] = field(default_factory=list)
-    admissions: list[Admission] = field(default_factory=list)
+    rules: list[Admission] = field(default_factory=list)
     published: list[Message] = field(default_factory=list)
     reruns: list[tuple[str, str]] = field(default_factory=list)
     children: dict[str, list[str]] = field(default_factory=dict)
@@ -76,6 +76,18 @@ class Backstage:
     fail_at: dict[str, int] = field(default_factory=dict)
     """Steps with a bug, and at which call of them it shows."""
     adopted: list[str] = field(default_factory=list)
+
+    @property
+    def admissions(self) -> "Backstage":
+        return self
+
+    @property
+    def tree(self) -> "Backstage":
+        return self
+
+    @property
+    def file_holders(self) -> "Backstage":
+        return self
 
     def _take(self, step: str) -> None:
         self.steps.append(step)
@@ -86,7 +98,7 @@ class Backstage:
 
     def record_many(self, jobs: Sequence[Job], rules: Sequence[Admission]) -> list[Any]:
         self._take("record")
-        self.admissions += rules
+        self.rules += rules
         answers: list[Any] = []
         for job, rule in zip(jobs, rules, strict=True):
             found = self.known.get(job.id) or self.known.get(rule.unique_key)
@@ -135,7 +147,7 @@ class Backstage:
     def find(self, job_id: str) -> Job | None:
         return self.known.get(job_id)
 
-    def hold_files(self, job_id: str, file_ids: Sequence[str]) -> None:
+    def hold(self, job_id: str, file_ids: Sequence[str]) -> None:
         """Nobody sweeps here."""
 
     def get(self, job_id: str) -> Job:

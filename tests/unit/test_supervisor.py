@@ -5,7 +5,7 @@ import signal
 import pytest
 from redis import ResponseError
 
-from project.ledger.store import LeaseState
+from project.ledger.attempts import LeaseState
 from project.worker.engine.supervisor import TICK_SECONDS
 from tests.builders import a_job
 from tests.unit.supervision import (

@@ -43,7 +43,8 @@ class Book:
 
 
 def together_with(book: Book) -> Together:
-    return Together(SimpleNamespace(ledger=book, quick_ledger=book))  # type: ignore[arg-type]
+    ledger = SimpleNamespace(attempts=book)
+    return Together(SimpleNamespace(ledger=ledger, quick_ledger=ledger))  # type: ignore[arg-type]
 
 
 def a_batch(*job_ids: str) -> dict[str, Any]:

@@ -13,15 +13,15 @@
 --          as many attempts may end without a word
 --          as JSON what `restore` makes the record of, where Redis has lost it; '': nothing
 --
--- Answers {"moved", version} for a first attempt, {"moved", record…} for a later one, and the same
+-- Answers {"begun", version} for a first attempt, {"moved", {record…}} for a later one, and the same
 -- again where Redis executes the same claim twice, because its answer was lost;
--- {"settling", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another
+-- {"starting", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another
 -- attempt holds the lease; {"exhausted"} where too many were lost; {"mistaken", kind} where the job
 -- is of another kind; or {"refused", status, milliseconds left to note the confirm}, the status being
 -- "" where there is no record.
 --
--- SETTLE is put before it: in so many seconds after Redis's start nothing is claimed. 0: they are
--- over, see `settled.py`. A first attempt has the fewest steps, because most jobs have only that.
+-- GRACE is put before it: in so many seconds after Redis's start nothing is claimed. 0: they are
+-- over, see `startup_grace.py`. A first attempt has the fewest steps, because most jobs have only that.
 
 local id, kind, worker, holder, at, lease, last_call, gone, silent, most_losses, lost = unpack(ARGV)
 local key, now = KEYS[1], now_ms()
@@ -35,11 +35,11 @@ end
 
 if job.kind ~= kind then return { 'mistaken', job.kind } end
 
-local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
-if settling > 0 then return { 'settling', settling } end
+local starting = GRACE > 0 and grace_left(GRACE) or 0
+if starting > 0 then return { 'starting', starting } end
 
 local function moved(attempt, version)
-  if attempt == '1' then return { 'moved', version } end
+  if attempt == '1' then return { 'begun', version } end
   return answer('moved', key)
 end
 

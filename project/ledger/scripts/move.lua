@@ -9,7 +9,7 @@
 --   overdue       true: refuse while there is time to confirm
 --   by            refuse to take a job that another submit has confirmed
 --   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
---   settle        refuse in so many first seconds of Redis's process
+--   grace         refuse in so many first seconds of Redis's process
 --   archive       keep the attempt that ends with this step, under this outcome
 --   set           fields to set
 --   due           time from which a waiting job may run, milliseconds; absent: now
@@ -17,8 +17,9 @@
 --   keep          seconds that an ended job is kept
 --   result        Celery's result document
 --
--- Answers {"moved", record…}, with "released" and the id of the parent that goes on now, if any; {"settling", seconds left}; or {"refused", status}, the status being
--- "" where there is no record. The steps of every job have scripts of their own.
+-- Answers {"moved", {record…}, {record… of the parent that goes on now, if any}}; {"starting", seconds
+-- left}; or {"refused", status}, the status being "" where there is no record. The steps of every job
+-- have scripts of their own.
 
 local step = cjson.decode(ARGV[1])
 local key, id, now = KEYS[1], step.id, now_ms()
@@ -30,8 +31,8 @@ if not job.status then
   job = read(key)
 end
 
-local settling = step.settle and seconds_to_settle(step.settle) or 0
-if settling > 0 then return { 'settling', settling } end
+local starting = step.grace and grace_left(step.grace) or 0
+if starting > 0 then return { 'starting', starting } end
 
 if not step.sources[job.status]
   or (step.attempt and job.attempt ~= step.attempt)
@@ -95,10 +96,6 @@ end
 announce(key, id, job.owner)
 local moved = answer('moved', key)
 if FINISHED[status] and status ~= job.status and job.parent_id then
-  local released = release(job.parent_id, id, set.finished_at, now)
-  if released ~= '' then
-    moved[#moved + 1] = 'released'
-    moved[#moved + 1] = released
-  end
+  moved[3] = release(job.parent_id, id, set.finished_at, now)
 end
 return moved

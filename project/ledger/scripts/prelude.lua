@@ -62,7 +62,7 @@ end
 local function partition(job, status) return 'jobs:' .. job.queue .. ':' .. job.kind .. ':' .. status end
 
 -- How long Redis lets nothing be judged after its start; 0: that is over.
-local function seconds_to_settle(seconds)
+local function grace_left(seconds)
   local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))
   -- Negative where the clock was put back: then Redis has been there for a while.
   return uptime >= 0 and math.max(0, seconds - uptime) or 0
@@ -159,7 +159,7 @@ local function waiting_progress(wait, left)
   return cjson.encode({ done = wait[1] + wait[2] - left, total = wait[3], step = wait[4] })
 end
 
--- A waiting job goes on: it is queued again, and whoever hears of it publishes its message.
+-- A waiting job goes on: it is queued again, and whoever gets its record publishes its message.
 local function resume(key, id, job, at, now)
   redis.call('HSET', key, 'status', 'queued', 'available_at', at, 'version', next_version(job, now))
   redis.call('HDEL', key, 'wake_on', 'wait')
@@ -167,29 +167,25 @@ local function resume(key, id, job, at, now)
   file(job, id, 'queued', now)
   redis.call('ZADD', 'jobs:waiting:' .. job.queue, whole(now), id)
   announce(key, id, job.owner)
+  return redis.call('HGETALL', key)
 end
 
--- A job has ended at that time: its parent may have waited for it. The parent's id where it goes on.
+-- A job has ended at that time: its parent may have waited for it. The parent's record where it goes
+-- on now, else nil.
 local function release(parent_id, id, at, now)
-  if redis.call('SREM', 'jobs:needs:' .. parent_id, id) == 0 then return '' end
+  if redis.call('SREM', 'jobs:needs:' .. parent_id, id) == 0 then return end
   local key = 'job:' .. parent_id
   local parent = read(key)
-  if parent.status ~= 'waiting' then return '' end
+  if parent.status ~= 'waiting' then return end
   local left = redis.call('SCARD', 'jobs:needs:' .. parent_id)
   local values = redis.call('HMGET', key, 'wake_on', 'wait')
   redis.call('HSET', key, 'progress', waiting_progress(cjson.decode(values[2]), left))
   if left == 0 or values[1] == 'any' then
-    resume(key, parent_id, parent, at, now)
-    return parent_id
+    return resume(key, parent_id, parent, at, now)
   end
   redis.call('HSET', key, 'version', next_version(parent, now))
   announce(key, parent_id, parent.owner)
-  return ''
 end
 
 -- A word and the record.
-local function answer(word, key)
-  local record = redis.call('HGETALL', key)
-  table.insert(record, 1, word)
-  return record
-end
+local function answer(word, key) return { word, redis.call('HGETALL', key) } end

@@ -4,12 +4,12 @@
 -- ARGV     id
 --          now, as text
 --
--- Answers {"1"} where it goes on now, else {"0"}.
+-- Answers {"resumed", {record…}} where it goes on now, else {"refused"}.
 
 local id, at = unpack(ARGV)
 local key, now = KEYS[1], now_ms()
 local job = read(key)
-if job.status ~= 'waiting' then return { '0' } end
+if job.status ~= 'waiting' then return { 'refused' } end
 
 local needs, is_finished = 'jobs:needs:' .. id, false
 for _, child in ipairs(redis.call('SMEMBERS', needs)) do
@@ -20,6 +20,5 @@ for _, child in ipairs(redis.call('SMEMBERS', needs)) do
   end
 end
 local is_any = redis.call('HGET', key, 'wake_on') == 'any'
-if redis.call('SCARD', needs) > 0 and not (is_any and is_finished) then return { '0' } end
-resume(key, id, job, at, now)
-return { '1' }
+if redis.call('SCARD', needs) > 0 and not (is_any and is_finished) then return { 'refused' } end
+return { 'resumed', resume(key, id, job, at, now) }

@@ -12,7 +12,7 @@
 --          for how many seconds
 --          and its fields, each as name and value
 --
--- Answers {"recorded", version}, {"found", record…} where the id or the key has a job already,
+-- Answers {"recorded", version}, {"found", {record…}} where the id or the key has a job already,
 -- {"full", depth}, or {"refused", status} where the parent has been cancelled.
 --
 -- Arguments are plain, and the answer brief: to decode JSON, and to answer what the caller has sent,

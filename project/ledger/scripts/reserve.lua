@@ -7,15 +7,15 @@
 --          holder: as in claim.lua
 --          milliseconds that the lease lasts
 --
--- Answers {"reserved"}; {"settling", seconds left}; or {"refused"}: it is to be claimed by itself. So
+-- Answers {"reserved"}; {"starting", seconds left}; or {"refused"}: it is to be claimed by itself. So
 -- is one that somebody had reserved who has not given it up: his process was killed, maybe by it.
--- SETTLE is put before it, as before claim.lua.
+-- GRACE is put before it, as before claim.lua.
 
 local id, kind, holder, lease = unpack(ARGV)
 local key = KEYS[1]
 local job = read(key)
-local settling = SETTLE > 0 and seconds_to_settle(SETTLE) or 0
-if settling > 0 then return { 'settling', settling } end
+local starting = GRACE > 0 and grace_left(GRACE) or 0
+if starting > 0 then return { 'starting', starting } end
 if not CONFIRMED[job.status] or job.kind ~= kind or job.holder and job.holder ~= holder then
   return { 'refused' }
 end

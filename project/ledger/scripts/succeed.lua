@@ -11,7 +11,7 @@
 --          the holder that has reserved it (reserve.lua), and never claimed; '': it was claimed
 --          its worker, and when it started; only of one that was reserved
 --
--- Answers {"moved", version, id of the parent that goes on now or ''}, and once more where Redis
+-- Answers {"moved", version, {record… of the parent that goes on now, if any}}, and once more where Redis
 -- executes the same call twice, because its answer was lost; or {"refused", status} where another
 -- attempt runs, or none; the status is "" where there is no record.
 
@@ -21,7 +21,7 @@ local key, now = KEYS[1], now_ms()
 local job = read(key)
 if job.status == 'succeeded' and job.attempt == attempt
   and redis.call('HGET', key, 'finished_at') == finished_at then
-  return { 'moved', job.version, '' }
+  return { 'moved', job.version }
 end
 local is_ours = holder == '' or job.holder == holder
 local is_reserved = CONFIRMED[job.status] and holder ~= ''
@@ -55,4 +55,4 @@ redis.call('ZADD', EXPIRING, expires_at, id)
 redis.call('SET', result_key, document, 'EX', keep)
 redis.call('PUBLISH', result_key, document)
 announce(key, id, job.owner)
-return { 'moved', version, job.parent_id and release(job.parent_id, id, finished_at, now) or '' }
+return { 'moved', version, job.parent_id and release(job.parent_id, id, finished_at, now) or nil }

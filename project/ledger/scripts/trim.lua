@@ -3,7 +3,7 @@
 -- ARGV[1]  the most jobs to forget
 -- ARGV[2]  seconds for which it is known that they were
 --
--- Answers how many were forgotten.
+-- Answers {how many were forgotten}.
 
 local WEEK = 7 * 24 * 3600
 local now = now_ms()
@@ -24,4 +24,4 @@ for _, id in ipairs(ids) do
   redis.call('SADD', gone, id)
 end
 if #ids > 0 then redis.call('EXPIRE', gone, ARGV[2]) end
-return #ids
+return { #ids }

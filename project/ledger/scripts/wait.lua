@@ -10,7 +10,7 @@
 --          what its progress says
 --          the jobs' ids …
 --
--- Answers {"waiting", record…}; {"ready"} where there is nothing to wait for; {"cancelled"} where the
+-- Answers {"waiting"}; {"ready"} where there is nothing to wait for; {"cancelled"} where the
 -- job was asked to stop; or {"refused", status} where another attempt runs, or none. A job without a
 -- record has ended for this purpose.
 
@@ -44,4 +44,4 @@ redis.call('ZREM', LEASES, id)
 file(job, id, 'waiting', now)
 if redis.call('EXISTS', 'log:' .. id) == 1 then redis.call('HSET', key, 'has_log', 1) end
 announce(key, id, job.owner)
-return answer('waiting', key)
+return { 'waiting' }

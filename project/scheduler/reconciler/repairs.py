@@ -55,15 +55,14 @@ class Repairs:
     release: Releasing = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "release", Releasing(self.ledger.find, self.publisher))
-        self.ledger.on_release = self.release
+        object.__setattr__(self, "release", Releasing(self.publisher))
 
     def withdraw_undecided(self) -> int:
         """Accepted jobs whose submit has ended without a confirm become cancelled."""
         withdrawn = 0
         for job in self._all(Status.ACCEPTED):
             try:
-                self.ledger.withdraw(job, is_overdue=True)
+                self.ledger.admissions.withdraw(job, is_overdue=True)
             except TransitionError:
                 continue  # its submit is under way, or has just ended
             withdrawn += 1
@@ -96,7 +95,7 @@ class Repairs:
         """Jobs that wait for children which have ended, or which Redis has lost, go on."""
         resumed = 0
         for job in self._all(Status.WAITING):
-            if self.ledger.recheck(job.id):
+            if released := self.ledger.tree.recheck(job.id):
                 resumed += 1
                 with about(job):
                     _log.warning(
@@ -106,7 +105,7 @@ class Repairs:
                         queue=job.queue,
                         reason="what it waited for has ended",
                     )
-                self.release(job.id)
+                self.release(released)
         return resumed
 
     def remove_orphans(self, cursor: int) -> tuple[int, int]:

@@ -141,7 +141,7 @@ def get_job(job_id: str) -> Response:
 def get_tree(job_id: str) -> Response:
     """A job and all jobs that it has submitted, they and theirs; 2,000 at the most."""
     equipment = services()
-    jobs = equipment.ledger.read_tree(job_id, TREE_LIMIT)
+    jobs = equipment.ledger.tree.read_tree(job_id, TREE_LIMIT)
     return jsonify(serialize_tree(jobs, TREE_LIMIT, equipment.settings.trace_link))
 
 

@@ -87,7 +87,6 @@ class Handler:
         self._tasks: Mapping[str, Any] = app.tasks
         self._processes = processes
         self._buckets: dict[str, tuple[str, Any]] = {}
-        self._ledger.is_deferring = True
         self._together = Together(app.equipment)
         self._running: Delivery | None = None
         self.code_seconds = 0.0
@@ -98,12 +97,12 @@ class Handler:
     @property
     def is_settled(self) -> bool:
         """Whether all that has ended is written."""
-        return not self._ledger.has_deferred
+        return not self._ledger.steps.has_deferred
 
     def settle(self) -> None:
         """Write what has ended."""
         with lines_together():
-            self._ledger.flush()
+            self._ledger.steps.flush()
 
     def handle(self, delivery: Delivery, look_ahead: LookAhead = tuple) -> None:
         """Deal with it; `look_ahead` finds those that come next.
@@ -202,7 +201,7 @@ class Handler:
         """Write what has ended, and that a job runs; from another thread, for it takes long."""
         running = self._running
         try:
-            self._ledger.flush_by(self._quick_ledger)
+            self._ledger.steps.flush_by(self._quick_ledger.steps)
             if running is not None and running.reservation is not None:
                 running.reservation.claim_from_outside(self._quick_ledger)
         except (JobsError, RedisError, Ignore, Reject) as error:
@@ -340,7 +339,7 @@ class Handler:
 
     def _acknowledge(self, delivery: Delivery) -> None:
         """Once its outcome is written."""
-        self._ledger.when_written(delivery.ack)
+        self._ledger.steps.when_written(delivery.ack)
 
     def _refuse(self, delivery: Delivery, error: Exception) -> None:
         """Nobody can run it."""

@@ -292,7 +292,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         equipment = self.app.equipment
         with about_message(request.request_dict, request.id):
             try:
-                job = equipment.quick_ledger.requeue(request.id, worker=request.hostname)
+                job = equipment.quick_ledger.attempts.requeue(request.id, worker=request.hostname)
             except (JobsError, RedisError) as error:
                 # It has ended just before, or it will count as lost, as if it had been killed.
                 _log.info("job_not_requeued", job_id=request.id, reason=str(error))

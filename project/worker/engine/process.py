@@ -1,8 +1,8 @@
 """What happens in a worker process: take a message, deal with it, and again, until told to end.
 
-An outcome that waits for the next call to Redis (`Ledger.defer`) is written with the claim of the
-next job; its message is acknowledged then. If no further message waits, it is written at once. So a
-process that is killed has at most one finished job in doubt.
+A success waits for the next call to Redis (`Attempts.succeed_later`): it is written with the claim
+of the next job, and its message is acknowledged then. If no further message waits, it is written at
+once. So a process that is killed has at most one finished job in doubt.
 """
 
 import gc

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from project.ledger import Job
-from project.ledger.store import LeaseState
+from project.ledger.attempts import LeaseState
 from project.worker.engine.delivery import Delivery
 
 _BYTES = 192 * 1024

@@ -21,7 +21,7 @@ import structlog
 from redis import RedisError
 
 from project.ledger import Ledger
-from project.ledger.store import LeaseState
+from project.ledger.attempts import LeaseState
 from project.observability.binding import about
 from project.worker.engine.process import SOFT_LIMIT_SIGNAL
 from project.worker.engine.request import RunningRequest
@@ -129,7 +129,7 @@ class Supervisor:
             return
         self._renewed_at = now
         try:
-            answers = self._ledger.renew_each([claim for _, claim in due])
+            answers = self._ledger.attempts.renew_each([claim for _, claim in due])
         except RedisError as error:
             self._failed_at = monotonic()
             answers = [error] * len(due)

@@ -56,7 +56,7 @@ class Together:
         wanted = [(job_id, delivery.headers["task"]) for job_id, delivery in batch.items()]
         try:
             with lines_together():  # the ends of those before are told now
-                answers = self._ledger.reserve(wanted, holder)
+                answers = self._ledger.attempts.reserve(wanted, holder)
         except RedisError as error:
             _log.error("claim_failed", exc_info=error)
             return
@@ -69,4 +69,4 @@ class Together:
         reserved = [each.reservation for each in deliveries if each.reservation is not None]
         if reserved:
             with suppress(RedisError):  # then whoever gets them waits until the reservation ends
-                self._quick_ledger.release([(each.job_id, each.name) for each in reserved])
+                self._quick_ledger.attempts.release([(each.job_id, each.name) for each in reserved])

@@ -54,7 +54,7 @@ def run_plain(task: Any, request: dict[str, Any], args: Any, kwargs: Any) -> Out
                 sender=task, task_id=context.id, task=task, args=args, kwargs=kwargs
             )
         value = task.run(*args, **kwargs)
-        task.backend.succeed(context, value)
+        task.backend.succeed_later(context, value)
     except Exception as error:  # noqa: BLE001 - the job's boundary: it becomes the outcome
         return _fail(task, context, error)
     else:

@@ -342,7 +342,7 @@ def test_job_whose_worker_elsewhere_is_silent_waits_for_its_lease_to_end(
     """Whether a process on another host still runs nobody here can tell."""
     with system.paused("worker-short"):
         job_id = send_mail(browser, address)
-        system.ledger.claim(system.ledger.get(job_id), "short@elsewhere", "elsewhere:1:1")
+        system.ledger.attempts.claim(system.ledger.get(job_id), "short@elsewhere", "elsewhere:1:1")
 
     system.log.await_event("job_requeued_later", job_id)
     assert browser.job(job_id)["worker"] == "short@elsewhere"
@@ -373,7 +373,7 @@ def test_retried_job_never_goes_back_from_its_end(system: IsolatedSystem, browse
 
     for late in (Status.QUEUED, Status.RETRYING, Status.FAILED, Status.CANCELLED):
         with pytest.raises(TransitionError):
-            system.ledger.finish(task_id, late, attempt=None, celery_result="{}")
+            system.ledger.attempts.finish(task_id, late, attempt=None, celery_result="{}")
 
     assert browser.job(task_id)["status"] == "succeeded"
 
@@ -387,7 +387,7 @@ def child_that_runs(system: IsolatedSystem, job_id: str) -> int:
 def test_delayed_message_is_due_when_it_comes_whatever_its_senders_clock_said(
     system: IsolatedSystem, browser: Client, publisher: Publisher
 ) -> None:
-    job = system.ledger.confirm(system.ledger.record(a_job()).job)
+    job = system.ledger.admissions.confirm(system.ledger.admissions.record(a_job()).job)
     in_an_hour = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     message = make_message(job, Trace.start(), delay_seconds=1, headers={"eta": in_an_hour})
     assert publisher.publish([message], timeout_seconds=5) == [None]

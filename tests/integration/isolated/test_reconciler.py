@@ -19,11 +19,11 @@ from project.broker.publisher import Publisher
 from project.broker.topology import DEAD_EXCHANGE, JOBS_EXCHANGE
 from project.errors import InvalidInputError, NotFoundError
 from project.ledger import Job, Status
+from project.ledger.admissions import Admission
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
 from project.ledger.job import AttemptOutcome, format_time
 from project.ledger.keys import job_key, waiting_key
 from project.ledger.listing import JobFilter
-from project.ledger.store import Admission
 from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
 from project.scheduler.reconciler.rounds import Reconciler
 from project.submission import Submitter
@@ -70,7 +70,7 @@ def send_raw(publisher: Publisher, headers: dict[str, Any], body: bytes) -> None
 
 def confirmed(system: IsolatedSystem, **changes: Any) -> Job:
     """A job that the ledger calls queued, and that nobody has published."""
-    return system.ledger.confirm(system.ledger.record(a_job(**changes)).job)
+    return system.ledger.admissions.confirm(system.ledger.admissions.record(a_job(**changes)).job)
 
 
 def await_end(system: IsolatedSystem, job_id: str) -> Job:
@@ -412,7 +412,7 @@ def test_job_that_nobody_runs_any_more_is_run_again(
 ) -> None:
     """Its worker's machine is gone, and its message was acknowledged or lost."""
     job = confirmed(system)
-    claimed = system.ledger.claim(job, "short@elsewhere", "elsewhere:1:1")
+    claimed = system.ledger.attempts.claim(job, "short@elsewhere", "elsewhere:1:1")
     system.redis.zadd("jobs:leases", {job.id: 1})
 
     wait_until(lambda: reconciler.run_once()["lost"], SECONDS)
@@ -440,14 +440,14 @@ def test_job_that_waits_its_turn_is_left_alone(
 def test_job_whose_submit_never_ended_is_withdrawn(
     system: IsolatedSystem, reconciler: Reconciler
 ) -> None:
-    job = system.ledger.record(a_job(), Admission(budget_seconds=0.001)).job
-    under_way = system.ledger.record(a_job(), Admission(budget_seconds=600)).job
+    job = system.ledger.admissions.record(a_job(), Admission(budget_seconds=0.001)).job
+    under_way = system.ledger.admissions.record(a_job(), Admission(budget_seconds=600)).job
 
     wait_until(lambda: reconciler.run_once()["undecided"], SECONDS)
 
     assert system.ledger.get(job.id).is_withdrawn
     assert system.ledger.get(under_way.id).status is Status.ACCEPTED
-    system.ledger.withdraw(under_way)
+    system.ledger.admissions.withdraw(under_way)
 
 
 def test_job_whose_time_is_over_is_forgotten(

@@ -192,8 +192,10 @@ def own_letters(sent: list[Strange], letters: Letters) -> list[str]:
 def confirmed_long_ago(system: IsolatedSystem) -> str:
     """A job that waits since two hours, and whose message nobody has."""
     run_at = datetime.now(UTC) - timedelta(hours=2)
-    job = system.ledger.record(a_job(id=str(uuid4()), submitted_at=run_at, run_at=run_at)).job
-    return system.ledger.confirm(job).id
+    job = system.ledger.admissions.record(
+        a_job(id=str(uuid4()), submitted_at=run_at, run_at=run_at)
+    ).job
+    return system.ledger.admissions.confirm(job).id
 
 
 def find_open(system: IsolatedSystem, sent: list[Strange]) -> list[Strange]:

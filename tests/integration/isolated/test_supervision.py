@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from project.ledger import Status
-from project.ledger.store import LEASE_SECONDS
+from project.ledger.attempts import LEASE_SECONDS
 from project.worker.process_identity import is_halted
 from tests.integration.client import Client
 from tests.integration.isolated.system import IsolatedSystem

@@ -6,26 +6,26 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoScriptError
 
-from project.ledger.startup_grace import SettledScript
+from project.ledger.startup_grace import GraceScript
 
 A_YEAR = 365 * 24 * 3600
 UPTIME = "tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))"
 
 
-def a_script(redis: "Redis", settle_seconds: int) -> SettledScript:
+def a_script(redis: "Redis", grace_seconds: int) -> GraceScript:
     """A script that no other test has made known; it answers the seconds that it was given."""
     text = f"""
         -- {uuid4()}
-        if SETTLE > 0 and {UPTIME} < SETTLE then return {{ {{ 'settling', SETTLE }} }} end
-        return {{ {{ 'moved', SETTLE }} }}
+        if GRACE > 0 and {UPTIME} < GRACE then return {{ {{ 'starting', GRACE }} }} end
+        return {{ {{ 'moved', GRACE }} }}
     """
-    return SettledScript(redis, text, settle_seconds)
+    return GraceScript(redis, text, grace_seconds)
 
 
 def test_script_that_does_not_look_is_not_known_before_the_time_is_over(redis: "Redis") -> None:
     script = a_script(redis, A_YEAR)
 
-    assert script([], []) == [["settling", A_YEAR]]
+    assert script([], []) == [["starting", A_YEAR]]
 
     with pytest.raises(NoScriptError):
         redis.evalsha(script.sha, 0)

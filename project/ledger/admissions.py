@@ -1,6 +1,6 @@
 """How a job comes into the ledger: recorded, then confirmed in time, or withdrawn."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +10,12 @@ from typing import Any
 from redis import RedisError
 
 from project.errors import CancelledError, NotFoundError, QueueFullError, TransitionError
-from project.ledger.file_holders import FileHolders
 from project.ledger.job import CONFIRMED, WITHDRAWN, Job, Status, change
 from project.ledger.keys import job_key, unique_key
-from project.ledger.reading import Reading
 from project.ledger.record import as_microseconds, as_milliseconds, encode_job
 from project.ledger.script_client import Item
-from project.ledger.steps import OWNER_LIMIT, SETTLE_SECONDS, decode_answer, refuse
+from project.ledger.startup_grace import GRACE_SECONDS
+from project.ledger.steps import OWNER_LIMIT, Steps, decode_answer, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +41,12 @@ class Recorded:
     that was given, and has no version before its confirm."""
 
 
-class Admitting(Reading):
-    """Takes jobs in."""
+class Admissions:
+    """Takes jobs in. `get` reads a job, and raises NotFoundError where there is none."""
+
+    def __init__(self, steps: Steps, get: Callable[[str], Job]) -> None:
+        self._steps = steps
+        self._get = get
 
     def record(self, job: Job, admission: Admission | None = None) -> Recorded:
         """Write a new job, before it is published.
@@ -64,12 +67,8 @@ class Admitting(Reading):
         """
         rules = [admission] * len(jobs) if isinstance(admission, Admission) else admission
         items = [self._record_item(job, rule) for job, rule in zip(jobs, rules, strict=True)]
-        answers = self._exchange.call_each(self._record, items)
+        answers = self._steps.call_each("record", items)
         return [_read_recorded(job, answer) for job, answer in zip(jobs, answers, strict=True)]
-
-    def hold_files(self, job_id: str, file_ids: Collection[str]) -> None:
-        """The job, which may not be recorded yet, reads these files: they are kept as long."""
-        FileHolders(self._redis).hold(job_id, file_ids)
 
     def _record_item(self, job: Job, rule: Admission) -> Item:
         """See `record.lua`."""
@@ -83,7 +82,7 @@ class Admitting(Reading):
             unique_key(rule.unique_key) if rule.unique_key else "",
             str(rule.unique_seconds),
             str(OWNER_LIMIT),
-            str(self._retention.longest_seconds),
+            str(self._steps.retention.longest_seconds),
             *chain.from_iterable(fields.items()),
         ]
         return "record", job_key(job.id), arguments
@@ -110,7 +109,7 @@ class Admitting(Reading):
         """
         within = str(round(within_seconds * 1000))
         items = [("confirm", job_key(job.id), [job.id, _order(job), within, by]) for job in jobs]
-        answers = self._exchange.call_each(self._confirm, items)
+        answers = self._steps.call_each("confirm", items)
         return [
             self._read_confirmed(job, answer, by) for job, answer in zip(jobs, answers, strict=True)
         ]
@@ -136,7 +135,7 @@ class Admitting(Reading):
             if by:
                 with suppress(TransitionError):
                     return self.adopt(job.id, by)
-            found = self.get(job.id)
+            found = self._get(job.id)
         except NotFoundError as error:
             return error
         except RedisError:
@@ -148,14 +147,14 @@ class Admitting(Reading):
 
         TransitionError where that is not so.
         """
-        return self._move(job_id, Status.QUEUED, sources=(Status.ACCEPTED,))
+        return self._steps.move(job_id, Status.QUEUED, sources=(Status.ACCEPTED,))
 
     def adopt(self, job_id: str, by: str) -> Job:
         """Another submit, too, tells its client that this confirmed job is taken.
 
         TransitionError where a worker has it, or it is over.
         """
-        return self._move(job_id, None, sources=CONFIRMED, confirmed_by=by)
+        return self._steps.move(job_id, None, sources=CONFIRMED, confirmed_by=by)
 
     def withdraw(self, job: Job, *, is_overdue: bool = False, in_doubt_by: str = "") -> None:
         """The job could not be handed over: should its message exist after all, drop it.
@@ -164,13 +163,13 @@ class Admitting(Reading):
         names a submit that does not know whether its confirm was noted, and has said that it was
         not: a job that this very submit, and no other, has confirmed is withdrawn, too.
         """
-        self._move(
+        self._steps.move(
             job.id,
             Status.CANCELLED,
             sources={Status.ACCEPTED, *CONFIRMED} if in_doubt_by else {Status.ACCEPTED},
             by=in_doubt_by or None,
             overdue=is_overdue or None,
-            settle=SETTLE_SECONDS if is_overdue else None,
+            grace=GRACE_SECONDS if is_overdue else None,
             error=WITHDRAWN,
             finished_at=datetime.now(UTC),
         )
@@ -190,5 +189,5 @@ def _read_recorded(
     if answer[0] == "refused":
         return CancelledError(f"Job {job.parent_id} was cancelled: run that one again instead.")
     if answer[0] == "found":
-        return Recorded(decode_answer(answer), is_new=False)
+        return Recorded(decode_answer(answer[1]), is_new=False)
     return Recorded(job, is_new=True)
