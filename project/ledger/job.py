@@ -49,6 +49,8 @@ FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.
 UNFINISHED = frozenset(Status) - FINISHED
 CONFIRMED = frozenset({Status.QUEUED, Status.SCHEDULED})
 """Its client was told that it runs, and it waits for a worker, or for its time."""
+PENDING = frozenset({Status.ACCEPTED, *CONFIRMED, Status.RETRYING})
+"""It has its place in its queue, by the time it is due."""
 
 # RUNNING → RUNNING is the claim of a redelivered message, as a new attempt. RUNNING → QUEUED is an
 # attempt that a stopping worker has put back, WAITING → QUEUED the end of what was waited for.

@@ -8,7 +8,15 @@ from typing import Any
 from redis import Redis, RedisError
 
 from project.errors import TransitionError
-from project.ledger.job import SOURCES, AttemptOutcome, Job, Status
+from project.ledger.job import (
+    CONFIRMED,
+    FINISHED,
+    PENDING,
+    SOURCES,
+    AttemptOutcome,
+    Job,
+    Status,
+)
 from project.ledger.keys import job_key, result_key
 from project.ledger.record import (
     as_microseconds,
@@ -210,13 +218,34 @@ SINGLE = ("move", "wait", "recheck", "trim")
 
 def read_single(name: str) -> str:
     """A script, behind what all of them share."""
-    return _read("prelude") + _read(name)
+    return read_shared() + _read(name)
 
 
 def read_each(*names: str) -> str:
     """A script that takes steps of many jobs in one call: see `each.lua`."""
     items = (f"function items.{name}(KEYS, ARGV)\n{_read(name)}\nend\n" for name in names)
-    return f"{_read('prelude')}local items = {{}}\n{''.join(items)}{_read('each')}"
+    return f"{read_shared()}local items = {{}}\n{''.join(items)}{_read('each')}"
+
+
+def write_tables() -> str:
+    """The statuses, in Lua: `job` is the one place that says what they allow."""
+    sets = {
+        "FINISHED": FINISHED,
+        "PENDING": PENDING,
+        "CONFIRMED": CONFIRMED,
+        "CLAIMABLE": SOURCES[Status.RUNNING],
+    }
+    names = ", ".join(f"'{status}'" for status in Status)
+    lines = [f"local STATUSES = {{ {names} }}"]
+    for name, statuses in sets.items():
+        members = ", ".join(f"{status} = true" for status in sorted(statuses))
+        lines.append(f"local {name} = {{ {members} }}")
+    return "\n".join(lines) + "\n"
+
+
+def read_shared() -> str:
+    """What stands before each script."""
+    return write_tables() + _read("prelude")
 
 
 def _read(name: str) -> str:

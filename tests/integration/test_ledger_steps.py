@@ -16,7 +16,7 @@ from redis import Redis
 
 from project.errors import JobsError, Suspension
 from project.ledger import Job, Ledger, Status
-from project.ledger.job import FINISHED, UNFINISHED, JobError
+from project.ledger.job import FINISHED, SOURCES, UNFINISHED, JobError
 from project.ledger.keys import waiting_key
 from tests.builders import a_job
 
@@ -200,6 +200,15 @@ def test_step_leads_where_the_table_says(ledger: Ledger, before: Status, name: s
     found = ledger.get(job.id)
     assert found.status is step.leads.get(before, before)
     _forget(ledger, found)
+
+
+def test_steps_take_every_way_that_pythons_table_allows() -> None:
+    taken = {(before, after) for step in STEPS.values() for before, after in step.leads.items()}
+    by_confirm = (Status.ACCEPTED, Status.SCHEDULED)  # below
+    by_redelivery = (Status.RUNNING, Status.RUNNING)  # test_ledger.py
+    allowed = {(before, after) for after, sources in SOURCES.items() for before in sources}
+
+    assert allowed - {by_confirm, by_redelivery} <= taken
 
 
 @pytest.mark.parametrize("confirm", ["confirm", "confirm again"])

@@ -1,8 +1,6 @@
 """The job: its record, and the steps its status allows."""
 
-import re
 from datetime import UTC, datetime, timedelta, timezone
-from importlib.resources import files
 from itertools import product
 from typing import Any
 
@@ -252,10 +250,3 @@ def test_times_of_an_attempt_are_told_in_seconds() -> None:
     (attempt,) = job.attempts
 
     assert (attempt.wait_seconds, attempt.run_seconds) == (2, 3)
-
-
-def test_scripts_know_all_statuses() -> None:
-    text = files("project.ledger").joinpath("scripts", "prelude.lua").read_text()
-    (names,) = re.findall(r"local STATUSES = \{(.*?)\}", text, re.DOTALL)
-
-    assert set(re.findall(r"'(\w+)'", names)) == set(Status)

@@ -45,8 +45,7 @@ end
 
 if job.status == 'running' and job.holder == holder then return moved(job.attempt, job.version) end
 
-local is_claimable = { queued = true, scheduled = true, running = true, retrying = true }
-if not is_claimable[job.status] then
+if not CLAIMABLE[job.status] then
   local left = job.confirm_by and math.floor(tonumber(job.confirm_by) - now) or 0
   return { 'refused', job.status, left }
 end

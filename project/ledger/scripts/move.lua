@@ -62,7 +62,7 @@ write(key, set)
 
 if status ~= job.status then
   file(job, id, status, now)
-  if WAITING[status] then
+  if PENDING[status] then
     if job.status ~= 'accepted' then -- else it is due as it was
       redis.call('ZADD', 'jobs:waiting:' .. job.queue, step.due or whole(now), id)
     end

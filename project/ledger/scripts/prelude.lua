@@ -1,10 +1,13 @@
 -- What the ledger's scripts share; it is put before each of them.
 --
+-- Before it in turn stands what Python's state table says (`steps.write_tables`): STATUSES, a list, and
+-- as sets FINISHED, PENDING (in a queue's order of due times), CONFIRMED and CLAIMABLE.
+--
 -- job:<id>                      hash, the record
 -- log:<id>                      stream, the job's own log: place <attempt>-<number>, field `line`
 -- jobs:<queue>:<kind>:<status>   sorted set of ids by time of submission, microseconds: the one index
 -- jobs:partitions               set of "<queue>:<kind>" that the index has
--- jobs:waiting:<queue>           sorted set of ids by the time they are due, milliseconds
+-- jobs:waiting:<queue>           sorted set of pending ids by the time they are due, milliseconds
 -- jobs:leases                   sorted set of ids by the end of their lease, milliseconds
 -- jobs:expiring                 sorted set of ended ids by the time they are forgotten, milliseconds
 -- jobs:owner:<owner>            sorted set of ids by time of submission
@@ -13,17 +16,13 @@
 -- memory:<id>                   hash of what the job's code remembers, see memory.py
 -- jobs:unique:<key>             id of the job that holds a deduplication key
 -- jobs:gone:<week>              set of ids that were forgotten in that week since 1970
+-- celery-task-meta-<id>         Celery's result document, and the channel that its clients listen on
+-- dead-letters, dead:<id>       see dead_letters.py
+-- events:jobs, events:job:<id>, events:owner:<owner>, events:log:<id>: channels of changes
 --
 -- All times are Redis's own, so that no two clocks are compared.
 
 local LEASES, EXPIRING, PARTITIONS = 'jobs:leases', 'jobs:expiring', 'jobs:partitions'
-local STATUSES = {
-  'accepted', 'queued', 'scheduled', 'running', 'retrying', 'waiting', 'succeeded', 'failed',
-  'cancelled', 'dead',
-}
-local WAITING = { accepted = true, queued = true, scheduled = true, retrying = true }
-local CONFIRMED = { queued = true, scheduled = true }
-local FINISHED = { succeeded = true, failed = true, cancelled = true, dead = true }
 
 -- Lua prints large numbers with an exponent.
 local function whole(number) return string.format('%.0f', number) end

@@ -23,7 +23,7 @@ from project.broker.publisher import Publisher
 from project.broker.publisher.releasing import Releasing
 from project.errors import TransitionError, UnavailableError
 from project.ledger import Job, Ledger, Status
-from project.ledger.job import CONFIRMED, AttemptOutcome
+from project.ledger.job import PENDING, AttemptOutcome
 from project.ledger.listing import JobFilter
 from project.observability.binding import about
 from project.observability.context import Trace, derive_trace_id
@@ -150,7 +150,7 @@ class Repairs:
             ready, _ = depths[queue]
             newest = max((job.waiting_since for job in running if job.queue == queue), default=None)
             for job in self.ledger.list_waiting(queue, now - timedelta(seconds=GRACE_SECONDS)):
-                if job.status not in {*CONFIRMED, Status.RETRYING}:
+                if job.status not in PENDING - {Status.ACCEPTED}:
                     continue
                 since = job.waiting_since
                 if not _has_consumers(job, depths) or not _is_due(job, since, now):
