@@ -18,3 +18,6 @@ times, takes in dead letters and repairs what outages leave. `cli` is the comman
 speaks SMTP, `pixels` works on pictures in a process of its own, `signups` holds the sign-ups,
 `observability` writes the log lines.
 """
+
+__version__ = "0.1.0"
+"""As in setup.cfg; records and messages carry it."""

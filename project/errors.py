@@ -42,6 +42,10 @@ class UnreadableMessageError(JobsError):
     """A message that no worker can run; the sentence says why, and quotes nothing of it."""
 
 
+class NewerMessageError(UnreadableMessageError):
+    """A message of a newer version, which a newer worker can run: see `ledger.record_format`."""
+
+
 class UnsendableMessageError(JobsError):
     """A message that no frame can carry; nothing was sent."""
 
@@ -79,6 +83,16 @@ class UnavailableError(JobsError):
         super().__init__(f"{dependency} {trouble} at the moment; nothing was accepted.")
         self.dependency = dependency
         self.trouble = trouble
+
+
+class NewerRecordError(UnavailableError):
+    """The record of a job that a newer version has written: see `ledger.record_format`."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__("The record")
+        self.args = (
+            f"Job {job_id} was written by a newer version of this service: try again in a moment.",
+        )
 
 
 class UnforeseenError(JobsError):

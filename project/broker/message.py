@@ -22,6 +22,7 @@ from kombu.transport.native_delayed_delivery import (
 
 from project.broker.topology import JOBS_EXCHANGE
 from project.ledger.job import Job, format_time
+from project.ledger.record_format import FORMAT_TEXT
 from project.observability.context import Trace
 
 MAX_DELAY_SECONDS = 2**MAX_NUMBER_OF_BITS_TO_USE - 1
@@ -84,6 +85,7 @@ def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
         "id": job.id,
         "root_id": job.root_id or job.id,
         "submitted_at": format_time(job.submitted_at),
+        "format": FORMAT_TEXT,
         **submitted.message_headers,
     }
     _add_occasional_headers(headers, job)

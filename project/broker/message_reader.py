@@ -16,14 +16,18 @@ from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
-from project.errors import InvalidInputError, UnreadableMessageError
+from project.errors import InvalidInputError, NewerMessageError, UnreadableMessageError
 from project.json_values import check_json, parse_json
+from project.ledger.record_format import is_newer
 
 UNREADABLE_HEADER = "unreadable"
 """The only header of a message whose headers cannot be decoded: see `broker.TolerantFrames`."""
 
 REQUEUES_HEADER = "requeues"
 """How often the message came back from the dead letters."""
+
+WAITS_HEADER = "waits_for_newer"
+"""How often it was requeued because a newer worker may run it."""
 
 RESERVED_HEADERS = frozenset(
     {
@@ -90,7 +94,8 @@ def read_message(
 ) -> Content:
     """The message, with the headers that a worker can use; its body is not looked at yet.
 
-    UnreadableMessageError: no worker can run it; the sentence quotes nothing of it.
+    UnreadableMessageError: no worker can run it; the sentence quotes nothing of it. One of those is
+    NewerMessageError: no worker of this version can.
     """
     if UNREADABLE_HEADER in headers:
         raise UnreadableMessageError("Its properties or headers cannot be decoded.")
@@ -201,6 +206,8 @@ def is_text(value: Any) -> bool:
 
 def _read_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """The headers that a worker may act upon; absent ones and the worker's own are left out."""
+    if is_newer(text := headers.get("format")):
+        raise NewerMessageError(f"It needs a newer worker: its format is {str(text)[:20]!r}.")
     usable: dict[str, Any] = {}
     for name, value in headers.items():
         # Celery takes a null header for an absent one.

@@ -8,17 +8,22 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from project.errors import NewerRecordError
 from project.ledger.job import Attempt, AttemptOutcome, Job, JobError, Progress, Status, format_time
+from project.ledger.record_format import FORMAT_TEXT, is_newer
 
 ATTEMPT_PREFIX = "attempt:"
+_Form = TypeVar("_Form")
 
 
 def decode_job(record: Mapping[str, str]) -> Job:
-    """The job that a hash, or an event made from it, describes."""
+    """The job that a hash, or an event made from it, describes; NewerRecordError."""
+    if is_newer(record.get("format")):
+        raise NewerRecordError(record.get("id", ""))
     known = {
         field.name: _DECODERS.get(field.name, str)(record[field.name])
         for field in fields(Job)
@@ -29,7 +34,9 @@ def decode_job(record: Mapping[str, str]) -> Job:
 
 def encode_job(job: Job) -> dict[str, str]:
     """A new job as a hash; absent values are left out."""
-    return encode_fields(dict(zip(_WRITTEN, _read_written(job), strict=True)))
+    fields_of_job = encode_fields(dict(zip(_WRITTEN, _read_written(job), strict=True)))
+    fields_of_job["format"] = FORMAT_TEXT
+    return fields_of_job
 
 
 def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:
@@ -90,7 +97,14 @@ def _find_time(document: Mapping[str, str], name: str) -> datetime | None:
 
 
 def _decode_error(text: str) -> JobError:
-    return JobError(**orjson.loads(text))
+    return _build(JobError, text)
+
+
+def _build(form: type[_Form], text: str) -> _Form:
+    """A dataclass from its JSON object; what a newer version has added to that is ignored."""
+    found = orjson.loads(text)
+    names = (field.name for field in fields(form))  # type: ignore[arg-type]  # a dataclass
+    return form(**{name: found[name] for name in names if name in found})
 
 
 def from_milliseconds(text: str | float) -> datetime:
@@ -118,7 +132,7 @@ _DECODERS: Mapping[str, Any] = {
     "repairs": int,
     "repaired_at": datetime.fromisoformat,
     "has_log": bool,
-    "progress": lambda text: Progress(**orjson.loads(text)),
+    "progress": lambda text: _build(Progress, text),
     "result": orjson.loads,
     "error": _decode_error,
     "version": int,

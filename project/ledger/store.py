@@ -24,6 +24,7 @@ from project.ledger.listing import (
     list_queues,
 )
 from project.ledger.record import as_milliseconds, decode_job, from_milliseconds
+from project.ledger.record_format import is_newer
 from project.ledger.retention import GONE_SECONDS, Retention, is_gone
 from project.ledger.steps import Steps
 
@@ -76,21 +77,32 @@ class Ledger:
         return self.read([job_id])[0]
 
     def read(self, job_ids: Iterable[str]) -> list[Job | None]:
-        """The records of many jobs in one round trip, in their order."""
+        """The records of many jobs in one round trip, in their order; NewerRecordError."""
+        return [decode_job(record) if record else None for record in self._fetch(job_ids)]
+
+    def _read_known(self, job_ids: Iterable[str]) -> list[Job]:
+        """Those that are there, without records that only a newer version understands."""
+        return [
+            decode_job(record)
+            for record in self._fetch(job_ids)
+            if record and not is_newer(record.get("format"))
+        ]
+
+    def _fetch(self, job_ids: Iterable[str]) -> list[dict[str, str]]:
         pipeline = self._redis.pipeline(transaction=False)
         for job_id in job_ids:
             pipeline.hgetall(job_key(job_id))
-        return [decode_job(record) if record else None for record in pipeline.execute()]
+        return pipeline.execute()
 
     def list_jobs(self, chosen: JobFilter, cursor: str = "", limit: int = 50) -> Page:
         """Jobs that the filter lets through, newest first; InvalidInputError for a bad cursor."""
         ids, next_cursor = list_jobs(self._redis, chosen, cursor, limit)
-        return Page([job for job in self.read(ids) if job is not None], next_cursor)
+        return Page(self._read_known(ids), next_cursor)
 
     def list_owned(self, owner: str, limit: int = 50) -> list[Job]:
         """The owner's newest jobs, newest first."""
         ids: Any = self._redis.zrevrange(owner_key(owner), 0, limit - 1)
-        return [job for job in self.read(ids) if job is not None]
+        return self._read_known(ids)
 
     def list_queues(self, queues: Collection[str]) -> list[QueueState]:
         """How full each of these queues is, in their order."""
@@ -105,7 +117,7 @@ class Ledger:
         ids: Any = self._redis.zrangebyscore(
             waiting_key(queue), "-inf", as_milliseconds(due_before), start=0, num=limit
         )
-        return [job for job in self.read(ids) if job is not None]
+        return self._read_known(ids)
 
     def find_lease_ends(self, job_ids: Sequence[str]) -> list[datetime | None]:
         """Until when each job's lease holds; None where it has none."""

@@ -13,7 +13,7 @@ import orjson
 
 from project.api.jobs import serialize_job
 from project.api.signups import serialize_signup
-from project.errors import NotFoundError
+from project.errors import NewerRecordError, NotFoundError
 from project.ledger import Job, Ledger
 from project.ledger.listing import JobFilter
 from project.ledger.record import decode_job
@@ -81,7 +81,8 @@ def _follow(stream: EventStream, inbox: Inbox) -> Iterator[Event | None]:
         if message is Signal.CLOSE:
             return
         if isinstance(message, tuple):
-            yield from stream.read_change(*message)
+            with suppress(NewerRecordError):  # a newer process tells of it
+                yield from stream.read_change(*message)
         elif message is Signal.RESYNC:
             yield from stream.read_state()
         else:

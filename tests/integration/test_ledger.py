@@ -19,6 +19,7 @@ from project.errors import (
     HolderState,
     InvalidInputError,
     LeasedError,
+    NewerRecordError,
     NotFoundError,
     QueueFullError,
     TransitionError,
@@ -98,6 +99,30 @@ def test_recorded_job_is_read_as_it_was(ledger: Ledger) -> None:
     assert (answer.is_new, answer.job) == (True, job)
     assert found == replace(job, version=found.version)
     assert found.version > 0
+
+
+def test_field_that_a_newer_version_has_added_survives_every_step(
+    ledger: Ledger, redis: "Redis"
+) -> None:
+    job = recorded(ledger)
+    redis.hset(job_key(job.id), "added_later", "x")
+
+    finish(ledger, claim_again(ledger, claim(ledger, ledger.admissions.confirm(job))))
+
+    assert redis.hget(job_key(job.id), "added_later") == "x"
+
+
+def test_record_of_a_newer_format_is_left_out_of_lists(ledger: Ledger, redis: "Redis") -> None:
+    owner, kind = uuid4().hex, a_kind()
+    known, newer = (recorded(ledger, owner=owner, kind=kind) for _ in range(2))
+    redis.hset(job_key(newer.id), mapping={"format": "9 9.0.0", "status": "paused"})
+
+    listed = ledger.list_jobs(JobFilter(kinds=frozenset({kind}))).jobs
+
+    assert [job.id for job in listed] == [known.id]
+    assert ledger.list_owned(owner) == listed
+    with pytest.raises(NewerRecordError):
+        ledger.get(newer.id)
 
 
 def test_unknown_job_is_not_found(ledger: Ledger) -> None:

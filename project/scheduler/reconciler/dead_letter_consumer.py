@@ -20,7 +20,12 @@ from project.broker.message import Message
 from project.broker.message_reader import REQUEUES_HEADER, own_headers
 from project.broker.publisher import Publisher
 from project.broker.topology import DEAD_QUEUE, JOBS_EXCHANGE
-from project.errors import TransitionError, UnreadableMessageError, UnsendableMessageError
+from project.errors import (
+    NewerRecordError,
+    TransitionError,
+    UnreadableMessageError,
+    UnsendableMessageError,
+)
 from project.jobs import KINDS, NOT_OFFERED
 from project.ledger import Job, Ledger
 from project.ledger.dead_letters import DeadLetter, DeadLetters, DeathReason
@@ -85,7 +90,7 @@ class DeadLetterConsumer:
 
     def _settle(self, message: DeadMessage) -> None:
         job_id = message.job_id
-        job = self.ledger.find(job_id) if job_id else None
+        job = self._find(job_id) if job_id else None
         is_leased = job is not None and self._is_leased(job_id)
         decision = judge(message, job, is_leased=is_leased, kinds=frozenset(KINDS))
         if decision.reason is DeathReason.UNKNOWN_KIND and message.kind in NOT_OFFERED:
@@ -95,6 +100,12 @@ class DeadLetterConsumer:
             job_id, job = make_id(message), None
         with about(job) if job else about_message(message.headers, job_id):
             self._carry_out(decision, message, job_id, job)
+
+    def _find(self, job_id: str) -> Job | None:
+        try:
+            return self.ledger.find(job_id)
+        except NewerRecordError:  # the message alone says what becomes of it
+            return None
 
     def _carry_out(
         self, decision: Decision, message: DeadMessage, job_id: str, job: Job | None
@@ -158,7 +169,7 @@ class DeadLetterConsumer:
             )
         )
         error = JobError(ERROR_TYPES[decision.reason], decision.detail)
-        with suppress(TransitionError):  # the claim has buried it
+        with suppress(TransitionError, NewerRecordError):  # buried by the claim, or just now
             self.ledger.bury(job_id, error, _describe(message, job_id, kind, queue))
         _log.error(
             "dead_letter_taken",

@@ -22,6 +22,7 @@ from project.broker.message_reader import (
 from project.errors import UnreadableMessageError
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeathReason
+from project.ledger.record_format import is_newer
 
 MOST_RETURNS = 3
 """So often a message goes back to its queue. One that comes back again is dead."""
@@ -147,6 +148,8 @@ def _is_stray(message: DeadMessage, job: Job, reason: DeathReason) -> bool:
 
 def _find_blame(message: DeadMessage, kinds: frozenset[str]) -> tuple[DeathReason, str]:
     """Why the message itself is the reason; the sentence is empty where it is not."""
+    if is_newer(message.headers.get("format")):  # no newer worker has come for it
+        return DeathReason.REJECTED, message.fault
     if fault := message.fault:
         return DeathReason.UNDECODABLE, f"The message cannot be read: {fault}"
     # A worker refuses a task that it does not know. One that came back for another reason may be

@@ -31,6 +31,7 @@ from redis import RedisError
 from project.broker.message import Message, delayed_address
 from project.broker.message_reader import (
     UNREADABLE_HEADER,
+    WAITS_HEADER,
     Call,
     can_be_dead_lettered,
     is_job_id,
@@ -40,9 +41,10 @@ from project.broker.message_reader import (
     read_message,
 )
 from project.broker.topology import DEAD_EXCHANGE, JOBS_EXCHANGE
-from project.errors import JobsError
+from project.errors import JobsError, NewerMessageError
 from project.jobs import KINDS
 from project.ledger import Ledger
+from project.ledger.record_format import MOST_WAITS, WAIT_SECONDS
 from project.observability.binding import about_message, leave
 from project.observability.sink import lines_together
 from project.worker.engine.delivery import Delivery
@@ -123,7 +125,11 @@ class Handler:
         if not can_be_dead_lettered(delivery.headers):
             self._put_aside(delivery)
             return
-        reading = self._read(delivery)
+        try:
+            reading = self._read(delivery)
+        except NewerMessageError as error:
+            self._leave_to_newer(delivery, error)
+            return
         if reading is None:
             self._refuse_unknown(delivery)
             return
@@ -380,6 +386,19 @@ class Handler:
             self._publish(replace(copy, headers={UNREADABLE_HEADER: True}))
         _log.error("message_put_aside", outcome="success")
         delivery.ack()
+
+    def _leave_to_newer(self, delivery: Delivery, error: NewerMessageError) -> None:
+        """A newer worker may take it in a moment; where none has come, it is a dead letter."""
+        waits = delivery.headers.get(WAITS_HEADER)
+        waits = waits if isinstance(waits, int) else 0
+        if waits >= MOST_WAITS:
+            raise error
+        self.settle()
+        with _about(delivery.headers):
+            _log.info("job_requeued_later", reason=str(error))
+        delivery.headers[WAITS_HEADER] = waits + 1
+        delivery.body = delivery.raw_body
+        self._requeue_later(delivery, WAIT_SECONDS)
 
     def _requeue_later(self, delivery: Delivery, seconds: int) -> None:
         """It is not due: RabbitMQ holds a copy of it until then."""

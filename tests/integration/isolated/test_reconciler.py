@@ -24,15 +24,18 @@ from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetter
 from project.ledger.job import AttemptOutcome, format_time
 from project.ledger.keys import job_key, waiting_key
 from project.ledger.listing import JobFilter
+from project.ledger.record_format import FORMAT, MOST_WAITS
 from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
 from project.scheduler.reconciler.rounds import Reconciler
 from project.submission import Submitter
 from tests.builders import a_job, a_trace
 from tests.integration.isolated.system import IsolatedSystem
+from tests.integration.logbook import action_of
 from tests.waiting import wait_until
 
 SECONDS = 30
 LONG_AGO = timedelta(hours=2)
+NEWER = f"{FORMAT + 1} 9.0.0"
 
 
 @pytest.fixture(scope="module")
@@ -389,6 +392,45 @@ def test_job_whose_message_was_lost_is_published_again_once(
 
     assert await_end(system, job.id).status is Status.SUCCEEDED
     assert system.ledger.get(job.id).repairs == 1
+
+
+def test_message_of_a_newer_format_waits_for_a_newer_worker(
+    system: IsolatedSystem, publisher: Publisher
+) -> None:
+    """In its place a message of this format has the job run."""
+    job = confirmed(system)
+    message = make_message(job, a_trace(), headers={"format": NEWER})
+
+    publish(publisher, message)
+
+    wait_until(
+        lambda: "job_requeued_later" in map(action_of, system.log.about(job.id)),
+        SECONDS,
+        "the log line",
+    )
+    assert system.ledger.get(job.id) == job
+    publish(publisher, make_message(job, a_trace()))
+    assert await_end(system, job.id).status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("record_format", [FORMAT, FORMAT + 1])
+def test_message_that_no_newer_worker_takes_is_a_dead_letter_that_says_so(
+    system: IsolatedSystem,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    letters: DeadLetters,
+    record_format: int,
+) -> None:
+    """Whoever has written the record."""
+    job = confirmed(system)
+    system.redis.hset(job_key(job.id), "format", f"{record_format} 9.0.0")
+    headers = {"format": NEWER, "waits_for_newer": MOST_WAITS}
+
+    publish(publisher, make_message(job, a_trace(), headers=headers))
+
+    wait_until(lambda: reconciler.run_once()["dead_letters"], SECONDS)
+    assert system.redis.hget(job_key(job.id), "status") == "dead"
+    assert "needs a newer worker" in letters.get(job.id).detail
 
 
 def test_scheduled_job_is_lost_when_its_time_is_long_over_and_not_before(
