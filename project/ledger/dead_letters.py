@@ -143,7 +143,7 @@ def _read_cursor(cursor: str) -> tuple[str, int]:
     moment, _, skipped = cursor.partition("-")
     if not (moment.isascii() and moment.isdigit() and skipped.isascii() and skipped.isdigit()):
         raise InvalidInputError(
-            "cursor: take the one of the answer before, or none.", field="cursor"
+            "cursor: pass `next` from the previous page, or leave it out.", field="cursor"
         )
     return moment[:16], int(skipped[:9])
 

@@ -190,5 +190,5 @@ def _decode_cursor(cursor: str) -> Entry:
         return int(moment), job_id
     except (ValueError, binascii.Error) as error:
         raise InvalidInputError(
-            "cursor: take the one of the answer before, or none.", field="cursor"
+            "cursor: pass `next` from the previous page, or leave it out.", field="cursor"
         ) from error
