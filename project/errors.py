@@ -8,8 +8,8 @@ class JobsError(Exception):
     """Root of every error this project raises on purpose."""
 
     is_about_us = True
-    """Whether its text tells of jobs, queues and servers only, and never quotes what somebody sent:
-    then a log line may hold it."""
+    """Whether the message is only about jobs, queues and servers and never quotes a client's data,
+    so that a log line may contain it."""
 
 
 class InvalidInputError(JobsError):
@@ -23,7 +23,7 @@ class InvalidInputError(JobsError):
 
 
 class InvalidPictureError(InvalidInputError):
-    """The file is not a picture that can be taken."""
+    """The file is not an acceptable picture."""
 
 
 class TooLargeError(InvalidInputError):
@@ -31,15 +31,15 @@ class TooLargeError(InvalidInputError):
 
 
 class UnknownKindError(InvalidInputError):
-    """No kind of that name is defined."""
+    """No kind has that name."""
 
 
 class MissingFileError(InvalidInputError):
-    """A job was to be given a file that the store does not have."""
+    """A job's parameters name a file that the store does not have."""
 
 
 class UnreadableMessageError(JobsError):
-    """A message that no worker can run; the sentence says why, and quotes nothing of it."""
+    """No worker can run the message; the error says why, without quoting the message."""
 
 
 class NewerMessageError(UnreadableMessageError):
@@ -47,40 +47,40 @@ class NewerMessageError(UnreadableMessageError):
 
 
 class UnsendableMessageError(JobsError):
-    """A message that no frame can carry; nothing was sent."""
+    """The message does not fit into an AMQP frame; nothing was sent."""
 
 
 class NotFoundError(JobsError):
-    """There is no such job, file, schedule or sign-up."""
+    """The job, file, schedule or sign-up does not exist."""
 
     is_about_us = False
 
 
 class GoneError(NotFoundError):
-    """There was such a job; it ended long ago and is forgotten."""
+    """The job finished long ago and its record has expired."""
 
 
 class OccupiedError(JobsError):
-    """The id is taken, or there is no room for one more."""
+    """The id is taken, or the limit is reached."""
 
 
 class LinkInvalidError(JobsError):
-    """The confirmation link was not made by us."""
+    """This system did not issue the confirmation link."""
 
 
 class LinkExpiredError(JobsError):
-    """The confirmation link is too old."""
+    """The confirmation link has expired."""
 
 
 class KeyReusedError(JobsError):
-    """The Idempotency-Key has been used for another job."""
+    """The Idempotency-Key was already used for a different request."""
 
 
 class UnavailableError(JobsError):
-    """A dependency does not answer, or does not do its work; nothing was accepted."""
+    """A dependency is unavailable; nothing was accepted."""
 
     def __init__(self, dependency: str, trouble: str = "does not answer") -> None:
-        super().__init__(f"{dependency} {trouble} at the moment; nothing was accepted.")
+        super().__init__(f"{dependency} {trouble}, so nothing was accepted.")
         self.dependency = dependency
         self.trouble = trouble
 
@@ -96,77 +96,77 @@ class NewerRecordError(UnavailableError):
 
 
 class UnforeseenError(JobsError):
-    """A mistake of ours has kept one of many jobs from being submitted."""
+    """A bug prevented one of many jobs from being submitted."""
 
     def __init__(self) -> None:
-        super().__init__("Something went wrong on our side with this job; the log has the details.")
+        super().__init__("An internal error prevented this job's submission. The log has details.")
 
 
 class QueueFullError(JobsError):
-    """Too many jobs wait in the queue: it takes no more for now."""
+    """The queue is full: it has as many waiting jobs as `queue_limit` allows."""
 
     def __init__(self, queue: str, depth: int) -> None:
-        super().__init__(f"{depth} jobs wait in the queue {queue} already: try again later.")
+        super().__init__(f"The queue {queue} is full: {depth} jobs are waiting. Try again later.")
         self.queue = queue
         self.depth = depth
 
 
 class TransitionError(JobsError):
-    """The job's status does not allow that step."""
+    """The job's status does not allow this transition."""
 
 
 class UndecidedError(JobsError):
-    """The job's client has not been told yet whether it was taken."""
+    """The job is accepted, but its client has no answer yet."""
 
     def __init__(self, job_id: str, seconds_left: float) -> None:
-        super().__init__(f"Job {job_id} is accepted: whether it was taken is not decided.")
+        super().__init__(f"Job {job_id} is accepted, but its submission is not settled yet.")
         self.seconds_left = seconds_left
 
 
 class HolderState(StrEnum):
-    """How another attempt holds its lease."""
+    """The state of another attempt's lease."""
 
     HELD = "held"
     LAST_CALL = "last_call"
-    """It has run out, and its holder is asked once more whether it lives."""
+    """The lease has expired, and its holder gets one last chance to renew it."""
     SILENT = "silent"
-    """The last call is over, too: whoever knows of no reason to wait may take it over."""
+    """The holder missed its last chance: a worker with no reason to wait may take the job over."""
 
 
 class LeasedError(JobsError):
     """Another attempt of the job is still running."""
 
     def __init__(self, job_id: str, holder: str, state: HolderState = HolderState.HELD) -> None:
-        super().__init__(f"Job {job_id} is still run by {holder}.")
+        super().__init__(f"{holder} is still running job {job_id}.")
         self.holder = holder
         self.state = state
 
 
 class ExhaustedError(JobsError):
-    """So many attempts of the job ended without an outcome that it is given up."""
+    """Too many attempts of the job ended without an outcome, so the job is dead."""
 
     def __init__(self, job_id: str, losses: int) -> None:
         super().__init__(f"{losses} attempts of job {job_id} ended without an outcome.")
 
 
 class CancelledError(JobsError):
-    """The job was asked to stop (raised inside its own code), or the one that it is a part of."""
+    """The job or its parent was cancelled. Raised inside the job's own code."""
 
 
 class WorkerStop(SystemExit):
-    """Ends a process in the midst of a job, whose worker stops: the job goes back to its queue."""
+    """Ends a process in the middle of a job because its worker stops; the job is requeued."""
 
 
 class Suspension(BaseException):
-    """Ends an attempt whose job waits for its children; raised inside its code, by `gather`.
+    """Ends an attempt whose job waits for its child jobs; `gather` raises it inside job code.
 
-    No Exception: a job's own `except Exception` must not hold it up.
+    It is not an Exception, so that a job's own `except Exception` does not catch it.
     """
 
     def __init__(
         self, job_ids: Sequence[str], wake_on: str, finished: int, total: int | None, step: str
     ) -> None:
-        super().__init__(f"It waits for {len(job_ids)} jobs.")
+        super().__init__(f"The job waits for {len(job_ids)} child jobs.")
         self.job_ids = job_ids
         self.wake_on = wake_on
         self.finished = finished
@@ -175,23 +175,23 @@ class Suspension(BaseException):
 
 
 class MistakenError(JobsError):
-    """A message has the id of a job of another kind."""
+    """A message has the id of a job whose kind differs from the message's."""
 
     def __init__(self, job_id: str, kind: str) -> None:
-        super().__init__(f"Job {job_id} is of the kind {kind}.")
+        super().__init__(f"The kind of job {job_id} is {kind}.")
 
 
 class DefinitionError(JobsError):
-    """A kind is defined wrongly; found when its module is imported."""
+    """A kind's definition is wrong; raised when its module is imported."""
 
 
 class TemporaryError(JobsError):
-    """The work failed for a reason that may pass: worth another attempt."""
+    """The work failed for a temporary reason: another attempt may succeed."""
 
     is_about_us = False
 
 
 class PermanentError(JobsError):
-    """The work failed for a reason that stays: another attempt would fail too."""
+    """The work failed for a permanent reason: another attempt would fail too."""
 
     is_about_us = False

@@ -1,4 +1,4 @@
-"""Dead letters: one, a page of them, and which to list or to run again."""
+"""Dead letters: one, a page of them, and which to list or rerun."""
 
 import base64
 from typing import Any, Self
@@ -27,56 +27,59 @@ from project.ledger.dead_letters import DeadLetter as LedgerDeadLetter
 from project.ledger.dead_letters import DeathReason
 from project.ledger.job import format_time
 
-REPLAYED_AT_ONCE = 1_000
+RERUN_AT_ONCE = 1_000
 
 
 class DeadMessage(AnswerDocument):
-    """The message as it was."""
+    """The job's message as it arrived."""
 
     headers: dict[str, Any]
     content_type: str
-    body: Any = Field(description="JSON; a text in Base64 where it cannot be read as such")
+    body: Any = Field(description="The body as JSON, or in Base64 if it is not valid JSON")
 
 
 class DeadLetter(AnswerDocument):
-    """A job that was given up."""
+    """A dead job with its message and the reason for its death."""
 
-    id: str = Field(description="The job's id, where its message named one")
+    id: str = Field(description="The job's id, if its message has one; otherwise a generated id")
     reason: DeathReason
     detail: str
     kind: str | None
     queue: str | None
     died_at: Moment
-    job: Job | None = Field(description="The job's record, if there is one")
-    message: DeadMessage | None = Field(description="Left out of lists")
+    job: Job | None = Field(description="The job's record; null if it has none")
+    message: DeadMessage | None = Field(description="The message; null in lists")
 
 
 class DeadLetterList(AnswerDocument):
     """A page of dead letters, newest first."""
 
     dead_letters: list[DeadLetter]
-    next: str | None = Field(description="The next page's cursor; null: there is none")
+    next: str | None = Field(description="The next page's cursor; null on the last page")
 
 
 class DeadLetterQuery(QueryDocument):
-    """Which dead letters to list. A filter may be repeated or have commas."""
+    """Which dead letters to list. Repeat a filter or separate its values with commas."""
 
     reason: Reasons
     kind: Kinds
     queue: Queues
     cursor: Cursor = ""
-    limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="How many at most")
+    limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="Page size")
 
 
 class RerunDeadLetters(RequestDocument):
-    """Which dead letters to run again: those named, or those that the filters let pass."""
+    """Which dead letters to rerun: by `ids`, or all that match the filters."""
 
-    ids: list[str] = Field([], max_length=REPLAYED_AT_ONCE)
+    ids: list[str] = Field([], max_length=RERUN_AT_ONCE)
     reason: Reasons
     kind: Kinds
     queue: Queues
     rate_per_second: float | None = Field(
-        None, gt=0, le=10_000, description="So many become due a second; null: all at once"
+        None,
+        gt=0,
+        le=10_000,
+        description="Release rate in jobs per second; null releases all at once",
     )
 
     model_config = ConfigDict(
@@ -96,10 +99,10 @@ class RerunDeadLetters(RequestDocument):
 
 
 class RerunAnswer(AnswerDocument):
-    """An answer for each dead letter that was taken."""
+    """One result per selected dead letter."""
 
     jobs: list[BulkItem]
-    left: int = Field(description="Dead letters that there are still, of all kinds and reasons")
+    left: int = Field(description="How many dead letters remain, of all kinds and reasons")
 
 
 def serialize_dead_letter(
@@ -109,7 +112,7 @@ def serialize_dead_letter(
     *,
     with_message: bool = True,
 ) -> dict[str, Any]:
-    """A dead letter and its job, if that has a record."""
+    """A dead letter and its job, if the job has a record."""
     return DeadLetter(
         id=letter.id,
         reason=letter.reason,
@@ -123,7 +126,7 @@ def serialize_dead_letter(
 
 
 def _serialize_message(letter: LedgerDeadLetter) -> DeadMessage:
-    """Without its owner: who knows that id passes for that browser."""
+    """The message without its owner: anyone who knows that id could act as that browser."""
     return DeadMessage(
         headers={name: value for name, value in letter.headers.items() if name != "owner"},
         content_type=letter.content_type,

@@ -9,7 +9,7 @@ from project.api.values import AnswerDocument
 
 
 class EventQuery(JobChoice):
-    """What to follow. A filter may be repeated or have commas; none lets all pass."""
+    """Which events to send. Repeat a filter or separate its values with commas."""
 
     scope: Literal["own", "all"] = Field(
         "own", description="This browser's jobs and sign-ups, or all jobs"

@@ -14,22 +14,22 @@ class FileForm(RequestDocument):
     """A file."""
 
     file: bytes = Field(
-        description="Of any type", json_schema_extra={"format": "binary", "minLength": 1}
+        description="A file of any type", json_schema_extra={"format": "binary", "minLength": 1}
     )
 
 
 class File(AnswerDocument):
-    """A file that was taken."""
+    """A stored file."""
 
-    file: str = Field(description="Its id, for the parameters of a job")
-    type: str = Field(description="What it is, by its bytes, as in `JPEG` or `CSV`")
+    file: str = Field(description="The file's id, for use in a job's parameters")
+    type: str = Field(description="The type detected from its bytes, such as `JPEG` or `CSV`")
     content_type: str
     bytes: int
     url: str
 
 
 def serialize_file(stored: StoredFile) -> dict[str, Any]:
-    """A file that was taken."""
+    """A stored file."""
     return File(
         file=stored.id,
         type=stored.type.name,

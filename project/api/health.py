@@ -1,4 +1,4 @@
-"""What probes are answered."""
+"""The answers to probes."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ class Health(AnswerDocument):
 
 
 class Readiness(AnswerDocument):
-    """Whether work can be taken."""
+    """Whether the system can accept jobs."""
 
     status: Literal["ready", "not ready"]
     dependencies: dict[str, Literal["ok", "missing", "read-only"]]

@@ -2,8 +2,8 @@
 
     2026-05-04T12:00:00.123456Z info    thumbnail_made width=640 height=480
 
-Only a line of the log begins at the left edge of the text: what follows a line break in it is
-indented, and control characters, which a terminal would obey, are spelt out.
+Only log lines start at the left edge: text after a line break within one is indented. Control
+characters, which a terminal would obey, are escaped.
 """
 
 import re
@@ -26,31 +26,31 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN = re.compile(r"[\w./:@+-]+")
 
 Place = Annotated[str, Field(max_length=30, pattern=f"^({PLACE})?$")]
-"""Where a line is in its log: its `id`; empty: before the first one."""
+"""A line's position in its log, its `id`; empty means before the first line."""
 
 
 class LogError(AnswerDocument):
-    """An error that was logged."""
+    """A logged error."""
 
     type: str
     message: str
-    traceback: str = Field(description="Its end, where it is long")
+    traceback: str = Field(description="The traceback; only its end if it is long")
 
 
 class LogLine(AnswerDocument):
-    """What a job's code has logged, or printed. Long texts are cut."""
+    """A line that a job's code logged or printed. Long texts are cut."""
 
-    id: str = Field(description="Its place: `after` of the lines behind it", examples=["1-17"])
+    id: str = Field(description="Position; pass it as `after` to read on", examples=["1-17"])
     attempt: int
     time: Moment
     level: str
     message: str
-    logger: str | None = Field(description="Who logged it; null: not known")
+    logger: str | None = Field(description="The logger's name; null if unknown")
     fields: dict[str, Any]
     error: LogError | None
     missing: int = Field(
-        description="So many lines before it are not kept: too many came after them, or Redis "
-        "was away"
+        description="How many lines are missing before it, because the log was full or Redis was "
+        "unavailable"
     )
 
 
@@ -58,30 +58,33 @@ class Log(AnswerDocument):
     """A page of a job's own log, oldest line first."""
 
     lines: list[LogLine]
-    next: str | None = Field(description="`after` of the next page; null: there is no line yet")
+    next: str | None = Field(description="`after` for the next page; null while the log is empty")
 
 
 class LogQuery(QueryDocument):
-    """Which lines, and how."""
+    """Which lines to return, and in which format."""
 
-    after: Place = Field("", description="Only lines behind the one with this `id`")
-    limit: Whole = Field(LINES_BY_DEFAULT, ge=1, le=LINES_AT_MOST, description="How many at most")
+    after: Place = Field("", description="Only lines after the line with this `id`")
+    limit: Whole = Field(LINES_BY_DEFAULT, ge=1, le=LINES_AT_MOST, description="Page size")
     format: Literal["json", "text"] = Field(
-        "json", description="`text`: all lines to the end as plain text, whatever `limit` says"
+        "json", description="`text` returns all lines as plain text and ignores `limit`"
     )
 
 
 class LogEventQuery(QueryDocument):
-    """Where to begin."""
+    """Where to start."""
 
-    after: Place = Field("", description="Only lines behind the one with this `id`")
+    after: Place = Field("", description="Only lines after the line with this `id`")
     newest: Whole | None = Field(
-        None, ge=0, le=LINES_AT_MOST, description="Begin with so many lines that are there"
+        None,
+        ge=0,
+        le=LINES_AT_MOST,
+        description="Start with this many of the newest lines; leave it out to get all",
     )
 
 
 def serialize_log_line(line: KeptLine) -> dict[str, Any]:
-    """A line of a job's own log. It is the data of the job's owner: nothing is left out."""
+    """A line of a job's own log. The data is the job owner's, so nothing is left out."""
     return LogLine(
         id=line.place,
         attempt=line.attempt,
@@ -96,7 +99,7 @@ def serialize_log_line(line: KeptLine) -> dict[str, Any]:
 
 
 def write_lines(lines: list[KeptLine], previous_attempt: int = 0) -> str:
-    """The lines as text, with a heading where an attempt after the first one begins."""
+    """The lines as text, with a heading at the start of each later attempt."""
     parts = []
     for line in lines:
         if line.attempt != previous_attempt and line.attempt > 1:
@@ -107,7 +110,7 @@ def write_lines(lines: list[KeptLine], previous_attempt: int = 0) -> str:
 
 
 def write_line(line: KeptLine) -> str:
-    """One line, and what belongs to it below."""
+    """One log line as text, with its indented continuation lines."""
     return "".join(f"{_spell_out(part)}\n" for part in _write_parts(line))
 
 

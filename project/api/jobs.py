@@ -30,11 +30,11 @@ from project.ledger.job import AttemptOutcome, JobError
 
 
 class Progress(AnswerDocument):
-    """How far a running job is."""
+    """A running job's progress."""
 
     done: float
     total: float
-    step: str = Field(description="What it is doing")
+    step: str = Field(description="What the job is doing")
 
 
 class Failure(AnswerDocument):
@@ -50,7 +50,7 @@ class Attempt(AnswerDocument):
     number: int
     outcome: AttemptOutcome
     worker: str | None
-    available_at: Moment | None = Field(description="Since when it waited for a worker")
+    available_at: Moment | None = Field(description="When it became ready for a worker")
     started_at: Moment | None
     finished_at: Moment | None
     wait_seconds: float | None
@@ -59,62 +59,64 @@ class Attempt(AnswerDocument):
 
 
 class Job(AnswerDocument):
-    """A job as it is. Its parameters are left out: they may be private."""
+    """A job's current state, without its parameters, which may be private."""
 
     id: str
     kind: str
     title: str = Field(description="The kind's name for people")
-    queue: str = Field(description="The queue that it goes through")
+    queue: str = Field(description="The job's queue")
     status: Status
     progress: Progress | None
-    worker: str | None = Field(description="Who runs it, or ran it last")
-    attempt: int = Field(description="How often a worker has taken it")
+    worker: str | None = Field(description="The worker that runs the job, or ran it last")
+    attempt: int = Field(description="Number of attempts so far")
     submitted_at: Moment
-    run_at: Moment | None = Field(description="Not before this time; null: at once")
-    available_at: Moment | None = Field(description="Since when it waits for a worker, or will")
+    run_at: Moment | None = Field(description="The job does not run before; null: no delay")
+    available_at: Moment | None = Field(description="When the job is, or was, ready for a worker")
     started_at: Moment | None
     finished_at: Moment | None
-    expires_at: Moment | None = Field(description="When it is forgotten, as it has ended")
+    expires_at: Moment | None = Field(description="When the finished job's record is deleted")
     cancel_requested_at: Moment | None = Field(
-        description="When somebody asked a running job to stop"
+        description="When the cancellation of the running job was requested"
     )
     is_internal: bool = Field(
-        description="Whether its kind is not offered to clients: it is run again as a part only"
+        description="Whether clients cannot submit its kind; such a job reruns only with its parent"
     )
-    has_log: bool = Field(description="Whether its code had logged something by this change")
-    result: Any = Field(description="What it returned; each `file` in it has a `url`")
+    has_log: bool = Field(description="Whether its code had logged anything at this version")
+    result: Any = Field(description="What the job returned; each `file` in it has a `url`")
     error: Failure | None
-    attempts: list[Attempt] = Field(description="All of them, the present one too; oldest first")
-    key: str | None = Field(description="Its name among its parent's children")
+    attempts: list[Attempt] = Field(description="All attempts, oldest first, with the current one")
+    key: str | None = Field(description="Its name among its parent's child jobs")
     parent_id: str | None = Field(description="The job that submitted it")
-    root_id: str = Field(description="The first of its line of parents, or itself")
-    rerun_of: str | None = Field(description="The ended job that it repeats")
-    rerun_as: str | None = Field(description="The job that repeats it")
-    trace_id: str | None = Field(description="Finds its log lines")
-    trace_url: str | None = Field(description="Shows its trace; null where nothing is set to")
-    version: int = Field(description="Grows with every change")
+    root_id: str = Field(description="The top job of its tree, or its own id")
+    rerun_of: str | None = Field(description="The finished job that this job reruns")
+    rerun_as: str | None = Field(description="The job that reruns this one")
+    trace_id: str | None = Field(description="The id under which to find its log lines")
+    trace_url: str | None = Field(
+        description="Where its trace is shown; null unless JOBS_TRACE_LINK is set"
+    )
+    version: int = Field(description="Increases with every change")
 
 
 class JobList(AnswerDocument):
     """A page of jobs, newest first."""
 
     jobs: list[Job]
-    next: str | None = Field(description="The next page's cursor; null: there is none")
+    next: str | None = Field(description="The next page's cursor; null on the last page")
 
 
 class JobTree(AnswerDocument):
-    """A job and the jobs that it has submitted, they and theirs."""
+    """A job and all its descendants: its child jobs, their child jobs, and so on."""
 
-    root_id: str = Field(description="The job at the top of all of them")
-    jobs: list[Job] = Field(description="This job first, parents before their children")
-    counts: dict[str, int] = Field(description="How many of its descendants have which status")
-    is_complete: bool = Field(description="False: there are more than are listed")
+    root_id: str = Field(description="The top job of the whole tree")
+    jobs: list[Job] = Field(description="This job first, parents before their child jobs")
+    counts: dict[str, int] = Field(description="Number of descendants by status")
+    is_complete: bool = Field(description="False if the tree has more jobs than are listed")
 
 
 class JobChoice(QueryDocument):
-    """Which jobs, in a list or a stream. A filter may be repeated or have commas.
+    """Filters of a list or stream of jobs. Repeat one or separate its values with commas.
 
-    Each is mapped to the ledger's `JobFilter` by its name.
+    `make_filter` maps each field to the ledger's `JobFilter` field of the same name.
     """
 
     status: Statuses
@@ -123,22 +125,22 @@ class JobChoice(QueryDocument):
 
 
 class JobQuery(JobChoice):
-    """Which jobs to list. A filter may be repeated or have commas; none lets all pass."""
+    """Which jobs to list. Repeat a filter or separate its values with commas."""
 
     submitted_after: Instant | None = Field(None, description="Submitted after this time")
     submitted_before: Instant | None = Field(None, description="Submitted before this time")
     owner: Literal["me"] | None = Field(
-        None, description="`me`: this browser's; of those the newest 200, without further pages"
+        None, description="`me` lists this browser's newest 200 jobs, without further pages"
     )
     cursor: Cursor = ""
-    limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="How many at most")
+    limit: Whole = Field(LISTED_BY_DEFAULT, ge=1, le=LISTED_AT_MOST, description="Page size")
 
 
 def serialize_job(job: LedgerJob, trace_link: str = "") -> dict[str, Any]:
-    """A job, by its schema; its parameters are left out, they may be private.
+    """A job as its schema describes it, without its parameters, which may be private.
 
-    Not made by the schema's model, which would check once more what comes from the ledger: that
-    takes as long as to take the job in.
+    The schema's model is not used: it would validate the ledger's values again, which takes as
+    long as accepting the job.
     """
     kind = KINDS.get(job.kind)
     return {
@@ -174,7 +176,7 @@ def serialize_job(job: LedgerJob, trace_link: str = "") -> dict[str, Any]:
 
 
 def serialize_tree(jobs: Sequence[LedgerJob], limit: int, trace_link: str = "") -> dict[str, Any]:
-    """A job and its descendants, which were read up to the limit."""
+    """A job and its descendants, of which the caller has read `limit` jobs or fewer."""
     return {
         "root_id": jobs[0].root_id or jobs[0].id,
         "jobs": [serialize_job(job, trace_link) for job in jobs],
@@ -202,5 +204,5 @@ def _serialize_attempt(attempt: LedgerAttempt) -> dict[str, Any]:
 
 
 def _serialize_error(error: JobError | None) -> dict[str, str] | None:
-    """Without the traceback, which tells of our code."""
+    """The error without its traceback, which would reveal our code."""
     return {"type": error.type, "message": error.message} if error else None

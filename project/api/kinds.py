@@ -1,4 +1,4 @@
-"""Kinds: what can be run."""
+"""Kinds: what jobs can run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,30 +11,30 @@ from project.ledger.run_times import RunTime as MeasuredRunTime
 
 
 class RunTime(AnswerDocument):
-    """How long jobs of a kind run in a queue."""
+    """How long jobs of a kind run in one queue."""
 
     queue: str
-    runs: int = Field(description="So many were looked at")
+    runs: int = Field(description="Number of measured runs")
     p50_seconds: float
-    p95_seconds: float = Field(description="19 of 20 take no longer")
-    blocks_queue: bool = Field(description="Whether that is longer than the queue promises")
+    p95_seconds: float = Field(description="19 of 20 runs take no longer than this")
+    blocks_queue: bool = Field(description="Whether `p95_seconds` exceeds the queue's promise")
 
 
 class Kind(AnswerDocument):
-    """What can be run."""
+    """A kind of job."""
 
     name: str
     title: str
     description: str
-    queue: str | None = Field(description="None: it depends on the parameters")
+    queue: str | None = Field(description="Null if it depends on the parameters")
     parameters: dict[str, Any] = Field(description="JSON Schema of its parameters")
     time_limit_seconds: float
     max_attempts: int
-    run_times: list[RunTime] = Field(description="Measured from the newest jobs; by queue")
+    run_times: list[RunTime] = Field(description="Run times of the newest jobs, by queue")
 
 
 class KindList(AnswerDocument):
-    """All kinds that are offered."""
+    """All kinds that clients can submit."""
 
     kinds: list[Kind]
 

@@ -1,4 +1,4 @@
-"""Schedules: what a client wants to be run when, and what is known of one."""
+"""Schedules: the plan that a client sends, and a schedule with its runs."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from project.scheduler.schedules.schedule import Schedule as KeptSchedule
 from project.scheduler.schedules.schedule_service import ID_PATTERN
 
 NEXT_RUNS = 5
-"""So many of a schedule's next times are listed."""
+"""How many of a schedule's next times are listed."""
 
 _ONE_TIMING: JsonDict = {
     "oneOf": [
@@ -24,38 +24,41 @@ _ONE_TIMING: JsonDict = {
 
 
 class ScheduleForm(RequestDocument):
-    """What is to run, and when: by `cron` or `every_seconds`."""
+    """What to run, and when: either `cron` or `every_seconds`."""
 
     kind: str = Field(description="What to run: a name from `/api/v1/kinds`")
-    parameters: dict[str, Any] = Field({}, description="What the kind's JSON Schema asks for")
-    title: str = Field("", max_length=200, description="For people; empty: the kind's")
+    parameters: dict[str, Any] = Field({}, description="Parameters, by the kind's JSON Schema")
+    title: str = Field("", max_length=200, description="Title for people; empty: the kind's title")
     cron: str | None = Field(
         None,
         max_length=200,
-        description="Minute, hour, day of month, month, day of week, on the clocks of `time_zone`",
+        description="Minute, hour, day of month, month, day of week, in local time of `time_zone`",
         examples=["30 2 * * MON-FRI"],
         json_schema_extra={"format": "cron"},
     )
     every_seconds: int | None = Field(
-        None, ge=1, le=LONGEST_INTERVAL_SECONDS, description="Elapsed time, whatever clocks do"
+        None,
+        ge=1,
+        le=LONGEST_INTERVAL_SECONDS,
+        description="Interval in elapsed seconds; clock changes do not affect it",
     )
     time_zone: str = Field(
         "UTC",
         max_length=100,
-        description="A name of the IANA database",
+        description="A time zone of the IANA database",
         examples=["Europe/Berlin"],
         json_schema_extra={"format": "time-zone"},
     )
     starts_at: Instant | None = Field(
-        None, description="The first run of an interval; null: an interval from now"
+        None, description="First run of an interval schedule; null: one interval from now"
     )
     overlap: Annotated[Overlap, Field(strict=False)] = Field(
-        Overlap.SKIP, description="Whether a run is skipped while the last one's job has not ended"
+        Overlap.SKIP, description="Whether to skip a run while the last run's job is unfinished"
     )
     catch_up: Annotated[CatchUp, Field(strict=False)] = Field(
         CatchUp.LATEST,
-        description="What runs of times that were missed by more than a minute, up to 28 days: "
-        "nothing, the latest where no later one is due, or all",
+        description="Which runs missed by more than a minute and at most 28 days to make up for: "
+        "none, the latest unless a later one is due, or all",
     )
 
     model_config = ConfigDict(json_schema_extra=_ONE_TIMING)
@@ -66,13 +69,13 @@ class NewSchedule(ScheduleForm):
 
     id: str = Field(
         "",
-        description="Of your choice; empty: one is made",
+        description="An id of your choice; empty: one is generated",
         json_schema_extra={"pattern": f"^({ID_PATTERN})?$"},  # `register` says it in words
     )
 
 
 class Schedule(AnswerDocument):
-    """A schedule, and what is known of its runs."""
+    """A schedule and its runs."""
 
     id: str
     title: str
@@ -81,19 +84,19 @@ class Schedule(AnswerDocument):
     cron: str | None
     every_seconds: int | None
     time_zone: str
-    starts_at: Moment | None = Field(description="What an interval is counted from")
+    starts_at: Moment | None = Field(description="The time from which intervals count")
     overlap: Overlap
     catch_up: CatchUp
     is_paused: bool
     created_at: Moment
-    next_at: Moment | None = Field(description="Null while it is paused")
-    next_runs: list[Moment] = Field(description="The next five, by the plan")
-    last_at: Moment | None = Field(description="The last run's time: planned, or asked for")
+    next_at: Moment | None = Field(description="The next run; null while the schedule is paused")
+    next_runs: list[Moment] = Field(description="The next five planned times")
+    last_at: Moment | None = Field(description="The last run's time, planned or requested")
     last_job_id: str | None
-    skips: int = Field(description="Times that did not run; of an outage a thousand are counted")
+    skips: int = Field(description="Number of skipped runs; of one outage, 1,000 at most count")
     last_skip_at: Moment | None
     last_skip_reason: str | None
-    version: int = Field(description="Grows with every change")
+    version: int = Field(description="Increases with every change")
 
 
 class ScheduleList(AnswerDocument):
@@ -103,7 +106,7 @@ class ScheduleList(AnswerDocument):
 
 
 def serialize_schedule(schedule: KeptSchedule) -> dict[str, Any]:
-    """A schedule with its next times. Who may change it may see what its jobs are given."""
+    """A schedule with its next times. Anyone who may change it may see its jobs' parameters."""
     plan, kind = schedule.plan, KINDS.get(schedule.plan.kind)
     return Schedule(
         id=schedule.id,

@@ -16,11 +16,11 @@ class SignUpForm(RequestDocument):
         description="A JPEG, PNG, GIF or WebP file",
         json_schema_extra={"format": "binary", "contentMediaType": "image/*"},
     )
-    email: Address = Field(description="Gets a mail with a confirmation link")
+    email: Address = Field(description="The address that gets the confirmation link")
 
 
 class SignUp(AnswerDocument):
-    """A sign-up and the ids of its jobs: the whole, and its two parts."""
+    """A sign-up and the ids of its jobs: the root and its two child jobs."""
 
     id: str
     email: str

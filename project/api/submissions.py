@@ -1,4 +1,4 @@
-"""Work that a client hands over: one job, an ended one again, or many."""
+"""Work that a client submits: one job, a rerun, or many jobs."""
 
 from functools import reduce
 from operator import or_
@@ -18,19 +18,19 @@ class Submission(RequestDocument):
     """A job to run."""
 
     kind: str = Field(description="What to run: a name from `/api/v1/kinds`")
-    parameters: dict[str, Any] = Field({}, description="What the kind's JSON Schema asks for")
-    run_at: Instant | None = Field(None, description="Not before this time")
+    parameters: dict[str, Any] = Field({}, description="Parameters, by the kind's JSON Schema")
+    run_at: Instant | None = Field(None, description="Run the job no earlier than this time")
     delay_seconds: float | None = Field(
         None,
         ge=0,
         le=MAX_DELAY_SECONDS,
         allow_inf_nan=False,
-        description="Not before so many seconds have passed; instead of `run_at`",
+        description="Run the job after this many seconds; use this or `run_at`, not both",
     )
     deduplication_key: str = Field(
         "",
         max_length=200,
-        description="While a job of this kind and key has not failed, another one is that job",
+        description="A submit returns the existing job of this kind and key unless that has failed",
     )
 
     model_config = ConfigDict(
@@ -47,7 +47,7 @@ class Submission(RequestDocument):
 
 
 def _describe_submission(kind: jobs.Kind) -> type[BaseModel]:
-    """A submission of this kind. It tells; checking the parameters is the kind's own affair."""
+    """The schema of a submission of this kind, for documentation; the kind itself validates."""
     name = "".join(word.capitalize() for word in kind.name.replace(".", "_").split("_"))
     name_type: Any = Literal[kind.name]
     return create_model(
@@ -60,15 +60,15 @@ def _describe_submission(kind: jobs.Kind) -> type[BaseModel]:
 
 
 def _describe_parameters(kind: jobs.Kind) -> Any:
-    """They may be left out where none of them must be there."""
+    """The field `parameters`, which may be left out unless the kind requires a parameter."""
     fields = kind.parameters_model.model_fields.values()
     if any(field.is_required() for field in fields):
-        return Field(description="What it runs with")
-    return Field(default_factory=kind.parameters_model, description="What it runs with")
+        return Field(description="The job's parameters")
+    return Field(default_factory=kind.parameters_model, description="The job's parameters")
 
 
 def any_submission() -> TypeAdapter[Any]:
-    """A submission of any kind that is offered, for the description of the API."""
+    """A submission of any offered kind, for the OpenAPI document."""
     offered = [kind for kind in jobs.KINDS.values() if not kind.is_internal]
     choice: Any = reduce(or_, (_describe_submission(kind) for kind in offered))
     if len(offered) == 1:
@@ -77,15 +77,15 @@ def any_submission() -> TypeAdapter[Any]:
 
 
 class Rerun(RequestDocument):
-    """How to run an ended job again."""
+    """How to rerun a finished job."""
 
     parameters: dict[str, Any] | None = Field(
-        None, description="Other parameters than before, all of them; null: the same"
+        None, description="Replaces all parameters; null keeps the finished job's parameters"
     )
 
 
 class BulkSubmission(RequestDocument):
-    """Many jobs to run. Each is judged by itself."""
+    """Many jobs to run. Each is accepted or refused separately."""
 
     jobs: list[Any] = Field(
         min_length=1, max_length=SUBMITTED_AT_ONCE, json_schema_extra={"items": {"type": "object"}}
@@ -93,15 +93,15 @@ class BulkSubmission(RequestDocument):
 
 
 class BulkItem(AnswerDocument):
-    """What became of one of them: a job, or a problem."""
+    """The result for one item: a job, or a problem."""
 
-    status: int = Field(description="202, or the status that the job alone would have got")
+    status: int = Field(description="202, or the HTTP status that a single submit would get")
     id: str | None = None
     location: str | None = None
     problem: "Problem | None" = None
 
 
 class BulkAnswer(AnswerDocument):
-    """An answer each, in the order of the request."""
+    """One result per job, in the order of the request."""
 
     jobs: list[BulkItem]

@@ -1,4 +1,4 @@
-"""The tutorial's documents, in its words."""
+"""The tutorial's documents, with its field names."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from project.ledger import Job, Status
 
 TaskStatus = Literal["PENDING", "SUCCESS", "FAILURE", "REVOKED"]
 
-# The tutorial's Celery does not report STARTED: a job that has not ended reads PENDING.
+# The tutorial's Celery does not report STARTED: an unfinished job is PENDING.
 TASK_STATUSES: Mapping[Status, TaskStatus] = {
     Status.SUCCEEDED: "SUCCESS",
     Status.FAILED: "FAILURE",

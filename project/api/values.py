@@ -1,7 +1,7 @@
 """What documents consist of: times, filters, pages; and the three kinds of document. Pure.
 
-A request's document takes no field that it does not know, so that a misspelt one is refused by its
-name, and no text in place of a number. Answers may get further fields in time.
+A request's document refuses unknown fields, so that a misspelt name is an error, and text in place
+of a number. Answers may gain fields later.
 """
 
 import re
@@ -28,13 +28,13 @@ from project.ledger.listing import JobFilter
 Moment = Annotated[
     str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-05-04T12:00:00.123456Z"])
 ]
-"""A point in time as an answer has it: UTC with microseconds and a `Z`."""
+"""A point in time in an answer: UTC with microseconds and a `Z`."""
 
 Filter = TypeVar("Filter", JobFilter, DeadLetterFilter)
 
 
 def _read_whole(value: Any) -> Any:
-    """pydantic takes `1.0`, `1_0` and blanks around as well, which JSON Schema does not."""
+    """Refuse `1.0`, `1_0` and surrounding blanks: pydantic accepts them, JSON Schema does not."""
     if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
         raise PydanticCustomError("whole_number", "must be a whole number")
     return value
@@ -50,7 +50,7 @@ _INSTANT = re.compile(
 
 
 def _read_instant(value: Any) -> Any:
-    """RFC 3339; without an offset nobody knows when it is."""
+    """Parse an RFC 3339 time; without an offset it would be ambiguous."""
     refusal = PydanticCustomError(
         "instant", "must be a time with its offset, as in 2026-05-04T12:00:00Z (in a URL + is %2B)"
     )
@@ -69,27 +69,27 @@ Cursor = Annotated[
     Field(
         max_length=200,
         json_schema_extra={"format": "cursor"},
-        description="`next` of the page before",
+        description="Pass `next` from the previous page, or leave it out",
     ),
 ]
 _AS_TEXT = Field(strict=False)
-"""A strict model would take an enum's member only, which JSON has not."""
+"""A strict model accepts enum members only, which JSON does not have."""
 
 Kinds = Annotated[
-    list[str], Field(default_factory=list, max_length=100, description="Of these kinds only")
+    list[str], Field(default_factory=list, max_length=100, description="Only these kinds")
 ]
 Statuses = Annotated[
     list[Annotated[Status, _AS_TEXT]],
-    Field(default_factory=list, description="With these statuses only"),
+    Field(default_factory=list, description="Only these statuses"),
 ]
 Reasons = Annotated[
     list[Annotated[DeathReason, _AS_TEXT]],
-    Field(default_factory=list, description="Given up for these reasons only"),
+    Field(default_factory=list, description="Only these reasons"),
 ]
 
 
 def _check_queue(name: str, info: ValidationInfo) -> str:
-    """The configured queues come as the context: no model knows them."""
+    """Check the name against the configured queues, which the caller passes as the context."""
     queues: Mapping[str, Any] = (info.context or {}).get("queues", {})
     if name not in queues:
         offered = ", ".join(map(repr, queues))
@@ -98,14 +98,14 @@ def _check_queue(name: str, info: ValidationInfo) -> str:
 
 
 QUEUE_FORMAT = "queue"
-"""In a schema: the name of a configured queue."""
+"""The schema format of a configured queue's name."""
 
 QueueName = Annotated[
     str, AfterValidator(_check_queue), Field(json_schema_extra={"format": QUEUE_FORMAT})
 ]
 Queues = Annotated[
     list[QueueName],
-    Field(default_factory=list, description="On these queues only"),
+    Field(default_factory=list, description="Only these queues"),
 ]
 
 LISTED_BY_DEFAULT = 50
@@ -113,25 +113,25 @@ LISTED_AT_MOST = 200
 
 
 class RequestDocument(BaseModel):
-    """A body of a request."""
+    """A request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class QueryDocument(BaseModel):
-    """What follows the `?`: texts, and some say numbers."""
+    """A URL's query: texts, some of them numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class AnswerDocument(BaseModel):
-    """A body of an answer."""
+    """An answer's body."""
 
     model_config = ConfigDict(frozen=True)
 
 
 def make_filter(kind: type[Filter], document: BaseModel) -> Filter:
-    """The filters of a document as the ledger's: those of its fields that both have."""
+    """The ledger's filter, from the document's fields that the filter has too."""
     names = {field.name for field in fields(kind)} & set(type(document).model_fields)
     values: dict[str, Any] = {name: getattr(document, name) for name in names}
     lists = {name: frozenset(value) for name, value in values.items() if isinstance(value, list)}
@@ -139,5 +139,5 @@ def make_filter(kind: type[Filter], document: BaseModel) -> Filter:
 
 
 def serialize_time(moment: datetime | None) -> str | None:
-    """A moment as answers have it."""
+    """A time in the format of answers."""
     return format_time(moment) if moment else None

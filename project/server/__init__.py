@@ -1,9 +1,9 @@
-"""The web application: parses requests, hands work to `submission`, shows what the ledger says.
+"""The web application: parses requests, submits work through `submission`, shows the ledger's jobs.
 
-`app` puts it together. `pages` and `main` serve the page and the tutorial's routes, `routes` has a
-module for each resource of the product's. `sse` and `websocket` push changes as they happen.
-`parsing` turns requests into values; `project.api` turns values into documents, and `answers` those
-into responses. `openapi` describes all of it. `problems` decides every error's HTTP status.
+`app` builds it. `pages` serves the page, `main` the tutorial's routes, and `routes` has a module
+for each resource of the API. `sse` and `websocket` push changes as they happen. `parsing` turns
+requests into values, `project.api` turns values into documents, and `answers` turns documents into
+responses. `openapi` describes the whole API. `problems` decides every error's HTTP status.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: "Settings | None" = None, **_: Any) -> "Flask":
-    """The application. Opens no connection; those follow with the first request."""
-    # Workers import this package on their way to `tasks`, and need nothing of the application.
+    """Build the application. It opens connections only with the first request."""
+    # Workers import this package on the way to `tasks`, and do not need the application.
     from project.server.app import build_app  # noqa: PLC0415
 
     return build_app(settings)

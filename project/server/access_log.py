@@ -1,4 +1,4 @@
-"""The ids of a request, in and out, and its one outcome line."""
+"""A request's ids, incoming and outgoing, and its one outcome line."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from project.server.services import services
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/static/")
 _TRACE, _STARTED_NS = "jobs.trace", "jobs.started_ns"
-"""Where this request's own are kept, in its WSGI environment."""
+"""The keys of these values in the request's WSGI environment."""
 
 Environ = dict[str, Any]
 
@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 
 def install(app: Flask) -> None:
-    """Give every request its trace, and log how it ended."""
+    """Give every request a trace and log its outcome."""
     app.before_request(_begin)
     app.after_request(_end)
 
@@ -50,7 +50,7 @@ def _start(environ: Environ) -> None:
 
 def _end(response: Response) -> Response:
     asked = request._get_current_object()  # type: ignore[attr-defined]  # once, not at each use
-    if _TRACE not in asked.environ:  # it failed before the first of our functions was called
+    if _TRACE not in asked.environ:  # the request failed before `_begin`
         _start(asked.environ)
     trace: Trace = asked.environ[_TRACE]
     duration_ns = perf_counter_ns() - asked.environ[_STARTED_NS]
@@ -62,9 +62,9 @@ def _end(response: Response) -> Response:
     if spans is not NO_SPANS and not is_quiet:
         spans.add(_make_span(asked, response, trace, duration_ns))
     if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-        binding.leave()  # the socket is over, and nobody closes its response
+        binding.leave()  # the socket is closed, and nobody closes its response
     else:
-        # After a stream's last event: the connection may be kept, its next line be of no request.
+        # After a stream's last event: on a kept connection, later lines belong to no request.
         response.call_on_close(binding.leave)
     return response
 
@@ -78,7 +78,7 @@ def _write_line(
         path=_loggable_path(asked),
         http_status=response.status_code,
         response_bytes=0 if asked.method == "HEAD" else response.content_length,
-        client_ip=asked.remote_addr or None,  # none behind a socket of the file system
+        client_ip=asked.remote_addr or None,  # a Unix socket has no address
         duration_ns=duration_ns,
         outcome="failure" if response.status_code >= 500 else "success",
     )
@@ -95,7 +95,7 @@ def _make_span(asked: Request, response: Response, trace: Trace, duration_ns: in
     if asked.url_rule:
         attributes["http.route"] = asked.url_rule.rule
     return Span(
-        # Without a route, whatever somebody has made up would be a name.
+        # Without a route, any path that a client makes up would become a span name.
         name=f"{asked.method} {asked.url_rule.rule}" if asked.url_rule else "HTTP",
         kind=SpanKind.SERVER,
         trace=trace,
@@ -107,5 +107,5 @@ def _make_span(asked: Request, response: Response, trace: Trace, duration_ns: in
 
 
 def _loggable_path(asked: Request) -> str:
-    """The path; a confirmation's token is a secret and stays out of the log."""
+    """The path without a confirmation's token, which is a secret."""
     return "/confirm/…" if asked.path.startswith("/confirm/") else asked.path

@@ -1,4 +1,4 @@
-"""Answers that several routes give: a job, a page of a list, one for each of many jobs."""
+"""Answers that several routes share: a job, a page of a list, one result per job of many."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,18 +16,18 @@ Accepted = tuple[Response, int, dict[str, str]]
 
 
 def job_address(job_id: str) -> str:
-    """The path of a job. Lists have many of them, and `url_for` takes three times as long."""
+    """A job's path. Lists have many, and `url_for` takes three times as long."""
     return f"{request.script_root}/api/v1/jobs/{quote(job_id, safe='')}"
 
 
 def accept(job: Job) -> Accepted:
-    """202, the job and where it is."""
+    """202 with the job and its `Location`."""
     document = serialize_job(job, services().settings.trace_link)
     return jsonify(document), 202, {"Location": job_address(job.id)}
 
 
 def answer_page(name: str, items: list[dict[str, Any]], next_cursor: str) -> Response:
-    """The page; where another one follows, its cursor and a link to it (RFC 8288)."""
+    """A page of a list; if another follows, with its cursor and a link to it (RFC 8288)."""
     response = jsonify({name: items, "next": next_cursor or None})
     if next_cursor and request.endpoint:
         query = request.args.to_dict(flat=False) | {"cursor": [next_cursor]}
@@ -37,13 +37,13 @@ def answer_page(name: str, items: list[dict[str, Any]], next_cursor: str) -> Res
 
 
 def answer_each(answers: Sequence[Job | JobsError]) -> list[dict[str, Any]]:
-    """Each job by its id and address, each refusal as its problem.
+    """Each job as its id and address, each refusal as its problem.
 
-    UnavailableError where nothing was accepted and that is why: all may be tried again.
+    Raises UnavailableError if an outage is why no job was accepted: the client may retry them all.
     """
-    away = [answer for answer in answers if isinstance(answer, UnavailableError)]
-    if away and not any(isinstance(answer, Job) for answer in answers):
-        raise away[0]
+    outages = [answer for answer in answers if isinstance(answer, UnavailableError)]
+    if outages and not any(isinstance(answer, Job) for answer in answers):
+        raise outages[0]
     return [_answer_one(answer) for answer in answers]
 
 

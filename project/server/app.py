@@ -1,4 +1,4 @@
-"""The Flask application, put together from its parts."""
+"""Builds the Flask application."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ _CLIENT = Path(__file__).parent.parent / "client"
 
 
 def build_app(settings: Settings | None = None) -> Flask:
-    """The application. Opens no connection; those follow with the first request."""
+    """Build the application. It opens connections only with the first request."""
     settings = settings or Settings()
     app = Application(
         "project.server",

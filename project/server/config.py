@@ -2,7 +2,7 @@
 
 
 class BaseConfig:
-    """What all share."""
+    """Settings that all configurations share."""
 
     TESTING = False
 

@@ -1,4 +1,4 @@
-"""Flask as this application uses it, without what it would do at each request for nobody."""
+"""Flask as this application uses it, without per-request work that nobody needs."""
 
 import tempfile
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from project.errors import InvalidInputError, UnavailableError
 from project.server.services import services
 
 SMALL_BYTES = 512 * 1024
-"""A form's file up to this size is read in memory."""
+"""A form's file up to this size stays in memory."""
 
 
 _PIECE_BYTES = 64 * 1024
 
 
 class Body:
-    """A request's body, whole: no longer than the limit, and as long as it was said to be.
+    """A complete request body: no longer than the limit, and as long as its Content-Length.
 
-    werkzeug cuts a body that came in chunks at the limit, and takes it for the whole. How long it
-    is werkzeug leaves to the server, and gunicorn ends one of a client that went half-way as if it
-    were whole.
+    werkzeug cuts a chunked body at the limit and treats the rest as complete. It leaves checking
+    the length to the server, and gunicorn treats the body of a client that disconnected half-way
+    as complete.
     """
 
     def __init__(self, stream: IO[bytes], length: int | None, limit: int | None) -> None:
@@ -39,7 +39,7 @@ class Body:
         self._received = 0
 
     def read(self, size: int = -1) -> bytes:
-        """As files read. RequestEntityTooLarge, or InvalidInputError where it was cut off."""
+        """Read like a file. RequestEntityTooLarge, or InvalidInputError if the body is cut off."""
         if size < 0:
             return b"".join(iter(lambda: self.read(_PIECE_BYTES), b""))
         if self._length is not None:
@@ -61,38 +61,38 @@ class Body:
             raise InvalidInputError("The body could not be read. Send it again.") from None
 
     def _cut_off(self) -> InvalidInputError:
-        if self._length is None:  # of a chunk that was cut off, gunicorn does not say how much came
+        if self._length is None:  # gunicorn does not report how much of a cut-off chunk came
             return InvalidInputError("The body was cut off. Send it again.")
         return InvalidInputError(
-            f"The body was cut off: {self._received:,} of {self._length:,} bytes came. "
+            f"The body was cut off: {self._received:,} of {self._length:,} bytes arrived. "
             "Send it again."
         )
 
 
 class WholeRequest(Request):
-    """A request whose body is whole, or refused; see `Body`.
+    """A request that refuses an incomplete body; see `Body`.
 
-    A form's files lie, until they are taken, where the file store writes.
+    A form's files stay in the file store's staging folder until a route stores them.
     """
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        """The body."""
+        """The request's body."""
         length, limit = self.content_length, self.max_content_length
         if length is not None and limit is not None and length > limit:
             raise RequestEntityTooLarge
-        # `Body` itself reads no more than was said; werkzeug's stream takes longer than the body.
+        # `Body` itself stops at the given length; werkzeug's stream takes longer than the body.
         is_known = length is not None
         stream = self.environ["wsgi.input"] if is_known else get_input_stream(self.environ)
         return cast(IO[bytes], Body(stream, length, limit))
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-        """Of one file. werkzeug's own would be in `/tmp`, which in a container is memory."""
+        """A stream for one file. werkzeug would use `/tmp`, which in a container is memory."""
         staging = str(services().files.staging)
         return cast(IO[bytes], tempfile.SpooledTemporaryFile(SMALL_BYTES, dir=staging))
 
     def _load_form_data(self) -> None:
-        """Read the form; UnavailableError where the disk has no room for its files."""
+        """Read the form; UnavailableError if the disk has no room for its files."""
         try:
             super()._load_form_data()
         except OSError as error:
@@ -100,14 +100,14 @@ class WholeRequest(Request):
 
 
 class IdConverter(BaseConverter):
-    """Any text but the words that stand in an id's place: `/jobs/bulk` is no job called bulk."""
+    """Any text except words with a route in an id's place: `/jobs/bulk` is not a job named bulk."""
 
     regex = r"(?!(?:bulk|rerun)\Z)[^/]+"
-    part_isolating = True  # werkzeug would not think so, as the slash is named above
+    part_isolating = True  # werkzeug would set False because the regex names a slash
 
 
 class Application(Flask):
-    """Flask without coroutines and sessions; documents keep their written order."""
+    """Flask without coroutines and sessions; documents keep their fields' order."""
 
     request_class = WholeRequest
 
@@ -117,12 +117,12 @@ class Application(Flask):
         self.url_map.converters["id"] = IdConverter
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself: Flask would look each time whether it is a coroutine's."""
+        """The function itself: Flask would check at every call whether it is a coroutine."""
         return func
 
 
 class Json(DefaultJSONProvider):
-    """Writes with orjson, and what that does not know as Flask does. Reads as Flask does."""
+    """Writes with orjson, or as Flask does if orjson cannot. Reads as Flask does."""
 
     sort_keys = False
 
@@ -134,7 +134,7 @@ class Json(DefaultJSONProvider):
             return super().dumps(obj, **options)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """An answer with the value as JSON."""
+        """A response with the value as JSON."""
         value = self._prepare_response_obj(args, kwargs)
         try:
             return Answer(_dump(value), content_type=self.mimetype)
@@ -143,14 +143,14 @@ class Json(DefaultJSONProvider):
 
 
 class Answer(Response):
-    """A whole document: its headers are those that it was given.
+    """A complete document, sent with exactly the headers that it was given.
 
-    werkzeug copies them and goes through the copy for what only other answers may need: a length,
-    an address in another alphabet, a status that must not have a body.
+    werkzeug copies the headers and adjusts the copy for cases that only other answers have: a
+    missing length, an address in another alphabet, a status that must not have a body.
     """
 
     def get_wsgi_headers(self, environ: Any) -> Headers:  # noqa: ARG002 - werkzeug's signature
-        """Its headers."""
+        """The headers as they are."""
         return self.headers
 
 

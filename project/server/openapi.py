@@ -1,7 +1,7 @@
 """The API's description, OpenAPI 3.1, made from the routes and the documents' models.
 
-`@describe` says beside a route what its signature cannot: what it takes and what it answers. The
-problems that a method or a body brings with it are added here, once for all routes.
+`@describe` states beside a route what its signature cannot: what it accepts and what it answers.
+This module adds the problems that come with a method or a body, once for all routes.
 """
 
 import re
@@ -22,51 +22,51 @@ from project.ledger.log_line import PLACE
 from project.server.services import Services
 
 VERSION = "0.1.0"
-"""Of the project, as setup.cfg has it."""
+"""The project's version, the same as in setup.cfg."""
 
 JSON, PROBLEM, FORM = "application/json", "application/problem+json", "multipart/form-data"
 REFERENCE = "#/components/schemas/{model}"
 
 TAGS = {
-    "jobs": "Hand work over, and see what becomes of it.",
+    "jobs": "Submit jobs and follow them to their outcome.",
     "live": "Changes as they happen.",
-    "queues": "How much there is to do.",
+    "queues": "How full the queues are.",
     "schedules": "Jobs at set times.",
-    "dead letters": "Jobs that were given up: look at them, run them again, discard them.",
-    "kinds": "What can be run.",
-    "files": "What jobs have made.",
-    "sign-ups": "The page's form: a picture and an address.",
+    "dead letters": "Dead jobs with their messages: inspect, rerun or discard them.",
+    "kinds": "The kinds of jobs that can be submitted.",
+    "files": "Uploads for jobs, and files that jobs have made.",
+    "sign-ups": "The page's form: a picture and an email address.",
     "tutorial": "The routes of the tutorial that this project grew from.",
     "probes": "For load balancers and monitoring.",
 }
 PATH_PARAMETERS = {
     "job_id": "A job's id",
-    "file_id": "A file's id, from a job's result",
+    "file_id": "A file's id, from an upload or a job's result",
     "signup_id": "A sign-up's id",
     "task_id": "A job's id",
     "schedule_id": "A schedule's id",
-    "letter_id": "A dead letter's id: the job's",
+    "letter_id": "A dead letter's id, which is the job's id",
 }
 IDEMPOTENCY_KEY = {
     "Idempotency-Key": {
-        "description": "Of your choice, new for each job: makes it safe to repeat the request",
+        "description": "A key of your choice, new for each job. Makes repeating the request safe",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     }
 }
 LAST_EVENT_ID = {
     "Last-Event-ID": {
-        "description": "The `id` of the last event that came: the stream goes on behind it",
+        "description": "The `id` of the last event received: the stream resumes after it",
         "schema": {"type": "string", "pattern": f"^{PLACE}$"},
     }
 }
 HEADERS = {
-    "Location": "Where the new job, schedule or sign-up is",
-    "Retry-After": "Seconds after which another try makes sense",
+    "Location": "The address of the new job, schedule, file or sign-up",
+    "Retry-After": "Seconds to wait before trying again",
     "Link": 'The next page, as `<…>; rel="next"`',
-    "Allow": "The methods that this address knows",
-    "Accept-Ranges": "`bytes`: a part may be asked for with `Range`",
-    "Content-Range": "Which part it is, as in `bytes 0-499/1234`; with 416 `bytes */1234`",
-    "ETag": "Names the content, for `If-Range` and `If-None-Match`",
+    "Allow": "The methods that this address supports",
+    "Accept-Ranges": "`bytes`: `Range` may request part of the file",
+    "Content-Range": "The part that is sent, as in `bytes 0-499/1234`; with 416 `bytes */1234`",
+    "ETag": "Identifies the content, for `If-Range` and `If-None-Match`",
 }
 _ID = "$response.body#/id"
 JOB_LINKS = dict.fromkeys(("get_job", "cancel_job", "rerun_job"), _ID)
@@ -85,22 +85,22 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One way in which a route answers."""
+    """One possible answer of a route."""
 
     status: int
     model: Any = None
-    """A pydantic model; None where the body is no JSON."""
+    """A pydantic model; None if the body is not JSON."""
     text: str = ""
-    """What it means; empty: the model's docstring."""
+    """What the answer means; empty: the first line of the model's docstring."""
     content_type: str = JSON
     headers: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
-    """Operations that what is answered leads to: id of the operation to where its id stands."""
+    """Operations that the answer leads to: operation id to where the answer has the object's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What a route takes and answers."""
+    """What a route accepts and answers."""
 
     summary: str
     tag: str
@@ -109,7 +109,7 @@ class Operation:
     query: type[BaseModel] | None = None
     headers: Mapping[str, Mapping[str, Any]]
     body: Any = None
-    """A pydantic model, or a function that makes the adapter of one."""
+    """A pydantic model, or a function that makes a type adapter."""
     body_type: str = JSON
     is_body_optional: bool = False
     example: Any = None
@@ -128,7 +128,7 @@ def describe(
     is_body_optional: bool = False,
     example: Any = None,
 ) -> Callable[[View], View]:
-    """Put a route into the description; its docstring becomes the text."""
+    """Add a route to the API's description; its docstring becomes the text."""
 
     def attach(view: View) -> View:
         view.openapi = Operation(  # type: ignore[attr-defined]  # read by `build_document`
@@ -159,7 +159,7 @@ def find_operations(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
 
 
 def build_document(app: Flask) -> dict[str, Any]:
-    """The whole description."""
+    """The complete OpenAPI document."""
     found = list(find_operations(app))
     schemas = _Schemas(operation for _, _, operation in found)
     paths: dict[str, dict[str, Any]] = {}
@@ -175,7 +175,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         "info": {
             "title": "Jobs",
             "version": VERSION,
-            "description": "Hands work to background workers, and tells what becomes of it. "
+            "description": "Runs jobs in background workers and reports their state and results. "
             "Errors are problem documents (RFC 9457).",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -186,7 +186,7 @@ def build_document(app: Flask) -> dict[str, Any]:
 
 
 def _list_queues(part: Any, names: list[str]) -> None:
-    """Wherever a queue is named, say which ones there are: they are configuration."""
+    """List the configured queues wherever a schema names a queue."""
     if isinstance(part, dict) and part.get("format") == QUEUE_FORMAT:
         del part["format"]
         part["enum"] = names
@@ -196,14 +196,14 @@ def _list_queues(part: Any, names: list[str]) -> None:
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without a title for every field, which only repeats its name."""
+    """Omits fields' titles, which only repeat their names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
 
 
 class _Schemas:
-    """The models' schemas, each defined once; made in one go, so that no two share a name."""
+    """The models' schemas, each defined once, and all made together so that names are unique."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         wanted = {(id(model), mode): (model, mode) for model, mode in _models(operations)}
@@ -216,18 +216,18 @@ class _Schemas:
         self._spelt_out: set[str] = set()
 
     def refer(self, model: Any, mode: JsonSchemaMode) -> dict[str, Any]:
-        """The schema, or where it is."""
+        """The schema, or a reference to it."""
         return self._found[id(model), mode]
 
     def spell_out(self, model: Any) -> dict[str, Any]:
-        """The schema itself, which is then not listed."""
+        """The schema itself; `listed` then leaves it out."""
         name = self.refer(model, "validation")["$ref"].rpartition("/")[2]
         self._spelt_out.add(name)
         schema: dict[str, Any] = self._definitions[name]
         return schema
 
     def listed(self) -> dict[str, Any]:
-        """Those that are referred to."""
+        """The schemas that operations refer to."""
         return {
             name: self._definitions[name]
             for name in sorted(self._definitions.keys() - self._spelt_out)
@@ -246,7 +246,7 @@ def _models(operations: Iterable[Operation]) -> Iterator[tuple[Any, JsonSchemaMo
 
 
 def _adapt(model: Any) -> TypeAdapter[Any]:
-    """The kinds that are offered are known only when the application is built."""
+    """A model's type adapter; the offered kinds are known only when the application is built."""
     return model() if isfunction(model) else TypeAdapter(model)
 
 
@@ -303,7 +303,7 @@ def _describe_answers(
     for answer in operation.answers:
         form = _describe_answer(answer, schemas)
         known = described.setdefault(str(answer.status), form)
-        if known is not form:  # the same in another form
+        if known is not form:  # the same status with another content type
             known["content"].update(form["content"])
     statuses = {*operation.problems, *_implied_problems(rule, method, operation)}
     for status in sorted(statuses - {answer.status for answer in operation.answers}):
@@ -318,12 +318,12 @@ def _describe_answers(
 
 _PROBLEM_HEADERS = {429: ("Retry-After",), 503: ("Retry-After",), 416: ("Content-Range",)}
 
-# The web server itself refuses it, before any code of ours.
-_TOO_LONG = Answer(414, None, "The address has more than 4,094 bytes.", "text/html")
+# The web server itself refuses such a request, before our code runs.
+_TOO_LONG = Answer(414, None, "The address is longer than 4,094 bytes.", "text/html")
 
 
 def _implied_problems(rule: Rule, method: str, operation: Operation) -> Iterator[int]:
-    """What any route of that form may answer."""
+    """Problems that any route with this method, path and body may answer."""
     if operation.query or operation.headers or operation.body is not None:
         yield HTTPStatus.BAD_REQUEST
     if rule.arguments:

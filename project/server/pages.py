@@ -1,4 +1,4 @@
-"""The pages: all jobs of a browser, one job, and the forms that run one."""
+"""The pages: a browser's jobs, one job, the schedules, and the forms that submit jobs."""
 
 import secrets
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def home() -> Response:
 
 @blueprint.get("/new")
 def choose_kind() -> Response:
-    """What can be run."""
+    """The list of kinds."""
     offered = [kind for kind in KINDS.values() if not kind.is_internal]
     run_times = find_run_times()
     notes = {
@@ -46,7 +46,7 @@ def choose_kind() -> Response:
 
 
 def describe_blocking(times: Sequence[RunTime]) -> str:
-    """A sentence on each queue that a kind of these times holds up; empty if there is none."""
+    """A sentence for each queue that a kind with these run times blocks; empty without any."""
     return " ".join(
         f"Holds up the {one.queue} queue: one in twenty runs for "
         f"{_describe_seconds(one.p95_seconds)} or longer."
@@ -56,7 +56,7 @@ def describe_blocking(times: Sequence[RunTime]) -> str:
 
 
 def _describe_seconds(seconds: float) -> str:
-    """As in "48 s", "3 min", "1.5 h"."""
+    """Format a duration, as in "48 s", "3 min", "1.5 h"."""
     if seconds < 2 * _MINUTE:
         return f"{seconds:.0f} s"
     if seconds < _HOUR:
@@ -66,7 +66,7 @@ def _describe_seconds(seconds: float) -> str:
 
 @blueprint.get("/new/<name>")
 def show_form(name: str) -> Response:
-    """The form that runs a job of a kind; UnknownKindError where clients are not offered that."""
+    """The form that submits a job of a kind; UnknownKindError if the kind is not offered."""
     kind = get_offered(name)
     limit = services().settings.max_upload_bytes
     return _page("new_job.html", kind=kind, max_upload_bytes=limit)
@@ -74,20 +74,20 @@ def show_form(name: str) -> Response:
 
 @blueprint.get("/schedules")
 def show_schedules() -> Response:
-    """What runs by itself."""
+    """The list of schedules."""
     return _page("schedules.html", max_upload_bytes=services().settings.max_upload_bytes)
 
 
 @blueprint.get("/jobs/<id:job_id>")
 def show_job(job_id: str) -> Response:
-    """One job, live; NotFoundError or GoneError where there is none."""
+    """One job, live; NotFoundError or GoneError if it does not exist."""
     job = services().ledger.get(job_id)
     kind = KINDS.get(job.kind)
     return _page("job.html", job=job, title=kind.title if kind else job.kind)
 
 
 def _page(template: str, **values: Any) -> Response:
-    """A page; a browser that comes for the first time gets its own id, to find its jobs by."""
+    """A page; a new browser gets a cookie with an id, by which it finds its jobs."""
     response = make_response(render_template(template, **values))
     response.headers["Cache-Control"] = "no-store"
     if not read_owner():
@@ -97,14 +97,14 @@ def _page(template: str, **values: Any) -> Response:
             max_age=COOKIE_SECONDS,
             httponly=True,
             samesite="Lax",
-            # A proxy may speak TLS for us and not say so.
+            # A proxy may terminate TLS without telling us.
             secure=request.is_secure or services().settings.public_url.startswith("https:"),
         )
     return response
 
 
 def _tools(settings: Settings) -> dict[str, str]:
-    """The API's reference and the operator's tools: in production those of the settings."""
+    """Links to the API's reference and the operator's tools; in production only configured ones."""
     return {"API": url_for("reference.show"), **_operators_tools(settings)}
 
 

@@ -1,4 +1,4 @@
-"""What a request holds, as values. Every refusal says what to change."""
+"""Turns requests into values. Every refusal says what to change."""
 
 import re
 from typing import Any, TypeVar, get_origin
@@ -28,15 +28,15 @@ class _Address(BaseModel):
 
 
 def read_owner() -> str:
-    """The browser's own id, from its cookie; empty where it has none."""
+    """The browser's id from its cookie; empty if it has none."""
     if OWNER_COOKIE not in request.environ.get("HTTP_COOKIE", ""):
-        return ""  # programs send no cookies: there is nothing to parse
+        return ""  # programs send no cookies, so there is nothing to parse
     value = request.cookies.get(OWNER_COOKIE, "")
     return value if _OWNER.fullmatch(value) else ""
 
 
 def read_json_object() -> dict[str, Any]:
-    """The body, which must be a JSON object of what can be stored."""
+    """The body, which must be a JSON object with storable values."""
     document = _parse_json_object()
     check_json(document)
     return document
@@ -69,48 +69,50 @@ def read_email() -> str:
         return _Address(email=request.form.get("email", "")).email
     except ValidationError as error:
         raise InvalidInputError(
-            "That is no e-mail address: it must look like name@example.org.", field="email"
+            "Enter a valid email address, like name@example.org.", field="email"
         ) from error
 
 
 def read_idempotency_key() -> str:
-    """The header by which a client may repeat a request safely; empty where it sent none."""
+    """The header that makes repeating a request safe; empty if the client sent none."""
     key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidInputError("Idempotency-Key: 1 to 200 printable ASCII characters, no blanks.")
+        raise InvalidInputError(
+            "Idempotency-Key must be 1 to 200 printable ASCII characters without blanks."
+        )
     return key or ""
 
 
 def read_last_event_id() -> str:
-    """The header by which a stream that was broken goes on; empty where there is none."""
+    """The header with which an interrupted stream resumes; empty if the client sent none."""
     place = request.headers.get("Last-Event-ID", "")
     if place and not re.fullmatch(PLACE, place):
-        raise InvalidInputError("Last-Event-ID: must be the id of a line of the log.")
+        raise InvalidInputError("Last-Event-ID must be the id of a log line.")
     return place
 
 
 def read_body(model: type[Document]) -> Document:
-    """The JSON body, as that model."""
+    """The JSON body as this model."""
     return check(model, read_json_object())
 
 
 def read_body_of_many(model: type[Document]) -> Document:
-    """The same, where each of its items is checked by itself: see `check_json`."""
+    """The JSON body as this model, for routes that check each item separately with `check_json`."""
     return check(model, _parse_json_object())
 
 
 def read_optional_body(model: type[Document]) -> Document:
-    """The same, where nothing at all means the model's defaults."""
+    """The JSON body as this model; an empty body means the model's defaults."""
     return read_body(model) if request.get_data(cache=True) else check(model, {})
 
 
 def check_files(parameters: Any) -> None:
-    """A job with a file that is not there would fail: MissingFileError says so now."""
+    """MissingFileError if a file in the parameters does not exist: the job would fail later."""
     for path, file_id in _list_files(parameters):
         try:
             services().files.size(file_id)
         except NotFoundError:
-            sentence = f"There is no file {file_id}: send it first; it may have expired."
+            sentence = f"There is no file {file_id}; it may have expired. Upload it first."
             raise MissingFileError(sentence, field=path) from None
 
 
@@ -118,11 +120,11 @@ def _list_files(parameters: Any) -> list[tuple[str, str]]:
     try:
         return list(list_files(parameters))
     except RecursionError:
-        raise InvalidInputError("parameters: nested too deep.", field="parameters") from None
+        raise InvalidInputError("parameters: nested too deeply.", field="parameters") from None
 
 
 def read_query(model: type[Document]) -> Document:
-    """What follows the `?`. A list may be repeated or have commas; anything else comes once."""
+    """The URL's query. A list may be repeated or have commas; other fields may appear once."""
     values: dict[str, Any] = {}
     for name, texts in request.args.lists():
         field = model.model_fields.get(name)
@@ -131,12 +133,12 @@ def read_query(model: type[Document]) -> Document:
         elif len(texts) == 1:
             values[name] = texts[0]
         else:
-            raise InvalidInputError(f"{name}: name it once.", field=name)
+            raise InvalidInputError(f"{name} may appear only once.", field=name)
     return check(model, values)
 
 
 def check(model: type[Document], values: Any) -> Document:
-    """The values as that model; InvalidInputError names the first field that is wrong."""
+    """The values as this model; InvalidInputError names the first invalid field."""
     try:
         return model.model_validate(values, context={"queues": services().settings.job_queues})
     except ValidationError as error:
@@ -149,7 +151,7 @@ def _explain(model: type[BaseModel], error: ValidationError) -> InvalidInputErro
     name = ".".join(str(part) for part in first["loc"]) or "body"
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         known = ", ".join(model.model_fields)
-        return InvalidInputError(f"There is no field {name!r} here; there are {known}.", field=name)
+        return InvalidInputError(f"There is no field {name!r} here. Known: {known}.", field=name)
     if first["type"] == "missing":
         return InvalidInputError(f"{name} is missing.", field=name)
     return InvalidInputError(f"{name}: {first['msg'].rstrip('.')}.", field=name)

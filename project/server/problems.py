@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. The only place that decides an error's HTTP status."""
+"""Errors as RFC 9457 problem documents. Only this module decides an error's HTTP status."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,11 +16,11 @@ from project.server.services import services
 
 RETRY_AFTER_SECONDS = {
     HTTPStatus.SERVICE_UNAVAILABLE: 2,
-    # A full queue has many thousand jobs before it is less full.
+    # A full queue has many thousand jobs to finish first.
     HTTPStatus.TOO_MANY_REQUESTS: 10,
 }
 FORM_OVERHEAD_BYTES = 64 * 1024
-"""What a form has around its files; a file may be smaller than a body by so much."""
+"""Allowance for what a form adds around its files: a body may be this much larger than a file."""
 _KEPT_HEADERS = {
     *("Allow", "Content-Range", "Location", "Retry-After"),
     *("Upgrade", "Sec-WebSocket-Version"),
@@ -49,18 +49,18 @@ _log = structlog.get_logger()
 
 
 class UpgradeRequired(HTTPException):
-    """A WebSocket's address was asked for in plain HTTP."""
+    """A plain HTTP request was sent to a WebSocket's address."""
 
     code = HTTPStatus.UPGRADE_REQUIRED
-    description = "This is the address of a WebSocket: open one, of version 13."
+    description = "This is a WebSocket address: connect with WebSocket version 13."
 
     def get_headers(self, *_: Any) -> list[tuple[str, str]]:
-        """Which protocol, and in which version."""
+        """The protocol to upgrade to, and its version."""
         return [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
 
 
 def install(app: Flask) -> None:
-    """Answer every error with a problem document, or with a page where a person asked."""
+    """Answer every error with a problem document, or with a page for a person."""
     app.register_error_handler(errors.JobsError, _answer_ours)
     app.register_error_handler(RedisError, _answer_redis)
     app.register_error_handler(RequestEntityTooLarge, _answer_too_large)
@@ -70,7 +70,7 @@ def install(app: Flask) -> None:
 
 
 def describe_problem(error: errors.JobsError) -> dict[str, Any]:
-    """The problem document of one part of a request, for an answer that has one for each."""
+    """The problem document of one item of a bulk request."""
     status = _find_status(error)
     return _describe(status, str(error), **_find_members(error))
 
@@ -90,7 +90,7 @@ def _find_status(error: errors.JobsError) -> HTTPStatus:
 
 
 def _find_members(error: errors.JobsError) -> dict[str, Any]:
-    """What a program may want to know besides the sentence."""
+    """What a program may need beside the sentence."""
     if isinstance(error, errors.QueueFullError):
         limit = services().settings.queue_limit
         return {"queue": error.queue, "depth": error.depth, "limit": limit}
@@ -105,23 +105,22 @@ def _answer_redis(error: RedisError) -> Response:
 
 def _answer_too_large(_: RequestEntityTooLarge) -> Response:
     limit = (request.max_content_length or 0) - FORM_OVERHEAD_BYTES
-    what = "less at a time" if request.is_json else "a smaller file"
+    what = "JSON bodies" if request.is_json else "Files"
     return _problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"At most {limit / 1024 / 1024:g} MiB are taken: send {what}.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{what} may be at most {limit / 1024 / 1024:g} MiB."
     )
 
 
 def _answer_unreadable(_: ParseException) -> Response:
     return _problem(
         HTTPStatus.BAD_REQUEST,
-        "The body cannot be read: its chunks are not as HTTP wants them. Send it again.",
+        "The request body is not valid chunked encoding. Send it again.",
     )
 
 
 def _answer_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    # A route of ours says what it misses (NotFoundError); this is an address that has none.
+    # Our routes raise NotFoundError and name what is missing; this address has no route.
     is_unknown = status is HTTPStatus.NOT_FOUND
     detail = "There is nothing at this address." if is_unknown else error.description
     response = _problem(status, detail or status.phrase)
@@ -135,7 +134,7 @@ def _answer_unforeseen(error: Exception) -> Response:
     _log.error("request_failed", exc_info=error)
     return _problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "Something went wrong on our side; the log has the details under this request's id.",
+        "An internal error occurred. The log has details under this request's id.",
     )
 
 
@@ -170,7 +169,7 @@ def _describe(status: HTTPStatus, detail: str, **more: Any) -> dict[str, Any]:
 
 
 def _is_for_person() -> bool:
-    """A browser that navigates gets a page; programs, and our page's own calls, get JSON."""
+    """Whether a browser navigates here and gets a page; programs and our page's calls get JSON."""
     if request.path.startswith(("/api/", "/tasks")):
         return False
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"

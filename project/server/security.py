@@ -1,4 +1,4 @@
-"""Headers that keep the page to itself, and a refusal of other sites' forms."""
+"""Security headers, and the refusal of requests from other sites."""
 
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ def protect(app: Flask) -> None:
 
 
 def _refuse_other_sites() -> None:
-    """A browser says where a request comes from; another site must not act in a person's name."""
+    """Refuse cross-site requests: another site must not act in a person's name."""
     environ = request.environ
     is_foreign_form = (
         environ["REQUEST_METHOD"] not in _SAFE
@@ -32,13 +32,13 @@ def _refuse_other_sites() -> None:
     )
     is_socket = environ.get("HTTP_UPGRADE", "").lower() == "websocket"
     if is_foreign_form or (is_socket and _is_foreign()):
-        abort(403, "Requests from other sites are not taken.")
+        abort(403, "Requests from other sites are not allowed.")
 
 
 def _is_foreign() -> bool:
-    """Whether a WebSocket, which browsers open to any site, comes from another site's page."""
+    """Whether another site's page opens this WebSocket; browsers allow that for any site."""
     origin = request.headers.get("Origin")
-    # A proxy may have replaced the Host, so the address that people know counts as well.
+    # A proxy may have replaced the Host, so the public address counts as well.
     ours = {request.host, urlsplit(services().settings.public_url).netloc}
     return origin is not None and urlsplit(origin).netloc not in ours
 
@@ -46,5 +46,5 @@ def _is_foreign() -> bool:
 def _add_headers(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", _POLICY)  # a file has its own
-    headers.extend(_HEADERS)  # nobody else sets them
+    headers.extend(_HEADERS)  # no other code sets them
     return response

@@ -1,4 +1,4 @@
-"""What the routes work with: made once per process, before the first request."""
+"""The services that routes use, built once per process before the first request."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -23,7 +23,7 @@ from project.submission import Submitter
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The web process's equipment."""
+    """The web process's services."""
 
     settings: Settings
     redis: "Redis"
@@ -41,7 +41,7 @@ class Services:
 
 
 def build_services(assembly: Assembly) -> Services:
-    """All services; no connection is opened yet."""
+    """All services; none of them opens a connection yet."""
     return Services(
         settings=assembly.settings,
         redis=assembly.redis,

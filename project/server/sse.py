@@ -1,4 +1,4 @@
-"""Live status as server-sent events, of `project.live`; `websocket` sends the same."""
+"""Sends the events of `project.live` as server-sent events; `websocket` sends the same events."""
 
 from collections.abc import Iterator
 
@@ -42,8 +42,8 @@ blueprint = Blueprint("sse", __name__)
 def stream_news() -> Response:
     """This browser's jobs and sign-ups: their state, then each change. Or all jobs' changes.
 
-    With `scope=all` the stream begins with `resync`: now list the jobs whose state you want to
-    know. It comes again when changes may have been missed.
+    With `scope=all` the stream starts with `resync`: list the jobs that you follow to get their
+    state. The stream repeats `resync` when it may have missed changes.
     """
     equipment = services()
     return _respond(equipment, find_stream(equipment, read_query(EventQuery)))
@@ -52,7 +52,7 @@ def stream_news() -> Response:
 @blueprint.get("/api/v1/jobs/<job_id>/events")
 @describe("Follow a job", EVENTS, tag="live", problems=(503,))
 def stream_job(job_id: str) -> Response:
-    """The job's state, then each change; the stream ends with the job."""
+    """The job's state, then each change; the stream ends when the job has finished."""
     equipment = services()
     return _respond(equipment, find_job_stream(equipment, job_id))
 
@@ -67,10 +67,10 @@ def stream_job(job_id: str) -> Response:
     problems=(410, 503),
 )
 def stream_log(job_id: str) -> Response:
-    """The lines that are there, then each new one; after the job's last line comes `end`.
+    """The existing lines, then each new one; after the job's last line comes `end`.
 
-    A line's `id` is the event's: who sends it as `Last-Event-ID`, as browsers do when they connect
-    again, gets the lines behind it.
+    The event's `id` is the line's. A client that sends it as `Last-Event-ID`, as browsers do when
+    they reconnect, gets the lines after it.
     """
     query, equipment = read_query(LogEventQuery), services()
     after = read_last_event_id() or query.after
@@ -81,7 +81,7 @@ def stream_log(job_id: str) -> Response:
 
 
 def find_stream(equipment: Services, query: EventQuery) -> EventStream:
-    """The stream that a query asks for: of all jobs, or of what this browser has submitted."""
+    """The stream that a query selects: all jobs, or this browser's jobs and sign-ups."""
     chosen, link = make_filter(JobFilter, query), equipment.settings.trace_link
     if query.scope == "all":
         return AllEvents(chosen, link)
@@ -90,7 +90,7 @@ def find_stream(equipment: Services, query: EventQuery) -> EventStream:
 
 
 def find_job_stream(equipment: Services, job_id: str) -> EventStream:
-    """The stream of one job; NotFoundError or GoneError where there is none."""
+    """The stream of one job; NotFoundError or GoneError if the job does not exist."""
     return JobEvents(equipment.ledger, job_id, equipment.settings.trace_link)
 
 

@@ -1,4 +1,4 @@
-"""The tutorial's door to Celery: `celery --app project.server.tasks.celery worker`, `create_task`.
+"""The tutorial's Celery entry: `celery --app project.server.tasks.celery worker`, `create_task`.
 
 An entry point: importing it reads the settings and builds the Celery app.
 """

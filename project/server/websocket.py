@@ -1,6 +1,6 @@
 """Live status over a WebSocket, for clients that cannot read server-sent events.
 
-Each message is `{"event", "data"}` with the name and document of the event that `sse` sends.
+Each message is `{"event", "data"}` with the name and document of an event that `sse` sends too.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ MESSAGES = Answer(
     "A WebSocket; each message is a JSON document.",
 )
 
-# Each route is there twice: without the plain one, werkzeug would answer 400 without a reason.
+# Each route exists twice: without the plain one, werkzeug would answer 400 without a reason.
 blueprint = Blueprint("websocket", __name__)
 
 
@@ -42,7 +42,7 @@ blueprint = Blueprint("websocket", __name__)
     problems=(403, 426),
 )
 def open_socket() -> Response:
-    """The same as `/api/v1/events`."""
+    """The same events as `/api/v1/events`."""
     equipment = services()
     return _serve(equipment, find_stream(equipment, read_query(EventQuery)))
 
@@ -51,29 +51,29 @@ def open_socket() -> Response:
 @blueprint.get("/api/v1/jobs/<job_id>/socket")
 @describe("Follow a job over a WebSocket", MESSAGES, tag="live", problems=(403, 426, 503))
 def open_job_socket(job_id: str) -> Response:
-    """The same as `/api/v1/jobs/{job_id}/events`: it is closed when the job has ended."""
+    """The same events as `/api/v1/jobs/{job_id}/events`; closes when the job has finished."""
     equipment = services()
     return _serve(equipment, find_job_stream(equipment, job_id))
 
 
 class _Upgraded(Response):
-    """The answer has been sent, and the connection is over: the web server adds nothing."""
+    """The connection has already been answered and closed: the web server must add nothing."""
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         if "gunicorn.socket" in environ:
-            raise StopIteration  # gunicorn's own sign for it
+            raise StopIteration  # gunicorn's signal for this case
         return super().__call__(environ, start_response)
 
 
 def _serve(equipment: Services, stream: EventStream) -> Response:
-    """Send the events until the stream is over, the peer has gone or the process stops."""
+    """Send events until the stream is over, the peer disconnects or the process stops."""
     connection = accept(request.environ)
     code = GOING_AWAY
     try:
         _send_all(equipment, stream, connection)
         code = DONE if stream.is_over else GOING_AWAY
     except OSError:
-        pass  # the peer has gone
+        pass  # the peer disconnected
     except RedisError:
         code = TRY_AGAIN
     finally:

@@ -1,8 +1,8 @@
 """One WebSocket connection, on the socket of a request that gunicorn has read.
 
-`websockets` knows the protocol (RFC 6455) and does no I/O; here are the socket, the lock and the
-clock. Two threads use a connection, which gevent makes cheap: the request's own sends, another one
-reads. What a client says is not looked at, but for the answers to our pings.
+`websockets` implements the protocol (RFC 6455) without I/O; this module adds the socket, the lock
+and the clock. Two threads use a connection, which gevent makes cheap: the request's thread sends,
+another one reads. Messages from the client are ignored, except answers to our pings.
 """
 
 import socket
@@ -19,9 +19,9 @@ from project.server.problems import UpgradeRequired
 
 PING_SECONDS = 15
 SILENCE_SECONDS = 45
-"""A peer that has sent nothing for so long, no answer to a ping either, is gone."""
+"""A peer that has sent nothing for this long, not even an answer to a ping, is gone."""
 CLOSE_SECONDS = 1
-"""How long a peer may take to say goodbye: a stopping web worker has five seconds in all."""
+"""How long to wait for a peer's close frame; a stopping web worker has five seconds in all."""
 MAX_MESSAGE_BYTES = 4096
 
 _SOCKETS = ("gunicorn.socket", "werkzeug.socket")
@@ -38,26 +38,26 @@ class WebSocketConnection:
         self._reader: threading.Thread | None = None
 
     def answer(self, response: Response) -> None:
-        """Answer the handshake. Nobody else uses the connection yet."""
+        """Answer the handshake. No other thread uses the connection yet."""
         self._protocol.send_response(response)
         self._flush()
 
     def read(self, on_end: Callable[[], None]) -> None:
-        """Begin to read; `on_end` is called when the peer has gone."""
+        """Start to read; calls `on_end` when the peer has disconnected."""
         self._reader = threading.Thread(
             target=self._read, args=(on_end,), name="socket-reader", daemon=True
         )
         self._reader.start()
 
     def send(self, text: bytes) -> None:
-        """Send a message; OSError where that does not work any more."""
+        """Send a message; OSError if the connection is broken."""
         with self._lock:
             if self._protocol.state is OPEN:
                 self._protocol.send_text(text)
                 self._flush()
 
     def keep_alive(self) -> None:
-        """Ask the peer whether it is there, if it is time to."""
+        """Ping the peer if a ping is due."""
         if monotonic() - self._pinged_at < PING_SECONDS:
             return
         with self._lock:
@@ -67,7 +67,7 @@ class WebSocketConnection:
                 self._flush()
 
     def close(self, code: int) -> None:
-        """Say goodbye, wait a moment for the answer, and cut the connection."""
+        """Send a close frame, wait a moment for the peer's, and shut the connection down."""
         try:
             with self._lock:
                 if self._protocol.state is OPEN:
@@ -77,30 +77,30 @@ class WebSocketConnection:
                 self._reader.join(CLOSE_SECONDS)
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
         except OSError:
-            pass  # the peer was faster
+            pass  # the peer closed first
 
     def _read(self, on_end: Callable[[], None]) -> None:
         try:
             while data := self._socket.recv(MAX_MESSAGE_BYTES):
                 with self._lock:
                     self._protocol.receive_data(data)
-                    self._protocol.events_received()  # nothing a client says concerns us
+                    self._protocol.events_received()  # discarded: clients' messages are ignored
                     self._flush()
                     if self._protocol.close_expected():
                         break
         except OSError:
-            pass  # the connection broke, or was silent for too long
+            pass  # the connection broke or was silent for too long
         finally:
             on_end()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
-            if data:  # an empty one asks for the end of the connection: `close` sees to that
+            if data:  # an empty item asks to end the connection, which `close` does
                 self._socket.sendall(data)
 
 
 def accept(environ: Mapping[str, Any]) -> WebSocketConnection:
-    """Answer the handshake of this request; UpgradeRequired where it is none."""
+    """Answer this request's handshake; UpgradeRequired if the request is not a handshake."""
     sock = next((environ[name] for name in _SOCKETS if name in environ), None)
     protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES)
     protocol.receive_data(_restore(environ))
@@ -117,7 +117,7 @@ def accept(environ: Mapping[str, Any]) -> WebSocketConnection:
 
 
 def _restore(environ: Mapping[str, Any]) -> bytes:
-    """The request as it was, as far as the handshake looks at it."""
+    """The original request, as far as the handshake needs it."""
     headers = (
         f"{name.removeprefix('HTTP_').replace('_', '-')}: {value}\r\n"
         for name, value in environ.items()

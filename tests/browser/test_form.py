@@ -509,7 +509,7 @@ def test_answer_that_was_lost_is_asked_for_again_with_the_same_key(form: Form) -
 
 
 def test_service_that_is_down_says_when_to_try_again(form: Form) -> None:
-    detail = "Redis does not answer at the moment; nothing was accepted."
+    detail = "Redis does not answer, so nothing was accepted."
     form.visitor.refuse("**/api/v1/jobs", 503, {"detail": detail}, **{"Retry-After": "2"})
     form.field("Type").fill("0")
 

@@ -157,7 +157,7 @@ def test_screen_readers_hear_outcomes_and_nothing_else(home: Home) -> None:
 
 def test_a_refused_start_says_why_beside_the_buttons(home: Home) -> None:
     """Nothing was accepted, and the sentence says when to try again; the next try may succeed."""
-    detail = "RabbitMQ does not answer at the moment; nothing was accepted."
+    detail = "RabbitMQ does not answer, so nothing was accepted."
     home.refuse("**/tasks", 503, {"status": 503, "detail": detail}, **{"Retry-After": "2"})
 
     home.page.get_by_role("button", name=re.compile("^Short")).click()

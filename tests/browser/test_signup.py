@@ -173,7 +173,7 @@ def test_an_empty_form_says_what_is_missing(home: Home) -> None:
     home.submit.click()
 
     assert error(home.page, "picture") == "Choose a picture."
-    assert error(home.page, "email") == "Give your e-mail address."
+    assert error(home.page, "email") == "Enter your email address."
     expect(home.picture).to_be_focused()
 
 
@@ -193,7 +193,7 @@ def test_a_word_that_is_no_address_is_refused_beside_its_field(home: Home) -> No
 @pytest.mark.parametrize(
     ("email", "picture", "field", "sentence"),
     [
-        ("ada@localhost", PHOTOGRAPH, "email", "That is no e-mail address"),
+        ("ada@localhost", PHOTOGRAPH, "email", "Enter a valid email address"),
         ("ada@example.org", TEXT_AS_PNG, "picture", "The file is not a picture"),
     ],
     ids=["address", "picture"],
@@ -214,7 +214,7 @@ def test_what_only_the_server_can_judge_is_shown_beside_the_field_too(
 
 def test_a_service_that_is_down_loses_nothing_that_was_typed(home: Home) -> None:
     """The sentence says when to try again; the second try needs one press."""
-    detail = "Redis does not answer at the moment; nothing was accepted."
+    detail = "Redis does not answer, so nothing was accepted."
     home.refuse("**/api/v1/signups", 503, {"detail": detail}, **{"Retry-After": "2"})
     home.fill("ada@example.org")
     home.submit.click()
@@ -244,7 +244,7 @@ def test_offline_the_page_says_that_it_does_not_know(home: Home) -> None:
 
 def test_an_upload_too_large_for_the_server_is_shown_beside_the_picture(home: Home) -> None:
     """The limit may have changed since the page was loaded; the server's answer counts."""
-    detail = "At most 5 MiB are taken: send a smaller file."
+    detail = "Files may be at most 5 MiB."
     home.refuse("**/api/v1/signups", 413, {"detail": detail})
     home.fill("ada@example.org")
     home.submit.click()

@@ -81,7 +81,7 @@ def test_signup_ends_with_thumbnails_and_a_confirmed_address(
         assert is_upright(answer.content)
 
     mail = caught_mail(settings, address)
-    assert mail["subject"] == "Confirm your e-mail address"
+    assert mail["subject"] == "Confirm your email address"
     assert mail["from"] == settings.mail_from
     assert link_in(mail) in mail["html"]
     assert f"{settings.public_url}{link_in(mail)}" in mail["text"]

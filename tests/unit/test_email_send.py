@@ -26,7 +26,7 @@ KIND = get_kind("email.send")
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 MAIL = {
     "recipient": ADA,
-    "subject": "Confirm your e-mail address",
+    "subject": "Confirm your email address",
     "text": "Open this link:\n\nhttp://localhost:5004/confirm/token\n",
     "html": "<p>Open <a href='http://localhost:5004/confirm/token'>this link</a></p>",
 }
@@ -91,7 +91,7 @@ def test_mail_goes_to_the_recipient_with_its_subject(room: MailRoom, job: Job) -
     message = room.message(ADA)
     assert message["To"] == ADA
     assert message["From"] == "jobs@example.com"
-    assert message["Subject"] == "Confirm your e-mail address"
+    assert message["Subject"] == "Confirm your email address"
     assert parsedate_to_datetime(message["Date"]).year >= 2026
 
 

@@ -49,8 +49,8 @@ def test_message_that_may_quote_what_somebody_sent_is_left_out(error: Exception)
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (errors.UnavailableError("Redis"), "Redis does not answer at the moment"),
-        (errors.QueueFullError("short", 7), "7 jobs wait in the queue short"),
+        (errors.UnavailableError("Redis"), "Redis does not answer, so nothing was accepted"),
+        (errors.QueueFullError("short", 7), "The queue short is full: 7 jobs are waiting"),
         (RedisConnectionError("Error 111 connecting"), "Error 111 connecting"),
         (OperationalError("broker is away"), "broker is away"),
         (WorkerLostError("signal 9 (SIGKILL)"), "signal 9 (SIGKILL)"),

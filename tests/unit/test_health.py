@@ -68,10 +68,10 @@ def test_web_is_ready_when_each_part_is_there_and_takes_writes(
 @pytest.mark.parametrize(
     ("refusal", "sentence"),
     [
-        (REPLICA, "Redis takes no writes at the moment; nothing was accepted."),
-        (FULL, "Redis takes no writes at the moment; nothing was accepted."),
-        (NO_REPLICA, "Redis takes no writes at the moment; nothing was accepted."),
-        (RedisConnectionError("no"), "Redis does not answer at the moment; nothing was accepted."),
+        (REPLICA, "Redis takes no writes, so nothing was accepted."),
+        (FULL, "Redis takes no writes, so nothing was accepted."),
+        (NO_REPLICA, "Redis takes no writes, so nothing was accepted."),
+        (RedisConnectionError("no"), "Redis does not answer, so nothing was accepted."),
     ],
 )
 def test_problem_says_what_is_wrong_with_redis(

@@ -83,7 +83,7 @@ def test_body_that_is_no_job_is_refused(
 @pytest.mark.parametrize(
     ("body", "field", "detail"),
     [
-        ({"kind": "create_task", "paramters": {"type": 1}}, "paramters", "there are kind, param"),
+        ({"kind": "create_task", "paramters": {"type": 1}}, "paramters", "Known: kind, param"),
         ({"parameters": {"type": 1}}, "kind", "kind is missing"),
         ({"kind": 7}, "kind", "string"),
         ({"kind": "create_task", "parameters": "x"}, "parameters", "dictionary"),

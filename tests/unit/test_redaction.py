@@ -85,7 +85,7 @@ def test_mail_address_is_replaced_by_a_hash(address: str) -> None:
         "Booting worker with pid: 7",
         "Connected to amqp://jobs:**@127.0.0.1:5672/jobs",
         "Error 111 connecting to localhost:6379. Connection refused.",
-        "Job 2f0c is still run by short@host: 3 s",
+        "short@host is still running job 2f0c: 3 s",
         "Why? Nobody knows.",
         "/api/v1/jobs/2f0c/events",
         '  File "/app/project/worker/app", line 3, in run',

@@ -250,7 +250,7 @@ def test_redis_that_takes_no_writes_is_not_said_to_be_silent() -> None:
     answers = submit_many(replica, *[a_submission()] * (PART_SIZE + 1))
 
     assert {str(answer) for answer in answers} == {
-        "Redis takes no writes at the moment; nothing was accepted."
+        "Redis takes no writes, so nothing was accepted."
     }
 
 

@@ -1,4 +1,4 @@
-"""The tutorial's contract: `POST /tasks`, `GET /tasks/<id>`. Its words, our jobs."""
+"""The tutorial's contract, `POST /tasks` and `GET /tasks/<id>`, on top of our jobs."""
 
 from flask import Blueprint, Response, jsonify
 

@@ -1,1 +1,1 @@
-"""The routes, one module a resource: parse, call a service, answer."""
+"""The routes, one module per resource: parse, call a service, answer."""

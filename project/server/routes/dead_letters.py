@@ -1,9 +1,9 @@
-"""The dead letters under `/api/v1/dead-letters`: jobs that were given up."""
+"""The dead letters under `/api/v1/dead-letters`."""
 
 from flask import Blueprint, Response, jsonify
 
 from project.api.dead_letters import (
-    REPLAYED_AT_ONCE,
+    RERUN_AT_ONCE,
     DeadLetter,
     DeadLetterList,
     DeadLetterQuery,
@@ -33,7 +33,7 @@ blueprint = Blueprint("dead_letters", __name__, url_prefix="/api/v1/dead-letters
     problems=(503,),
 )
 def list_dead_letters() -> Response:
-    """Newest first, a page at a time, without their messages."""
+    """Dead letters, newest first, a page at a time, without their messages."""
     query, equipment = read_query(DeadLetterQuery), services()
     letters, next_cursor = equipment.dead_letters.list_letters(
         make_filter(DeadLetterFilter, query), query.cursor, query.limit
@@ -49,7 +49,7 @@ def list_dead_letters() -> Response:
 @blueprint.get("/<id:letter_id>")
 @describe("Get a dead letter", Answer(200, DeadLetter), tag="dead letters", problems=(503,))
 def get_dead_letter(letter_id: str) -> Response:
-    """With its message, and so with what the job was given."""
+    """One dead letter with its message, which has the job's parameters."""
     equipment = services()
     letter = equipment.dead_letters.get(letter_id)
     job = equipment.ledger.find(letter_id)
@@ -58,7 +58,7 @@ def get_dead_letter(letter_id: str) -> Response:
 
 @blueprint.post("/<id:letter_id>/rerun")
 @describe(
-    "Run a dead job again",
+    "Rerun a dead job",
     Answer(202, Job, "The new job.", headers=("Location",)),
     tag="dead letters",
     body=Rerun,
@@ -67,7 +67,7 @@ def get_dead_letter(letter_id: str) -> Response:
     problems=(409, 410, 429, 503),
 )
 def rerun_dead_letter(letter_id: str) -> Accepted:
-    """As a new job, maybe with other parameters. However often that is asked for, it is one job."""
+    """A new job with the same or other parameters. Repeated requests return the same new job."""
     rerun, equipment = read_optional_body(Rerun), services()
     equipment.dead_letters.get(letter_id)
     return accept(equipment.submitter.rerun(letter_id, current_trace(), rerun.parameters))
@@ -75,17 +75,17 @@ def rerun_dead_letter(letter_id: str) -> Accepted:
 
 @blueprint.post("/rerun")
 @describe(
-    "Run many dead jobs again",
-    Answer(207, RerunAnswer, "An answer for each dead letter that was taken."),
+    "Rerun many dead jobs",
+    Answer(207, RerunAnswer, "One result per selected dead letter."),
     tag="dead letters",
     body=RerunDeadLetters,
     example={"reason": ["worker_lost"], "rate_per_second": 10},
     problems=(503,),
 )
 def rerun_dead_letters() -> tuple[Response, int]:
-    """Those named, or the newest that the filters let pass; at most 1,000 in a call.
+    """The named dead letters, or the newest that match the filters; at most 1,000 per call.
 
-    With `rate_per_second` they are accepted at once and become due one after the other.
+    With `rate_per_second` all are accepted at once and become due one after the other.
     """
     rerun, equipment = read_body(RerunDeadLetters), services()
     answers = equipment.submitter.rerun_many(
@@ -99,12 +99,12 @@ def rerun_dead_letters() -> tuple[Response, int]:
 @blueprint.delete("/<id:letter_id>")
 @describe(
     "Discard a dead letter",
-    Answer(204, text="It is forgotten; the job's record stays."),
+    Answer(204, text="The dead letter is deleted; the job's record stays."),
     tag="dead letters",
     problems=(503,),
 )
 def discard_dead_letter(letter_id: str) -> tuple[str, int]:
-    """It will not be run again from here."""
+    """Delete the dead letter without rerunning its job."""
     letters = services().dead_letters
     letters.get(letter_id)
     letters.remove(letter_id)
@@ -115,5 +115,5 @@ def _choose(rerun: RerunDeadLetters, equipment: Services) -> list[str]:
     if "ids" in rerun.model_fields_set:
         return rerun.ids
     chosen = make_filter(DeadLetterFilter, rerun)
-    letters, _ = equipment.dead_letters.list_letters(chosen, limit=REPLAYED_AT_ONCE)
+    letters, _ = equipment.dead_letters.list_letters(chosen, limit=RERUN_AT_ONCE)
     return [letter.id for letter in letters]

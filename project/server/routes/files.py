@@ -1,4 +1,4 @@
-"""Files: what people send for their jobs, and what jobs have made."""
+"""Files: uploads for jobs, and files that jobs have made."""
 
 from typing import IO
 
@@ -16,9 +16,9 @@ _SHEET_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "frame-ancestors 'self'"
 )
-"""A report may look as it likes, and do nothing."""
+"""A report may use any styles, but run no scripts."""
 _PDF_POLICY = "frame-ancestors 'self'"
-"""A browser's own viewer works neither in a sandbox nor without its own styles and scripts."""
+"""A browser's PDF viewer does not work in a sandbox, nor without its own styles and scripts."""
 _OTHER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 _POLICIES = {".html": _SHEET_POLICY, ".svg": _SHEET_POLICY, ".pdf": _PDF_POLICY}
 
@@ -27,7 +27,7 @@ blueprint = Blueprint("files", __name__, url_prefix="/api/v1")
 
 @blueprint.post("/files")
 @describe(
-    "Send a file",
+    "Upload a file",
     Answer(201, File, headers=("Location",)),
     tag="files",
     body=FileForm,
@@ -37,8 +37,8 @@ blueprint = Blueprint("files", __name__, url_prefix="/api/v1")
 def send() -> tuple[Response, int, dict[str, str]]:
     """The file itself as the body, or a form with the field `file`.
 
-    Its type is found from its bytes, its name is of no interest. The answer's `file` goes into a
-    job's parameters. A file that no job uses is removed after a day.
+    The type is detected from the bytes; the name is ignored. Use the answer's `file` in a job's
+    parameters. A file that no job uses is deleted after a day.
     """
     limit = services().settings.max_upload_bytes
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
@@ -56,19 +56,19 @@ def send() -> tuple[Response, int, dict[str, str]]:
     Answer(200, text="The file.", content_type="*/*", headers=("Accept-Ranges", "ETag")),
     Answer(
         206,
-        text="The part of it that `Range` asks for.",
+        text="The part of the file that `Range` requests.",
         content_type="*/*",
         headers=("Accept-Ranges", "Content-Range", "ETag"),
     ),
-    Answer(304, text="It is the one that `If-None-Match` names.", headers=("ETag",)),
+    Answer(304, text="The file is the one that `If-None-Match` names.", headers=("ETag",)),
     tag="files",
     problems=(412, 416),
 )
 def get_file(file_id: str) -> Response:
-    """A file that was sent, or that a job has made. Its content never changes under its id.
+    """An uploaded file, or one that a job has made. The content under an id never changes.
 
-    `Range` may ask for one range of bytes, as in `bytes=0-499`, with `If-Range` as well. Several
-    ranges, other units and what is no range are ignored: 200 and the whole file.
+    `Range` may request one range of bytes, as in `bytes=0-499`, also with `If-Range`. Several
+    ranges, other units and invalid ranges are ignored: the answer is 200 and the whole file.
     """
     files = services().files
     size, found = files.size(file_id), files.type(file_id)
@@ -80,7 +80,7 @@ def get_file(file_id: str) -> Response:
         conditional=False,
         etag=False,
     )
-    # Without a name, which would count for more than the one in the link that the page makes.
+    # Without a name: it would take precedence over the one in the page's link.
     response.headers["Content-Disposition"] = "inline" if found.is_shown else "attachment"
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
     response.headers["Content-Security-Policy"] = _find_policy(found)

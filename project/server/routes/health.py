@@ -1,4 +1,4 @@
-"""Probes: does this process answer (`/healthz`), and can it take work (`/readyz`)?"""
+"""Probes: does this process answer (`/healthz`), and can it accept jobs (`/readyz`)?"""
 
 from flask import Blueprint, Response, jsonify
 from redis import RedisError
@@ -21,13 +21,13 @@ def check_process() -> Response:
 
 @blueprint.get("/readyz")
 @describe(
-    "Can work be taken?",
+    "Can the system accept jobs?",
     Answer(200, Readiness),
-    Answer(503, Readiness, "A dependency is missing, or takes no writes."),
+    Answer(503, Readiness, "A dependency is unavailable or accepts no writes."),
     tag="probes",
 )
 def check_dependencies() -> tuple[Response, int]:
-    """Whether all dependencies of a submit answer and take writes; else 503, with their states."""
+    """Whether a submit's dependencies answer and accept writes; if not, 503 with their states."""
     found = _check(services())
     is_ready = all(state == "ok" for state in found.values())
     status = "ready" if is_ready else "not ready"
@@ -37,7 +37,7 @@ def check_dependencies() -> tuple[Response, int]:
 def _check(equipment: Services) -> dict[str, str]:
     found = {"redis": "ok", "broker": "ok"}
     try:
-        check_writes(equipment.redis)  # who takes none answers a ping all the same
+        check_writes(equipment.redis)  # a Redis that accepts no writes still answers a ping
     except RedisError as error:
         found["redis"] = "read-only" if takes_no_writes(error) else "missing"
     try:

@@ -1,4 +1,4 @@
-"""A job's own log: a page as JSON, or all of it as plain text. `sse` sends it as it grows."""
+"""A job's own log: a page as JSON, or all of it as plain text. `sse` streams it."""
 
 from itertools import chain
 
@@ -25,14 +25,14 @@ blueprint = Blueprint("job_log", __name__)
 def get_log(job_id: str) -> Response:
     """What the job's code has logged or printed, in all attempts; with `format=text` as text.
 
-    The newest lines are kept, as long as the job is.
+    Only the newest lines are kept, for as long as the job's record.
     """
     query, equipment = read_query(LogQuery), services()
     if query.format == "text":
         text = write_log(
             equipment.ledger, equipment.job_log, equipment.listener, job_id, after=query.after
         )
-        first = next(text, "")  # what goes wrong at the start has a status of its own
+        first = next(text, "")  # so that an error at the start still decides the HTTP status
         return Response(chain([first], text), content_type="text/plain; charset=utf-8")
     equipment.ledger.get(job_id)
     found = equipment.job_log.read(job_id, query.after, query.limit + 1)

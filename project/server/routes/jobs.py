@@ -1,4 +1,4 @@
-"""Jobs under `/api/v1/jobs`: submit, list, look at, cancel, run again."""
+"""Jobs under `/api/v1/jobs`: submit, list, get, cancel, rerun."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
 @blueprint.post("")
 @describe(
     "Submit a job",
-    Answer(202, Job, "The broker has the job.", headers=("Location",), links=JOB_LINKS),
+    Answer(202, Job, "The broker has confirmed it.", headers=("Location",), links=JOB_LINKS),
     tag="jobs",
     body=any_submission,
     example={"kind": "create_task", "parameters": {"type": 1}},
@@ -49,9 +49,9 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
     problems=(404, 409, 429, 503),
 )
 def submit_job() -> Accepted:
-    """Once it answers 202 the broker has confirmed the job; after a 503 the job will not run.
+    """202 means that the broker has confirmed the job; after a 503 the job will not run.
 
-    Who repeats a request with the same `Idempotency-Key` and body gets the same job.
+    Repeating a request with the same `Idempotency-Key` and body returns the same job.
     """
     document, key = read_body(Submission), read_idempotency_key()
     submission = _make_submission(document, read_owner(), key)
@@ -61,16 +61,16 @@ def submit_job() -> Accepted:
 @blueprint.post("/bulk")
 @describe(
     "Submit many jobs",
-    Answer(207, BulkAnswer, "An answer for each job."),
+    Answer(207, BulkAnswer, "One result per job."),
     tag="jobs",
     body=BulkSubmission,
     example={"jobs": [{"kind": "create_task", "parameters": {"type": 1}}] * 2},
     problems=(503,),
 )
 def submit_jobs() -> tuple[Response, int]:
-    """Up to 10,000 jobs, each like the body of `POST /api/v1/jobs` and judged by itself.
+    """Up to 10,000 jobs, each like the body of `POST /api/v1/jobs`, accepted or refused separately.
 
-    503 where none was accepted because a part does not answer.
+    503 if no job was accepted because a dependency is unavailable.
     """
     items, submitter = read_body_of_many(BulkSubmission).jobs, services().submitter
     read = [_read_item(item, read_owner()) for item in items]
@@ -89,7 +89,7 @@ def _read_item(item: Any, owner: str) -> JobSubmission | InvalidInputError:
 
 
 def _make_submission(document: Submission, owner: str, idempotency_key: str = "") -> JobSubmission:
-    """What is to be run; UnknownKindError where clients are not offered that."""
+    """The job to submit; UnknownKindError if its kind is not offered to clients."""
     get_offered(document.kind)
     check_files(document.parameters)
     return JobSubmission(
@@ -112,7 +112,7 @@ def _make_submission(document: Submission, owner: str, idempotency_key: str = ""
     problems=(503,),
 )
 def list_jobs() -> Response:
-    """All jobs, newest first, a page at a time; with `owner=me` this browser's, by its cookie."""
+    """Jobs, newest first, a page at a time; `owner=me` lists this browser's, by its cookie."""
     query = read_query(JobQuery)
     chosen = make_filter(JobFilter, query)
     if query.owner == "me":
@@ -124,7 +124,7 @@ def list_jobs() -> Response:
 
 def _list_own(query: JobQuery, chosen: JobFilter) -> list[LedgerJob]:
     if query.cursor:
-        raise InvalidInputError("cursor: with owner=me there is one page only.", field="cursor")
+        raise InvalidInputError("cursor: owner=me has only one page.", field="cursor")
     jobs = services().ledger.list_owned(read_owner(), LISTED_AT_MOST)
     return [job for job in jobs if chosen.lets_through(job)][: query.limit]
 
@@ -132,14 +132,14 @@ def _list_own(query: JobQuery, chosen: JobFilter) -> list[LedgerJob]:
 @blueprint.get("/<id:job_id>")
 @describe("Get a job", Answer(200, Job), tag="jobs", problems=(410, 503))
 def get_job(job_id: str) -> Response:
-    """One job, as it is now, with all its attempts; 410 where its record has expired."""
+    """A job's current state with all its attempts; 410 if its record has expired."""
     return jsonify(_serialize(services().ledger.get(job_id)))
 
 
 @blueprint.get("/<id:job_id>/tree")
-@describe("Get a job with its parts", Answer(200, JobTree), tag="jobs", problems=(410, 503))
+@describe("Get a job with its child jobs", Answer(200, JobTree), tag="jobs", problems=(410, 503))
 def get_tree(job_id: str) -> Response:
-    """A job and all jobs that it has submitted, they and theirs; 2,000 at the most."""
+    """A job and all its descendants, at most 2,000 jobs."""
     equipment = services()
     jobs = equipment.ledger.tree.read_tree(job_id, TREE_LIMIT)
     return jsonify(serialize_tree(jobs, TREE_LIMIT, equipment.settings.trace_link))
@@ -148,16 +148,16 @@ def get_tree(job_id: str) -> Response:
 @blueprint.post("/<id:job_id>/cancel")
 @describe("Cancel a job", Answer(202, Job), tag="jobs", problems=(409, 410, 503))
 def cancel_job(job_id: str) -> tuple[Response, int]:
-    """A waiting job will not start, a running one is asked to stop; 409 where it has ended.
+    """A waiting job will not start, and a running job is asked to stop; 409 if it has finished.
 
-    The jobs that it has submitted are cancelled with it.
+    Its child jobs are cancelled with it.
     """
     return jsonify(_serialize(services().submitter.cancel(job_id))), 202
 
 
 @blueprint.post("/<id:job_id>/rerun")
 @describe(
-    "Run a job again",
+    "Rerun a job",
     Answer(202, Job, "The new job.", headers=("Location",)),
     tag="jobs",
     body=Rerun,
@@ -166,7 +166,7 @@ def cancel_job(job_id: str) -> tuple[Response, int]:
     problems=(409, 410, 429, 503),
 )
 def rerun_job(job_id: str) -> Accepted:
-    """An ended job again, as a new one that is linked to it; 409 where it has not ended."""
+    """Submit a finished job again as a new job that is linked to it; 409 if it is unfinished."""
     rerun = read_optional_body(Rerun)
     submitter = services().submitter
     return accept(submitter.rerun(job_id, current_trace(), rerun.parameters))

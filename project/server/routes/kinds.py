@@ -18,14 +18,14 @@ _log = structlog.get_logger()
 @blueprint.get("/kinds")
 @describe("List the kinds of jobs", Answer(200, KindList), tag="kinds")
 def list_kinds() -> Response:
-    """What can be run, with the JSON Schema of its parameters, and how long it takes."""
+    """The offered kinds, with the JSON Schema of their parameters and how long they take."""
     offered = [kind for kind in KINDS.values() if not kind.is_internal]
     run_times = find_run_times()
     return jsonify(kinds=[serialize_kind(kind, run_times) for kind in offered])
 
 
 def find_run_times() -> list[RunTime]:
-    """How long kinds take. What can be run is known without Redis: then no time is."""
+    """How long kinds take; empty while Redis is unavailable, as the kinds are known without it."""
     try:
         return services().run_times.read()
     except RedisError as error:

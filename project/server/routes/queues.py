@@ -18,7 +18,7 @@ blueprint = Blueprint("queues", __name__, url_prefix="/api/v1")
 @blueprint.get("/queues")
 @describe("See how full the queues are", Answer(200, QueueList), tag="queues", problems=(503,))
 def list_queues() -> Response:
-    """Each queue as the ledger and RabbitMQ see it, and how many dead letters there are."""
+    """Each queue's state in the ledger and RabbitMQ, and the number of dead letters."""
     equipment = services()
     queues = equipment.ledger.list_queues(equipment.settings.job_queues)
     depths = _find_depths(equipment.publisher, [queue.name for queue in queues])
@@ -31,7 +31,7 @@ def list_queues() -> Response:
 def _find_depths(
     publisher: Publisher, queues: Sequence[str]
 ) -> dict[str, tuple[int | None, int | None]]:
-    """Each queue's ready messages and consumers; None where RabbitMQ does not answer."""
+    """Each queue's ready messages and consumers; None while RabbitMQ is unavailable."""
     try:
         return {**publisher.depths(queues, TIMEOUT_SECONDS)}
     except UnavailableError:

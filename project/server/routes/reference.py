@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, render_template, send_from_d
 
 from project.server.openapi import build_document
 
-# Swagger UI, as a package brings it: nothing is asked of another host.
+# Swagger UI from a package: the page loads nothing from other hosts.
 _ASSETS = Path(str(files("flask_swagger_ui"))) / "dist"
 _SECONDS = 24 * 3600
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("reference", __name__)
 
 @blueprint.get("/openapi.json")
 def get_description() -> Response:
-    """The description, made once per process: routes and kinds do not change."""
+    """The OpenAPI document, made once per process: routes and kinds do not change."""
     store = current_app.extensions
     if "openapi" not in store:
         store["openapi"] = current_app.json.dumps(build_document(current_app))
@@ -25,11 +25,11 @@ def get_description() -> Response:
 
 @blueprint.get("/api/")
 def show() -> str:
-    """A page to read it and to try it."""
+    """The page on which to read and try the API."""
     return render_template("reference.html")
 
 
 @blueprint.get("/api/assets/<any('swagger-ui.css', 'swagger-ui-bundle.js'):name>")
 def get_asset(name: str) -> Response:
-    """What the page consists of."""
+    """The page's style and script."""
     return send_from_directory(_ASSETS, name, max_age=_SECONDS)

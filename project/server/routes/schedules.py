@@ -35,14 +35,14 @@ EXAMPLE = {
 @blueprint.get("")
 @describe("List schedules", Answer(200, ScheduleList), tag="schedules", problems=(503,))
 def list_schedules() -> Response:
-    """All of them, by id."""
+    """All schedules, by id."""
     found = services().schedules.store.list_all()
     return jsonify(schedules=[serialize_schedule(schedule) for schedule in found])
 
 
 @blueprint.post("")
 @describe(
-    "Make a schedule",
+    "Create a schedule",
     Answer(201, Schedule, headers=("Location",), links=SCHEDULE_LINKS),
     tag="schedules",
     body=NewSchedule,
@@ -50,7 +50,7 @@ def list_schedules() -> Response:
     problems=(409, 503),
 )
 def make_schedule() -> tuple[Response, int, dict[str, str]]:
-    """From now on it runs; 409 where its id is taken, or there are 1,000 already."""
+    """The schedule runs from now on; 409 if its id is taken or there are 1,000 schedules."""
     form = read_body(NewSchedule)
     with _kind_as_a_field():
         schedule = services().schedules.add(_make_plan(form), form.id)
@@ -61,7 +61,7 @@ def make_schedule() -> tuple[Response, int, dict[str, str]]:
 @blueprint.get("/<schedule_id>")
 @describe("Get a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def get_schedule(schedule_id: str) -> Response:
-    """With its next five times."""
+    """One schedule with its next five times."""
     return jsonify(serialize_schedule(services().schedules.store.get(schedule_id)))
 
 
@@ -75,7 +75,7 @@ def get_schedule(schedule_id: str) -> Response:
     problems=(503,),
 )
 def change_schedule(schedule_id: str) -> Response:
-    """All of it: what is left out has its default. It stays paused, or goes on."""
+    """Replace the whole schedule: omitted fields get their defaults. A paused one stays paused."""
     plan = _make_plan(read_body(ScheduleForm))
     with _kind_as_a_field():
         schedule = services().schedules.change(schedule_id, plan)
@@ -85,12 +85,12 @@ def change_schedule(schedule_id: str) -> Response:
 @blueprint.delete("/<schedule_id>")
 @describe(
     "Delete a schedule",
-    Answer(204, text="It runs no more; its jobs stay."),
+    Answer(204, text="The schedule is deleted; its jobs stay."),
     tag="schedules",
     problems=(503,),
 )
 def delete_schedule(schedule_id: str) -> tuple[str, int]:
-    """A job of it that runs goes on."""
+    """Delete the schedule. A running job of it continues."""
     services().schedules.remove(schedule_id)
     return "", 204
 
@@ -98,32 +98,32 @@ def delete_schedule(schedule_id: str) -> tuple[str, int]:
 @blueprint.post("/<schedule_id>/pause")
 @describe("Pause a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def pause_schedule(schedule_id: str) -> Response:
-    """Nothing of it runs until it is resumed, unless somebody asks for a run."""
+    """It does not run until it is resumed, except by `POST …/run`."""
     return jsonify(serialize_schedule(services().schedules.pause(schedule_id)))
 
 
 @blueprint.post("/<schedule_id>/resume")
 @describe("Resume a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def resume_schedule(schedule_id: str) -> Response:
-    """It goes on with its next time from now; those of the pause do not run."""
+    """It continues with its next time from now; times during the pause do not run."""
     return jsonify(serialize_schedule(services().schedules.resume(schedule_id)))
 
 
 @blueprint.post("/<schedule_id>/run")
 @describe(
     "Run a schedule now",
-    Answer(202, Job, "Its job.", headers=("Location",)),
+    Answer(202, Job, "The new job.", headers=("Location",)),
     tag="schedules",
     problems=(429, 503),
 )
 def run_schedule(schedule_id: str) -> Accepted:
-    """A job of it at once, beside its times, paused or not, whatever else runs."""
+    """Submit a job now, in addition to the planned times, even while paused or a job is running."""
     return accept(services().schedules.run(schedule_id, current_trace()))
 
 
 @contextmanager
 def _kind_as_a_field() -> Iterator[None]:
-    """Here 404 says that there is no such schedule; its kind is a field of the form."""
+    """Turn an unknown kind into a 400 for the field `kind`: here 404 means an unknown schedule."""
     try:
         yield
     except UnknownKindError as error:

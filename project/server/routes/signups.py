@@ -1,4 +1,4 @@
-"""The sign-up: a picture becomes thumbnails, an address is confirmed by mail."""
+"""The sign-up: makes thumbnails of a picture and confirms an address by mail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from project.signups import SignUp
 from project.submission.preparation import Submission, make_child, prepare
 
 blueprint = Blueprint("signups", __name__)
-SUBJECT = "Confirm your e-mail address"
+SUBJECT = "Confirm your email address"
 
 
 @blueprint.post("/api/v1/signups")
@@ -34,12 +34,12 @@ SUBJECT = "Confirm your e-mail address"
 def sign_up() -> tuple[Response, int, dict[str, str]]:
     """A form with `picture` and `email` → 202 and the sign-up with the ids of its jobs.
 
-    They are one tree: `job` is its root, and ends when both parts have. 404 where a kind of theirs
-    is not offered.
+    The jobs are one tree: `job` is the root and finishes when both child jobs have. 404 if one of
+    their kinds is not offered.
     """
     for name in KINDS_NEEDED:
         get_kind(name)
-    from project.pictures import check_picture  # noqa: PLC0415 - Pillow: not before it is needed
+    from project.pictures import check_picture  # noqa: PLC0415 - loads Pillow only when needed
 
     picture, email, equipment = read_picture(), read_email(), services()
     suffix = check_picture(picture.stream, picture.mimetype, equipment.settings.max_picture_pixels)
@@ -56,7 +56,7 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
         )
         signup = replace(signup, picture_job=ids[PICTURE], mail_job=ids[MAIL])
         _start(equipment, signup, submissions)
-    except BaseException:  # Redis's own errors too: no refused sign-up leaves a file
+    except BaseException:  # includes Redis's errors: a refused sign-up must leave no file
         equipment.files.delete(file_id)
         raise
     equipment.signups.announce(signup)
@@ -88,26 +88,30 @@ def get_signup(signup_id: str) -> Response:
 def show_confirmation(token: str) -> Response:
     """The link in the mail: a page with the button that confirms.
 
-    The link alone changes nothing: programs follow it, too, that look for harm in a mail.
+    Opening the link changes nothing, because mail scanners open links too.
     """
     return _answer_link(services().signups.find_by_link, token)
 
 
 @blueprint.post("/confirm/<token>")
 def confirm(token: str) -> Response:
-    """The button on that page: confirms the address and says so."""
+    """The button on that page: confirms the address."""
     return _answer_link(services().signups.confirm, token)
 
 
 def _answer_link(look: Callable[[str], SignUp], token: str) -> Response:
-    """The page about a link, after that look at its sign-up."""
+    """The page for a link; `look` finds its sign-up."""
     button = ""
     try:
         signup = look(token)
     except LinkExpiredError:
         title, text, status = "This link has expired", "Sign up again to get a new one.", 410
     except (LinkInvalidError, NotFoundError):
-        title, text, status = "This link does not work", "Copy it whole, or sign up again.", 404
+        title, text, status = (
+            "This link does not work",
+            "Copy the complete link, or sign up again.",
+            404,
+        )
     else:
         status = 200
         if signup.confirmed_at:
@@ -122,7 +126,7 @@ def _answer_link(look: Callable[[str], SignUp], token: str) -> Response:
 
 
 def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission]) -> None:
-    """Record the sign-up, then submit its jobs; all of it or nothing."""
+    """Record the sign-up and submit its jobs, or undo everything."""
     submitter = equipment.submitter
     equipment.signups.add(signup)
     try:
@@ -139,9 +143,9 @@ def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission
 
 
 def _make_jobs(signup_job: Submission) -> tuple[list[Submission], dict[str, str]]:
-    """The sign-up's own job and its parts, and the ids of these by key.
+    """The sign-up's root job and its child jobs, and the child jobs' ids by key.
 
-    The parts are submitted here, and not by that job first: so their ids can be told at once.
+    The route, not the root job, submits the child jobs, so that it can return their ids.
     """
     own = prepare(signup_job, current_trace().trace_id).job
     parameters = SignUpParameters.model_validate(own.parameters)
@@ -159,6 +163,6 @@ def _compose(equipment: Services, signup: SignUp) -> dict[str, str]:
         "subject": SUBJECT,
         "text": render_template("mail/confirm.txt", link=link, hours=f"{hours:g}"),
         "html": render_template("mail/confirm.html", link=link, hours=f"{hours:g}"),
-        # The same link twice does no harm; without one nobody can go on.
+        # A second mail with the same link does no harm; without a link nobody can confirm.
         "when_in_doubt": "send",
     }

@@ -288,7 +288,7 @@ def test_json_in_chunks_beyond_the_limit(web: IsolatedSystem, path: str) -> None
     )
 
     assert status == 413
-    assert document["detail"] == "At most 10 MiB are taken: send less at a time."
+    assert document["detail"] == "JSON bodies may be at most 10 MiB."
 
 
 def test_json_in_chunks_up_to_the_limit_is_read(web: IsolatedSystem) -> None:
@@ -324,7 +324,7 @@ def test_body_that_ends_early(
     )
 
     assert status == 400
-    came = "" if is_chunked else f": {len(start)} of {len(start) + 9} bytes came"
+    came = "" if is_chunked else f": {len(start)} of {len(start) + 9} bytes arrived"
     assert document["detail"] == f"The body was cut off{came}. Send it again."
 
 

@@ -13,7 +13,7 @@ from tests.integration.isolated.system import IsolatedSystem
 from tests.waiting import wait_until
 
 SECONDS = 30
-TAKES_NONE = "Redis takes no writes at the moment; nothing was accepted."
+TAKES_NONE = "Redis takes no writes, so nothing was accepted."
 
 Trouble = Callable[["Redis"], None]
 

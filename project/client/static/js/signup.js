@@ -92,7 +92,7 @@ export function installSignup(form, onSignedUp) {
 }
 
 function checkEmail(input) {
-  if (input.validity.valueMissing) return "Give your e-mail address.";
-  if (!input.validity.valid) return "That is no e-mail address: it must look like name@example.org.";
+  if (input.validity.valueMissing) return "Enter your email address.";
+  if (!input.validity.valid) return "Enter a valid email address, like name@example.org.";
   return "";
 }

@@ -10,7 +10,7 @@ const EMPTY = { string: () => "", array: () => [], object: () => ({}) };
 const MOST_LINES = 22;
 const MOMENTS = { date: "date", time: "time", "date-time": "datetime-local" };
 
-/** A line of text, an e-mail address, a URL. */
+/** A line of text, an email address, a URL. */
 export function createText(spec) {
   const { schema } = spec;
   const control = create("input", {
