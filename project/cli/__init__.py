@@ -1,2 +1,2 @@
-"""Parts of the command line: `verbs` makes commands of functions, `schedules` is a group,
-`new` makes a kind's files (`kind_maker`, `templates`)."""
+"""The command line: `main` has the commands, `verbs` turns functions into commands, `schedules` is
+a group, `new` creates a kind's files (`kind_maker`, `templates`)."""

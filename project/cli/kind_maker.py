@@ -1,4 +1,4 @@
-"""Makes the files of a new kind of job: its module, its test, and its line in `project/jobs`."""
+"""Creates the files of a new kind: its module, its test, and its entry in `project/jobs`."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class NewKind:
-    """What is to be made."""
+    """The kind to create."""
 
     name: str
     title: str
@@ -22,7 +22,7 @@ class NewKind:
 
     @property
     def module(self) -> str:
-        """`picture.resize` is in the module `picture_resize`."""
+        """The module's name: `picture_resize` for the kind `picture.resize`."""
         return self.name.replace(".", "_")
 
     @property
@@ -32,13 +32,14 @@ class NewKind:
 
 
 def make_kind(root: Path, kind: NewKind) -> list[Path]:
-    """Write the files below the project's folder; their paths.
+    """Write the files below the project's folder and return their paths.
 
-    InvalidInputError where the name cannot be, or is taken.
+    InvalidInputError if the name is invalid or taken.
     """
     if not _NAME.fullmatch(kind.name):
         raise InvalidInputError(
-            f"{kind.name!r} is no name: small letters, digits and _, parts with dots between."
+            f"{kind.name!r} is not a valid name: use lower-case letters, digits and _, with dots "
+            "between parts, as in picture.resize."
         )
     listing = root / "project/jobs/__init__.py"
     files = {
@@ -47,7 +48,7 @@ def make_kind(root: Path, kind: NewKind) -> list[Path]:
     }
     for path in files:
         if path.exists():
-            raise InvalidInputError(f"There is a file {path.relative_to(root)} already.")
+            raise InvalidInputError(f"The file {path.relative_to(root)} already exists.")
     listed = add_to_list(listing.read_text(), kind)
     for path, text in files.items():
         path.write_text(text)
@@ -56,7 +57,7 @@ def make_kind(root: Path, kind: NewKind) -> list[Path]:
 
 
 def add_to_list(text: str, kind: NewKind) -> str:
-    """The text of `project/jobs` with one kind more."""
+    """The text of `project/jobs/__init__.py` with one more kind."""
     line = f"from project.jobs.{kind.module} import {kind.module}"
     imports = [row for row in text.splitlines() if row.startswith("from project.jobs.")]
     after = max((row for row in imports if row < line), default="")
@@ -77,6 +78,6 @@ def _fill(name: str, kind: NewKind) -> str:
 
 
 def list_names(paths: list[Path], root: Path) -> Iterator[str]:
-    """The paths as a person at the project's folder would type them."""
+    """The paths relative to the project's folder."""
     for path in paths:
         yield str(path.relative_to(root))

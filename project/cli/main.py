@@ -1,8 +1,8 @@
-"""The commands of `python -m project`, with the same verbs as the API and the same documents.
+"""The commands of `python -m project`, with the same verbs and documents as the API.
 
-It talks to Redis and RabbitMQ itself, with the settings of the environment, so it works where the
-web server does not. Answers are JSON on standard output (a job's log is text); errors are one
-sentence and exit code 1.
+They connect to Redis and RabbitMQ with the environment's settings, so they work without the web
+server. They print JSON on standard output (a job's log is text); an error is one sentence and exit
+code 1.
 """
 
 import sys
@@ -33,10 +33,10 @@ from project.submission.preparation import Submission
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Hand in, watch and manage background jobs."""
+    """Submit, watch and manage background jobs."""
     settings = Settings().model_copy(update={"role": "cli"})
     configure_logging(settings)
-    sys.excepthook = sys.__excepthook__  # a mistake of ours belongs on the terminal, too
+    sys.excepthook = sys.__excepthook__  # show our own bugs on the terminal, too
     context.obj = Assembly(settings)
 
 
@@ -50,17 +50,19 @@ def _serialize(assembly: Assembly, job: Job) -> dict[str, Any]:
 
 @verb(main, "kinds")
 def kinds(_: Assembly) -> Any:
-    """What can be run."""
+    """List the kinds of jobs."""
     return [serialize_kind(kind) for kind in KINDS.values() if not kind.is_internal]
 
 
 @verb(main, "submit")
 @click.argument("kind")
 @click.argument("parameters", default="{}")
-@click.option("--delay", type=float, help="Seconds to wait before it runs.")
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it runs.")
+@click.option("--delay", type=float, help="Run the job after this many seconds.")
+@click.option(
+    "--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Run the job at this time."
+)
 @click.option("--key", default="", help="Deduplication key.")
-@click.option("--wait", is_flag=True, help="Follow the job to its end.")
+@click.option("--wait", is_flag=True, help="Follow the job until it finishes.")
 def submit(
     assembly: Assembly,
     kind: str,
@@ -70,7 +72,7 @@ def submit(
     key: str,
     wait: bool,
 ) -> Any:
-    """Hand in a job of KIND; PARAMETERS are a JSON object, or - to read it."""
+    """Submit a job of KIND. PARAMETERS is a JSON object, or - for standard input."""
     submission = Submission(
         kind=get_offered(kind).name,
         parameters=read_json(parameters),
@@ -85,38 +87,38 @@ def submit(
 @verb(main, "show")
 @click.argument("job_id")
 def show(assembly: Assembly, job_id: str) -> Any:
-    """One job."""
+    """Show one job."""
     return _serialize(assembly, assembly.ledger.get(job_id))
 
 
 @verb(main, "tree")
 @click.argument("job_id")
 def tree(assembly: Assembly, job_id: str) -> Any:
-    """A job and all jobs that it has submitted, they and theirs."""
+    """Show a job and all its descendants."""
     return [_serialize(assembly, job) for job in assembly.ledger.tree.read_tree(job_id)]
 
 
 @verb(main, "send")
 @click.argument("path", type=click.File("rb"))
 def send(assembly: Assembly, path: BinaryIO) -> None:
-    """Keep the file at PATH for a job, and print its id; - reads standard input."""
+    """Store the file at PATH for a job and print its id; - reads standard input."""
     click.echo(assembly.files.take(path, assembly.settings.max_upload_bytes).id)
 
 
 @verb(main, "watch")
 @click.argument("job_id")
 def watch(assembly: Assembly, job_id: str) -> Any:
-    """Follow a job to its end, a line a change; exit code 2 where it did not succeed."""
+    """Follow a job until it finishes, one line per change; exit code 2 unless it succeeds."""
     return _follow(assembly, assembly.ledger.get(job_id))
 
 
 def _follow(assembly: Assembly, job: Job) -> Any:
     with assembly.listener.listen((job_channel(job.id),)) as inbox:
-        told = -1
+        shown = -1
         job = assembly.ledger.get(job.id)
         while True:
-            if job.version > told:
-                told = job.version
+            if job.version > shown:
+                shown = job.version
                 click.echo(_line(job), err=True)
             if job.status.is_finished:
                 break
@@ -136,9 +138,9 @@ def _line(job: Job) -> str:
 
 @verb(main, "log")
 @click.argument("job_id")
-@click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
+@click.option("--follow", "-f", is_flag=True, help="Continue until the job finishes.")
 def log(assembly: Assembly, job_id: str, follow: bool) -> None:
-    """What a job's code has logged, as text."""
+    """Print what a job's code has logged."""
     for text in write_log(
         assembly.ledger, assembly.job_log, assembly.listener, job_id, to_end=follow
     ):
@@ -159,7 +161,7 @@ def list_(
     cursor: str,
     limit: int,
 ) -> Any:
-    """Jobs, newest first."""
+    """List jobs, newest first."""
     for name in queue:
         check_queue(name, assembly.settings.job_queues)
     chosen = JobFilter(status=frozenset(status), kind=frozenset(kind), queue=frozenset(queue))
@@ -173,7 +175,7 @@ def list_(
 @verb(main, "cancel")
 @click.argument("job_id")
 def cancel(assembly: Assembly, job_id: str) -> Any:
-    """A waiting job will not start, a running one is asked to stop."""
+    """Cancel a job: a waiting job will not start, a running one is asked to stop."""
     return _serialize(assembly, assembly.submitter.cancel(job_id))
 
 
@@ -181,14 +183,14 @@ def cancel(assembly: Assembly, job_id: str) -> Any:
 @click.argument("job_id")
 @click.argument("parameters", required=False)
 def rerun(assembly: Assembly, job_id: str, parameters: str | None) -> Any:
-    """Rerun a finished job, maybe with other PARAMETERS (a JSON object)."""
+    """Rerun a finished job with the same or other PARAMETERS (a JSON object)."""
     changed = None if parameters is None else read_json(parameters)
     return _serialize(assembly, assembly.submitter.rerun(job_id, begin(), changed))
 
 
 @verb(main, "queues")
 def queues(assembly: Assembly) -> Any:
-    """How full each queue is."""
+    """Show how full each queue is."""
     queues = assembly.ledger.list_queues(assembly.settings.job_queues)
     depths = assembly.publisher.depths([queue.name for queue in queues], 5)
     return [serialize_queue(queue, *depths[queue.name]) for queue in queues]
@@ -196,7 +198,7 @@ def queues(assembly: Assembly) -> Any:
 
 @main.group()
 def dead() -> None:
-    """Jobs that were given up."""
+    """Inspect, rerun and discard dead letters."""
 
 
 @verb(dead, "list")
@@ -207,7 +209,7 @@ def dead() -> None:
 def list_dead(
     assembly: Assembly, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
 ) -> Any:
-    """Dead letters, newest first."""
+    """List dead letters, newest first."""
     chosen = DeadLetterFilter(reason=frozenset(reason), kind=frozenset(kind))
     letters, next_cursor = assembly.dead_letters.list_letters(chosen, cursor, limit)
     jobs = assembly.ledger.read([letter.id for letter in letters])
@@ -223,7 +225,7 @@ def list_dead(
 @verb(dead, "show")
 @click.argument("letter_id")
 def show_dead(assembly: Assembly, letter_id: str) -> Any:
-    """One dead letter, with its message."""
+    """Show one dead letter with its message."""
     letter = assembly.dead_letters.get(letter_id)
     return serialize_dead_letter(
         letter, assembly.ledger.find(letter_id), assembly.settings.trace_link
@@ -232,12 +234,12 @@ def show_dead(assembly: Assembly, letter_id: str) -> Any:
 
 @verb(dead, "rerun")
 @click.argument("letter_ids", nargs=-1, required=True)
-@click.option("--rate", default=0.0, help="So many become due a second; 0: all at once.")
-@click.option("--parameters", help="Other parameters, a JSON object.")
+@click.option("--rate", default=0.0, help="Release rate in jobs per second; 0: all at once.")
+@click.option("--parameters", help="New parameters, a JSON object.")
 def rerun_dead(
     assembly: Assembly, letter_ids: tuple[str, ...], rate: float, parameters: str | None
 ) -> Any:
-    """Run dead jobs again."""
+    """Rerun dead jobs."""
     changed = None if parameters is None else read_json(parameters)
     answers = assembly.submitter.rerun_many(
         letter_ids, begin(), rate_per_second=rate, parameters=changed
@@ -251,7 +253,7 @@ def rerun_dead(
 @verb(dead, "discard")
 @click.argument("letter_ids", nargs=-1, required=True)
 def discard(assembly: Assembly, letter_ids: tuple[str, ...]) -> None:
-    """Forget dead letters; the jobs' records stay."""
+    """Delete dead letters; the jobs' records stay."""
     for letter_id in letter_ids:
         assembly.dead_letters.get(letter_id)
         assembly.dead_letters.remove(letter_id)
@@ -259,10 +261,10 @@ def discard(assembly: Assembly, letter_ids: tuple[str, ...]) -> None:
 
 @verb(main, "reconcile")
 def reconcile(assembly: Assembly) -> None:
-    """Repair what an outage has left behind, now; what was found, null where it was not done."""
+    """Repair what an outage left behind and print what was found; null means not done."""
     found = assembly.reconciler.run_once()
     print_document(found)
     if skipped := [name for name, count in found.items() if count is None]:
         raise click.ClickException(
-            f"RabbitMQ or Redis does not answer, so this was not done: {', '.join(skipped)}."
+            f"RabbitMQ or Redis is unavailable, so this was not done: {', '.join(skipped)}."
         )

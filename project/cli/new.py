@@ -14,13 +14,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 @click.command("new")
 @click.argument("name")
-@click.option("--title", default="", help="For people; without one it is the name.")
+@click.option("--title", default="", help="Title for people; by default made from the name.")
 @click.option(
     "--queue", default="short", show_default=True,
-    help="Short: seconds, somebody waits. Long: as long as it takes. Or another of JOBS_QUEUES.",
+    help="short: jobs of seconds, with somebody waiting; long: any; or a queue of JOBS_QUEUES.",
 )  # fmt: skip
 def new(name: str, title: str, queue: str) -> None:
-    """Make the files of a kind of job called NAME, as in picture.resize."""
+    """Create the files of a new kind of job called NAME, as in picture.resize."""
     words = name.replace(".", " ").replace("_", " ")
     kind = NewKind(name, title or words.capitalize(), queue)
     try:
@@ -33,7 +33,7 @@ def new(name: str, title: str, queue: str) -> None:
 
 
 def check_queue(name: str, queues: Collection[str]) -> None:
-    """InvalidInputError where there is no such queue."""
+    """InvalidInputError if the queue is not configured."""
     if name not in queues:
         offered = ", ".join(queues)
-        raise InvalidInputError(f"There is no queue {name!r}; there are {offered}.", field="queue")
+        raise InvalidInputError(f"There is no queue {name!r}. Queues: {offered}.", field="queue")

@@ -14,37 +14,37 @@ from project.scheduler.schedules.schedule import CatchUp, Overlap, Plan
 
 @click.group()
 def schedules() -> None:
-    """Jobs at set times."""
+    """Manage schedules: jobs at set times."""
 
 
 @verb(schedules, "list")
 def list_schedules(assembly: Assembly) -> Any:
-    """All schedules, by id."""
+    """List all schedules, by id."""
     return [serialize_schedule(schedule) for schedule in assembly.schedules.store.list_all()]
 
 
 @verb(schedules, "show")
 @click.argument("schedule_id")
 def show(assembly: Assembly, schedule_id: str) -> Any:
-    """One schedule, with its next five times."""
+    """Show one schedule with its next five times."""
     return serialize_schedule(assembly.schedules.store.get(schedule_id))
 
 
 @verb(schedules, "add")
 @click.argument("kind")
 @click.argument("parameters", default="{}")
-@click.option("--id", "schedule_id", default="", help="Its id; without one it is made.")
-@click.option("--title", default="", help="For people.")
+@click.option("--id", "schedule_id", default="", help="Its id; by default generated.")
+@click.option("--title", default="", help="Title for people.")
 @click.option("--cron", default="", help="Five fields, as in '30 2 * * MON-FRI'.")
-@click.option("--every", type=click.IntRange(min=1), help="Seconds from run to run.")
+@click.option("--every", type=click.IntRange(min=1), help="Interval in seconds.")
 @click.option("--zone", default="UTC", show_default=True, help="Time zone of the cron times.")
 @click.option(
     "--from", "starts_at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
-    help="First run of an interval.",
+    help="First run of an interval schedule.",
 )  # fmt: skip
 @click.option(
     "--overlap", type=click.Choice([one.value for one in Overlap]), default="skip",
-    show_default=True, help="What a run does while the last job has not ended.",
+    show_default=True, help="What a run does while the last run's job is unfinished.",
 )  # fmt: skip
 @click.option(
     "--catch-up", type=click.Choice([one.value for one in CatchUp]), default="latest",
@@ -64,7 +64,7 @@ def add(
     overlap: str,
     catch_up: str,
 ) -> Any:
-    """Run jobs of KIND by --cron or --every; PARAMETERS are a JSON object, or - to read it."""
+    """Run jobs of KIND by --cron or --every. PARAMETERS is a JSON object, or - for stdin."""
     plan = Plan(
         kind=kind,
         parameters=read_json(parameters),
@@ -82,21 +82,21 @@ def add(
 @verb(schedules, "pause")
 @click.argument("schedule_id")
 def pause(assembly: Assembly, schedule_id: str) -> Any:
-    """Nothing of it runs until it is resumed."""
+    """Pause a schedule until it is resumed."""
     return serialize_schedule(assembly.schedules.pause(schedule_id))
 
 
 @verb(schedules, "resume")
 @click.argument("schedule_id")
 def resume(assembly: Assembly, schedule_id: str) -> Any:
-    """It goes on with its next time from now."""
+    """Resume a schedule with its next time from now."""
     return serialize_schedule(assembly.schedules.resume(schedule_id))
 
 
 @verb(schedules, "run")
 @click.argument("schedule_id")
 def run(assembly: Assembly, schedule_id: str) -> Any:
-    """A job of it now, beside its times."""
+    """Submit a job of a schedule now, in addition to its times."""
     job = assembly.schedules.run(schedule_id, begin())
     return serialize_job(job, assembly.settings.trace_link)
 
@@ -104,5 +104,5 @@ def run(assembly: Assembly, schedule_id: str) -> Any:
 @verb(schedules, "delete")
 @click.argument("schedule_id")
 def delete(assembly: Assembly, schedule_id: str) -> None:
-    """It runs no more; its jobs stay."""
+    """Delete a schedule; its jobs stay."""
     assembly.schedules.remove(schedule_id)

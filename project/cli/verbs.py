@@ -1,4 +1,4 @@
-"""What all commands share: they get the process's assembly, and print a document or an error."""
+"""What all commands share: they receive the process's assembly and print a document or an error."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
-    """A command that gets the process's assembly and prints what it returns, or why it cannot."""
+    """Make a command that receives the process's assembly and prints its return value or error."""
 
     def define(function: Command) -> click.Command:
         @wraps(function)
@@ -28,7 +28,7 @@ def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
                 answer = function(click.get_current_context().obj, *args, **options)
             except JobsError as error:
                 raise click.ClickException(str(error)) from error
-            except UnicodeEncodeError:  # an argument whose bytes are no UTF-8
+            except UnicodeEncodeError:  # an argument is not valid UTF-8
                 raise click.ClickException("Write all arguments in UTF-8.") from None
             except RedisError as error:
                 raise click.ClickException(f"Redis {describe_outage(error)}: {error}") from error
@@ -41,18 +41,18 @@ def verb(group: click.Group, name: str) -> Callable[[Command], click.Command]:
 
 
 def begin() -> Trace:
-    """The trace of this command, which its lines carry, and the jobs that it hands in."""
+    """Start this command's trace, for its log lines and the jobs that it submits."""
     trace = Trace.start()
     enter(trace)
     return trace
 
 
 def print_document(document: Any) -> None:
-    """As JSON, on standard output."""
+    """Print the document as JSON on standard output."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a character: a dead letter may hold anything
+    except UnicodeEncodeError:  # a lone surrogate: a dead letter may contain anything
         text = json.dumps(document, indent=2)
     click.echo(text)
 

@@ -1,1 +1,1 @@
-"""Live status: how a process hears of changes, and what an open stream sends. Knows no Flask."""
+"""Live status: how a process learns of changes, and what an open stream sends. Without Flask."""

@@ -1,7 +1,7 @@
-"""What an open stream sends: the state as it is, then every change. A transport encodes it.
+"""What an open stream sends: the current state, then every change. A transport encodes it.
 
-A stream subscribes first and reads the state then; so no change is lost between, and one that came
-meanwhile is not sent again.
+A stream subscribes before it reads the state, so it misses no change in between, and does not send
+again a change that the state already includes.
 """
 
 from collections.abc import Iterator
@@ -21,21 +21,21 @@ from project.live.events import ALL_CHANNEL, Inbox, Signal, job_channel, owner_c
 from project.signups import SignUps
 
 KEEP_ALIVE_SECONDS = 15
-"""A stream that is silent for so long says that it is there: proxies and dead peers are noticed."""
+"""After this much silence a stream sends a keep-alive: proxies keep it, dead peers are noticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: its name, and the document that the API has for it."""
+    """One event: its name and its API document."""
 
     name: str
     document: dict[str, Any]
     id: str = ""
-    """From where a stream that was broken goes on; empty where that is no matter."""
+    """Where an interrupted stream resumes; empty for streams that do not resume."""
 
 
 RESYNC = Event("resync", {})
-"""Changes may have been missed: what is known may be old."""
+"""The stream may have missed changes: what the client knows may be outdated."""
 
 
 class EventStream(Protocol):
@@ -43,7 +43,7 @@ class EventStream(Protocol):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Where changes are published."""
+        """The channels on which changes are published."""
         ...
 
     @property
@@ -52,23 +52,22 @@ class EventStream(Protocol):
         ...
 
     def read_state(self) -> Iterator[Event]:
-        """The state as it is, at the start and when changes may have been missed."""
+        """The current state, read at the start and when changes may have been missed."""
         ...
 
     def read_change(self, channel: str, text: str) -> Iterator[Event]:
-        """What a message on one of the channels says."""
+        """The events of a message on one of the channels."""
         ...
 
     def look_again(self) -> Iterator[Event]:
-        """What is worth a look after a while of silence."""
+        """Events found by checking again after a period of silence."""
         ...
 
 
 def follow(stream: EventStream, inbox: Inbox) -> Iterator[Event | None]:
-    """The events, as they come; None where none came in a while.
+    """The events as they come; None after a period without events.
 
-    It also ends where a record is gone that was there before: a client that asks again is answered
-    404 or 410.
+    Also ends when a record disappears: a client that asks again gets 404 or 410.
     """
     with suppress(NotFoundError):
         yield from _follow(stream, inbox)
@@ -91,19 +90,19 @@ def _follow(stream: EventStream, inbox: Inbox) -> Iterator[Event | None]:
 
 
 class _Sent:
-    """What a stream has sent of its jobs: each version once, and none after a later one."""
+    """Sends each version of a stream's jobs once, and no version after a later one."""
 
     def __init__(self, trace_link: str) -> None:
         self._trace_link = trace_link
         self._versions: dict[str, int] = {}
 
     def send_state(self, job: Job) -> Iterator[Event]:
-        """The record as it is; one that was lost and written anew counts from one again."""
+        """The current record; a record that was lost and recreated restarts at version one."""
         if job.version != self._versions.get(job.id):
             yield self._make_event(job)
 
     def send_change(self, job: Job) -> Iterator[Event]:
-        """A change as it was published, maybe before the last look at the record."""
+        """A published change, which may be older than the record that was read last."""
         if job.version > self._versions.get(job.id, -1):
             yield self._make_event(job)
 
@@ -113,7 +112,7 @@ class _Sent:
 
 
 class JobEvents:
-    """One job, until it has ended."""
+    """One job, until it has finished."""
 
     def __init__(self, ledger: Ledger, job_id: str, trace_link: str = "") -> None:
         self._ledger = ledger
@@ -123,21 +122,21 @@ class JobEvents:
 
     @property
     def is_over(self) -> bool:
-        """Whether the job has ended."""
+        """Whether the job has finished."""
         return self._job.status.is_finished
 
     def read_state(self) -> Iterator[Event]:
-        """The job as it is."""
+        """The job's current state."""
         self._job = self._ledger.get(self._job.id)
         yield from self._sent.send_state(self._job)
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
-        """The job as the message has it."""
+        """The job from the message."""
         self._job = decode_change(text)
         yield from self._sent.send_change(self._job)
 
     def look_again(self) -> Iterator[Event]:
-        """A job that has expired ends its stream, and so does one whose end was not published."""
+        """Read the job again: it may have expired, or its end may not have been published."""
         return self.read_state()
 
 
@@ -163,7 +162,7 @@ class OwnEvents:
         self.channels = (owner_channel(owner), f"signups:owner:{owner}") if owner else ()
 
     def read_state(self) -> Iterator[Event]:
-        """Sign-ups and jobs, the oldest first."""
+        """Sign-ups and jobs, oldest first."""
         if not self._owner:
             return
         for signup in reversed(self._signups.list_owned(self._owner)):
@@ -173,7 +172,7 @@ class OwnEvents:
                 yield from self._sent.send_state(job)
 
     def read_change(self, channel: str, text: str) -> Iterator[Event]:
-        """A job as it was published, or the sign-up of which only the id was."""
+        """A published job, or the sign-up whose id was published."""
         if channel.startswith("signups:"):
             yield Event("signup", serialize_signup(self._signups.get(text)))
             return
@@ -187,7 +186,7 @@ class OwnEvents:
 
 
 class AllEvents:
-    """The changes of all jobs. Who wants their state as well lists them after each `resync`."""
+    """The changes of all jobs. Clients that need the state list the jobs after each `resync`."""
 
     is_over = False
     channels = (ALL_CHANNEL,)
@@ -197,11 +196,11 @@ class AllEvents:
         self._trace_link = trace_link
 
     def read_state(self) -> Iterator[Event]:
-        """There may be millions of jobs: the reader lists those that it wants."""
+        """Only `resync`: there may be millions of jobs, so the client lists those that it needs."""
         yield RESYNC
 
     def read_change(self, _: str, text: str) -> Iterator[Event]:
-        """The job as it was published; Redis keeps the order."""
+        """The published job; Redis keeps the order."""
         job = decode_change(text)
         if self._chosen.lets_through(job):
             yield Event("job", serialize_job(job, self._trace_link))
@@ -212,5 +211,5 @@ class AllEvents:
 
 
 def decode_change(text: str) -> Job:
-    """The job as it was published."""
+    """The published job."""
     return decode_job(orjson.loads(text))

@@ -1,7 +1,7 @@
-"""How a process hears of changes: one Redis subscription, many listeners.
+"""How a process learns of changes: one Redis subscription, many listeners.
 
-Pub/sub delivers at most once. So after every (re)connect, and when a listener is too slow, it gets
-RESYNC: what it knows may be old, and it must read the state again.
+Pub/sub delivers at most once. So a listener gets RESYNC after every (re)connect and when it is too
+slow: what it knows may be outdated, and it must read the state again.
 """
 
 import queue
@@ -17,7 +17,7 @@ import structlog
 from redis import Redis, RedisError
 
 BACKLOG_LIMIT = 500
-"""Events that wait for one listener before it must read the state again."""
+"""How many events may wait for one listener before it must read the state again."""
 _SUBSCRIBE_SECONDS = 2
 _RECONNECT_SECONDS = 0.5
 _IDLE_CHANNEL = "events:idle"  # keeps the subscription alive while nobody listens
@@ -46,7 +46,7 @@ def job_channel(job_id: str) -> str:
 
 
 def log_channel(job_id: str) -> str:
-    """The place of the newest line of a job's own log."""
+    """Positions of new lines in a job's own log."""
     return f"events:log:{job_id}"
 
 
@@ -62,7 +62,7 @@ class Inbox:
         self._queue: queue.Queue[Message] = queue.Queue(BACKLOG_LIMIT)
 
     def put(self, message: Message) -> None:
-        """Add a message; where too many wait already, replace them all by RESYNC."""
+        """Add a message; if too many are waiting, replace all of them with RESYNC."""
         try:
             self._queue.put_nowait(message)
         except queue.Full:
@@ -71,7 +71,7 @@ class Inbox:
             self._queue.put_nowait(message if message is Signal.CLOSE else Signal.RESYNC)
 
     def get(self, timeout_seconds: float) -> Message | None:
-        """The next message; None where none came in time."""
+        """The next message; None if none came in time."""
         try:
             return self._queue.get(timeout=timeout_seconds)
         except queue.Empty:
@@ -79,7 +79,7 @@ class Inbox:
 
 
 class Listener:
-    """One subscription per process; its thread starts with the first listener."""
+    """The process's one subscription; its thread starts with the first listener."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
@@ -93,7 +93,7 @@ class Listener:
 
     @contextmanager
     def listen(self, channels: Iterable[str]) -> Iterator[Inbox]:
-        """An inbox that gets what is published on the channels from now on."""
+        """An inbox for everything published on the channels from now on."""
         inbox = Inbox()
         wanted = tuple(channels)
         with self._lock:
@@ -110,7 +110,7 @@ class Listener:
                 self._remove(channel, inbox)
 
     def close(self) -> None:
-        """Tell every listener to end: the process stops."""
+        """End every listener because the process stops."""
         with self._lock:
             self._is_closed = True
             inboxes = tuple(self._open)
@@ -118,7 +118,7 @@ class Listener:
             inbox.put(Signal.CLOSE)
 
     def _add(self, channel: str, inbox: Inbox) -> None:
-        """Join a channel and wait until Redis has confirmed it, so that nothing falls between."""
+        """Subscribe to a channel and wait for Redis's confirmation, so that nothing is missed."""
         with self._lock:
             self._start()
             self._inboxes[channel].add(inbox)
@@ -126,7 +126,7 @@ class Listener:
             if confirmed is None:
                 confirmed = self._confirmed[channel] = threading.Event()
                 self._send("subscribe", channel)
-        # Without Redis this times out; RESYNC follows when it is back.
+        # While Redis is unavailable this times out; RESYNC follows once it is back.
         confirmed.wait(_SUBSCRIBE_SECONDS)
 
     def _remove(self, channel: str, inbox: Inbox) -> None:
@@ -143,7 +143,7 @@ class Listener:
         try:
             getattr(self._pubsub, command)(channel)
         except RedisError as error:
-            _log.debug("subscription_lost", reason=str(error))  # the thread connects again
+            _log.debug("subscription_lost", reason=str(error))  # the thread reconnects
 
     def _start(self) -> None:
         if self._thread is None:
@@ -161,13 +161,13 @@ class Listener:
                 time.sleep(_RECONNECT_SECONDS)
 
     def _receive(self) -> None:
-        """Connect, join all channels, then hand messages out until the connection breaks."""
+        """Connect, subscribe to all channels, and pass messages on until the connection breaks."""
         pubsub = self._redis.pubsub()
         pubsub.subscribe(_IDLE_CHANNEL)
         with self._lock:
             self._pubsub = pubsub
             for channel in self._inboxes:
-                self._confirmed[channel].clear()  # the same one: a listener may wait for it
+                self._confirmed[channel].clear()  # keep the object: a listener may wait for it
                 pubsub.subscribe(channel)
             inboxes = {inbox for group in self._inboxes.values() for inbox in group}
         for inbox in inboxes:

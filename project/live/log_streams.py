@@ -1,8 +1,8 @@
-"""What a stream of a job's own log sends: the lines that are there, each new one, then the end.
+"""What a stream of a job's own log sends: the existing lines, each new one, then the end.
 
-What is published is only that there are lines. They are read from the log itself, behind the last
-one that was sent: so no line is lost and no line is sent twice, whatever was published when.
-`write_log` yields the same as text.
+A published message says only that there are new lines. The stream reads them from the log itself,
+after the last line that it sent, so it neither loses nor repeats lines, whatever was published
+when. `write_log` yields the same as text.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from project.live.event_streams import Event, decode_change
 from project.live.events import Listener, job_channel, log_channel
 
 LOOK_SECONDS = 1.0
-"""Whoever writes the log on looks for its end so often, should that not have been published."""
+"""How often `write_log` checks whether the job has finished, in case that was not published."""
 
 
 def write_log(
@@ -26,7 +26,7 @@ def write_log(
     after: str = "",
     to_end: bool = False,
 ) -> Iterator[str]:
-    """The log as text: the lines there are; with `to_end` each new one until the job has ended."""
+    """The log as text: existing lines; with `to_end` also each new one until the job finishes."""
     channels = (log_channel(job_id), job_channel(job_id)) if to_end else ()
     attempt = 0
     with listener.listen(channels) as inbox:
@@ -41,7 +41,7 @@ def write_log(
 
 
 class LogEvents:
-    """The log of one job, until that has ended and its last line is sent."""
+    """One job's log, until the job has finished and its last line is sent."""
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class LogEvents:
         self.channels = (log_channel(job_id), job_channel(job_id))
 
     def read_state(self) -> Iterator[Event]:
-        """Lines that were not sent yet; the end, where the job has ended."""
-        # First the job: a line that was written before its end is among those that are read then.
+        """Lines that were not sent yet; `end` if the job has finished."""
+        # Read the job first: lines written before its end are then among the lines read below.
         job = self._ledger.get(self._job_id)
         yield from self._read_lines()
         if job.status.is_finished:
@@ -72,14 +72,14 @@ class LogEvents:
             yield Event("end", {"status": job.status.value})
 
     def read_change(self, channel: str, text: str) -> Iterator[Event]:
-        """There are lines, or the job has changed."""
+        """New lines, or the end if the job has finished."""
         if channel == log_channel(self._job_id):
             yield from self._read_lines()
         elif decode_change(text).status.is_finished:
             yield from self.read_state()
 
     def look_again(self) -> Iterator[Event]:
-        """A job that has expired ends its stream, and so does one whose end was not published."""
+        """Read the job again: it may have expired, or its end may not have been published."""
         return self.read_state()
 
     def _read_lines(self) -> Iterator[Event]:

@@ -130,7 +130,7 @@ def test_list_of_a_queue_that_is_not_configured_names_those_that_are(run: Any) -
     status, _, error = run("list", "--queue", "tpu")
 
     assert status == 1
-    assert error == "Error: There is no queue 'tpu'; there are short, long.\n"
+    assert error == "Error: There is no queue 'tpu'. Queues: short, long.\n"
 
 
 def test_outage_is_told_without_the_password(run: Any) -> None:

@@ -113,7 +113,7 @@ def test_files_that_the_generator_makes_are_a_working_kind(copy: Path) -> None:
 def test_generator_refuses_a_name_that_cannot_be(copy: Path, name: str) -> None:
     listing = (copy / "project/jobs/__init__.py").read_text()
 
-    with pytest.raises(AssertionError, match=r"is no name|There is a file"):
+    with pytest.raises(AssertionError, match=r"is not a valid name|already exists"):
         run(copy, f"python -m project new '{name}'")
 
     assert (copy / "project/jobs/__init__.py").read_text() == listing
