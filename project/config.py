@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from project.queues import QueueSettings, parse_queues
 
 DEVELOPMENT_MARK = "development-"
-"""Every secret's default contains this; production refuses a setting that does."""
+"""Every secret's default contains this mark; production refuses a setting that still has it."""
 
 _ADDRESS = r"(?!\S*=\?)[^\s@<>,;]+@[^\s@<>,;]+"
 _SENDER = re.compile(rf"{_ADDRESS}|[^\x00-\x1f\x7f-\x9f\u2028\u2029]*<{_ADDRESS}>")
@@ -92,12 +92,12 @@ class Settings(BaseSettings):
 
     kinds: str = Field(
         "",
-        description="Built-in kinds that are offered beside `create_task`, comma-separated, as in "
+        description="Built-in kinds to offer beside `create_task`, comma-separated, as in "
         "`image.thumbnail,email.send`; empty: all",
     )
     extra_kinds: str = Field(
         "",
-        description="Modules with kinds of your own, comma-separated: each has a list `KINDS`",
+        description="Modules with your own kinds, comma-separated; each defines a list `KINDS`",
     )
     queues: str = Field(
         "",
@@ -107,26 +107,26 @@ class Settings(BaseSettings):
     child_memory_bytes: int = Field(
         512 * 1024 * 1024,
         ge=0,
-        description="A worker's process that has more memory than that after a job, bytes, "
-        "is replaced before the next one; 0: never",
+        description="A worker process that uses more memory than this after a job, bytes, is "
+        "replaced before its next job; 0: never",
     )
     shutdown_seconds: float = Field(
         5.0,
         ge=0,
         description="How long a stopping worker lets its jobs finish, seconds; "
-        "that of a queue with `soft_stop=no` requeues its jobs at once",
+        "the worker of a queue with `soft_stop=no` requeues them at once",
     )
     heartbeat_file: str = Field(
-        "", description="File that a worker touches every 5 seconds while it lives; empty: none"
+        "", description="File that a worker touches every 5 seconds while it runs; empty: none"
     )
 
     smtp_url: str = Field(
         "smtp://127.0.0.1:1025",
-        description="Mail server: `smtp://`, `smtps://` or `smtp+starttls://`, with a login",
+        description="Mail server: `smtp://`, `smtps://` or `smtp+starttls://`, may have a login",
     )
     mail_from: str = Field(
         "jobs@localhost.example",
-        description="Sender of the mail we send: an address, or `Name <address>`",
+        description="Sender of outgoing mail: an address, or `Name <address>`",
     )
     mailcatcher_host: str = Field(
         "127.0.0.1", description="Address the local mail catcher listens on"
@@ -135,22 +135,24 @@ class Settings(BaseSettings):
         8025, ge=1, le=65535, description="Port of the mail catcher's inbox page"
     )
     mail_dir: Path = Field(
-        Path("data/mail"), description="Folder where the mail catcher keeps what it caught"
+        Path("data/mail"), description="Folder where the mail catcher keeps its mail"
     )
 
     submit_timeout_seconds: float = Field(
-        2.0, gt=0, description="Longest a submit may take before it answers 503, seconds"
+        2.0, gt=0, description="Longest time before a submit answers 503, seconds"
     )
     retention_seconds: int = Field(
         7 * 24 * 3600,
         ge=60,
-        description="How long a job that succeeded or was cancelled is kept, seconds",
+        description="How long a succeeded or cancelled job is kept, seconds",
     )
     failed_retention_seconds: int = Field(
         30 * 24 * 3600, ge=60, description="How long a failed or dead job is kept, seconds"
     )
     queue_limit: int = Field(
-        100_000, ge=1, description="As many jobs may wait in a queue; a further one is answered 429"
+        100_000,
+        ge=1,
+        description="How many jobs may wait in a queue; further submits are answered 429",
     )
     confirmation_seconds: int = Field(
         24 * 3600, ge=60, description="How long a confirmation link works, seconds"
@@ -162,16 +164,16 @@ class Settings(BaseSettings):
     )
     scratch_dir: Path = Field(
         Path("data/scratch"),
-        description="With a bucket: folder of files on their way, and of those of running jobs",
+        description="With a bucket: folder for files in transfer and files of running jobs",
     )
     max_upload_bytes: int = Field(
-        1024 * 1024 * 1024, ge=1024, description="Largest file that is taken, bytes"
+        1024 * 1024 * 1024, ge=1024, description="Largest file that may be uploaded, bytes"
     )
     max_picture_bytes: int = Field(
-        10 * 1024 * 1024, ge=1024, description="Largest picture that a sign-up may have, bytes"
+        10 * 1024 * 1024, ge=1024, description="Largest picture that a sign-up accepts, bytes"
     )
     max_picture_pixels: int = Field(
-        50_000_000, ge=1, description="Largest picture that is taken, width × height"
+        50_000_000, ge=1, description="Largest picture that is accepted, width × height"
     )
 
     crawl_allowed_networks: str = Field(
@@ -184,7 +186,7 @@ class Settings(BaseSettings):
         1000,
         ge=0,
         le=10_000,
-        description="As many lines that a job's code logs are kept with the job, the newest; "
+        description="How many of the newest lines that a job's code logs are kept with the job; "
         "0: none",
     )
     log_dir: Path = Field(Path("logs"), description="Folder of the JSON log files")
@@ -197,28 +199,28 @@ class Settings(BaseSettings):
     log_max_bytes: int = Field(
         50 * 1024 * 1024,
         ge=0,
-        description="A log file of that size, bytes, is set aside; 0: logrotate does it, or nobody",
+        description="Size at which a log file is rotated, bytes; 0: left to logrotate",
     )
     log_max_age_seconds: int = Field(
-        24 * 3600, ge=60, description="So is one whose first line is that old, seconds"
+        24 * 3600,
+        ge=60,
+        description="Age of its first line at which a log file is rotated, seconds",
     )
-    log_files_kept: int = Field(
-        10, ge=1, description="How many older files of a role are kept; more are removed"
-    )
+    log_files_kept: int = Field(10, ge=1, description="How many rotated files of a role are kept")
 
     trace_link: str = Field(
         "",
-        description="Where a trace is shown, as a URL with `{trace_id}`; the page links to it",
+        description="URL that shows a trace, with `{trace_id}`; the page links to it",
     )
     otlp_endpoint: str = Field(
         "",
-        description="OpenTelemetry collector that is sent spans, OTLP over HTTP, "
+        description="OpenTelemetry collector that receives spans, OTLP over HTTP, "
         "as in `http://collector:4318`; empty: none",
     )
 
     @model_validator(mode="after")
     def _refuse_development_defaults(self) -> Self:
-        """In production, every secret must have been set."""
+        """In production, refuse secrets that still have their development default."""
         if self.environment == "production":
             unset = [
                 f"JOBS_{name.upper()}"
@@ -234,23 +236,23 @@ class Settings(BaseSettings):
 
     @property
     def job_queues(self) -> Mapping[str, QueueSettings]:
-        """The queues by name, in the order of the setting."""
+        """The queues by name, in the setting's order."""
         return parse_queues(self.queues)
 
     @model_validator(mode="after")
     def _check_queues(self) -> Self:
-        """A queue that cannot be is refused with the sentence of `parse_queues`."""
+        """Refuse an invalid queue with the error of `parse_queues`."""
         parse_queues(self.queues)
         return self
 
     @property
     def crawl_networks(self) -> tuple[str, ...]:
-        """The networks that a crawl may reach although they are not public."""
+        """Networks that a crawl may reach although they are not public."""
         return tuple(filter(None, map(str.strip, self.crawl_allowed_networks.split(","))))
 
     @model_validator(mode="after")
     def _check_sender(self) -> Self:
-        """A sender that no mail can have would be found by the first mail only."""
+        """Refuse an invalid sender at the start instead of at the first mail."""
         if not _SENDER.fullmatch(self.mail_from):
             raise ValueError(
                 "JOBS_MAIL_FROM must be an address, or a name and an address as in "
@@ -260,7 +262,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_extras(self) -> Self:
-        """A library that is not there would be missed by the first file or span only."""
+        """Refuse a missing library at the start instead of at the first file or span."""
         for name, extra, library in (
             ("files_url", "s3", "botocore"),
             ("otlp_endpoint", "otel", "opentelemetry"),
@@ -276,7 +278,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_networks(self) -> Self:
-        """A network that is none would be found by the first crawl only."""
+        """Refuse an invalid network at the start instead of at the first crawl."""
         for network in self.crawl_networks:
             try:
                 ip_network(network)
@@ -289,7 +291,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_urls(self) -> Self:
-        """A URL that cannot work is refused at the start, with the variable's name."""
+        """Refuse an invalid URL at the start and name its variable."""
         schemes = {
             "broker_url": ("amqp", "amqps"),
             "redis_url": ("redis", "rediss"),
@@ -304,15 +306,17 @@ class Settings(BaseSettings):
                     f"JOBS_{name.upper()} must be a URL that starts with {starts} and names a host"
                 )
         if "://" in self.files_url and not _is_url(self.files_url, ("s3",)):
-            raise ValueError("JOBS_FILES_URL must be a folder, or as in s3://bucket/folder")
+            raise ValueError(
+                "JOBS_FILES_URL must be a folder, or a bucket as in s3://bucket/folder"
+            )
         for name in ("trace_link", "otlp_endpoint"):
             url = getattr(self, name)
             if url and not _is_url(url, ("http", "https")):
                 raise ValueError(f"JOBS_{name.upper()} must be a URL that starts with http(s)://")
         if self.trace_link and "{trace_id}" not in self.trace_link:
-            raise ValueError("JOBS_TRACE_LINK must have {trace_id} where the id goes")
+            raise ValueError("JOBS_TRACE_LINK must contain {trace_id} in place of the id")
         if not self.management_url.endswith("/api/"):
-            raise ValueError("JOBS_MANAGEMENT_URL must end in /api/: Flower asks below it")
+            raise ValueError("JOBS_MANAGEMENT_URL must end in /api/, as Flower requires")
         return self
 
 
@@ -320,5 +324,5 @@ def _is_url(url: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its own message would show the URL, with the password
+    except ValueError:  # the original message would show the URL with its password
         return False
