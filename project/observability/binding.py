@@ -1,8 +1,8 @@
-"""Puts the ids of the request, attempt or job at hand on every line that follows.
+"""Puts the ids of the current request, attempt or job on every line that follows.
 
-They are bound once at an edge, cleared before that and when it is over. Each thread, and each of
-gevent's greenlets, has its own. What a job's code binds with `structlog.contextvars` is added to
-them: ours are in one variable, because structlog has one a field, and looks at each for each line.
+An edge binds the ids once, after clearing old ones, and clears them at its end. Each thread and
+each gevent greenlet has its own ids. Fields that a job's code binds with `structlog.contextvars`
+are added. Our ids are in one variable, because structlog checks a variable per field at each line.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,21 +17,21 @@ from structlog.contextvars import clear_contextvars, get_contextvars
 from project.observability.context import Trace
 
 KIND_LIMIT = 200
-"""Longest name of a kind that a message may put into a line, characters."""
+"""Longest kind name that a line takes from a message, characters."""
 
 Fields = Mapping[str, Any]
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 _NONE: Fields = MappingProxyType({})
-# Replaced and never changed: a thread that runs in a copy of a context has the same mapping.
+# Replaced, never mutated: a thread that runs in a copy of a context shares the mapping.
 _ids: ContextVar[Fields] = ContextVar("ids", default=_NONE)
-# structlog's own list of all that was ever bound in this process. Mostly nothing: then the
-# variables of the context need not be looked through for each line.
+# structlog's list of every field ever bound in this process. It is usually empty; the context's
+# variables then need not be searched for each line.
 _names_by_jobs: Mapping[str, Any] = structlog.contextvars._CONTEXT_VARS  # noqa: SLF001
 
 
 class TracedAttempt(Protocol):
-    """An attempt of a job, as far as lines about it name it."""
+    """The facts about an attempt that its log lines need."""
 
     @property
     def id(self) -> str: ...
@@ -42,7 +42,7 @@ class TracedAttempt(Protocol):
 
 
 class TracedJob(TracedAttempt, Protocol):
-    """A job, as far as its lines name it."""
+    """The facts about a job that its log lines need."""
 
     @property
     def kind(self) -> str: ...
@@ -53,14 +53,14 @@ class TracedJob(TracedAttempt, Protocol):
 
 
 def enter(trace: Trace) -> None:
-    """From here on lines are of this request."""
+    """Bind the following lines to this request."""
     leave()
     _current.set(trace)
     _ids.set(_describe_span(trace))
 
 
 def enter_job(job: TracedJob, submitted: Trace) -> None:
-    """From here on lines are about the job that was submitted in this span."""
+    """Bind the following lines to the job that was submitted in this span."""
     leave()
     ids: dict[str, Any] = {"job_id": job.id, "kind": job.kind}
     if job.parent_id:
@@ -72,13 +72,13 @@ def enter_job(job: TracedJob, submitted: Trace) -> None:
 
 
 def enter_attempt(job: TracedJob, trace: Trace) -> None:
-    """From here on they are of this attempt of it."""
+    """Bind the following lines to this attempt of the entered job."""
     _current.set(trace)
     _ids.set({**_ids.get(), "attempt": job.attempt, **_describe_span(trace)})
 
 
 def leave() -> None:
-    """From here on lines are of nothing in particular."""
+    """Unbind the following lines from any request or job."""
     if _names_by_jobs:
         clear_contextvars()
     _current.set(None)
@@ -86,12 +86,12 @@ def leave() -> None:
 
 
 def find_current() -> Trace | None:
-    """The request or attempt that this is part of, if it is."""
+    """The current request or attempt, or None."""
     return _current.get()
 
 
 def read_bound() -> Fields:
-    """The fields of every line that is written here: our ids, and what a job's code has bound."""
+    """The fields of every line written here: our ids, and fields that a job's code has bound."""
     ids = _ids.get()
     if not _names_by_jobs:
         return ids
@@ -100,7 +100,7 @@ def read_bound() -> Fields:
 
 
 def about(job: TracedAttempt) -> AbstractContextManager[None]:
-    """Inside this, lines are about the job; where a worker has taken it, about its last attempt."""
+    """Bind lines inside the block to the job; if it has attempts, to the last one."""
     submitted = Trace.of_job(job.id, job.trace_id)
     if job.attempt:
         fields = _describe_span(submitted.attempt(job.id, job.attempt))
@@ -110,7 +110,7 @@ def about(job: TracedAttempt) -> AbstractContextManager[None]:
 
 
 def about_message(headers: Mapping[str, Any], job_id: str) -> AbstractContextManager[None]:
-    """Inside this, lines are about the job that a message belongs to, if they are not already."""
+    """Bind lines inside the block to the job of a message, unless they are already."""
     if _ids.get().get("job_id") == job_id:
         return nullcontext()
     kind = headers.get("task")
@@ -119,7 +119,7 @@ def about_message(headers: Mapping[str, Any], job_id: str) -> AbstractContextMan
 
 
 def describe_cause(submitted: Trace) -> dict[str, str]:
-    """The ids of lines about a job that are of no attempt; `submitted` is the job's submit."""
+    """The ids of a job's lines outside an attempt; `submitted` is the span of the job's submit."""
     ids = {"trace_id": submitted.trace_id, "parent_id": submitted.span_id}
     if submitted.request_id:
         ids["request_id"] = submitted.request_id

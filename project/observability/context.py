@@ -1,11 +1,11 @@
 """The ids that lead from a log line back to the click. Pure; `binding` puts them on the lines.
 
-A trace is the tree of all that one click has caused; each of its spans names the one that caused
-it: a request, the submit of each of its jobs, each attempt of that job, and so on. The headers are
-those of W3C Trace Context (https://www.w3.org/TR/trace-context/).
+A trace is the tree of everything that one click caused. Each span names the span that caused it: a
+request, the submit of each of its jobs, each attempt of that job, and so on. The headers follow
+W3C Trace Context (https://www.w3.org/TR/trace-context/).
 
-The span of a job's submit, and of each attempt, has an id that is made from the job's: so every
-process that says something about a job knows where it belongs, whatever was lost on the way.
+The span ids of a job's submit and attempts are derived from the job's id, so every process can
+attribute its lines and spans, whatever was lost on the way.
 """
 
 import re
@@ -16,12 +16,12 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Self
 
-# Version, trace id, parent's span id, flags; what a higher version than 00 may add (4.3).
+# Version, trace id, parent's span id, flags; then what versions above 00 may add (4.3).
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED = 0x01
 
 STATE_LIMIT = 512
-"""Longest `tracestate` that is handed on, characters: everybody must manage so much (3.3.1.5)."""
+"""Longest `tracestate` that is passed on, characters: everybody must support this (3.3.1.5)."""
 _MEMBERS_LIMIT = 32
 _MEMBER = re.compile(
     r"[a-z0-9][a-z0-9_*/-]{0,240}(@[a-z][a-z0-9_*/-]{0,13})?"
@@ -33,17 +33,17 @@ _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A span: where in the story of one click we are."""
+    """A span: a position in the trace of one click."""
 
     trace_id: str
     span_id: str
     parent_id: str = ""
-    """The span that caused this one; empty where there is none that we know."""
+    """The span that caused this one; empty if unknown."""
     request_id: str = ""
     is_sampled: bool = True
-    """Whether who began the trace wants its spans recorded."""
+    """Whether the caller that started the trace wants its spans recorded."""
     state: str = ""
-    """`tracestate`: data of others, which is handed on as it came. It belongs in no log line."""
+    """`tracestate`: other systems' data, passed on unchanged. It must not appear in log lines."""
 
     @classmethod
     def start(
@@ -52,7 +52,7 @@ class Trace:
         request_id: str | None = None,
         tracestate: str | None = None,
     ) -> Self:
-        """A new span: of the caller's trace where it sent a valid one, else of a new trace."""
+        """A new span in the caller's trace if it sent a valid one, otherwise in a new trace."""
         caller = cls.read(traceparent, tracestate) if traceparent else None
         return cls(
             trace_id=caller.trace_id if caller else secrets.token_hex(16),
@@ -65,12 +65,12 @@ class Trace:
 
     @classmethod
     def read(cls, traceparent: Any, tracestate: Any = None, request_id: Any = None) -> Self | None:
-        """The span that these headers name; None where `traceparent` is not valid."""
+        """The span that these headers name; None if `traceparent` is invalid."""
         match = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
         if match is None:
             return None
         version, trace_id, span_id, flags, more = match.groups()
-        # An id of zeros only makes the header invalid (3.2.2.3 and 3.2.2.4).
+        # An all-zero id makes the header invalid (3.2.2.3 and 3.2.2.4).
         is_empty = not trace_id.strip("0") or not span_id.strip("0")
         if version == "ff" or is_empty or (version == "00" and more):
             return None
@@ -80,15 +80,15 @@ class Trace:
 
     @classmethod
     def of_job(cls, job_id: str, trace_id: str = "") -> Self:
-        """The span of a job's submit, where its message cannot be asked."""
+        """The span of a job's submit, when its message is not available."""
         is_known = _TRACE_ID.fullmatch(trace_id)
         return cls(trace_id if is_known else derive_trace_id(job_id), submit_span_id(job_id))
 
     @classmethod
     def of_message(cls, headers: Mapping[str, Any], job_id: str) -> Self:
-        """The span of a job's submit, as its message names it.
+        """The span of a job's submit, from its message.
 
-        A program that knows only Celery sends none: then all attempts share what is made of the id.
+        A plain Celery program sends no span: then all attempts share one derived from the job's id.
         """
         request_id = headers.get("request_id")
         named = cls.read(headers.get("traceparent"), headers.get("tracestate"), request_id)
@@ -98,7 +98,7 @@ class Trace:
         return cls(span.trace_id, span.span_id, request_id=_read_request_id(request_id))
 
     def child(self, span_id: str = "") -> Self:
-        """A span that this one causes."""
+        """A new span that this one causes."""
         return type(self)(  # written out: `replace` takes twice as long
             self.trace_id,
             span_id or secrets.token_hex(8),
@@ -109,27 +109,27 @@ class Trace:
         )
 
     def submit(self, job_id: str) -> Self:
-        """The span in which this one submits a job."""
+        """The span of a job's submit, caused by this span."""
         return self.child(submit_span_id(job_id))
 
     def attempt(self, job_id: str, number: int) -> Self:
-        """The span of an attempt, where this one is the job's submit."""
+        """The span of an attempt; this span must be the job's submit."""
         return self.child(attempt_span_id(job_id, number))
 
     @property
     def traceparent(self) -> str:
-        """The header that hands this span on, as the parent of what comes."""
+        """The header that passes this span on as the parent of later spans."""
         return f"00-{self.trace_id}-{self.span_id}-{_SAMPLED if self.is_sampled else 0:02x}"
 
     @property
     def message_headers(self) -> dict[str, str]:
-        """The headers that hand this span on in a message."""
+        """The headers that pass this span on in a message."""
         headers = {"traceparent": self.traceparent, "request_id": self.request_id}
         return headers | ({"tracestate": self.state} if self.state else {})
 
     @property
     def http_headers(self) -> dict[str, str]:
-        """The headers that hand this span on in an HTTP request."""
+        """The headers that pass this span on in an HTTP request."""
         headers = {"traceparent": self.traceparent}
         if self.request_id:
             headers["X-Request-ID"] = self.request_id
@@ -137,11 +137,11 @@ class Trace:
 
 
 def submit_span_id(job_id: str) -> str:
-    """The span of a job's submit: the parent of all of its attempts."""
+    """The span of a job's submit: the parent of all its attempts."""
     return _digest(8, "submit", job_id)
 
 
-@lru_cache(maxsize=32)  # an attempt's end has the same one as its start
+@lru_cache(maxsize=32)  # an attempt's end needs the same id as its start
 def attempt_span_id(job_id: str, number: int) -> str:
     """The span of one attempt."""
     return _digest(8, "attempt", job_id, str(number))
@@ -153,7 +153,7 @@ def wait_span_id(job_id: str, number: int) -> str:
 
 
 def derive_trace_id(job_id: str) -> str:
-    """The trace of a job that nobody has given one: its own id's digits, where it is a UUID."""
+    """The trace id of a job submitted without one: the job id's digits if the id is a UUID."""
     digits = job_id.replace("-", "").lower()
     is_usable = _TRACE_ID.fullmatch(digits) and digits.strip("0")
     return digits if is_usable else _digest(16, "trace", job_id)
@@ -168,7 +168,7 @@ def _read_request_id(value: Any) -> str:
 
 
 def _read_state(value: Any) -> str:
-    """What is not valid, or too long, is dropped as a whole (3.3.1)."""
+    """The `tracestate`; one that is invalid or too long is dropped as a whole (3.3.1)."""
     if not isinstance(value, str) or len(value) > STATE_LIMIT:
         return ""
     members = [member for part in value.split(",") if (member := part.strip(" \t"))]

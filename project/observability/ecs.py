@@ -1,12 +1,12 @@
 """Our field names in the Elastic Common Schema. Pure: takes an event, returns the document.
 
-Where the values go depends only on an event's fields and their types: `arrange` says it, for a
-writer of many lines to remember.
+Where the values go depends only on an event's fields and their types. `arrange` returns it, so that
+a writer of many lines can cache it.
 
-Fields without a row in FIELDS, and numbers that are none, become `labels.<name>` as text: so no
-event can break a mapping.
+Fields that FIELDS does not list, and number fields whose value is not a number, become
+`labels.<name>` as text, so that no event can break a mapping.
 Source: ECS 9.4 field reference (https://www.elastic.co/docs/reference/ecs). Where it has no field
-there is one of our own: `celery.*`, and `parent.id`, which Elastic's APM calls so too.
+we add our own: `celery.*`, and `parent.id`, a name that Elastic's APM uses too.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ ECS_VERSION = "9.4.0"
 
 
 class Field(NamedTuple):
-    """Where a value goes, and as what Elasticsearch is to index it."""
+    """Where a value goes, and the type under which Elasticsearch indexes it."""
 
     path: tuple[str, ...]
     type: str
     is_ours: bool = False
-    """Whether the schema does not know it: then our index template must."""
+    """Whether the field is not in the schema, so that our index template must define it."""
 
 
 def _ecs(name: str, type_: str = "keyword") -> Field:
@@ -80,7 +80,7 @@ FIELDS: Mapping[str, Field] = {
     "queue": _ours("celery.queue"),
     "worker": _ours("celery.worker"),
     "jobs": _ours("celery.jobs", "long"),
-    # A queue, measured now and then
+    # A queue, measured regularly
     "queue_waiting": _ours("celery.queue_waiting", "long"),
     "queue_consumers": _ours("celery.queue_consumers", "long"),
     "queue_oldest_seconds": _ours("celery.queue_oldest_seconds", "double"),
@@ -98,14 +98,15 @@ CATEGORIES: Mapping[str, Mapping[str, Any]] = {
     "job_died": {"category": ["process"], "event_type": ["end"]},
     "queue_measured": {"event_kind": "metric"},
 }
-"""ECS's own words for what happened (`event.kind`, `.category`, `.type`), for the main events."""
+"""ECS's classification of the main events (`event.kind`, `.category`, `.type`)."""
 
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"long": (int,), "double": (int, float)}
 _CORE = frozenset({"event", "timestamp", "level", "message"})
 _OF_PROCESS = ("process", "service", "host")
-"""Objects that are the same in all lines of a process; an event's own of such a name is a label."""
+"""Objects that are the same in all lines of a process; an event's field of such a name is a label.
+"""
 
-# What an event of a name has in `event`; where a field goes, and the types that it may have there.
+# The contents of `event` by event name; below, where a field goes and its permitted types.
 _KINDS_OF_EVENT: Mapping[str, Mapping[str, Any]] = {
     name: {FIELDS[key].path[1]: value for key, value in kinds.items()}
     for name, kinds in CATEGORIES.items()
@@ -118,17 +119,17 @@ _PLACES = {
 
 
 class Value(NamedTuple):
-    """Stands in an arrangement for the value that the event has under this name."""
+    """Placeholder in an arrangement for the event's value of this name."""
 
     name: str
     is_label: bool = False
-    """Whether the schema does not know the field: its value is written as text."""
+    """Whether the field is not in the schema; its value is then written as text."""
 
 
 def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
     """The ECS document of one event.
 
-    `event` names it, `timestamp` and `level` must be there; these and `message` are text.
+    The event must have `event` (its name), `timestamp` and `level`; these and `message` are text.
     """
     arrangement = arrange(event["event"], tuple(event), tuple(map(type, event.values())))
     return {name: _fill(node, event) for name, node in arrangement.items()}
@@ -144,10 +145,10 @@ def _fill(node: Any, event: Mapping[str, Any]) -> Any:
 
 
 def arrange(name: str, fields: tuple[str, ...], types: tuple[type, ...]) -> dict[str, Any]:
-    """The document of events that have these fields, of these types, with a Value for each value.
+    """The document of events with these fields and types, with a Value in place of each value.
 
-    `name` is the event's; any that is not in CATEGORIES gives the same. The first three keys come
-    first, in the order that Elastic's own loggers write them.
+    `name` is the event's name; all names outside CATEGORIES give the same document. The first three
+    keys come first, in the order of Elastic's own loggers.
     """
     present = {
         field: type_ for field, type_ in zip(fields, types, strict=True) if type_ is not _ABSENT
@@ -168,7 +169,7 @@ _NOWHERE: tuple[tuple[str, ...], None] = ((), None)
 
 
 def _begin(name: str, *, has_message: bool) -> dict[str, Any]:
-    """What every document has, and what kind of event it is, where it has a name."""
+    """The fields of every document, and the classification of a named event."""
     document: dict[str, Any] = {
         "@timestamp": Value("timestamp"),
         "log.level": Value("level"),
@@ -181,7 +182,7 @@ def _begin(name: str, *, has_message: bool) -> dict[str, Any]:
 
 
 def describe_process(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The objects that are the same in all lines of a process, of fields that are."""
+    """The objects that are the same in all lines of a process, made from the process's facts."""
     document: dict[str, Any] = {}
     for name, value in facts.items():
         _put(document, FIELDS[name].path, value)

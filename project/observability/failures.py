@@ -1,8 +1,8 @@
-"""How a line tells of an error: its type and where it was raised, seldom its message. Pure.
+"""How a log line describes an error: its type and where it was raised, seldom its message. Pure.
 
-The message of an error may quote what somebody sent: a parameter, a header, a whole document. So it
-is written only where the error's type says that it does not; the job's record has it always, for
-those who may see the job.
+An error's message may quote a client's data: a parameter, a header, a whole document. So a line has
+the message only if the error's type guarantees that it does not. The job's record always has it,
+for people who may see the job.
 """
 
 import re
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from project.observability.redaction import as_text
 
 STACK_LIMIT = 16_000
-"""Longest stack trace, characters: its end, where the error is."""
+"""Longest stack trace, characters; a longer one keeps its end, where the error is."""
 
 _OF_SERVERS = ("amqp.", "billiard.exceptions.", "kombu.", "redis.")
-"""Libraries whose errors tell of a server, or of a process: addresses, codes, signals."""
+"""Libraries whose errors are about a server or a process: addresses, codes, signals."""
 
 _BEGIN = "Traceback (most recent call last):"
 _LINKS = (
@@ -27,7 +27,7 @@ _TYPE = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def describe_error(error: BaseException) -> dict[str, str]:
-    """The fields by which a log line tells of an error."""
+    """The fields with which a log line describes an error."""
     fields = {
         "error_type": type(error).__name__,
         "error_stack_trace": frames_of("".join(traceback.format_exception(error))),
@@ -37,9 +37,9 @@ def describe_error(error: BaseException) -> dict[str, str]:
 
 
 def message_of(error: BaseException) -> str:
-    """What the error says, where that is about us, not about what somebody sent; else nothing."""
+    """The error's message if it cannot quote a client's data; otherwise empty."""
     if isinstance(error, OSError) and error.strerror:
-        return f"[Errno {error.errno}] {error.strerror}"  # its text may end in a file's name
+        return f"[Errno {error.errno}] {error.strerror}"  # the full text may have a file's name
     is_of_server = f"{type(error).__module__}.".startswith(_OF_SERVERS)
     if is_of_server or getattr(error, "is_about_us", False):
         return as_text(error)
@@ -47,17 +47,17 @@ def message_of(error: BaseException) -> str:
 
 
 def name_error(error: BaseException) -> str:
-    """One word, or one sentence, for an error that a library put into its message."""
+    """The message or type of an error that a library put into its own message."""
     return message_of(error) or type(error).__name__
 
 
 def frames_of(text: str) -> str:
-    """A formatted traceback without the messages in it: files, lines, code, types of the errors."""
+    """A formatted traceback without messages: only files, lines, code and types of the errors."""
     return "\n".join(_keep(text.splitlines()))[-STACK_LIMIT:]
 
 
 def _keep(lines: list[str]) -> Iterator[str]:
-    """Only what the interpreter itself writes: a message may span lines, and look like anything."""
+    """Keep only the interpreter's lines: a message may span lines and look like anything."""
     is_inside = is_code = False
     for line in lines:
         if line == _BEGIN:

@@ -1,7 +1,7 @@
-"""Brings everybody else in: the standard library's loggers, warnings, errors nobody caught.
+"""Takes in lines from elsewhere: the standard library's loggers, warnings, uncaught errors.
 
-What is in a record's `extra` is left out, and so are the texts of errors among its arguments: both
-may hold what somebody sent.
+It omits a record's `extra` and the texts of errors among its arguments, because both may contain a
+client's data.
 """
 
 import logging
@@ -17,7 +17,7 @@ from project.observability.failures import describe_error, name_error
 from project.observability.job_log import ERROR, MESSAGE, is_capturing
 from project.observability.writer import Event, Writer, format_time_ns
 
-# Records that repeat what our own events say, or would hold parameters and results.
+# Loggers whose records repeat our own events, or would contain parameters and results.
 QUIET = {
     "celery.worker.strategy": logging.WARNING,
     "celery.app.trace": logging.CRITICAL,
@@ -28,7 +28,7 @@ QUIET = {
     "werkzeug": logging.WARNING,
 }
 
-# What these say first is worth a line; what follows quotes a message, or a request.
+# The start of these records is worth a line; the rest quotes a message or a request.
 _WORTH = {
     "celery.worker.consumer.consumer": re.compile(r"[^\n]*"),
     "gunicorn.error": re.compile(
@@ -59,7 +59,7 @@ class Bridge(logging.Handler):
         self._writer = writer
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Without logging's lock: a line is one write, so no thread need wait for another."""
+        """Handle without logging's lock: a line is one write, so threads need not wait."""
         is_wanted = bool(self.filter(record))
         if is_wanted:
             self.emit(record)
@@ -69,9 +69,9 @@ class Bridge(logging.Handler):
         """Write the record's line."""
         try:
             event = _describe(record)
-        except Exception:  # noqa: BLE001 - logging's own rule: a record never hurts who logs
+        except Exception:  # noqa: BLE001 - logging's own rule: a record never harms its caller
             self.handleError(record)
-        else:  # raises nothing itself; a job's time limit, which may hit here, must get through
+        else:  # `write` raises nothing; a job's time limit, which may hit here, must get through
             self._writer.write(event)
 
 
@@ -95,7 +95,7 @@ def _describe(record: logging.LogRecord) -> Event:
 
 
 def _render(record: logging.LogRecord) -> str:
-    """The message, with a name in place of each error."""
+    """The message, with `name_error` in place of each error."""
     template = _stand_in(record.msg)
     arguments: Any = record.args
     if isinstance(arguments, dict):
@@ -116,7 +116,7 @@ def _stand_in(value: Any) -> Any:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """A line, and the whole of it to whoever sits at the terminal."""
+    """Log the error, and print the full traceback on the terminal."""
     if not issubclass(kind, KeyboardInterrupt):
         structlog.get_logger().critical("process_failed", **describe_error(error))
     sys.__excepthook__(kind, error, trace)

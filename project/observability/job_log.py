@@ -1,10 +1,10 @@
-"""Where the lines of a job go besides the log file: to whoever records the job that runs here.
+"""Passes a job's lines to the recorder of the job's own log, in addition to the log file.
 
-The job's context says who that is. So a thread that a job starts is recorded only where it runs in
-a copy of it (`contextvars.copy_context`, as `asyncio.to_thread` does).
+The job's context has the recorder. So the lines of a thread that a job starts are recorded only if
+the thread runs in a copy of the context (`contextvars.copy_context`, as `asyncio.to_thread` does).
 
-A job's own log is for who may see the job, so it gets events as they were before anything was taken
-out of them for the file, with the errors and what they say.
+A job's own log is for people who may see the job, so it gets events before redaction, with their
+errors and the errors' messages.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 ERROR, MESSAGE = "captured_error", "captured_message"
-"""Fields of an event on its way to the job's log: the error, a record's message with all in it."""
+"""Fields of an event on its way to the job's log: the error, and a record's full message."""
 
 Append = Callable[[Mapping[str, Any]], None]
 
@@ -20,7 +20,7 @@ _append: ContextVar[Append | None] = ContextVar("job_log", default=None)
 
 
 class Capture:
-    """In the block this is whom the context's events are handed to. Each attempt makes one."""
+    """Passes the context's events to a recorder inside the block. Each attempt makes one."""
 
     __slots__ = ("_taker", "_token")
 
@@ -35,25 +35,25 @@ class Capture:
 
 
 def capturing(append: Append) -> Capture:
-    """Hand every event that is logged in the block to `append` as well.
+    """Pass every event that is logged in the block to `append` as well.
 
-    It must raise nothing, must not log, and must not change the event.
+    `append` must not raise, log, or change the event.
     """
     return Capture(append)
 
 
 def releasing() -> Capture:
-    """What is logged in the block is ours, and not what the job's code has to say."""
+    """Keep lines of the block out of the job's own log: they are ours, not the job code's."""
     return Capture(None)
 
 
 def is_capturing() -> bool:
-    """Whether a job's own log is kept here."""
+    """Whether a job's own log is being recorded in this context."""
     return _append.get() is not None
 
 
 def record_line(event: MutableMapping[str, Any]) -> None:
-    """Called by the pipeline with each event, its level and time included, before the redaction."""
+    """Record an event; the pipeline calls this with its level and time, before redaction."""
     append = _append.get()
     if append is not None:
         append(event)

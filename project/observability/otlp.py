@@ -1,8 +1,8 @@
 """Sends spans to an OpenTelemetry collector: OTLP over HTTP, in batches, from a thread.
 
-Imported only where JOBS_OTLP_ENDPOINT is set. The queue and its thread are made by a process's
-first span, so a forked process never has those of the one that forked it. When the collector is
-away spans are dropped, and the log says so once.
+Imported only if JOBS_OTLP_ENDPOINT is set. A process's first span creates the queue and its thread,
+so a forked process never shares its parent's. While the collector is unavailable, spans are
+dropped, and one line is logged.
 """
 
 import atexit
@@ -26,20 +26,20 @@ from project.observability.pipeline import VERSION
 from project.observability.spans import Span
 
 PAUSE_SECONDS = 1
-"""Spans are sent so often; of a process that is killed those since then are lost."""
+"""How often spans are sent; a killed process loses its spans since then."""
 SEND_SECONDS = 2
-"""A batch that was not taken within this time is dropped."""
+"""A batch that the collector does not accept within this time is dropped."""
 CLOSE_SECONDS = 2
-"""A process that ends begins to send for so long."""
+"""How long an ending process starts to send batches."""
 QUEUE_SIZE = 4096
-"""So many spans wait for a collector that is slow; then the oldest are dropped."""
+"""How many spans may wait for a slow collector; beyond that the oldest are dropped."""
 _PATH = "/v1/traces"
 
 _log = structlog.get_logger()
 
 
 class Sender(SpanExporter):
-    """The collector's exporter; tells when the collector is away, and when it is back."""
+    """The collector's exporter; logs when the collector becomes unavailable and when it is back."""
 
     def __init__(self, exporter: SpanExporter, resource: Resource) -> None:
         self.resource = resource
@@ -61,16 +61,16 @@ class Sender(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """Nothing more is sent."""
+        """Stop sending."""
         self._exporter.shutdown()
 
     def limit(self, seconds: float) -> None:
-        """Begin no batch after so many seconds."""
+        """Start no batch after this many seconds."""
         self._ends_at = monotonic() + seconds
 
 
 class Outbox:
-    """Takes the spans of this process, and of those that it forks."""
+    """Accepts the spans of this process and of processes that it forks."""
 
     def __init__(self, make: Callable[[], Sender]) -> None:
         self._make = make
@@ -78,7 +78,7 @@ class Outbox:
         self._pid = 0
 
     def add(self, span: Span) -> None:
-        """Queue the span, if who began its trace wants it recorded."""
+        """Queue the span, unless its trace is not sampled."""
         if not span.trace.is_sampled:
             return
         if self._pid != os.getpid():
@@ -86,7 +86,7 @@ class Outbox:
         self._processor.on_end(to_readable(span, self._sender.resource))
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining spans."""
         if self._pid == os.getpid():
             self._sender.limit(CLOSE_SECONDS)
             self._processor.shutdown()
@@ -105,8 +105,8 @@ class Outbox:
 
 
 def make_sender(settings: Settings) -> Sender:
-    """The way to the collector. OTEL_EXPORTER_OTLP_HEADERS may hold a login for it."""
-    # It would tell of each batch. `Sender` tells once.
+    """The sender to the collector. OTEL_EXPORTER_OTLP_HEADERS may have its login."""
+    # The library would log each failed batch; `Sender` logs once.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     url = settings.otlp_endpoint.rstrip("/").removesuffix(_PATH) + _PATH
     host = socket.gethostname()
@@ -125,7 +125,7 @@ def make_sender(settings: Settings) -> Sender:
 
 
 def to_readable(span: Span, resource: Resource) -> ReadableSpan:
-    """The span as OpenTelemetry's exporters take it."""
+    """The span in the form that OpenTelemetry's exporters accept."""
     trace = span.trace
     attributes = dict(span.attributes) | ({"error.type": span.error} if span.error else {})
     return ReadableSpan(

@@ -1,10 +1,10 @@
 """One pipeline for every line: our own events and the records of Celery, gunicorn and the rest.
 
-`configure_logging` is called once per process tree, at its entry point. Files get JSON; in
-development, people at the terminal get a readable copy on stderr; where it is a file, warnings do.
+The entry point of each process tree calls `configure_logging` once. Files get JSON. In development,
+stderr gets a readable copy of every line if it is a terminal, otherwise of warnings and worse.
 
-An event takes the short way, from structlog's processors straight to the file; `foreign` brings in
-what is logged in other ways.
+An event goes from structlog's processors straight to the file; `foreign` takes in lines that are
+logged in other ways.
 """
 
 import logging
@@ -32,9 +32,9 @@ _TRACE_ID = re.compile(r"([0-9a-f]{8})[0-9a-f]{24}")
 
 
 def configure_logging(settings: Settings, *, is_watched: bool | None = None) -> None:
-    """Send every line of this process, and of those it forks, to the role's file.
+    """Send every line of this process and of processes that it forks to the role's file.
 
-    `is_watched`: whether stderr is read by people; None: where it is a terminal.
+    `is_watched`: whether people read stderr; None means if it is a terminal.
     """
     host = socket.gethostname()
     writer = Writer(
@@ -68,16 +68,16 @@ def configure_logging(settings: Settings, *, is_watched: bool | None = None) -> 
 
 
 def make_logger_class(level: int) -> type[Any]:
-    """structlog's logger, which makes an event at once with all that every line has.
+    """A structlog logger class that adds the bound fields when it makes the event.
 
-    What it wraps is never called: the last of the processors writes the line. So an event's fields
-    are copied once instead of four times, and nothing is raised at the end.
+    The wrapped logger is never called, because the last processor writes the line. So an event's
+    fields are copied once instead of four times, and nothing is raised at the end.
     """
     base: Any = structlog.make_filtering_bound_logger(level)
 
     class EventLogger(base):  # type: ignore[misc]  # made at run time
         def _proxy_to_logger(self, method_name: str, event: Any = None, /, **fields: Any) -> None:
-            told = {
+            line = {
                 **read_bound(),
                 **self._context,
                 **fields,
@@ -86,7 +86,7 @@ def make_logger_class(level: int) -> type[Any]:
             }
             try:
                 for process in self._processors:
-                    told = process(None, method_name, told)
+                    line = process(None, method_name, line)
             except structlog.DropEvent:
                 pass
 
@@ -94,7 +94,7 @@ def make_logger_class(level: int) -> type[Any]:
 
 
 def _choose_console(settings: Settings, is_watched: bool | None) -> Console:
-    """In production nobody is there. A readable copy takes longer than the line itself."""
+    """What to copy to stderr: nothing in production, as a copy costs more time than the line."""
     if settings.environment == "production":
         return Console.NOTHING
     if is_watched is None:
@@ -105,11 +105,11 @@ def _choose_console(settings: Settings, is_watched: bool | None) -> Console:
 def sample_debug(
     share: float, chance: Callable[[], float] = random.random
 ) -> Callable[[Any, str, Event], Event]:
-    """A processor that keeps this share of the debug events, and of a trace all or none."""
+    """A processor that keeps this share of debug events; of a trace it keeps all or none."""
 
     def keep(_logger: Any, method: str, event: Event) -> Event:
         if method == "debug":
-            # A job's own code may have put anything there.
+            # A job's own code may have bound any value.
             found = _TRACE_ID.fullmatch(as_text(event.get("trace_id")))
             point = int(found[1], 16) / 2**32 if found else chance()
             if point >= share:

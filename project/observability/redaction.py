@@ -1,8 +1,8 @@
-"""What never enters a line: secrets, mail addresses, query strings, what people sent. Pure.
+"""Keeps secrets, mail addresses, query strings and clients' data out of lines. Pure.
 
-A field is judged by its name, a text by what it looks like. Where it is useful to see that two
-lines are about the same person, a keyed hash stands for the address: without the key it tells
-nothing, and it is the same in every line.
+A field is judged by its name, a text by its content. A keyed hash replaces an address, so that
+lines about the same person can be recognised: it is the same in every line, and reveals nothing
+without the key.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ HIDDEN = "[hidden]"
 TEXT_LIMIT = 8_000
 """Longest text, characters."""
 KEYWORD_LIMIT = 1_000
-"""Longest value of a field by which lines are found: Elasticsearch indexes 1,024 characters."""
+"""Longest value of a searchable field: Elasticsearch indexes 1,024 characters."""
 
 _SECRET = re.compile(
     r"passw|secret|token|authori[sz]ation|cookie|credential|api_?key|private_?key|signature", re.I
@@ -40,30 +40,30 @@ _TELLING = (
     *("passw", "secret", "token", "apikey", "api_key", "authorization", "cookie"),
     *("bearer", "basic"),
 )
-"""Each match of the last two patterns holds one of these, in letters of any case."""
+"""Every match of the last two patterns contains one of these, in any case."""
 
 
 def as_text(value: Any) -> str:
-    """A value of any class as text; one that cannot tell loses no line, and harms nobody."""
+    """A value of any class as text; a class with a broken `__str__` must not lose the line."""
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - it is the class's own mistake, and of any kind
+    except Exception:  # noqa: BLE001 - the class's own bug may raise anything
         return f"<{type(value).__name__}>"
 
 
 class Redactor:
-    """Makes fields and texts fit to be written."""
+    """Removes private data from fields and texts."""
 
     def __init__(self, key: str) -> None:
         self._key = hashlib.sha256(b"log lines\0" + key.encode()).digest()
 
     def hash(self, value: str) -> str:
-        """What stands for a personal value: 16 hex digits, the same each time."""
-        data = value.lower().encode(errors="replace")  # it may hold half a surrogate pair
+        """The replacement of a personal value: 16 hex digits, the same each time."""
+        data = value.lower().encode(errors="replace")  # the value may have a lone surrogate
         return hmac.new(self._key, data, hashlib.sha256).hexdigest()[:16]
 
     def field(self, name: str, value: Any) -> str:
-        """The value of a field that the schema does not know."""
+        """The redacted value of a field that is not in the schema."""
         if _SECRET.search(name) or _SENT_BY_PEOPLE.fullmatch(name):
             return HIDDEN
         if _PERSONAL.fullmatch(name):
@@ -71,7 +71,7 @@ class Redactor:
         return self.text(as_text(value), KEYWORD_LIMIT)
 
     def text(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """The text without what looks like a secret or an address; a long one loses its middle."""
+        """The text without apparent secrets and addresses; a long text loses its middle."""
         if len(text) > limit:
             text = f"{text[: limit // 2]} […] {text[-limit // 2 :]}"
         if "@" in text:
@@ -89,8 +89,8 @@ class Redactor:
 
 
 def _may_hold_secret(text: str) -> bool:
-    """Whether it has to be searched. Words are looked for in a tenth of a pattern's time."""
-    if not text.isascii():  # a pattern takes more letters for an `s`, say, than `lower` does
+    """Whether the patterns must search the text. Finding words takes a tenth of their time."""
+    if not text.isascii():  # a pattern matches more letters as an `s`, say, than `lower` does
         return bool(_SECRET.search(text) or _SCHEME.search(text))
     lowered = text.lower()
     return any(word in lowered for word in _TELLING)

@@ -1,16 +1,16 @@
 """The log file: shared by all processes of a role, one write per line, rotated by rename.
 
-A line is appended under a lock that all writers of the file share (`flock`), because a write is not
-whole by itself: a process that is killed in the middle of one leaves a torn end, and the next line
-would be glued to it. Measured on ext4 with Linux 6.18: of 400 processes that wrote lines of 300
+A writer appends each line under a lock that all writers of the file share (`flock`), because a
+write is not atomic: a process that is killed during a write leaves a torn end, and the next line
+would be joined to it. Measured on ext4 with Linux 6.18: of 400 processes that wrote lines of 300
 bytes in a loop, 19 left a torn end when they were killed; of lines of 20 KB, 294. Under the lock a
-torn end is seen, and made blank, before anything is added.
+writer sees a torn end and blanks it before it appends.
 
-The file's identity is looked up for each line, so that one which was renamed, by us or by
-logrotate, is left without a signal. A rotated name ends in the time of the rotation and never
-changes again: a shipper that has read half of a file knows it by its name and by its inode.
+A writer checks the file's identity for each line, so it leaves a file that we or logrotate renamed
+without needing a signal. A rotated name ends in the time of the rotation and never changes again:
+a shipper that has read half of a file recognises it by its name and inode.
 
-Local file systems only: NFS has neither the lock nor the append.
+Local file systems only: NFS supports neither the lock nor the append.
 """
 
 import fcntl
@@ -26,11 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LOCK_SECONDS = 0.05
-"""A writer that was halted inside a write holds the lock: the others wait so long, then write."""
+"""How long to wait for the lock before writing without it: a halted writer may hold the lock."""
 HURRY_SECONDS = 1.0
-"""After a wait in vain, nobody waits for so long."""
+"""How long, after a wait in vain, a process does not wait for the lock again."""
 TRIES = 100
-"""A file system whose files have another identity each time must not hold up a request for ever."""
+"""A limit for file systems whose files change identity each time: a request must not hang."""
 _LOCK_PAUSE_SECONDS = 0.0002
 _TRY_LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
 
@@ -39,12 +39,12 @@ _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{6}Z")
 _CHUNK = 1 << 16
 _RETRY_SECONDS = 60
-"""A file that could not be set aside (its folder is read-only) is tried again after so long."""
+"""How long to wait before retrying a failed rename (of a file in a read-only folder)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When a file is set aside, and how many of them are kept. 0 bytes: never by itself."""
+    """When a file is rotated, and how many rotated files are kept. 0 bytes: we never rotate."""
 
     max_bytes: int = 0
     max_age_seconds: float = 86_400
@@ -52,7 +52,7 @@ class Rotation:
 
 
 class _Gathered(threading.local):
-    """What a thread, or greenlet, has not written yet."""
+    """Lines that a thread, or greenlet, has not written yet."""
 
     lines: "dict[LogFile, list[bytes]] | None" = None
 
@@ -66,7 +66,7 @@ class _Together:
     __slots__ = ("_is_outer",)
 
     def __enter__(self) -> None:
-        self._is_outer = _gathered.lines is None  # an inner one's are written at the outer's end
+        self._is_outer = _gathered.lines is None  # an inner block's lines wait for the outer's end
         if self._is_outer:
             _gathered.lines = {}
 
@@ -77,16 +77,16 @@ class _Together:
 
 
 def lines_together() -> AbstractContextManager[None]:
-    """Write the lines that this thread logs in the block when it ends, each file's in one write.
+    """Write the lines that this thread logs in the block at its end, one write per file.
 
-    A block that waits for nothing: its lines are missing as long as it lasts, and lost where the
+    The block must not wait for anything: its lines are missing while it lasts, and lost if the
     process is killed in it.
     """
     return _Together()
 
 
 def write_lines() -> None:
-    """Write what this thread has gathered so far: the block is going to wait."""
+    """Write the lines that this thread has gathered so far, because the block is about to wait."""
     lines = _gathered.lines
     if lines:
         _gathered.lines = {}
@@ -101,7 +101,7 @@ def _write_all(lines: "dict[LogFile, list[bytes]]") -> None:
 
 
 class LogFile:
-    """Appends lines to a file. A line that cannot be written goes to stderr; nothing is raised."""
+    """Appends lines to a file. A line that cannot be written goes to stderr; never raises."""
 
     def __init__(self, path: Path, rotation: Rotation | None = None) -> None:
         self._path = path
@@ -112,7 +112,7 @@ class LogFile:
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        """A child opens the file anew: with its parent's descriptor it would share the lock."""
+        """Make a forked process reopen the file: its parent's descriptor would share the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
@@ -123,12 +123,12 @@ class LogFile:
         self._hurry_until = float("-inf")
 
     def write(self, line: bytes) -> None:
-        """Append a line, or several; each ends in a line feed."""
+        """Append one or more lines, each of which ends in a line feed."""
         if _gathered.lines is not None:
             _gathered.lines.setdefault(self, []).append(line)
             return
         try:
-            for _ in range(TRIES):  # whenever the file was set aside, the next one is its successor
+            for _ in range(TRIES):  # whenever the file was rotated, the next try opens a new one
                 if self._try_write(line):
                     return
         except OSError:
@@ -136,7 +136,7 @@ class LogFile:
         _write_to_stderr(line)
 
     def _try_write(self, line: bytes) -> bool:
-        """Whether it went to the file that has the name now, as far as the disk took it."""
+        """Whether the line went to the file that currently has the name."""
         if self._descriptor < 0:
             self._open()
         is_alone = self._lock()
@@ -154,14 +154,14 @@ class LogFile:
         finally:
             if is_alone:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        if written != len(line):  # a disk that is nearly full takes a part
+        if written != len(line):  # a nearly full disk accepts part of the line
             _write_to_stderr(line)
         return True
 
     # ── The file of that name ──────────────────────────────────────────────────────────────────
 
     def _find_size(self) -> int:
-        """The file's size in bytes; -1 where its name belongs to another one by now, or to none."""
+        """The file's size in bytes; -1 if its name now belongs to another file or to none."""
         try:
             found = os.stat(self._name)  # noqa: PTH116 - Path.stat takes three times as long
         except FileNotFoundError:
@@ -192,7 +192,7 @@ class LogFile:
     # ── Whole lines ────────────────────────────────────────────────────────────────────────────
 
     def _lock(self) -> bool:
-        """Whether no other process appends until the lock is let go."""
+        """Whether this process holds the lock, so that no other one appends until its release."""
         give_up_at = 0.0
         while True:
             try:
@@ -204,16 +204,16 @@ class LogFile:
                     self._hurry_until = now + HURRY_SECONDS
                     return False
                 time.sleep(_LOCK_PAUSE_SECONDS)
-            except OSError:  # a file system that has no locks
+            except OSError:  # a file system without locks
                 return False
             else:
                 return True
 
     def _mend(self, size: int) -> int:
-        """End a torn line, if the file ends in one; the file's size in bytes."""
+        """End and blank a torn line, if the file ends in one; the file's size in bytes."""
         if not size or os.pread(self._descriptor, 1, size - 1) == b"\n":
             return size
-        # First a line feed: who follows the file and has the torn part already finds its end.
+        # The line feed comes first: a shipper that already has the torn part then finds its end.
         os.write(self._descriptor, b"\n")
         self._make_blank(self._find_line_start(size), size)
         return size + 1
@@ -228,7 +228,7 @@ class LogFile:
         return 0
 
     def _make_blank(self, start: int, end: int) -> None:
-        # By a descriptor that does not append: Linux ignores the position of one that does.
+        # Use a descriptor that does not append: Linux ignores the position of one that does.
         patch = os.open(f"/proc/self/fd/{self._descriptor}", os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.pwrite(patch, b" " * (end - start), start)
@@ -243,7 +243,7 @@ class LogFile:
         return size > self._rotation.max_bytes or time.time() >= self._due_at
 
     def _set_aside(self) -> bool:
-        """Rename the file; whether the next line goes to another one. The lock is held."""
+        """Rename the file while holding the lock; whether the next line goes to another file."""
         if time.monotonic() < self._try_at:
             return False
         try:
@@ -252,7 +252,7 @@ class LogFile:
                 self._path.rename(self._find_free_name())
                 self._remove_oldest()
         except FileNotFoundError:
-            pass  # another one was faster
+            pass  # another process was faster
         except OSError:
             self._try_at = time.monotonic() + _RETRY_SECONDS
             return False
@@ -274,7 +274,7 @@ class LogFile:
             path.unlink(missing_ok=True)
 
     def _find_left_behind(self) -> Iterator[Path]:
-        """Files of the role's other hosts, long not written: a new container has a new name."""
+        """Files of the role's other hosts, long unwritten: each new container has a new name."""
         role = self._path.name.partition(".")[0]
         long_ago = time.time() - self._rotation.kept * self._rotation.max_age_seconds
         for path in self._path.parent.glob(f"{role}.*.jsonl*"):
@@ -284,6 +284,6 @@ class LogFile:
 
 
 def _write_to_stderr(line: bytes) -> None:
-    """By its number: `sys.stderr` may itself be turned into lines."""
+    """Write to descriptor 2: `sys.stderr` may itself be turned into lines."""
     with suppress(OSError):
         os.write(2, line)

@@ -1,8 +1,8 @@
-"""What log lines tell of requests, submits, waits and runs, as spans for a trace viewer.
+"""Requests, submits, waits and attempts as spans for a trace viewer, like their log lines.
 
-A span is made when all of it is known, with the ids that the lines have, and handed to `Spans`.
-Names of attributes are those of OpenTelemetry (https://opentelemetry.io/docs/specs/semconv/), and
-`jobs.*` of our own. No parameter, result, query or text of an error is in them.
+A span is made when it is over, with the same ids as the lines, and passed to `Spans`. Attributes
+have OpenTelemetry's names (https://opentelemetry.io/docs/specs/semconv/), or our own `jobs.*`. They
+contain no parameters, results, queries or error messages.
 """
 
 from collections.abc import Mapping
@@ -28,47 +28,47 @@ class SpanKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a trace that is over."""
+    """A finished part of a trace."""
 
     name: str
-    """Of few: a route's or a kind's, not one request's or job's."""
+    """A route's or a kind's name, so that there are few; not one request's or job's."""
     kind: SpanKind
     trace: Trace
     started_ns: int
-    """Since 1970."""
+    """Nanoseconds since 1970."""
     ended_ns: int
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     error: str = ""
-    """The class of what went wrong; empty where nothing did."""
+    """The error's class or HTTP status; empty if there was no error."""
 
 
 class Spans(Protocol):
     """Where spans go."""
 
     def add(self, span: Span) -> None:
-        """Take the span; neither waits nor raises."""
+        """Accept the span; neither waits nor raises."""
         ...
 
     def close(self) -> None:
-        """The process ends: send what is left, within a few seconds."""
+        """Send the remaining spans within a few seconds, because the process ends."""
         ...
 
 
 class NoSpans:
-    """Nobody wants them."""
+    """Discards all spans: no collector is configured."""
 
     def add(self, _span: Span) -> None:
-        """Forget it."""
+        """Discard the span."""
 
     def close(self) -> None:
-        """There is nothing to do."""
+        """Do nothing."""
 
 
 NO_SPANS: Spans = NoSpans()
 
 
 def message_attributes(job_id: str, kind: str, queue: str) -> dict[str, str]:
-    """The attributes of spans about a job's way through the broker."""
+    """The attributes of spans about a job's message in the broker."""
     return {
         "messaging.system": "rabbitmq",
         "messaging.destination.name": queue,

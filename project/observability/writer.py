@@ -1,4 +1,4 @@
-"""The end of the pipeline: completes an event, writes its line, and a readable copy for people."""
+"""The end of the pipeline: completes an event and writes its line and a readable copy."""
 
 import itertools
 import json
@@ -33,9 +33,9 @@ _FREE_TEXTS = {
     "error_message": TEXT_LIMIT,
     "error_stack_trace": STACK_LIMIT,
 }
-"""Fields that the schema knows, and into which anything may get, with their longest text."""
+"""Schema fields that may contain any text, with their length limits."""
 LAYOUTS = 256
-"""The most layouts that are kept, a few KB each: a role's own events have fewer than a hundred."""
+"""How many layouts are cached, a few KB each: a role's own events have fewer than a hundred."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_SHOWN = {"transaction_id", "span_id", "parent_id", "request_id", "error_stack_trace"}
 _NOT_SHOWN |= {"event_id", "dataset"}
@@ -46,7 +46,7 @@ _TROUBLE = frozenset({"warning", "error", "critical"})
 
 
 class Console(Enum):
-    """What is copied to stderr, for people."""
+    """Which lines are copied to stderr for people."""
 
     NOTHING = "nothing"
     TROUBLE = "trouble"
@@ -55,7 +55,7 @@ class Console(Enum):
 
 
 class Writer:
-    """Takes events from structlog and from the standard library's loggers."""
+    """Writes events from structlog and from the standard library's loggers."""
 
     def __init__(
         self, file: LogFile, service: Mapping[str, Any], redactor: Redactor, *, console: Console
@@ -70,7 +70,7 @@ class Writer:
         os.register_at_fork(after_in_child=self._seed)
 
     def _seed(self) -> None:
-        """A line's id is unique over processes: random at each start and fork, then counted."""
+        """Make line ids unique across processes: random at each start and fork, then counted."""
         self._boot = secrets.token_hex(6)
         self._numbers = itertools.count()
         self._suffix = _encode_suffix({"process_id": os.getpid(), **self._service})
@@ -80,7 +80,7 @@ class Writer:
         return event
 
     def write(self, event: Event) -> None:
-        """Write the event's line; nothing is raised, whatever its values are."""
+        """Write the event's line; never raises, whatever the values are."""
         if "timestamp" not in event:
             event["timestamp"] = format_time_ns(time.time_ns())
         record_line(event)
@@ -111,43 +111,43 @@ class Writer:
         try:
             parts = layout.parts.copy()
             parts[1::2] = map(orjson.dumps, layout.pick(event))
-        except TypeError:  # one of them is nothing that JSON has
+        except TypeError:  # one of the values has no JSON type
             event["dataset"] = self._dataset
             return _encode(to_ecs(event))[:-1] + self._suffix
         parts.append(self._suffix)
         return b"".join(parts)
 
     def _show(self, event: Event, labels: Mapping[str, str]) -> None:
-        """By the first stderr: what is printed to a worker's present one becomes lines itself."""
+        """Print to the original stderr: a worker's current one turns output into lines."""
         if sys.__stderr__ is None:
             return
         shown = {
-            # What a request has put into its path must not move the cursor of whoever reads it.
+            # Control characters in a request's path must not move the terminal's cursor.
             name: _CONTROL.sub("?", as_text(value))
             for name, value in event.items()
             if name in _SHOWN
         }
-        with suppress(OSError, ValueError):  # whoever started us may have gone, and closed it
+        with suppress(OSError, ValueError):  # the program that started us may have closed it
             print(self._renderer(None, "", {**shown, **labels}), file=sys.__stderr__, flush=True)
 
 
 class _Layout:
-    """What lines of events that have the same fields, of the same types, have in common.
+    """What the lines of events with the same fields and types have in common.
 
-    Made once and remembered: to look up where each of twenty values goes, and to make the objects
-    around them, takes longer than all else that is done for a line.
+    Made once and cached: looking up where each of twenty values goes, and building the objects
+    around them, takes longer than everything else that a line needs.
     """
 
     __slots__ = ("free_texts", "labels", "parts", "pick")
 
     def __init__(self, arrangement: Mapping[str, Any], same: Mapping[str, str]) -> None:
-        """`same`: fields that have the same value in all of them."""
+        """`same`: fields that have the same value in all these lines."""
         labels: dict[str, Value] = arrangement.get("labels", {})
         self.labels = tuple((label, value.name) for label, value in labels.items())
         """Name in the line, and in the event."""
         names: list[str] = []
         self.parts = [b""]
-        """The line's text up to its suffix: every second part is a value's, and empty."""
+        """The line's text up to its suffix; every second item is an empty slot for a value."""
         self._add(arrangement, same, names)
         self.parts[-1] = self.parts[-1][:-1]
         self.pick = itemgetter(*names)
@@ -177,7 +177,7 @@ class _Layout:
 def _make_layout(
     kind: str, level: str, dataset: str, fields: tuple[str, ...], types: tuple[type, ...]
 ) -> _Layout:
-    """`kind`: the event's name, where that is a main event's; else empty."""
+    """`kind`: the event's name if it is a main event; otherwise empty."""
     given = dict(zip(fields, types, strict=True)) | {"event_id": str, "dataset": str}
     same = {"level": level, "dataset": dataset} | ({"event": kind} if kind else {})
     return _Layout(arrange(kind, tuple(given), tuple(given.values())), same)
@@ -198,7 +198,7 @@ def _encode(document: Mapping[str, Any]) -> bytes:
     """The document as JSON."""
     try:
         return orjson.dumps(document, default=as_text)
-    except TypeError:  # half a surrogate pair, an integer beyond 64 bits: no line may be lost
+    except TypeError:  # a lone surrogate, an integer beyond 64 bits: no line may be lost
         text = json.dumps(document, default=as_text, skipkeys=True, ensure_ascii=False)
         return text.encode(errors="replace")
 
@@ -208,7 +208,7 @@ def _encode_name(name: str) -> bytes:
 
 
 def _encode_suffix(facts: Mapping[str, Any]) -> bytes:
-    """What is the same in all lines of a process: the end of the line, from the comma on."""
+    """The end of every line of a process, which never changes, from the comma on."""
     return b"," + orjson.dumps(describe_process(facts))[1:] + b"\n"
 
 
