@@ -23,7 +23,7 @@ class Home:
         self.connection = page.locator("#connection")
         self.announcements = page.locator("#announcements")
         self.picture = page.get_by_label("Picture", exact=True)
-        self.email = page.get_by_label("E-mail address")
+        self.email = page.get_by_label("Email address")
         self.submit = page.locator("#signup-button")
 
     def open(self, state: str = "live") -> "Home":

@@ -349,7 +349,7 @@ def test_file_that_is_too_large_is_not_even_sent(form: Form) -> None:
     form.choose_file("Picture", a_file("huge.png", bytes(1024 * 1024 + 1), "image/png"))
 
     expect(file_line(form, "huge.png").get_by_role("alert")).to_contain_text(
-        "At most 1 MiB are taken"
+        "Files may be at most 1 MiB."
     )
     assert sent == []
 

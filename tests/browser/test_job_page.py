@@ -48,7 +48,7 @@ def test_running_job_is_followed_to_its_end(visitor: Home, worker: Worker) -> No
     worker.report(job, 1, 4, "Reading")
     expect(page.locator("#state")).to_contain_text("Reading · 25 %")
     expect(page.locator("#state")).to_contain_text("Running")
-    expect(page.get_by_role("button", name="Run again Sleep")).to_be_hidden()
+    expect(page.get_by_role("button", name="Rerun Sleep")).to_be_hidden()
     worker.end(job, {"summary": "All read."})
 
     expect(page.locator("#state")).to_contain_text("Succeeded")
@@ -192,7 +192,7 @@ def test_failed_job_says_why_and_can_be_run_again(home: Home, worker: Worker) ->
     expect(page.locator("#state")).to_contain_text("The table has no column 'price'.")
     expect(page.get_by_role("region", name="Attempts")).to_contain_text("ValueError")
 
-    page.get_by_role("button", name="Run again Sleep").click()
+    page.get_by_role("button", name="Rerun Sleep").click()
 
     expect(page.locator("#state")).to_contain_text("Succeeded")
     assert page.url.rpartition("/")[2] != job.id
@@ -207,7 +207,7 @@ def test_job_of_a_kind_that_is_not_offered_has_no_button_to_run_it_again(
     page = open_job(home, job.id)
 
     expect(page.locator("#state")).to_contain_text("The disk is away.")
-    expect(page.get_by_role("button", name="Run again")).to_be_hidden()
+    expect(page.get_by_role("button", name="Rerun")).to_be_hidden()
 
 
 def test_report_whose_part_failed_says_what_running_it_again_does(home: Home) -> None:
@@ -220,10 +220,12 @@ def test_report_whose_part_failed_says_what_running_it_again_does(home: Home) ->
     page = open_job(home, job["id"])
     expect(page.locator("#state")).to_contain_text("There is no column 'prize'", timeout=60_000)
     expect(page.locator("#state")).to_contain_text("only these are run")
-    expect(page.locator("#parts-hint")).to_contain_text("only the parts that have not succeeded")
+    expect(page.locator("#parts-hint")).to_contain_text(
+        "only the child jobs that have not succeeded"
+    )
     expect(page.get_by_role("region", name="Attempts")).not_to_contain_text("prize")
 
-    page.get_by_role("button", name=f"Run again Report, job {job['id'][:8]}").first.click()
+    page.get_by_role("button", name=f"Rerun Report, job {job['id'][:8]}").first.click()
 
     expect(page).not_to_have_url(re.compile(job["id"]))
     expect(page.locator("#state")).to_contain_text("There is no column 'prize'", timeout=60_000)
@@ -237,7 +239,7 @@ def test_running_job_is_cancelled_from_its_page(home: Home) -> None:
 
     expect(page.locator("#state")).to_contain_text("Cancelled")
     expect(page.get_by_role("button", name="Cancel Sleep")).to_be_hidden()
-    expect(page.get_by_role("button", name="Run again Sleep")).to_be_visible()
+    expect(page.get_by_role("button", name="Rerun Sleep")).to_be_visible()
 
 
 def test_row_leads_to_the_jobs_page_and_that_to_its_json(home: Home) -> None:
@@ -317,10 +319,10 @@ def family(worker: Worker) -> Family:
 
 def test_parts_are_a_tree_with_what_became_of_each(visitor: Home, family: Family) -> None:
     page = open_job(visitor, family.root.id)
-    parts = page.get_by_role("region", name="Parts")
+    parts = page.get_by_role("region", name="Child jobs")
     node = parts.locator("li li li")
 
-    expect(parts).to_contain_text("2 of 3 ended · 1 failed · 1 running")
+    expect(parts).to_contain_text("2 of 3 finished · 1 failed · 1 running")
     expect(parts.get_by_role("progressbar")).to_have_attribute("value", "2")
     expect(node).to_contain_text("Running")
     expect(node).to_contain_text("50 %")
@@ -328,9 +330,9 @@ def test_parts_are_a_tree_with_what_became_of_each(visitor: Home, family: Family
     expect(parts.get_by_text(MARKUP)).to_have_count(2)
     expect(node.get_by_role("link")).to_have_attribute("href", f"/jobs/{family.running.id}")
     expect(node.get_by_role("button", name="Cancel Sleep")).to_be_visible()
-    again = parts.get_by_role("button", name=f"Run again Sleep, job {family.failed.id[:8]}")
+    again = parts.get_by_role("button", name=f"Rerun Sleep, job {family.failed.id[:8]}")
     expect(again).to_be_visible()
-    expect(parts.get_by_role("button", name="Run again").filter(visible=True)).to_have_count(1)
+    expect(parts.get_by_role("button", name="Rerun").filter(visible=True)).to_have_count(1)
     assert not page.evaluate("() => 'hacked' in window")
 
 
@@ -339,7 +341,7 @@ def test_waiting_job_says_what_it_waits_for(visitor: Home, family: Family) -> No
 
     expect(page.locator("#state")).to_contain_text("Waiting")
     expect(page.locator("#state")).to_contain_text("Adding up · 50 %")
-    expect(page.locator("#attempts")).to_contain_text("Waited for its parts")
+    expect(page.locator("#attempts")).to_contain_text("Waited for its child jobs")
 
 
 def test_tree_follows_its_parts_and_grows(visitor: Home, family: Family) -> None:
@@ -441,7 +443,7 @@ def test_waiting_job_shows_how_many_of_its_parts_have_ended(home: Home) -> None:
 
     assert "Waiting" in text
     assert "Attempt" not in text
-    assert "Waits for its parts · 75 %" in text
+    assert "Waits for its child jobs · 75 %" in text
 
 
 # ── For everyone ──────────────────────────────────────────────────────────────────────────────────
@@ -465,7 +467,7 @@ def test_page_of_a_job_with_parts_has_no_accessibility_faults_and_fits(
     new_visitor: NewVisitor, family: Family, scheme: str
 ) -> None:
     page = open_job(new_visitor(color_scheme=scheme, **PHONE), family.root.id)
-    expect(page.get_by_role("region", name="Parts")).to_be_visible()
+    expect(page.get_by_role("region", name="Child jobs")).to_be_visible()
 
     assert faults(page) == []
     assert not scrolls_sideways(page)

@@ -124,7 +124,7 @@ def test_at_most_50_rows_are_shown_and_the_page_says_so(home: Home) -> None:
     expect(home.row(ids[-1])).to_contain_text("Succeeded")
     expect(home.rows).to_have_count(50)
     expect(home.rows.nth(0)).to_have_attribute("id", f"job-{ids[-1]}")
-    expect(home.page.get_by_text("Only the newest 50 jobs are shown.")).to_be_visible()
+    expect(home.page.get_by_text("Showing the 50 most recent jobs.")).to_be_visible()
 
     home.page.get_by_role("button", name="Show older jobs").click()
 
@@ -188,7 +188,7 @@ def test_running_job_is_cancelled_from_its_row(home: Home) -> None:
     row.get_by_role("button", name=re.compile("^Cancel Sleep")).click()
 
     expect(row).to_contain_text("Cancelled")
-    expect(row).to_contain_text("Stopped before it ended")
+    expect(row).to_contain_text("Stopped before it finished")
     expect(row.get_by_role("button")).to_have_count(0)
 
 

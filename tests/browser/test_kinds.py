@@ -206,14 +206,14 @@ def test_report_is_built_in_parts_that_are_seen_live(form: Form) -> None:
     form.field("Column to sum").fill("price")
     form.field("Sum by").fill("city")
     form.run()
-    parts = form.page.get_by_role("region", name="Parts")
+    parts = form.page.get_by_role("region", name="Child jobs")
 
-    expect(parts).to_contain_text("of 9 ended", timeout=DEADLINE_MILLISECONDS)
+    expect(parts).to_contain_text("of 9 finished", timeout=DEADLINE_MILLISECONDS)
     expect(parts.locator("li li")).to_have_count(9)
     expect(parts.get_by_text("part 8")).to_be_visible()
     state = form.page.locator("#state")
     expect(state).to_contain_text("Succeeded", timeout=DEADLINE_MILLISECONDS)
-    expect(parts).to_contain_text("9 of 9 ended")
+    expect(parts).to_contain_text("9 of 9 finished")
 
     table = form.page.locator("#result").get_by_role("table", name="By city")
     assert cells(table, 1)[0] == "Berlin"
@@ -231,8 +231,8 @@ def test_workflow_runs_as_its_example_stands_there(form: Form) -> None:
     result = run(form)
 
     assert cells(result.get_by_role("table").last, 1)
-    expect(form.page.get_by_role("region", name="Parts")).to_contain_text("history")
-    expect(form.page.get_by_role("region", name="Parts").locator("li li li")).to_have_count(5)
+    expect(form.page.get_by_role("region", name="Child jobs")).to_contain_text("history")
+    expect(form.page.get_by_role("region", name="Child jobs").locator("li li li")).to_have_count(5)
     assert download(form.page, "report.pdf").startswith(b"%PDF")
 
 

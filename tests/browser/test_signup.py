@@ -143,7 +143,7 @@ def test_a_chosen_picture_is_shown_before_it_is_sent(home: Home) -> None:
     ("name", "size", "hint"),
     [
         ("notes.txt", 10, "The file is not a picture: choose a JPEG, PNG, GIF or WebP file."),
-        ("me.jpg", 10 * MEBIBYTE + 1, "at most 10 MiB are taken: choose a smaller one."),
+        ("me.jpg", 10 * MEBIBYTE + 1, "pictures may be at most 10 MiB."),
     ],
     ids=["no picture", "too large"],
 )

@@ -10,7 +10,7 @@ const OUTCOMES = {
   failed: "Failed",
   cancelled: "Cancelled",
   interrupted: "Interrupted",
-  suspended: "Waited for its parts",
+  suspended: "Waited for its child jobs",
   lost: "Lost its worker",
 };
 

@@ -4,7 +4,7 @@ import { cancelJob } from "./api.js";
 import { create, setText } from "./dom.js";
 import { isFinished } from "./status.js";
 
-const CONFLICT = 409; // it has ended meanwhile: the row will say how
+const CONFLICT = 409; // it has finished meanwhile: the row will show how
 
 /** A view of one job: `{element, update(job)}`; `style` is the button's class. */
 export function createCancel(first, style = "cancel__button") {

@@ -3,10 +3,10 @@
 import { setAttribute, setText } from "./dom.js";
 
 const STATES = {
-  connecting: ["Connecting", "Asking the server how things stand"],
+  connecting: ["Connecting", "Loading the current state from the server"],
   live: ["Live", "Changes are pushed by the server"],
-  polling: ["Polling", "Changes cannot be pushed at the moment: the page asks every 2 seconds"],
-  offline: ["Offline", "The server does not answer: what you see may be old; the page tries again"],
+  polling: ["Polling", "The server cannot push changes now, so the page asks every 2 seconds"],
+  offline: ["Offline", "The server does not answer. The page may be outdated, and tries again"],
 };
 
 /** `show(state)` with one of `connecting`, `live`, `polling`, `offline`. */

@@ -28,16 +28,16 @@ export function listFacts(job) {
     ["Submitted", formatTime(job.submitted_at)],
     ["Not before", formatTime(job.run_at)],
     ["Started", formatTime(job.started_at)],
-    ["Ended", formatTime(job.finished_at)],
+    ["Finished", formatTime(job.finished_at)],
     ["Kept until", formatTime(job.expires_at)],
-    ["Part of", shorten(job.parent_id), addressOf(job.parent_id)],
+    ["Parent job", shorten(job.parent_id), addressOf(job.parent_id)],
     [
-      "Belongs to",
+      "Root job",
       job.root_id === job.id || job.root_id === job.parent_id ? "" : shorten(job.root_id),
       addressOf(job.root_id),
     ],
-    ["Repeats", shorten(job.rerun_of), addressOf(job.rerun_of)],
-    ["Repeated as", shorten(job.rerun_as), addressOf(job.rerun_as)],
+    ["Rerun of", shorten(job.rerun_of), addressOf(job.rerun_of)],
+    ["Rerun as", shorten(job.rerun_as), addressOf(job.rerun_as)],
     ["Trace", job.trace_id, job.trace_url],
   ];
 }

@@ -64,7 +64,7 @@ export function createLog(first, element) {
   }
 
   function fail() {
-    setText(note, "The log cannot be read at the moment.");
+    setText(note, "The log is unavailable.");
     if (stream.readyState === EventSource.CLOSED) timer = setTimeout(connect, REOPEN_MS);
   }
 

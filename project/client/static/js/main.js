@@ -55,7 +55,7 @@ function draw() {
 
 function showLimit(element, items, limit, name) {
   element.hidden = items.length < limit;
-  setText(element, `Only the newest ${limit} ${name} are shown. Older ones go on all the same.`);
+  setText(element, `Showing the ${limit} most recent ${name}.`);
 }
 
 /** Show a job before any news of it comes in. */

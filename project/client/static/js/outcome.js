@@ -8,7 +8,7 @@ import { isFile, readPictures, readSummary } from "./result_parts.js";
 import { isScheduled } from "./status.js";
 
 /** What a job is doing that does not say it. */
-const WORDS = { running: "Working", waiting: "Waits for its parts" };
+const WORDS = { running: "Working", waiting: "Waits for its child jobs" };
 /** As many pictures have room in a row. */
 const SHOWN_PICTURES = 3;
 
@@ -129,8 +129,8 @@ function viewSentence() {
       ? `Scheduled for ${formatMoment(job.run_at)}`
       : `Due, waits for a worker of the ${job.queue} queue`,
     retrying: () => "Another attempt follows",
-    cancelled: () => "Stopped before it ended",
-    dead: () => "Given up after too many deliveries",
+    cancelled: () => "Stopped before it finished",
+    dead: () => "Delivered too often; see the dead letters",
   };
   function update(job) {
     setText(line, sentences[job.status]?.(job) ?? "");

@@ -44,8 +44,7 @@ function findFault(input, maxBytes) {
   if (!file) return "Choose a picture.";
   if (!isPicture(input, file)) return "The file is not a picture: choose a JPEG, PNG, GIF or WebP file.";
   if (file.size > maxBytes) {
-    return `The file has ${formatBytes(file.size)}, at most ${formatBytes(maxBytes)} are taken: `
-      + "choose a smaller one.";
+    return `The file has ${formatBytes(file.size)}; pictures may be at most ${formatBytes(maxBytes)}.`;
   }
   return "";
 }

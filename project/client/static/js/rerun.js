@@ -7,8 +7,8 @@ import { isFinished } from "./status.js";
 
 /** A view of one job: `{element, update(job)}`; `style` is the button's class. */
 export function createRerun(first, style = "button") {
-  const button = create("button", { type: "button", class: style }, "Run again");
-  button.setAttribute("aria-label", `Run again ${first.title}, job ${first.id.slice(0, 8)}`);
+  const button = create("button", { type: "button", class: style }, "Rerun");
+  button.setAttribute("aria-label", `Rerun ${first.title}, job ${first.id.slice(0, 8)}`);
   const note = create("span", { class: "note-small", role: "status" });
   const element = create("span", { class: "cancel" }, button, note);
 

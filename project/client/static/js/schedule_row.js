@@ -44,7 +44,7 @@ export function createSchedule(first, onChanged) {
     try {
       await (verb === "delete" ? deleteSchedule(first.id) : changeSchedule(first.id, verb));
       await onChanged();
-      if (verb === "run") say(note, "Started: its job is the last run in a moment.", "good");
+      if (verb === "run") say(note, "Submitted: the job appears as the last run in a moment.", "good");
     } catch (problem) {
       say(note, explain(problem), "bad");
     }

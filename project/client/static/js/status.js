@@ -25,14 +25,14 @@ export function isScheduled(job, moment) {
   return job.status === "scheduled" && Date.parse(job.run_at) > moment;
 }
 
-/** Whether the job has ended. */
+/** Whether the job has finished. */
 export function isFinished(job) {
   return Boolean(STATUSES[job.status]?.isFinished);
 }
 
-/** "1 running, 2 waiting, 1 scheduled, 5 ended", without what there is none of. */
+/** "1 running, 2 waiting, 1 scheduled, 5 finished", without groups that are empty. */
 export function summarize(jobs) {
-  const counts = { running: 0, waiting: 0, scheduled: 0, ended: 0 };
+  const counts = { running: 0, waiting: 0, scheduled: 0, finished: 0 };
   for (const job of jobs) counts[groupOf(job)] += 1;
   return Object.entries(counts)
     .filter(([, count]) => count > 0)
@@ -40,9 +40,9 @@ export function summarize(jobs) {
     .join(", ");
 }
 
-/** One that waits for its parts is under way: they run. */
+/** A job that waits for its child jobs counts as running, because they run. */
 function groupOf(job) {
-  if (isFinished(job)) return "ended";
+  if (isFinished(job)) return "finished";
   if (job.status === "scheduled") return "scheduled";
   return job.status === "running" || job.status === "waiting" ? "running" : "waiting";
 }

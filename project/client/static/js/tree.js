@@ -12,7 +12,7 @@ const POLL_MS = 2000;
 const SLOW_POLL_MS = 15_000;
 /** More would be no tree that somebody reads. */
 const SHOWN_JOBS = 200;
-const RUN_AGAIN = new Set(["failed", "cancelled", "dead"]);
+const RERUNNABLE = new Set(["failed", "cancelled", "dead"]);
 const NOT_OFFERED = 404;
 
 /** Fill the parts `{section, bar, words, list, limit, hint}` for the job `id`; `{refresh()}`. */
@@ -24,7 +24,7 @@ export function createTree(id, parts) {
   let askedAt = -Infinity;
   let pauseMs = POLL_MS;
 
-  /** Ask for the tree, but not with each of the many news of a job with many parts. */
+  /** Ask for the tree, but not at each of the many changes of a job with many child jobs. */
   function refresh() {
     clearTimeout(timer);
     const pause = askedAt + pauseMs - performance.now();
@@ -51,15 +51,15 @@ export function createTree(id, parts) {
 
   function show({ jobs, counts }) {
     parts.section.hidden = jobs.length < 2;
-    const [ended, total] = [countFinished(counts), countAll(counts)];
+    const [finished, total] = [countFinished(counts), countAll(counts)];
     parts.bar.max = total || 1;
-    parts.bar.value = ended;
-    setText(parts.words, describeCounts(counts, ended, total));
-    parts.hint.hidden = !isFinished(jobs[0]) || !jobs.slice(1).some(({ status }) => RUN_AGAIN.has(status));
+    parts.bar.value = finished;
+    setText(parts.words, describeCounts(counts, finished, total));
+    parts.hint.hidden = !isFinished(jobs[0]) || !jobs.slice(1).some(({ status }) => RERUNNABLE.has(status));
     const shown = jobs.slice(0, SHOWN_JOBS);
     for (const job of shown) place(job);
     parts.limit.hidden = jobs.length <= shown.length;
-    setText(parts.limit, `The first ${shown.length - 1} of ${total} parts are shown.`);
+    setText(parts.limit, `Showing the first ${shown.length - 1} of ${total} child jobs.`);
   }
 
   /** Update the job's node, or add it below its parent's: a tree only grows. */
@@ -88,12 +88,12 @@ function countFinished(counts) {
   ));
 }
 
-/** "5 of 8 ended · 2 running · 1 failed". Pure. */
-export function describeCounts(counts, ended, total) {
+/** "5 of 8 finished · 2 running · 1 failed". Pure. */
+export function describeCounts(counts, finished, total) {
   const others = Object.entries(counts)
     .filter(([status, count]) => count > 0 && status !== "succeeded")
     .map(([status, count]) => `${count} ${describeStatus({ status }).word.toLowerCase()}`);
-  return [`${ended} of ${total} ended`, ...others].join(" · ");
+  return [`${finished} of ${total} finished`, ...others].join(" · ");
 }
 
 function createNode(first, isThis) {
@@ -122,7 +122,7 @@ function createNode(first, isThis) {
     status.update(job);
     cancel.update(job);
     repeat.update(job);
-    repeat.element.hidden ||= !RUN_AGAIN.has(job.status);
+    repeat.element.hidden ||= !RERUNNABLE.has(job.status);
     const { done, total } = job.progress ?? {};
     const isUnderWay = total > 0 && (job.status === "running" || job.status === "waiting");
     setText(share, isUnderWay ? `${Math.round((100 * done) / total)} %` : "");

@@ -107,7 +107,7 @@ function createChooser(spec, accept, most, ids) {
   function findFault() {
     if (entries.some((entry) => entry.state === "sending")) return "Wait until the file is sent.";
     if (entries.some((entry) => entry.state === "bad"))
-      return "Remove the file that was not taken, or send it again.";
+      return "Remove the file that was not accepted, or send it again.";
     if (entries.length > most) return `Choose at most ${most} files.`;
     if (entries.length < least)
       return least > 1 ? `Choose at least ${least} files.` : "Choose a file.";
@@ -134,7 +134,7 @@ function createChooser(spec, accept, most, ids) {
 
     function begin() {
       if (maxBytes && file.size > maxBytes) {
-        fail(`At most ${formatBytes(maxBytes)} are taken: choose a smaller file.`);
+        fail(`Files may be at most ${formatBytes(maxBytes)}.`);
         return;
       }
       entry.state = "sending";
