@@ -1,10 +1,10 @@
-"""The engine: how worker processes get messages, and what Celery, kombu and py-amqp are told.
+"""The engine: how worker processes get and run messages, and how it replaces parts of Celery.
 
-It is the only place for private names of these packages. In a worker process `process` is the
-loop, `consumer` its connection, `frames` the bytes of that, `delivery` one message, `handler` what
-becomes of it, `tracer` how a job is run. In the main process `pool` starts and watches processes
-(`worker_process`, `forking`, `recycling`), `supervisor` keeps leases and makes jobs stop, and
-`main_consumer` answers remote control with what `running` reads. Between the two stand `slot`,
-memory that they share, and `ipc`, a pair of sockets; where the main process does nothing any more,
-`fence` stops the job.
+Only this package uses private names of Celery, kombu and py-amqp. In a worker process, `process` is
+the loop, `consumer` its connection, `frames` reads and writes the bytes, `delivery` is one message,
+`handler` decides what happens to it, and `tracer` runs the job. In the main process, `pool` starts
+and watches worker processes (`worker_process`, `forking`, `recycling`), `supervisor` renews leases
+and stops jobs, and `main_consumer` answers remote control from what `running` reads. The two share
+`slot`, a block of memory, and `ipc`, a pair of sockets. If the main process hangs, `fence` stops
+the job.
 """

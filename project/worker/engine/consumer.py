@@ -1,12 +1,12 @@
 """The connection of a worker process: it consumes from queues, and settles what it has consumed.
 
-The process takes some messages ahead, so that it need not wait for the next one: as many as it does
-in a few milliseconds. What waits behind a job that turns out to take long goes back to its queue,
-where an idle process takes it.
+The process prefetches as many messages as it handles in a few milliseconds, so that it need not
+wait for the next one. If a job turns out to take long, the messages behind it are requeued, and an
+idle process takes them.
 
-Two threads use it: the one that runs jobs, and while that is busy the one that keeps the
-connection alive. Only what holds the lock reads or writes. The log says when a connection is lost,
-and so does `is_connected`: what was taken over it comes again.
+Two threads use the connection: the thread that runs jobs and, while that is busy, the thread that
+keeps the connection alive. Only the thread that holds the lock reads or writes. When the connection
+is lost, it logs that and `is_connected` is false; RabbitMQ redelivers the unacknowledged messages.
 """
 
 import ssl
@@ -24,33 +24,33 @@ from project.worker.engine import frames
 from project.worker.engine.delivery import Delivery
 
 TROUBLE = (OSError, AMQPError)
-"""As what a broker shows that is not there, fails, or refuses."""
+"""The errors of a broker that is unreachable, fails, or refuses."""
 
 HEARTBEAT_SECONDS = 20
-"""RabbitMQ takes a connection for lost that was silent for twice as long."""
+"""RabbitMQ closes a connection that was silent for twice as long."""
 BEAT_SECONDS = HEARTBEAT_SECONDS / 4
 
 STEP_SECONDS = 5.0
 """A step of a connection's start, a write or an answer that takes longer has failed."""
 
 MOST_ACKS = 16
-"""So many messages are acknowledged at once, or half of those that are taken ahead. RabbitMQ writes
-each acknowledgement of a quorum queue into its log, and one that says `multiple` only once."""
+"""How many messages are acknowledged at once, or half of the prefetch count if that is less. For a
+quorum queue RabbitMQ logs each acknowledgement; one with `multiple` is logged only once."""
 
 MOST_RETURNS = DELIVERY_LIMIT // 2
-"""A message that came back so often is sent anew: RabbitMQ counts how often it lay in a process
-that was killed, or was given back, and would take it for the cause."""
+"""A message that was returned this often is published anew: RabbitMQ counts each time that its
+process was killed or requeued it, and at the limit would dead-letter it as the cause."""
 
 MOST_AHEAD = 64
 AHEAD_SECONDS = 0.02
-"""A process takes as many messages ahead as it does in this time: one that it holds, and that an
-idle process could run, waits no longer."""
+"""A process prefetches as many messages as it handles in this time, because a message that it holds
+waits that long, even if another process is idle."""
 FIRST_AHEAD = 4
 SOON_SECONDS = 0.05
-"""What waits behind a job whose code runs longer than this goes back to its queue. A busy machine
-may hold up any job for some hundredths of a second: to give back then would only add to that."""
+"""Messages behind a job whose code runs longer than this are requeued. A busy machine may delay any
+job by some hundredths of a second; requeueing that early would only add load."""
 _DECAY = 0.85
-"""How much of what a process thinks of its jobs' times it keeps with each that is shorter."""
+"""Weight of the previous estimate of job times when a shorter job is measured."""
 
 _CHANNEL = 1
 _READ_BYTES = 1 << 18
@@ -59,13 +59,13 @@ _NOTHING_THERE = (BlockingIOError, ssl.SSLWantReadError)
 T = TypeVar("T")
 
 SendAgain = Callable[[list[Delivery]], list[Delivery]]
-"""Publishes copies of messages; those that RabbitMQ has confirmed."""
+"""Publishes copies of messages; returns those that RabbitMQ has confirmed."""
 
 _log = structlog.get_logger()
 
 
 class Prefetch:
-    """How many messages to take ahead, by how long jobs took."""
+    """How many messages to prefetch, from how long jobs took."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -73,10 +73,10 @@ class Prefetch:
         self.count = min(most, FIRST_AHEAD)
 
     def note(self, seconds: float) -> bool:
-        """A job took so long; whether the count is another one now.
+        """Note how long a job took; returns whether the count has changed.
 
-        One long job is remembered for dozens of short ones: where they are mixed, short ones wait
-        behind none. But one that was held up, as a busy machine holds up any, says nothing yet.
+        A long job counts for dozens of short ones after it, so that in a mix short jobs do not wait
+        behind long ones. A single slow job counts little: a busy machine may delay any job.
         """
         usual = seconds if seconds > SOON_SECONDS else min(seconds, self._last)
         self._last = seconds
@@ -90,7 +90,7 @@ class Prefetch:
 
 
 class QueueConsumer:
-    """What a process consumes with. It opens its connection when it is told to."""
+    """Consumes messages for a worker process. `connect` opens its connection."""
 
     def __init__(
         self,
@@ -100,28 +100,28 @@ class QueueConsumer:
         send_again: SendAgain,
         release: Callable[[list[Delivery]], None],
     ) -> None:
-        """`dial` opens a py-amqp connection; `name` is what the RabbitMQ console shows.
+        """`dial` opens a py-amqp connection; the RabbitMQ console shows `name`.
 
-        `release` is told of messages that go back to their queue, or that RabbitMQ gives to others.
+        `release` gets the messages that are requeued, or that RabbitMQ will redeliver to others.
         """
         self._dial, self._name = dial, name
         self._send_again, self._release = send_again, release
         self.lock = RLock()
         self.ready: deque[Delivery] = deque()
-        """What it has taken, and nobody has begun with."""
+        """Messages that were received and not taken up yet."""
         self.generation = 0
         """Counts the connections."""
         self.is_connected = False
         self._prefetch = Prefetch(most_ahead)
         self._consumers: dict[str, str] = {}
-        """By their tags the queues that they consume."""
+        """Each consumer's queue, by consumer tag."""
         self._numbers = 0
         self._queues: tuple[str, ...] = ()
         self._cancelled: set[str] = set()
         self._done: list[int] = []
         self._has_worn = False
         self._taken: Delivery | None = None
-        """The message that the process deals with."""
+        """The message that the process is handling."""
         self._unread = b""
         self._part: list[Any] | None = None
         self._written_at = self._heard_at = 0.0
@@ -129,7 +129,7 @@ class QueueConsumer:
     # ── The connection ─────────────────────────────────────────────────────────────────────────
 
     def connect(self, queues: Iterable[str]) -> None:
-        """Begin to consume. Raises TROUBLE."""
+        """Connect and start to consume. Raises TROUBLE."""
         self.drop()
         self._queues = tuple(queues)
         with self.lock:
@@ -148,13 +148,13 @@ class QueueConsumer:
             self.is_connected = True
 
     def drop(self) -> None:
-        """End the connection as it is: what has not been acknowledged comes again."""
+        """Drop the connection without a close; unacknowledged messages are redelivered."""
         with self.lock:
             if self.is_connected:
                 self._forget()
 
     def close(self) -> None:
-        """End the connection. RabbitMQ is told, and hears of all that is done with."""
+        """Send all acknowledgements, and close the connection properly."""
         self.flush_acks()
         self._try(self._hang_up)
         self.drop()
@@ -178,17 +178,17 @@ class QueueConsumer:
 
     @property
     def descriptor(self) -> int:
-        """The socket's; readable: there is something to take."""
+        """The socket's descriptor; it is readable when data has arrived."""
         descriptor: int = self._socket.fileno()
         return descriptor
 
     def consume_from(self, queues: Iterable[str]) -> None:
-        """From now on consume from these queues."""
+        """Consume from these queues from now on."""
         self._queues = tuple(queues)
         self._try(self._begin_again)
 
     def note_run(self, seconds: float) -> None:
-        """A job took so long: take as many ahead as fits, and take messages at all."""
+        """Note how long a job took: adjust the prefetch count, and consume again if cancelled."""
         if self._prefetch.note(seconds) or not self._consumers:
             self._try(self._begin_again)
 
@@ -208,7 +208,7 @@ class QueueConsumer:
         self._write(b"".join(commands))
 
     def _cancel(self) -> None:
-        """Take no more. What is on its way still comes."""
+        """Cancel the consumers. Messages already on their way still arrive."""
         self._cancelled.update(self._consumers)
         self._write(b"".join(frames.cancel(_CHANNEL, tag) for tag in self._consumers))
         self._consumers = {}
@@ -216,7 +216,7 @@ class QueueConsumer:
     # ── Messages ───────────────────────────────────────────────────────────────────────────────
 
     def take(self) -> Delivery | None:
-        """The next message that is there by now; what has come back often is sent anew before."""
+        """The next message received, if any; messages returned often are published anew first."""
         with self.lock:
             if not self.ready:
                 self._try(self._read)
@@ -226,48 +226,48 @@ class QueueConsumer:
             return self._taken
 
     def look_ahead(self) -> tuple[Delivery, ...]:
-        """The messages that come next, as far as they are there by now."""
+        """The next messages, as far as they have been received."""
         with self.lock:
             self._try(self._read)
             return tuple(self.ready)
 
     def ack(self, delivery: Delivery) -> None:
-        """The message is done with. RabbitMQ hears of it a moment later, with those after it.
+        """Acknowledge the message; the frame is sent a moment later, for several messages at once.
 
-        Acknowledgements come in the order of the messages: with `multiple` one stands for all that
-        came before it, so each of these has been settled.
+        Call it in the order of the messages: an acknowledgement with `multiple` covers all messages
+        before it, so each of them must have been settled.
         """
         with self.lock:
             if delivery.generation != self.generation or not self.is_connected:
-                return  # its connection is lost, and it comes again
+                return  # its connection is lost, and RabbitMQ redelivers it
             self._done.append(delivery.delivery_tag)
             is_full = len(self._done) >= min(MOST_ACKS, max(1, self._prefetch.count // 2))
         if is_full:
             self.flush_acks()
 
     def reject(self, delivery: Delivery, *, requeue: bool) -> None:
-        """The message goes back to its queue, or to the dead letters."""
+        """Requeue the message, or send it to the dead letters."""
         self.flush_acks()
         if delivery.generation == self.generation:
             data = frames.reject(_CHANNEL, delivery.delivery_tag, requeue=requeue)
             self._try(lambda: self._write(data))
 
     def flush_acks(self) -> None:
-        """Tell RabbitMQ of all that is done with."""
+        """Send all acknowledgements to RabbitMQ."""
         if self._done:
             self._try(self._send_acks)
 
     def requeue(self, is_wanted: Callable[[], bool] = lambda: True) -> int:
-        """Put back what nobody has begun with, and take no more; how many they were.
+        """Stop consuming, and requeue the messages not taken up yet; returns how many.
 
-        Nothing is done where it is not wanted any more once nobody else uses the connection. The
-        consumers are cancelled first: else the messages would come back here at once, each time as
-        one more failed delivery.
+        `is_wanted` is asked under the lock; if it is false by then, nothing is done. The consumers
+        are cancelled first: otherwise RabbitMQ would deliver the messages here again at once, each
+        time counted as one more failed delivery.
         """
         return self._try(lambda: self._return_ready() if is_wanted() else 0) or 0
 
     def beat(self) -> None:
-        """Keep the connection alive; to be called now and then."""
+        """Keep the connection alive; call this every few seconds."""
         self._try(self._beat)
 
     def _send_acks(self) -> None:
@@ -276,7 +276,7 @@ class QueueConsumer:
             self._write(frames.ack(_CHANNEL, done[-1], multiple=len(done) > 1))
 
     def _renew_worn(self) -> None:
-        self._has_worn = False  # one that RabbitMQ does not take now is run as it is
+        self._has_worn = False  # a message that RabbitMQ does not accept now is run as it is
         worn = [delivery for delivery in self.ready if delivery.returns >= MOST_RETURNS]
         for delivery in self._send_again(worn) if worn else ():
             self.ready.remove(delivery)
@@ -300,7 +300,7 @@ class QueueConsumer:
         return count
 
     def _is_full(self) -> bool:
-        """Nothing is held but what runs, and as long as that does nothing can come."""
+        """Whether the running message fills a prefetch count of 1, so that no other can arrive."""
         taken = self._taken
         return (
             self._prefetch.count == 1
@@ -314,12 +314,12 @@ class QueueConsumer:
         if now - self._written_at > BEAT_SECONDS:
             self._write(frames.HEARTBEAT)
         if now - self._heard_at > 2 * HEARTBEAT_SECONDS:
-            self._read()  # while a job runs nobody does: what has come meanwhile counts
+            self._read()  # nobody reads while a job runs: count what has arrived meanwhile
             if now - self._heard_at > 2 * HEARTBEAT_SECONDS:
                 raise ConnectionError("RabbitMQ has been silent for too long.")
 
     def _try(self, act: Callable[[], T]) -> T | None:
-        """Read or write; without a connection nothing is done."""
+        """Read or write; does nothing without a connection."""
         with self.lock:
             if not self.is_connected:
                 return None
@@ -342,11 +342,11 @@ class QueueConsumer:
             self._written_at = monotonic()
 
     def _read(self, seconds: float = 0) -> None:
-        """Take in what RabbitMQ has sent, or wait for that. Raises TROUBLE."""
+        """Read what RabbitMQ has sent, waiting up to `seconds` for it. Raises TROUBLE."""
         self._socket.settimeout(max(seconds, 0))
         try:
             data = self._socket.recv(_READ_BYTES)
-            while self._is_encrypted and self._socket.pending():  # of which no poll would tell
+            while self._is_encrypted and self._socket.pending():  # which poll does not see
                 data += self._socket.recv(_READ_BYTES)
         except (*_NOTHING_THERE, TimeoutError):
             return
@@ -385,6 +385,6 @@ class QueueConsumer:
         elif method == frames.CANCEL_OK:
             self._cancelled.discard(frames.read_consumer(payload))
         elif method == frames.CANCEL:
-            raise ConnectionError("RabbitMQ has cancelled the consumer: its queue is gone.")
+            raise ConnectionError("RabbitMQ has cancelled the consumer: its queue was deleted.")
         elif method not in {frames.QOS_OK, frames.CONSUME_OK}:
-            self._connection.on_inbound_frame(frame)  # the end of the channel, which it raises
+            self._connection.on_inbound_frame(frame)  # raises if it closes the channel

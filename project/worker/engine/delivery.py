@@ -1,4 +1,4 @@
-"""One message that a worker process has taken from a queue, as Celery's `Request` reads one."""
+"""One message that a worker process has taken from a queue, in the form of kombu's `Message`."""
 
 import json
 from functools import cached_property
@@ -10,14 +10,14 @@ from project.worker.reservation import Reservation
 
 
 class Source(Protocol):
-    """Whoever the message came from, and is told what became of it."""
+    """Where the message came from; it acknowledges or rejects the message."""
 
     def ack(self, delivery: "Delivery") -> None: ...
     def reject(self, delivery: "Delivery", *, requeue: bool) -> None: ...
 
 
 class Delivery:
-    """A message; its properties are decoded when somebody asks for them.
+    """A message; its properties are decoded on first access.
 
     The names are those of kombu's `Message`, because Celery reads them.
     """
@@ -27,7 +27,7 @@ class Delivery:
     ) -> None:
         self._source = source
         self.generation = generation
-        """Of the connection that it came over: its tag means nothing on another one."""
+        """Number of the connection that delivered it: its tag is valid only on that one."""
         self.raw_deliver, self.raw_header = deliver, header
         self.raw_body = body
         self.delivery_tag, is_redelivered, exchange, routing_key = frames.read_deliver(deliver)
@@ -38,62 +38,62 @@ class Delivery:
         }
         self.acknowledged = False
         self.reservation: Reservation | None = None
-        """Of its job, where that was reserved together with others."""
+        """Its job's reservation, if it was reserved together with others."""
         self.reading: Any = None
-        """What the handler has read of it, once it has."""
+        """What the handler has read from it; None before."""
         self.body: bytes | str = body
 
     @cached_property
     def properties(self) -> dict[str, Any]:
-        """As they came, without the headers."""
+        """The properties as received, without the headers."""
         properties = frames.read_properties(self.raw_header)
         self.headers = properties.pop("application_headers", {})
         return properties
 
     @cached_property
     def headers(self) -> dict[str, Any]:
-        """As they came."""
+        """The headers as received."""
         _ = self.properties
         headers: dict[str, Any] = self.__dict__["headers"]
         return headers
 
     @property
     def content_type(self) -> Any:
-        """As it came."""
+        """The content type as received."""
         return self.properties.get("content_type")
 
     @property
     def content_encoding(self) -> Any:
-        """As it came."""
+        """The content encoding as received."""
         return self.properties.get("content_encoding")
 
     @property
     def returns(self) -> int:
-        """How often it has come back to its queue."""
+        """How often the message has come back to its queue."""
         count = self.headers.get("x-delivery-count") if self.delivery_info["redelivered"] else 0
         return count if isinstance(count, int) else 0
 
     def decompress(self) -> None:
-        """Unpack the body where it is compressed; UnreadableMessageError."""
+        """Decompress the body if it is compressed; raises UnreadableMessageError."""
         compression = self.headers.get("compression")
         if compression:
             self.body = unpack(self.raw_body, compression)
 
     @property
     def payload(self) -> list[Any]:
-        """What the body's JSON says, for Celery: `[args, kwargs, embed]`."""
+        """The decoded JSON body, for Celery: `[args, kwargs, embed]`."""
         return list(read_call(json.loads(self.body)))
 
     # ── Its end ────────────────────────────────────────────────────────────────────────────────
 
     def ack(self) -> None:
-        """It is done with."""
+        """Acknowledge the message."""
         if not self.acknowledged:
             self.acknowledged = True
             self._source.ack(self)
 
     def reject(self, *, requeue: bool) -> None:
-        """It goes back to its queue, or to the dead letters."""
+        """Requeue the message, or send it to the dead letters."""
         if not self.acknowledged:
             self.acknowledged = True
             self._source.reject(self, requeue=requeue)

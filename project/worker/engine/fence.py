@@ -1,8 +1,8 @@
-"""Stops a job whose lease nobody renews any more: the main process stands still.
+"""Stops a job whose lease nobody renews any more, because the main process hangs.
 
-As long as the main process supervises, it does this itself, also where Redis is away: see
-`supervisor`. This is the process's own way, for the case that nobody looks. When the main process
-dies, the kernel kills its processes: Celery asks for that (PR_SET_PDEATHSIG).
+While the main process supervises, it stops such jobs itself, even if Redis is unavailable: see
+`supervisor`. The fence runs in the worker process and acts only if nobody supervises it. If the
+main process dies, the kernel kills its worker processes: Celery requests that (PR_SET_PDEATHSIG).
 """
 
 import os
@@ -17,14 +17,15 @@ from project.worker.engine.slot import Claim, Slot
 from project.worker.lease import Patience
 
 SILENT_LOOKS = 10
-"""After so many looks in vain the main process counts as away. Looks, not seconds: a process that
-stood still itself, with its worker, has not looked meanwhile, and waits for the first renewal."""
+"""After this many checks without progress the main process counts as hung. Checks, not seconds: a
+process that was stopped together with its main process has not checked meanwhile, and so first
+waits for a renewal."""
 
 _log = structlog.get_logger()
 
 
 class Fence:
-    """Looks whether the lease of what the process runs is renewed."""
+    """Checks whether the lease of the current job is renewed."""
 
     def __init__(
         self,
@@ -33,18 +34,18 @@ class Fence:
         patience: Patience | None = None,
         send_signal: Callable[[int], None] = lambda number: os.kill(os.getpid(), number),
     ) -> None:
-        """`interrupt`: the signal that interrupts what runs."""
+        """`interrupt`: the signal that interrupts a job."""
         self._slot, self._interrupt, self._send_signal = slot, interrupt, send_signal
         self._patience = patience or Patience()
         self._looks = 0
         self._silent_looks = 0
         self._token = 0
-        """Of the job that was told to stop."""
+        """Token of the job that was asked to stop."""
         self._asked_at = 0.0
         self._is_interrupted = False
 
     def look(self) -> None:
-        """To be called twice a second while a job runs."""
+        """Check the lease; call this twice a second while a job runs."""
         looks = self._slot.looks
         self._silent_looks = 0 if looks != self._looks else self._silent_looks + 1
         self._looks = looks
@@ -65,6 +66,6 @@ class Fence:
     def _ask(self, token: int, claim: Claim, now: float) -> None:
         self._token, self._asked_at, self._is_interrupted = token, now, False
         self._slot.fence(token)
-        reason = "The worker's main process does nothing."
+        reason = "The worker's main process does not respond."
         with about(claim):
             _log.warning("lease_not_renewed", job_id=claim.id, reason=reason)

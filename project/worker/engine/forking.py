@@ -1,9 +1,10 @@
-"""A new process of the pool: a copy of the worker's, until it has lost what belongs to the worker.
+"""Starts a worker process: a fork of the main process that gives up what belongs to the main one.
 
-A fork copies the handlers of signals. Those of the worker stop the worker, put its jobs back and
-speak over its connections, whoever runs them. So the new process handles no signal until it has
-handlers of its own. A fork copies open connections, too. Two processes that use or close one spoil
-it, and one that is open twice does not end when its owner does. So the new process closes them.
+A fork copies signal handlers. The main process's handlers stop the worker, requeue its jobs and use
+its connections, whichever process runs them. So the new process handles no signal until it has set
+its own handlers. A fork copies open connections, too. Two processes that use or close the same
+connection break it, and a connection with two open copies does not end with its owner. So the new
+process closes its copies.
 """
 
 import os
@@ -18,17 +19,17 @@ from billiard import Process
 from billiard.popen_fork import Popen
 
 Mask = set[int | signal.Signals]
-"""Signals that are held back."""
+"""Blocked signals."""
 
 _DESCRIPTORS = "/proc/self/fd"
 _STANDARD = {0, 1, 2}
 
 
 class PoolProcess(Process):  # type: ignore[misc]  # billiard has no types
-    """A process that has one connection to the worker, and no other copy of anything open."""
+    """A process whose only open connection is the one to the worker's main process."""
 
     def __init__(self, line: socket.socket, serve: Callable[[socket.socket, Mask], None]) -> None:
-        """`serve` is called there. It gives the process its handlers, then sets the mask."""
+        """The new process calls `serve`, which installs its signal handlers and sets the mask."""
         super().__init__(daemon=True)
         self._line = line
         self._serve = serve
@@ -40,7 +41,7 @@ class PoolProcess(Process):  # type: ignore[misc]  # billiard has no types
             super().start()
 
     def run(self) -> None:
-        """In the new process."""
+        """Call `serve` (in the new process)."""
         self._serve(self._line, self._mask)
 
     @staticmethod
@@ -48,14 +49,14 @@ class PoolProcess(Process):  # type: ignore[misc]  # billiard has no types
         return _Fork(process)
 
     def _bootstrap(self) -> Any:
-        """In the new process, before all else: what is called after a fork closes connections, and
-        tells who is at the other end."""
+        """Close the copied connections, in the new process, before anything else: hooks that run
+        after a fork would close them properly, and so notify the other end."""
         let_go(kept=self._line.fileno())
         return super()._bootstrap()
 
 
 class _Fork(Popen):  # type: ignore[misc]  # billiard has no types
-    """As billiard's, without its pipe, which nobody needs and which a failed fork leaves open."""
+    """billiard's, without its pipe, which nothing uses and which a failed fork leaves open."""
 
     def _launch(self, process: Any) -> None:
         self.pid = os.fork()
@@ -70,9 +71,9 @@ class _Fork(Popen):  # type: ignore[misc]  # billiard has no types
 
 @contextmanager
 def blocked_signals() -> Iterator[Mask]:
-    """While this lasts this thread handles no signals, nor does a process that it forks.
+    """Block all signals in this thread, and in a process that it forks; yields the previous mask.
 
-    The mask is the one from before. A signal that comes meanwhile is not lost.
+    A signal that arrives meanwhile is not lost.
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
@@ -83,10 +84,10 @@ def blocked_signals() -> Iterator[Mask]:
 
 
 def let_go(*, kept: int) -> None:
-    """Close all copies of sockets, pipes, pollers and the like, but `kept` and the standard ones.
+    """Close all copied sockets, pipes, pollers and the like, except `kept` and the standard ones.
 
-    Files stay open. The numbers stay taken, by /dev/null: the worker's objects were copied, too,
-    and would use or close whatever is opened under their numbers later.
+    Files stay open. /dev/null takes the place of each closed descriptor: the main process's objects
+    were copied, too, and would use or close whatever got their descriptors later.
     """
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -97,10 +98,10 @@ def let_go(*, kept: int) -> None:
 
 
 def _list_connections() -> set[int]:
-    """The descriptors of what has no path (proc(5)): it is `socket:[1234]`, say."""
+    """The descriptors without a path, such as `socket:[1234]` (proc(5))."""
     found = set()
-    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - names are all that is wanted
-        with suppress(FileNotFoundError):  # the one by which this list was read
+    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - only the names matter
+        with suppress(FileNotFoundError):  # the descriptor that listed the folder
             if not os.readlink(f"{_DESCRIPTORS}/{name}").startswith("/"):  # noqa: PTH115
                 found.add(int(name))
     return found

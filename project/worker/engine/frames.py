@@ -1,8 +1,8 @@
 """The few AMQP frames that a worker process reads and writes itself, byte by byte.
 
-A message costs py-amqp a tenth of a millisecond: it decodes every property, asks the system for
-each frame three times, and builds objects that nobody looks at. Here a delivery is three slices of
-what was read. Layouts are those of AMQP 0-9-1, 2.3.5 and 4.2; everything else goes to py-amqp.
+py-amqp needs a tenth of a millisecond for a message: it decodes every property, makes three system
+calls for each frame, and builds objects that nobody reads. Here a delivery is three slices of the
+bytes that were read. Layouts follow AMQP 0-9-1, 2.3.5 and 4.2; py-amqp handles everything else.
 """
 
 import struct
@@ -38,7 +38,7 @@ _LONG = struct.Struct(">I")
 HEARTBEAT = _START.pack(8, 0, 0) + _END
 
 _PROPERTIES = struct.Struct(">HHQH")
-"""Class, weight, size of the body, flags: what a header frame's payload begins with."""
+"""The start of a header frame's payload: class, weight, size of the body, flags."""
 _HAS_CONTENT_TYPE, _HAS_CONTENT_ENCODING, _HAS_HEADERS = 0x8000, 0x4000, 0x2000
 _HAS_DELIVERY_MODE, _HAS_PRIORITY, _HAS_CORRELATION_ID = 0x1000, 0x0800, 0x0400
 _HAS_REPLY_TO = 0x0200
@@ -47,11 +47,11 @@ _USUAL = (
     *(_HAS_DELIVERY_MODE | _HAS_PRIORITY | _HAS_CORRELATION_ID | _HAS_REPLY_TO,),
 )
 _USUAL_FLAGS = _USUAL[0] | _USUAL[1]
-"""Of these the quick reader knows the layout."""
+"""The quick reader knows the layout of these."""
 
 
 def split(data: bytes) -> tuple[list[Frame], bytes]:
-    """Each whole frame, and what is left: the beginning of the next one."""
+    """All complete frames, and the remaining bytes: the start of the next frame."""
     frames = []
     start, length = 0, len(data)
     while length - start >= _OVERHEAD:
@@ -60,7 +60,7 @@ def split(data: bytes) -> tuple[list[Frame], bytes]:
         if length < end:
             break
         if data[end - 1] != _END[0]:
-            raise UnexpectedFrame("A frame does not end as it should.")
+            raise UnexpectedFrame("A frame does not end with the frame-end byte.")
         frames.append((kind, channel, data[start + _START.size : end - 1]))
         start = end
     return frames, data[start:]
@@ -68,7 +68,7 @@ def split(data: bytes) -> tuple[list[Frame], bytes]:
 
 def read_deliver(payload: bytes) -> tuple[int, bool, str, str]:
     """Tag, whether it was delivered before, exchange and routing key of a `basic.deliver`."""
-    place = 5 + payload[4]  # behind the consumer's tag
+    place = 5 + payload[4]  # after the consumer's tag
     (tag,) = _LONG_LONG.unpack_from(payload, place)
     is_redelivered = bool(payload[place + 8])
     exchange, place = _read_short(payload, place + 9)
@@ -77,25 +77,26 @@ def read_deliver(payload: bytes) -> tuple[int, bool, str, str]:
 
 
 def read_consumer(payload: bytes) -> str:
-    """The tag that these begin with: consume-ok, cancel, cancel-ok, deliver."""
+    """The consumer tag at the start of consume-ok, cancel, cancel-ok and deliver."""
     return _read_short(payload, 4)[0]
 
 
 def body_size(payload: bytes) -> int:
-    """Bytes of the body that follows a header frame."""
+    """Size in bytes of the body that follows a header frame."""
     size: int = _PROPERTIES.unpack_from(payload)[2]
     return size
 
 
 def read_properties(payload: bytes) -> dict[str, Any]:
-    """The properties of a header frame as py-amqp names them.
+    """The properties of a header frame, under py-amqp's names.
 
-    RabbitMQ takes what nobody can decode: a content type that is not UTF-8, a time of the year
-    10000, tables a thousand deep. Such a message has the one header UNREADABLE_HEADER.
+    RabbitMQ accepts properties that nobody can decode: a content type that is not UTF-8, a time in
+    the year 10000, tables nested a thousand deep. Such a message gets UNREADABLE_HEADER as its only
+    header.
     """
     try:
         return _read_usual(payload)
-    except (ValueError, IndexError, struct.error):  # there is more in it than the usual
+    except (ValueError, IndexError, struct.error):  # it has more than the usual properties
         pass
     message = Message()
     try:
@@ -109,7 +110,7 @@ def read_properties(payload: bytes) -> dict[str, Any]:
 def _read_usual(payload: bytes) -> dict[str, Any]:
     flags = _PROPERTIES.unpack_from(payload)[3]
     if flags & ~_USUAL_FLAGS:
-        raise ValueError("There is a property that few messages have.")
+        raise ValueError("The message has a property that the quick reader does not know.")
     properties: dict[str, Any] = {}
     place = _PROPERTIES.size
     if flags & _HAS_CONTENT_TYPE:
@@ -137,7 +138,7 @@ def _read_short(data: bytes, place: int) -> tuple[str, int]:
 
 
 def _read_table(data: bytes, place: int) -> tuple[dict[str, Any], int]:
-    """A table of texts, whole numbers, truths and nulls; ValueError: there is something else."""
+    """Read a table of strings, integers, booleans and nulls; ValueError: it has other values."""
     end = place + 4 + _LONG.unpack_from(data, place)[0]
     place += 4
     table: dict[str, Any] = {}
@@ -156,7 +157,7 @@ def _read_table(data: bytes, place: int) -> tuple[dict[str, Any], int]:
             (table[name],) = number.unpack_from(data, place)
             place += number.size
         else:
-            raise ValueError("There is a field that few tables have.")
+            raise ValueError("The table has a field that the quick reader does not know.")
     return table, place
 
 
@@ -167,7 +168,7 @@ _NUMBERS = {
     ord("I"): struct.Struct(">i"),
     ord("l"): struct.Struct(">q"),
 }
-"""As RabbitMQ reads them: https://www.rabbitmq.com/amqp-0-9-1-errata, "Field types"."""
+"""The types as RabbitMQ reads them: https://www.rabbitmq.com/amqp-0-9-1-errata, "Field types"."""
 
 
 # ── Methods that are written ─────────────────────────────────────────────────────────────────────
@@ -184,12 +185,12 @@ def reject(channel: int, tag: int, *, requeue: bool) -> bytes:
 
 
 def qos(channel: int, prefetch: int) -> bytes:
-    """`basic.qos`, for the consumers that come after it."""
+    """`basic.qos`, for the consumers that are started after it."""
     return _method(channel, _QOS.pack(_BASIC, 10, 0, prefetch, False))
 
 
 def consume(channel: int, queue: str, consumer: str) -> bytes:
-    """`basic.consume` without an answer."""
+    """`basic.consume` with no-wait: RabbitMQ sends no answer."""
     no_wait = b"\x08"
     start = struct.pack(">HHH", _BASIC, 20, 0)
     return _method(channel, start + _short(queue) + _short(consumer) + no_wait + _LONG.pack(0))
@@ -210,5 +211,5 @@ def _short(text: str) -> bytes:
 
 
 def join(chunks: Iterator[bytes] | list[bytes]) -> bytes:
-    """One piece, for one write."""
+    """Join the chunks, for one write."""
     return b"".join(chunks)

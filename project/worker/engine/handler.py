@@ -1,9 +1,9 @@
-"""What becomes of a message that a worker process has taken: run, dropped, put back or dead.
+"""Handles a message that a worker process has taken: runs, drops, requeues or dead-letters it.
 
-1. read    its headers and body, by the rules that the intake of dead letters has, too
-2. run     plain messages of kinds by `tracer`, all others by Celery's own tracer; short jobs that
-           may be repeated begin together (`together`)
-3. settle  acknowledge it once its outcome is written; refuse it where nobody can run it
+1. read    its headers and body, by the same rules as the dead letter consumer
+2. run     plain messages of kinds with `tracer`, all others with Celery's own tracer; short jobs of
+           repeatable kinds begin together (`together`)
+3. settle  acknowledge it once its outcome is written; reject it if nobody can run it
 """
 
 import json
@@ -54,7 +54,7 @@ from project.worker.engine.together import Together
 from project.worker.engine.tracer import Outcome, describe, run_plain
 
 PUBLISH_SECONDS = 5
-"""For RabbitMQ's confirm of a message that takes another one's place."""
+"""How long RabbitMQ may take to confirm a message that replaces another."""
 
 _FOLLOWING = ("callbacks", "errbacks", "chain", "chord")
 
@@ -65,11 +65,11 @@ LookAhead = Callable[[], Iterable[Delivery]]
 
 
 class MessageLostError(ConnectionError):
-    """A message could be neither run nor refused: it comes again with the next connection."""
+    """A message could be neither run nor rejected: the next connection gets it again."""
 
 
 class Eventer(Protocol):
-    """Takes Celery's events of jobs."""
+    """Sends Celery's events of jobs."""
 
     @property
     def enabled(self) -> bool: ...
@@ -77,12 +77,12 @@ class Eventer(Protocol):
 
 
 class Handler:
-    """Deals with one message after the other."""
+    """Handles one message after another."""
 
     def __init__(
         self, app: Any, hostname: str, slot: Slot, eventer: Eventer, processes: Callable[[], int]
     ) -> None:
-        """`processes`: how many share the rate limits."""
+        """`processes` returns how many processes share the rate limits."""
         self._app, self._hostname, self._slot, self._eventer = app, hostname, slot, eventer
         self._ledger: Ledger = app.equipment.ledger
         self._quick_ledger: Ledger = app.equipment.quick_ledger
@@ -92,24 +92,24 @@ class Handler:
         self._together = Together(app.equipment)
         self._running: Delivery | None = None
         self.code_seconds = 0.0
-        """How long the code of the job took that was run last; 0: of a message not run so."""
+        """How long the last job's code took; 0 if the last message was not run by `tracer`."""
         self.is_running = False
-        """The code of a job runs now: a signal may interrupt it."""
+        """Whether a job's code runs now, and a signal may interrupt it."""
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that has ended is written."""
+        """Whether all outcomes are written."""
         return not self._ledger.steps.has_deferred
 
     def settle(self) -> None:
-        """Write what has ended."""
+        """Write all outcomes."""
         with lines_together():
             self._ledger.steps.flush()
 
     def handle(self, delivery: Delivery, look_ahead: LookAhead = tuple) -> None:
-        """Deal with it; `look_ahead` finds those that come next.
+        """Handle the message; `look_ahead` returns the next ones.
 
-        MessageLostError: the connection is to be closed.
+        MessageLostError: the caller must close the connection.
         """
         self.code_seconds = 0.0
         try:
@@ -139,18 +139,20 @@ class Handler:
         limits = _limits(task, delivery.headers)
         self._slot.begin(delivery, *limits, needs_claim=call is not None)
         if call is None:
-            # Celery would take the names of an object for a call. What it writes may be more than
-            # JSON.
+            # Celery would take an object's keys for a call. Celery's own tasks may carry values
+            # that are not plain JSON.
             delivery.body = json.dumps(read_call(json.loads(delivery.body)))
             self._run_celerys_way(task, delivery)
         elif _is_plain(task, delivery.headers, call):
             self._run_plain(task, delivery, call)
         else:
-            delivery.body = json.dumps(call)  # as it was read: Celery takes less than our reader
+            delivery.body = json.dumps(
+                call
+            )  # in the form that Celery accepts: our reader accepts more
             self._run_celerys_way(task, delivery)
 
     def _read(self, delivery: Delivery) -> "tuple[Any, Call | None] | None":
-        """The task that it calls, and how, where that is a kind; None: no task has its name."""
+        """The task that it calls, and the call if the task is a kind; None: no such task."""
         if delivery.reading is None:
             _forget_time(delivery)
             delivery.decompress()
@@ -162,7 +164,7 @@ class Handler:
                 return None
             call = None
             if task.name in KINDS:
-                delivery.headers.pop("ignore_result", None)  # the ledger wants every outcome
+                delivery.headers.pop("ignore_result", None)  # the ledger records every outcome
                 call = read_body(delivery.body)
             delivery.reading = task, call
         reading: tuple[Any, Call | None] = delivery.reading
@@ -171,7 +173,7 @@ class Handler:
     # ── Short jobs that may be repeated ────────────────────────────────────────────────────────
 
     def _is_together(self, reading: Any, delivery: Delivery) -> bool:
-        """Whether its job may begin without a claim, together with others."""
+        """Whether the job may begin without a claim, together with others."""
         task, call = reading
         headers = delivery.headers
         return (
@@ -191,7 +193,7 @@ class Handler:
         for other in islice(look_ahead(), most - 1):
             try:
                 reading = self._read(other) if can_be_dead_lettered(other.headers) else None
-            except Exception:  # noqa: BLE001 - whatever is wrong with it is found at its turn
+            except Exception:  # noqa: BLE001 - handled when it is that message's turn
                 break
             if reading is None or other.reservation or not self._is_together(reading, other):
                 break
@@ -200,11 +202,11 @@ class Handler:
             self._together.reserve(batch)
 
     def release(self, deliveries: list[Delivery]) -> None:
-        """These go back to their queue: others may begin with them at once."""
+        """Release the reservations of requeued messages, so that other workers may run them now."""
         self._together.release(deliveries)
 
     def hurry(self) -> None:
-        """Write what has ended, and that a job runs; from another thread, for it takes long."""
+        """Write outcomes and the running job's claim, from another thread, because it runs long."""
         running = self._running
         try:
             self._ledger.steps.flush_by(self._quick_ledger.steps)
@@ -249,7 +251,7 @@ class Handler:
             self._acknowledge(delivery)
 
     def _run_watched(self, task: Any, delivery: Delivery, call: Call) -> None:
-        """As above, and Celery's events tell of it."""
+        """Like `_run_plain`, and send Celery's events about it."""
         delivery.body = json.dumps(call)
         request = self._request(task, delivery)
         if request.revoked():
@@ -269,7 +271,7 @@ class Handler:
         self._run_request(request, run)
 
     def _run_celerys_way(self, task: Any, delivery: Delivery) -> None:
-        self.settle()  # nothing of it goes through the ledger's claim
+        self.settle()  # such a message may make no claim, which would write the outcomes
         request = self._request(task, delivery)
         if request.expires and request.revoked():
             return
@@ -293,7 +295,7 @@ class Handler:
         self.is_running = True
         try:
             outcome = run()
-        except Exception:  # noqa: BLE001 - whatever Celery's tracer raises: the job is not begun
+        except Exception:  # noqa: BLE001 - Celery's tracer failed: the job has not begun
             request.on_failure(ExceptionInfo())
         else:
             self.is_running = False
@@ -313,7 +315,7 @@ class Handler:
         )
 
     def _seconds_to_wait(self, task: Any, request: JobRequest) -> float:
-        """Until it is due, or its kind's rate limit lets it run."""
+        """Seconds until it is due, or until its kind's rate limit allows it."""
         if request.eta:
             return float((request.eta - datetime.now(UTC)).total_seconds())
         limit = getattr(task, "rate_limit", None)
@@ -326,7 +328,7 @@ class Handler:
         return 0 if bucket.can_consume(1) else float(bucket.expected_time(1))
 
     def _log_received(self, request: JobRequest) -> None:
-        """The event that Flower makes a row of."""
+        """Send the event from which Flower adds a row."""
         if signals.task_received.receivers:
             signals.task_received.send(sender=self, request=request)
         request.send_event(
@@ -344,18 +346,18 @@ class Handler:
     # ── Settling ───────────────────────────────────────────────────────────────────────────────
 
     def _acknowledge(self, delivery: Delivery) -> None:
-        """Once its outcome is written."""
+        """Acknowledge the message once its outcome is written."""
         self._ledger.steps.when_written(delivery.ack)
 
     def _refuse(self, delivery: Delivery, error: Exception) -> None:
-        """Nobody can run it."""
+        """Reject a message that nobody can run."""
         self.settle()
         with _about(delivery.headers):
             _log.error("message_undecodable", **describe_error(error))
         delivery.reject(requeue=False)
 
     def _refuse_unknown(self, delivery: Delivery) -> None:
-        """No task has its name: what Celery does about that, is of that job's trace."""
+        """Reject a message whose task is unknown, as Celery does, within that job's trace."""
         self.settle()
         headers = delivery.headers
         name, job_id = headers["task"], headers["id"]
@@ -369,7 +371,7 @@ class Handler:
             self._eventer.send("task-failed", uuid=job_id, exception=f"NotRegistered({name!r})")
 
     def _put_aside(self, delivery: Delivery) -> None:
-        """Send a copy that RabbitMQ can read to the dead letters, in place of a refusal."""
+        """Send a copy that RabbitMQ can read to the dead letters, instead of rejecting it."""
         self.settle()
         copy = Message(
             job_id="",
@@ -382,7 +384,7 @@ class Handler:
             self._publish(copy)
         except MessageLostError:
             raise
-        except Exception:  # noqa: BLE001 - whatever its headers cannot be encoded for
+        except Exception:  # noqa: BLE001 - its headers cannot be encoded, for whatever reason
             self._publish(replace(copy, headers={UNREADABLE_HEADER: True}))
         _log.error("message_put_aside", outcome="success")
         delivery.ack()
@@ -401,7 +403,7 @@ class Handler:
         self._requeue_later(delivery, WAIT_SECONDS)
 
     def _requeue_later(self, delivery: Delivery, seconds: int) -> None:
-        """It is not due: RabbitMQ holds a copy of it until then."""
+        """Have RabbitMQ hold a copy of the message until it is due."""
         headers = own_headers(delivery.headers)
         queue = str(delivery.delivery_info["routing_key"]).rpartition(".")[2]
         exchange, routing_key = delayed_address(queue, seconds)
@@ -410,17 +412,17 @@ class Handler:
         delivery.ack()
 
     def send_again(self, deliveries: list[Delivery]) -> list[Delivery]:
-        """Publish copies of messages that have come back often; those that RabbitMQ has by now.
+        """Publish copies of messages that have come back often; returns those that were confirmed.
 
-        Of jobs alone: the ledger counts the processes that one takes with it, and RabbitMQ's count
-        is all that there is of other tasks.
+        Only for jobs: the ledger counts the processes that a job has killed. For other tasks there
+        is only RabbitMQ's count, which a copy would reset.
         """
         jobs = [delivery for delivery in deliveries if _is_job(delivery.headers)]
         try:
             errors = self._app.equipment.submitter.publisher.publish(
                 [_copy_of(delivery) for delivery in jobs], PUBLISH_SECONDS
             )
-        except Exception:  # noqa: BLE001 - whatever the headers of one cannot be encoded for
+        except Exception:  # noqa: BLE001 - some headers cannot be encoded, for whatever reason
             return []
         return [delivery for delivery, error in zip(jobs, errors, strict=True) if error is None]
 
@@ -432,7 +434,7 @@ class Handler:
 
 
 class _UnknownRequest:
-    """What Celery's backend wants to know of a message whose task nobody knows."""
+    """What Celery's backend needs to know about a message with an unknown task."""
 
     chord = errbacks = None
 
@@ -465,22 +467,22 @@ def _is_plain(task: Any, headers: Mapping[str, Any], call: Call) -> bool:
 
 
 def _limits(task: Any, headers: Mapping[str, Any]) -> tuple[float, float]:
-    """Soft and hard limit, in seconds; 0: none."""
+    """Soft and hard limit, in seconds; 0: no limit."""
     hard, soft = headers.get("timelimit") or (None, None)
     return soft or task.soft_time_limit or 0, hard or task.time_limit or 0
 
 
 def _about(headers: Any) -> AbstractContextManager[Any]:
-    """Inside this, lines are about the job that the headers name, where they do."""
+    """Bind log lines to the job that the headers name, if they name one."""
     job_id = headers.get("id") if isinstance(headers, Mapping) else None
     return about_message(headers, job_id) if is_job_id(job_id) else nullcontext()
 
 
 def _forget_time(delivery: Delivery) -> None:
-    """A message that has waited in RabbitMQ is due, whatever the time is.
+    """Drop the due time of a message that has waited in RabbitMQ: it is due now.
 
-    Celery sends the time along, and the worker would hold on to the message until then: for an
-    hour, where its sender's clock was an hour ahead.
+    Celery also sends the due time in the headers, and the worker would wait for it: for an hour,
+    if the sender's clock was an hour ahead.
     """
     if "." in str(delivery.delivery_info["routing_key"]) and "eta" in delivery.headers:
         delivery.headers["eta"] = None

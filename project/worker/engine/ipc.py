@@ -1,9 +1,10 @@
-"""What a worker's main process and its processes send each other: one pickled value a packet.
+"""Messages between a worker's main process and its worker processes: one pickled value a packet.
 
-A line is a pair of sockets that keep packets apart (SOCK_SEQPACKET). Orders go one way; events and
-counts come back. No job passes here.
+They use a pair of sockets that preserves packet boundaries (SOCK_SEQPACKET). The main process sends
+orders; worker processes send events and counts. Jobs do not pass through here.
 
-A value that is too large for a packet goes into memory whose descriptor is sent (memfd_create(2)).
+A value too large for a packet goes into shared memory (memfd_create(2)), and its descriptor is
+sent.
 """
 
 import os
@@ -13,21 +14,21 @@ import sys
 from typing import Any
 
 LARGEST_BYTES = 48 * 1024
-"""Of a packet: some fit into a socket's buffer, which Linux limits to about 200 KiB."""
-_DESCRIPTOR = b"\x00"  # no pickle begins so
+"""The largest packet. Several fit into a socket's buffer, which Linux limits to about 200 KiB."""
+_DESCRIPTOR = b"\x00"  # no pickle begins with this
 _ANCILLARY_BYTES = socket.CMSG_SPACE(4)
-# As plain numbers: to combine them as Python's enumerations takes as long as to receive.
+# Plain integers: combining Python's enum flags takes as long as receiving a packet.
 _WAIT = int(socket.MSG_CMSG_CLOEXEC)
 _DO_NOT_WAIT = _WAIT | int(socket.MSG_DONTWAIT)
 
 
 def open_line() -> tuple[socket.socket, socket.socket]:
-    """Two ends; each must be used by packets only."""
+    """Both ends of a socket pair; use them only with `send` and `receive`."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 def send(line: socket.socket, value: Any, *, wait: bool = True) -> None:
-    """Send a value; BlockingIOError where there is no room, and nobody waits for it."""
+    """Send a value. With `wait=False`, raises BlockingIOError if the buffer is full."""
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     if len(data) <= LARGEST_BYTES:
         line.send(data, 0 if wait else socket.MSG_DONTWAIT)
@@ -42,7 +43,7 @@ def send(line: socket.socket, value: Any, *, wait: bool = True) -> None:
 
 
 def receive(line: socket.socket, *, wait: bool) -> Any:
-    """The next value; None where there is none, and `wait` is false. EOFError at the end."""
+    """The next value; None if there is none and `wait` is false. EOFError: the end is closed."""
     try:
         flags = _WAIT if wait else _DO_NOT_WAIT
         data, ancillary, _, _ = line.recvmsg(LARGEST_BYTES, _ANCILLARY_BYTES, flags)

@@ -1,7 +1,7 @@
-"""Celery's consumer in the worker's main process, which consumes no jobs: its processes do.
+"""Celery's consumer in the worker's main process. It consumes no jobs: the worker processes do.
 
-What is left of it is the connection for remote control and events. Commands about jobs are answered
-from what the processes' slots say.
+It keeps only the connection for remote control and events, and answers commands about jobs from the
+slots of the worker processes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ from project.worker.engine.pool import EnginePool
 
 
 class ProcessQueues:
-    """The queues that the worker's processes consume from, in the place of Celery's consumer."""
+    """The queues that the worker processes consume from; stands in for Celery's task consumer."""
 
     def __init__(self, pool: EnginePool, queues: Mapping[str, Queue]) -> None:
         self._pool = pool
@@ -30,11 +30,11 @@ class ProcessQueues:
 
     @property
     def queues(self) -> list[Queue]:
-        """For `inspect active_queues`."""
+        """The queues, for `inspect active_queues`."""
         return list(self._queues.values())
 
     def consuming_from(self, queue: str) -> bool:
-        """Whether they consume from it."""
+        """Whether the worker processes consume from the queue."""
         return queue in self._queues
 
     def add_queue(self, queue: Queue) -> None:
@@ -51,51 +51,51 @@ class ProcessQueues:
         self._pool.consume_from(self._queues)
 
     def consume(self, *_: Any, **__: Any) -> None:
-        """They do, whatever becomes of this connection."""
+        """Do nothing: the processes consume, whether or not this connection works."""
 
     def cancel(self) -> None:
-        """They are told by the pool."""
+        """Do nothing: the pool stops the processes."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
     def qos(self, **_: Any) -> None:
-        """Each process has its own."""
+        """Do nothing: each process sets its own prefetch count."""
 
 
 class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
-    """For remote control and events."""
+    """Celery's consumer, for remote control and events only."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if not isinstance(self.pool, EnginePool):
-            raise ImproperlyConfigured("Jobs run in processes of ours: start it without --pool.")
+            raise ImproperlyConfigured("Start the worker without --pool: it has its own pool.")
         queues = self.app.amqp.queues.consume_from
         self.pool.prepare(self.hostname, queues, self.prefetch_multiplier or MOST_AHEAD)
         self.app.amqp.TaskConsumer = lambda *_, **__: ProcessQueues(self.pool, queues)
 
     def create_task_handler(self, *_: Any, **__: Any) -> Callable[[Any], None]:
-        """No message of a job comes here."""
+        """A handler that does nothing: no job's message arrives here."""
         return lambda _message: None
 
     def on_ready(self) -> None:
-        """There is a connection for events."""
+        """Give the pool the connection for events."""
         self.pool.eventer = self.event_dispatcher
         super().on_ready()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Jobs go on: their processes have connections of their own."""
+        """Let jobs continue: the worker processes have their own connections."""
         self.pool.eventer = None
         super().on_connection_error_after_connected(exc)
 
     def reset_rate_limits(self) -> None:
-        """`control rate_limit`: each process keeps to its share."""
+        """`control rate_limit`: each process applies its share of the limit."""
         if getattr(self, "pool", None) and hasattr(self.pool, "processes"):
             for name, task in self.app.tasks.items():
                 self.pool.send_to_all("limit", name, {"rate_limit": task.rate_limit})
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Celery's pauses between two tries grow to half a minute."""
+        """Reconnect with pauses of at most 2 seconds; Celery's grow to half a minute."""
         conn.ensure_connection = partial(
             conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=2
         )
@@ -103,17 +103,17 @@ class JobsConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
 
 
 class JobsWorker(Worker):  # type: ignore[misc]  # Celery has no types
-    """Celery's worker, which waits for jobs that run only as long as they run."""
+    """Celery's worker, except that a soft shutdown ends as soon as the running jobs have."""
 
     def wait_for_soft_shutdown(self) -> None:
-        """Celery sleeps through all of the time that they may have."""
+        """Wait until the jobs end, up to the timeout. Celery always sleeps for all of it."""
         seconds = self.app.conf.worker_soft_shutdown_timeout
         if seconds > 0:
             self.pool.finish(seconds)
 
 
 def connect_remote_control() -> None:
-    """Have Celery's commands about jobs see what the processes run."""
+    """Let Celery's commands about jobs see what the processes run."""
     for name in ("active", "query_task", "revoke", "terminate", "revoke_by_stamped_headers"):
         Panel.data[name] = _with_running(Panel.data[name])
     for name in ("revoke", "terminate"):

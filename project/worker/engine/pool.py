@@ -1,8 +1,8 @@
-"""The pool as Celery sees it (`worker_pool`): starts worker processes, watches them, ends them.
+"""The pool as Celery sees it (`worker_pool`): starts, watches and stops worker processes.
 
-No job passes here: each process consumes by itself. What a process runs stands in its slot, which
-is read for remote control and when the worker stops; the supervisor reads it, too. All of this
-happens in the worker's main process. It needs Linux 5.3 (pidfd_open(2)).
+No job passes through it: each process consumes by itself and writes the job that it runs to its
+slot. The pool reads the slot for remote control and when the worker stops; the supervisor reads it,
+too. All of this happens in the worker's main process. It needs Linux 5.3 (pidfd_open(2)).
 """
 
 import signal as signals
@@ -32,13 +32,13 @@ from project.worker.engine.supervisor import Supervisor
 from project.worker.engine.worker_process import WorkerProcess
 
 TICK_SECONDS = 0.25
-"""Processes are looked at this often."""
+"""How often the processes are checked."""
 YOUNG_SECONDS = 1.0
-"""A process that ends so early is not replaced at once: it would only end again, and again."""
+"""A process that exits this early is replaced only at the next check: it may well exit again."""
 END_SECONDS = 0.5
-"""A process that is told to end has so long to put back what it runs."""
+"""A process that is told to exit has this long to requeue the job that it runs."""
 LEAVE_SECONDS = 1.0
-"""One that has nothing to do has so long to end."""
+"""An idle process has this long to exit."""
 
 _log = structlog.get_logger()
 
@@ -49,11 +49,11 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
     uses_semaphore = False
 
     def prepare(self, hostname: str, queues: Iterable[str], most_ahead: int) -> None:
-        """Before the start: who the worker is, what its processes consume from."""
+        """Set the worker's name and the queues of its processes; call it before the start."""
         self._wishes = Wishes(self.app, hostname, most_ahead)
         self._wishes.queues = tuple(queues)
         self.eventer: Any = None
-        """Publishes Celery's events; None: there is no connection for them."""
+        """Publishes Celery's events; None while there is no connection for them."""
 
     def on_start(self) -> None:
         """Start the processes; Celery calls it once."""
@@ -69,11 +69,11 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         Supervisor(self.app, lambda: list(self.processes), self._supervised_request).start()
 
     def did_start_ok(self) -> bool:
-        """Whether all processes live."""
+        """Whether all processes are alive."""
         return all(process.is_alive for process in self.processes)
 
     def register_with_event_loop(self, hub: Any) -> None:
-        """Celery's loop begins, for the first time or with a new connection."""
+        """Celery calls this when its loop starts, at first and after each reconnection."""
         self._hub = hub
         for process in self.processes:
             self._watch(process)
@@ -98,9 +98,10 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
                 self._watch(process)
 
     def _note_shortage(self, error: OSError) -> None:
-        """There is no memory, process id or descriptor for one more. The next look tries again.
+        """Log that the system cannot start one more process. The next check tries again.
 
-        Celery would take the error for a lost connection, and connect again.
+        Memory, process ids or descriptors have run out. The error is not raised, because Celery
+        would take it for a lost connection, and reconnect.
         """
         if not self._is_short:
             _log.error("process_not_started", reason=str(error))
@@ -122,7 +123,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
                 self.eventer.send(report[1], **report[2])
 
     def _reap(self, process: WorkerProcess) -> None:
-        """A process has ended. What it ran comes again, and its lease is taken over."""
+        """Clean up after a process that exited. RabbitMQ redelivers the message that it ran."""
         if process not in self.processes:
             return
         if self._hub:
@@ -140,7 +141,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
             self._spawn()
 
     def maintain_pool(self, *_: Any, **__: Any) -> None:
-        """Look after the processes."""
+        """Reap the processes that exited, and replace them."""
         is_watched = self._is_watched
         for process in list(self.processes):
             if not process.is_alive:
@@ -152,7 +153,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
 
     @property
     def _is_watched(self) -> bool:
-        """Whether anybody wants events of jobs: Flower, say."""
+        """Whether anything listens for events of jobs, such as Flower."""
         eventer = self.eventer
         return bool(
             eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups)
@@ -161,40 +162,40 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
     # ── Remote control ─────────────────────────────────────────────────────────────────────────
 
     def running(self) -> Iterator[RunningRequest]:
-        """What its processes run."""
+        """The jobs that the processes run."""
         for process in self.processes:
             run = process.slot.read()
             if run is not None:
                 yield self.request_of(process, run)
 
     def request_of(self, process: WorkerProcess, run: Run) -> RunningRequest:
-        """The job as Celery's request."""
+        """The job as a Celery request."""
         return make_running_request(self.app, self._wishes.node_name, self.eventer, process, run)
 
     def _supervised_request(self, process: WorkerProcess, run: Run) -> RunningRequest:
-        """The same for the supervisor's thread, which must not use the connection for events."""
+        """Like `request_of`, for the supervisor's thread: its events go through Celery's loop."""
         eventer = LoopEvents(self.eventer, self._hub) if self.eventer and self._hub else None
         return make_running_request(self.app, self._wishes.node_name, eventer, process, run)
 
     def send_to_all(self, *order: Any) -> None:
-        """Give all processes an order."""
+        """Send an order to all processes."""
         for process in self.processes:
             process.order(*order)
 
     def consume_from(self, queues: Iterable[str]) -> None:
-        """From now on these are the queues."""
+        """Have all processes consume from these queues from now on."""
         self._wishes.queues = tuple(queues)
         self.send_to_all("queues", self._wishes.queues)
 
     def grow(self, n: int) -> None:
-        """More processes."""
+        """Add `n` processes."""
         self._want(self._wanted + n)
         self._spawn()
 
     def shrink(self, n: int) -> None:
-        """Fewer; those that are busy end after their job."""
+        """Remove `n` processes, idle ones first; a busy process exits after its job."""
         if n >= self._wanted:
-            raise ValueError("A pool has at least one process.")
+            raise ValueError("A pool must keep at least one process.")
         self._want(self._wanted - n)
         idle_first = sorted(self._staying(), key=lambda process: process.slot.running)
         for process in idle_first[: len(idle_first) - self._wanted]:
@@ -205,20 +206,20 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self.send_to_all("processes", count)
 
     def restart(self) -> None:
-        """Replace all processes, each after its job."""
+        """Replace all processes; each one exits after its job."""
         for process in self._staying():
             process.leave()
         self._spawn()
 
     def terminate_job(self, pid: int, signal: int | None = None) -> None:
-        """Send a process a signal; Celery's name. `RunningRequest` knows which job is meant."""
+        """Send a process a signal; Celery calls this. `RunningRequest` checks which job it runs."""
         for process in self.processes:
             if process.pid == pid:
                 process.signal(signal or TERM_SIGNAL)
 
     @property
     def num_processes(self) -> int:
-        """Processes that there should be."""
+        """How many processes the pool is meant to have."""
         return self._wanted
 
     def _get_info(self) -> dict[str, Any]:
@@ -235,7 +236,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
     # ── The end ────────────────────────────────────────────────────────────────────────────────
 
     def finish(self, seconds: float | None) -> None:
-        """Begin no more jobs, and wait for those that run; heartbeats go on meanwhile."""
+        """Start no more jobs, and wait for the running ones; without a limit, send heartbeats."""
         self._want(0)
         for process in self.processes:
             process.leave()
@@ -248,19 +249,19 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
                 hub.fire_timers()
 
     def on_close(self) -> None:
-        """Begin no more jobs."""
+        """Start no more jobs."""
         self._want(0)
         for process in self.processes:
             process.leave()
 
     def on_stop(self) -> None:
-        """Wait for the jobs that run."""
+        """Wait for the running jobs."""
         if not state.should_terminate:
             self.finish(None)
         self.on_terminate()
 
     def on_terminate(self) -> None:
-        """End all processes now, whatever they do; their jobs go back."""
+        """Stop all processes now, busy or not; their jobs are requeued."""
         self._want(0)
         for process in self.processes:
             process.slot.requeue()
@@ -277,7 +278,10 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
         self.processes.clear()
 
     def _kill(self, process: WorkerProcess) -> None:
-        """It did not listen: what it runs is put back from here, before its message comes back."""
+        """Requeue the job of a process that did not exit, then kill the process.
+
+        RabbitMQ redelivers the message as soon as the process is gone.
+        """
         run = process.slot.read()
         if run is not None:
             with process.halted(run.token) as is_running:
@@ -294,7 +298,7 @@ class EnginePool(BasePool):  # type: ignore[misc]  # Celery has no types
             try:
                 job = equipment.quick_ledger.attempts.requeue(request.id, worker=request.hostname)
             except (JobsError, RedisError) as error:
-                # It has ended just before, or it will count as lost, as if it had been killed.
+                # The job has just finished; or it will count as lost, as if its process was killed.
                 _log.info("job_not_requeued", job_id=request.id, reason=str(error))
             else:
                 log_end(job, Trace.of_message(request.request_dict, request.id), equipment.spans)
@@ -312,11 +316,11 @@ class LoopEvents:
 
     @property
     def enabled(self) -> bool:
-        """Whether anybody listens."""
+        """Whether anything listens for events."""
         return bool(self._eventer.enabled)
 
     def send(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
-        """An event, a moment later."""
+        """Have the loop send the event a moment later."""
         self._hub.call_soon(partial(self._eventer.send, type, **fields))
 
 

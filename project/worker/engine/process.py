@@ -1,8 +1,8 @@
-"""What happens in a worker process: take a message, deal with it, and again, until told to end.
+"""The loop of a worker process: take a message, handle it, repeat, until told to exit.
 
-A success waits for the next call to Redis (`Attempts.succeed_later`): it is written with the claim
-of the next job, and its message is acknowledged then. If no further message waits, it is written at
-once. So a process that is killed has at most one finished job in doubt.
+An outcome that waits for the next call to Redis (`Attempts.succeed_later`) is written with the claim of the
+next job; its message is acknowledged then. If no further message waits, it is written at once. So
+when a process is killed, at most one finished job is in doubt.
 """
 
 import gc
@@ -43,30 +43,30 @@ from project.worker.engine.slot import Slot
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1
 
 LATE_SECONDS = 1.0
-"""What waits behind a job that has not begun after so long goes back, too: Redis, say, does not
-answer."""
+"""Messages behind a job that has not started after this long are requeued, too: Redis may be
+unavailable."""
 TICK_SECONDS = 0.01
 SLOW_TICK_SECONDS = 0.5
-"""How often a running job is looked at: at first, and once nothing waits behind it any more."""
+"""How often a running job is checked: at first, and once no message waits behind it any more."""
 
 NEW_OBJECTS = 20_000
-"""Python looks for garbage after so many more objects. Its 700 are those of six short jobs, and the
-looks a tenth of what such a job costs."""
+"""Python collects garbage after this many new objects. Its default of 700 is reached after six
+short jobs, and collecting then costs a tenth of each job."""
 
 IDLE_SECONDS = 5.0
-"""A process that has nothing to do looks after its connection this often."""
+"""How often an idle process sends its connection's heartbeat."""
 COUNT_SECONDS = 1.0
-"""How often the main process is told how many messages were dealt with."""
+"""How often a process reports its message counts to the main process."""
 
 RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 2.0
-"""Pause between two tries to connect: doubled each time, up to this."""
+"""The pause between two attempts to connect doubles each time, up to this."""
 
 _log = structlog.get_logger()
 
 
 class Wishes:
-    """What the worker was started with, and what it was told since then."""
+    """The worker's start options, updated by the orders that it has received since."""
 
     def __init__(self, app: Any, node_name: str, most_ahead: int) -> None:
         self.app, self.node_name, self.most_ahead = app, node_name, most_ahead
@@ -77,7 +77,7 @@ class Wishes:
 
 
 def serve(line: socket.socket, mask: Mask, slot: Slot, wishes: Wishes) -> None:
-    """Be a process of the pool until told to end. Signals are blocked until `mask` is set."""
+    """Run as a worker process until told to exit. Signals are blocked until `mask` is set."""
     process_initializer(wishes.app, wishes.node_name)
     state.revoked.update(wishes.revoked)
     wishes.app.equipment.leases.slot = slot
@@ -89,7 +89,7 @@ def serve(line: socket.socket, mask: Mask, slot: Slot, wishes: Wishes) -> None:
     code = 0
     try:
         gc.set_threshold(NEW_OBJECTS)
-        # All handlers are its own now. What has come since the fork is handled here.
+        # All handlers are this process's own now: signals held since the fork are handled here.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         process.run()
     except SystemExit as error:
@@ -100,7 +100,7 @@ def serve(line: socket.socket, mask: Mask, slot: Slot, wishes: Wishes) -> None:
 
 
 class EventLine:
-    """Hands Celery's events of jobs to the main process, which publishes them."""
+    """Sends Celery's events of jobs to the main process, which publishes them."""
 
     groups: frozenset[str] = frozenset()
 
@@ -109,17 +109,17 @@ class EventLine:
 
     @property
     def enabled(self) -> bool:
-        """Whether anybody listens."""
+        """Whether anything listens for events."""
         return self._slot.is_watched
 
     def send(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
-        """An event; one that the main process has no room for is lost."""
+        """Send an event; it is lost if the socket to the main process is full."""
         with suppress(OSError):
             ipc.send(self._line, ("event", type, fields), wait=False)
 
 
 class Process:
-    """The loop, and the thread that looks after the connection while a job runs."""
+    """The loop, and the thread that keeps the connection alive while a job runs."""
 
     def __init__(self, line: socket.socket, slot: Slot, wishes: Wishes) -> None:
         self._line, self._slot, self._wishes = line, slot, wishes
@@ -147,12 +147,12 @@ class Process:
         self._busy = threading.Event()
         self._fence = Fence(slot, SOFT_LIMIT_SIGNAL)
         self._begun_at = 0.0
-        """When it began with a message; 0: it waits for one."""
+        """When it took up its message; 0 while it waits for one."""
 
     # ── The loop ───────────────────────────────────────────────────────────────────────────────
 
     def run(self) -> None:
-        """Until told to end, or a job of its own asks for that."""
+        """Handle messages until told to exit, or until the process has used up its allowance."""
         threading.Thread(target=self._tend, name="connection", daemon=True).start()
         try:
             while self._obey():
@@ -181,7 +181,8 @@ class Process:
         except MessageLostError:
             self._consumer.drop()
             time.sleep(RETRY_SECONDS)
-        # What ends the process leaves the slot as it is: so the main process knows what it ran.
+        # An exception that ends the process skips this: the slot still tells the main process
+        # what it ran.
         self._begun_at = 0.0
         self._done += 1
         self._slot.end(self._done)
@@ -190,7 +191,7 @@ class Process:
             self._is_leaving = True
 
     def _wait(self, seconds: float) -> None:
-        """For a message or an order."""
+        """Wait for a message or an order."""
         self._busy.clear()
         self._send_counts()
         self._consumer.flush_acks()
@@ -221,7 +222,7 @@ class Process:
     # ── Orders and reports ─────────────────────────────────────────────────────────────────────
 
     def _obey(self) -> bool:
-        """Do what it was told; whether it stays."""
+        """Carry out the orders received; whether the process keeps running."""
         if self._rings != self._slot.rings:
             self._rings = self._slot.rings
             while not self._is_leaving and (order := self._hear()) is not None:
@@ -232,7 +233,7 @@ class Process:
         try:
             return ipc.receive(self._line, wait=False)
         except (EOFError, OSError):
-            return ("leave",)  # the main process has gone
+            return ("leave",)  # the main process has exited
 
     def _order_leave(self) -> None:
         self._is_leaving = True
@@ -263,25 +264,25 @@ class Process:
     # ── Signals ────────────────────────────────────────────────────────────────────────────────
 
     def end(self, number: int, _frame: FrameType | None) -> None:
-        """The process is to end now."""
+        """Exit now (signal handler)."""
         self._is_leaving = True
         if self._is_ending:
             raise SystemExit(1)
         self._is_ending = True
         if not self._handler.is_running:
-            return  # it does end, and loses no outcome
+            return  # the loop exits by itself, and no outcome is lost
         raise WorkerStop(-number) if self._slot.is_to_requeue else SystemExit(-number)
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """A job has reached its soft limit, or does not listen."""
+        """Interrupt a job that has reached its soft limit, or did not stop when asked."""
         if self._handler.is_running and self._slot.is_meant():
             raise SoftTimeLimitExceeded
 
     # ── While a job runs ───────────────────────────────────────────────────────────────────────
 
     def _tend(self) -> None:
-        """In a thread of its own: settle what has ended, give back what waits, beat, and look
-        whether the lease is renewed."""
+        """In its own thread: write outcomes, requeue waiting messages, send heartbeats, and check
+        that the lease is renewed."""
         while True:
             self._busy.wait()
             begun_at = self._begun_at
@@ -292,7 +293,7 @@ class Process:
                 self._fence.look()
             self._consumer.beat()
             if not begun_at or begun_at != self._begun_at:
-                continue  # it was soon done
+                continue  # that message was handled meanwhile
             self._consumer.flush_acks()
             now = monotonic()
             if self._slot.code_seconds > SOON_SECONDS or now - begun_at > LATE_SECONDS:
@@ -300,13 +301,13 @@ class Process:
                 self._requeue(begun_at)
 
     def _requeue(self, begun_at: float) -> None:
-        """What waits behind the job that began then."""
+        """Requeue the messages that wait behind the job that began then."""
         count = self._consumer.requeue(lambda: self._begun_at == begun_at)
         if count:
             _log.debug("messages_requeued", count=count, reason="a_job_takes_long")
 
 
 def _dial(app: Any) -> Any:
-    """A py-amqp connection; not `Connection.connect`, which tries again after a pause."""
+    """Open a py-amqp connection, without `Connection.connect`, which retries after a pause."""
     connection = app.connection_for_read(heartbeat=HEARTBEAT_SECONDS, connect_timeout=STEP_SECONDS)
     return connection.transport.establish_connection()

@@ -1,7 +1,7 @@
-"""How many jobs a worker process may do, and how much memory it may keep after one.
+"""How many jobs a worker process may run, and how much memory it may keep after one.
 
-A library that has worked on much data gives little of that memory back. So a process that has grown
-ends between two jobs, and another one takes its place.
+A library that has processed a lot of data returns little of that memory to the system. So a process
+that has grown too large exits between two jobs, and a new one replaces it.
 """
 
 import os
@@ -12,7 +12,7 @@ from time import monotonic
 import structlog
 
 LONG_SECONDS = 1.0
-"""After a job that took so long the memory is looked at once; after others now and then."""
+"""After a job that took this long, memory is checked at once; otherwise every LOOK_SECONDS."""
 LOOK_SECONDS = 0.25
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -21,15 +21,15 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Allowance:
-    """What each process has; None or 0: without a limit."""
+    """The limits of each process; None or 0: no limit."""
 
     jobs: int | None = None
     kibibytes: int | None = None
-    """Memory in use after a job, whatever it was while that ran."""
+    """Limit on the memory in use after a job; use while a job runs does not count."""
     _looked_at: float = field(default=0.0)
 
     def is_used_up(self, done: int, seconds: float) -> bool:
-        """Whether this process, which has done so many jobs, is to end; the last took `seconds`."""
+        """Whether this process must exit: it ran `done` jobs, and the last one took `seconds`."""
         if self.jobs and done >= self.jobs:
             return True
         is_due = seconds >= LONG_SECONDS or monotonic() - self._looked_at >= LOOK_SECONDS
@@ -44,9 +44,9 @@ class Allowance:
 
 
 def find_size_bytes(pid: int) -> int:
-    """Memory of a process that lies in RAM (proc(5)); 0 when it has ended.
+    """Resident memory of a process (proc(5)); 0 when the process has exited.
 
-    Two lines, for which psutil would take 3.6 MiB and 0.04 seconds of each worker.
+    psutil would do the same for 3.6 MiB of memory and 0.04 seconds in each worker.
     """
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES

@@ -1,8 +1,8 @@
 """A message as Celery's `Request`, in the process that runs it and in the worker's main process.
 
-Celery records a failure of a job that has never run: here its message goes to the dead letters. It
-kills the process of a job before it records why: here the message, which comes back as soon as the
-process is gone, must find the job's outcome already there.
+It differs from Celery in two ways. Celery records a failure of a job that has never run; here the
+message goes to the dead letters. Celery kills a job's process before it records why; here the
+outcome is recorded first, because RabbitMQ redelivers the message as soon as the process is gone.
 """
 
 from typing import Any
@@ -19,18 +19,18 @@ from project.errors import UnreadableMessageError
 from project.observability.binding import about_message
 
 _EXPECTED = (Ignore, MemoryError, Reject, Retry, TimeLimitExceeded)
-"""Ends of an attempt that Celery itself knows what to do with."""
+"""Exceptions that Celery itself handles."""
 
 _log = structlog.get_logger()
 
 
 class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
-    """In the process that runs it: rejects what failed before the job's own code was reached."""
+    """A request in its worker process: rejects a message that fails before the job's own code."""
 
     def on_failure(
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> Any:
-        """`return_ok`: the error came through the tracer, as a job's own error does."""
+        """`return_ok`: the error came through the tracer, so the job's own code raised it."""
         error = find_error(exc_info)
         if return_ok or isinstance(error, _EXPECTED) or not isinstance(error, Exception):
             return super().on_failure(exc_info, send_failed_event, return_ok)
@@ -41,9 +41,9 @@ class JobRequest(Request):  # type: ignore[misc]  # Celery has no types
 
 
 class RunningRequest(Request):  # type: ignore[misc]  # Celery has no types
-    """In the main process: a job that one of its processes runs.
+    """A request in the main process, for a job that a worker process runs.
 
-    It is made when somebody asks what runs, or a job is to end, from what the process's slot says.
+    It is built from the process's slot, for remote control or to stop the job.
     """
 
     process: Any
@@ -51,7 +51,7 @@ class RunningRequest(Request):  # type: ignore[misc]  # Celery has no types
     token: int
 
     def terminate(self, pool: Any, signal: Any = None) -> None:  # noqa: ARG002 - Celery's names
-        """Celery's `revoke(terminate=True)`: the job is cancelled, and its process told to end."""
+        """Celery's `revoke(terminate=True)`: cancel the job, and tell its process to exit."""
         number = signals.signum(signal or "SIGTERM")
         with self.process.halted(self.token) as is_running:
             if is_running:
@@ -59,20 +59,20 @@ class RunningRequest(Request):  # type: ignore[misc]  # Celery has no types
                 self.process.signal(number)
 
     def acknowledge(self) -> None:
-        """The message is its process's."""
+        """Do nothing: the worker process settles its message."""
 
     def reject(self, requeue: bool = False) -> None:
-        """The message is its process's."""
+        """Do nothing: the worker process settles its message."""
 
 
 def find_error(exc_info: Any) -> BaseException:
-    """The error as it was raised."""
+    """The error that was originally raised."""
     error: BaseException = exc_info.exception
     return error.exc if isinstance(error, ExceptionWithTraceback) else error
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """The reason in words of ours; where we have none, the place."""
+    """The reason as a sentence; for an error that has no such sentence, its traceback."""
     if isinstance(error, UnreadableMessageError):
         return {"reason": str(error)}
     return {"reason": type(error).__name__, "exc_info": error}

@@ -1,4 +1,4 @@
-"""What a process runs, as Celery's request: made of what its slot says, when somebody asks."""
+"""Builds a Celery request for the job that a process runs, from its slot, on demand."""
 
 from time import monotonic, time
 from typing import Any
@@ -14,7 +14,7 @@ from project.worker.engine.worker_process import WorkerProcess
 def make_running_request(
     app: Any, hostname: str, eventer: Any, process: WorkerProcess, run: Run
 ) -> RunningRequest:
-    """The job that the process runs, or has run when its slot was read."""
+    """The job that the process was running when its slot was read."""
     delivery = Delivery(_Nobody(), 0, run.deliver, run.header, run.body)
     call = Call([], {}, {})
     try:
@@ -40,7 +40,7 @@ def make_running_request(
 
 
 class _Nobody:
-    """The message is settled by its process."""
+    """A source that settles nothing: the process settles its own message."""
 
     def ack(self, delivery: Delivery) -> None:
         pass

@@ -1,11 +1,11 @@
 """What a worker process is doing, in memory that it shares with the worker's main process.
 
-The process writes what it runs, at every job; the main process reads that when somebody asks, and
-to supervise it. So no message passes between them for a job. What the main process wants of the
-process stands there, too: which job a signal is meant for, and which one is to stop.
+At every job the process writes what it runs; the main process reads it to supervise the job and to
+answer remote control. So the two exchange no message for a job. The main process writes requests to
+the slot, too: which job a signal is meant for, and which job must stop.
 
-Each side writes fields of its own. The process counts its writes before and after (a sequence
-lock), so that the main process sees when it has read half of one.
+Each side writes only its own fields. The process counts each write before and after it (a sequence
+lock), so that the main process notices when it has read half of one.
 """
 
 import mmap
@@ -19,21 +19,21 @@ from project.ledger.attempts import LeaseState
 from project.worker.engine.delivery import Delivery
 
 _BYTES = 192 * 1024
-"""Room for the longest headers (128 KiB) and most bodies. Pages that nobody writes take none."""
+"""Room for the longest headers (128 KiB) and most bodies. Unwritten pages use no memory."""
 _RUN = struct.Struct("=QQdddII?")
 """Sequence, token, begun at, soft limit, hard limit; bytes of the header frame and of the body;
 whether it must be claimed before it runs."""
 _WORD = struct.Struct("@Q")
-"""One write of the processor: nobody reads half of it."""
+"""The processor writes it at once, so nobody reads half of it."""
 _DONE = struct.Struct("=QII")
 """Jobs done, messages held, whether it consumes."""
 _TARGET = struct.Struct("=QBB")
-"""Token that a soft limit is meant for; whether events are wanted; whether jobs are to go back."""
+"""Token that a signal is meant for; whether to send events; whether to requeue jobs."""
 _STOPS = struct.Struct("@QQ")
-"""Tokens of the jobs that are to stop: of a cancelled one, of one whose lease is lost."""
+"""Tokens of the jobs that must stop: the cancelled job, and the job whose lease is lost."""
 _TIME = struct.Struct("@d")
 _CLAIM = struct.Struct("=dIHH")
-"""Claimed at, attempt; bytes of the id and of the trace's id, which follow."""
+"""Claimed at, attempt; lengths of the job id and the trace id, which follow."""
 
 _RUN_AT = 0
 _DONE_AT = 64
@@ -52,7 +52,7 @@ _TRIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The attempt that a process has claimed; `id` and `attempt` are what its lease goes by."""
+    """The attempt that a process has claimed; `id` and `attempt` identify its lease."""
 
     id: str
     attempt: int
@@ -63,48 +63,48 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What the supervisor wants to know of the job that a process runs."""
+    """What the supervisor needs to know about the job that a process runs."""
 
     token: int
     began_at: float
     """When its time limits began to count."""
     soft_limit_seconds: float
     hard_limit_seconds: float
-    """0: none, or not now."""
+    """0: no limit, or its time does not count yet."""
     claim: Claim | None
-    """None: it holds no lease."""
+    """None: the job holds no lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The job that a process runs, as its slot says."""
+    """The job that a process runs, as read from its slot."""
 
     token: int
-    """Counts the messages that the process has begun with."""
+    """Number of the message, counted by the process."""
     begun_at: float
     """Reading of `monotonic`, which all processes of a machine share."""
     soft_limit_seconds: float
     hard_limit_seconds: float
-    """0: none."""
+    """0: no limit."""
     deliver: bytes
     header: bytes
     body: bytes
-    """As they came; empty where they are too long for the slot."""
+    """The frames as received; empty if they are too long for the slot."""
 
 
 class Slot:
-    """One process's place. It is made before the fork, and goes with the last one who holds it."""
+    """The slot of one process, made before the fork; the memory is freed with its last user."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _BYTES)
         self._sequence = 0
         self.token = 0
-        """Of the message that the process runs, or has run last."""
+        """The number of the current or the last message."""
         self._is_open = False
-        """Whether the code of a job runs, and may be interrupted."""
+        """Whether a job's code runs, and may be interrupted."""
         self._opened_at = 0.0
         self._fenced = 0
-        """Token of the job that the process itself has told to stop."""
+        """Token of the job that the process itself has asked to stop."""
 
     # ── The process's side ─────────────────────────────────────────────────────────────────────
 
@@ -116,7 +116,7 @@ class Slot:
         *,
         needs_claim: bool = False,
     ) -> None:
-        """The process begins with a message; with `needs_claim` its job begins at `claim`."""
+        """Note that the process takes up a message; with `needs_claim`, `claim` starts its job."""
         self.token += 1
         self._is_open, self._opened_at = not needs_claim, monotonic()
         header, body = delivery.raw_header, delivery.raw_body
@@ -149,7 +149,7 @@ class Slot:
         _WORD.pack_into(memory, _RUN_AT, self._sequence)
 
     def claim(self, job: Job) -> None:
-        """The job is claimed, and runs: from now on its lease is renewed and its limits count."""
+        """Note that the job is claimed and runs: its lease is renewed and its limits count now."""
         memory = self._memory
         job_id, trace_id = job.id.encode(), job.trace_id.encode()
         middle = _CLAIM_TEXT_AT + len(job_id)
@@ -161,70 +161,70 @@ class Slot:
         self._is_open, self._opened_at = True, monotonic()
 
     def release(self) -> None:
-        """Its code has ended: what is left is to write its outcome, which nothing interrupts."""
+        """Note that the job's code has ended: nothing may interrupt writing its outcome."""
         self._is_open = False
         _WORD.pack_into(self._memory, _CLAIMED_AT, 0)
 
     @property
     def code_seconds(self) -> float:
-        """How long the code of the job has run by now; 0: none runs."""
+        """How long the job's code has run so far; 0: no code runs."""
         return monotonic() - self._opened_at if self._is_open else 0.0
 
     @property
     def hold(self) -> LeaseState:
-        """Whether what runs is to stop."""
+        """The lease state of the current job: whether it must stop."""
         cancelled, lost = _STOPS.unpack_from(self._memory, _STOPS_AT)
         if self.token in {lost, self._fenced}:
             return LeaseState.LOST
         return LeaseState.CANCEL if cancelled == self.token else LeaseState.HELD
 
     def fence(self, token: int) -> None:
-        """The process itself tells that job to stop: the main process does not renew its lease."""
+        """Ask that job to stop, from inside its process: the main process has hung."""
         self._fenced = token
 
     @property
     def renewed_at(self) -> float:
-        """When the main process last renewed the lease of a job of this process."""
+        """When the main process last renewed a lease of this process."""
         renewed_at: float = _TIME.unpack_from(self._memory, _RENEWED_AT)[0]
         return renewed_at
 
     @property
     def looks(self) -> int:
-        """Grows as long as the main process supervises."""
+        """A counter that grows while the main process supervises."""
         looks: int = _WORD.unpack_from(self._memory, _LOOKS_AT)[0]
         return looks
 
     def end(self, done: int) -> None:
-        """It is done with it; `done`: messages that the process has dealt with."""
+        """Note that the message is handled; `done` counts the messages handled so far."""
         self._is_open = False
         self._sequence += 2
         _RUN.pack_into(self._memory, _RUN_AT, self._sequence, 0, 0, 0, 0, 0, 0, False)
         struct.pack_into("=Q", self._memory, _DONE_AT, done)
 
     def is_meant(self) -> bool:
-        """Whether a signal is meant for what runs now, and its code may be interrupted."""
+        """Whether a signal is meant for the current job, and its code may be interrupted."""
         target = _TARGET.unpack_from(self._memory, _TARGET_AT)[0]
         return self._is_open and (target in {0, self.token} or self._fenced == self.token)
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody wants events of jobs: Flower, say."""
+        """Whether anything listens for events of jobs, such as Flower."""
         return bool(self._memory[_TARGET_AT + 8])
 
     @property
     def rings(self) -> int:
-        """Changes when the main process has sent an order."""
+        """A counter that changes when the main process has sent an order."""
         return self._memory[_TARGET_AT + 10]
 
     @property
     def is_to_requeue(self) -> bool:
-        """Whether the worker stops now: what runs goes back to its queue."""
+        """Whether the worker stops now, and the current job must be requeued."""
         return bool(self._memory[_TARGET_AT + 9])
 
     # ── The main process's side ────────────────────────────────────────────────────────────────
 
     def read(self) -> Run | None:
-        """What the process runs; None: nothing."""
+        """The job that the process runs; None if it runs nothing."""
         for _ in range(_TRIES):
             sequence, token, begun_at, soft, hard, header, body, _ = _RUN.unpack_from(self._memory)
             if sequence % 2:
@@ -238,7 +238,7 @@ class Slot:
         return None
 
     def glance(self) -> Glance | None:
-        """What the process runs, without its message; None: nothing."""
+        """The job that the process runs, without its message; None if it runs nothing."""
         for _ in range(_TRIES):
             sequence, token, began_at, soft, hard, _, _, needs_claim = _RUN.unpack_from(
                 self._memory
@@ -263,12 +263,12 @@ class Slot:
         job_id = self._memory[_CLAIM_TEXT_AT:middle]
         trace_id = self._memory[middle : middle + sizes[1]]
         if self.claimed != token:
-            return None  # it has ended meanwhile, and the next one writes there
+            return None  # the job has ended meanwhile, and the next one overwrites the claim
         return Claim(job_id.decode(), attempt, trace_id.decode(), claimed_at)
 
     @property
     def claimed(self) -> int:
-        """Token of the job that holds a lease and runs; 0: none."""
+        """Token of the running job that holds a lease; 0: no such job."""
         token: int = _WORD.unpack_from(self._memory, _CLAIMED_AT)[0]
         return token
 
@@ -281,48 +281,48 @@ class Slot:
 
     @property
     def running(self) -> int:
-        """Token of what it runs; 0: nothing."""
+        """Token of the message that the process runs; 0 if it runs nothing."""
         token: int = _RUN.unpack_from(self._memory)[1]
         return token
 
     @property
     def done(self) -> int:
-        """Messages that it has dealt with."""
+        """How many messages the process has handled."""
         done: int = struct.unpack_from("=Q", self._memory, _DONE_AT)[0]
         return done
 
     def aim(self, token: int) -> None:
-        """The next signal is meant for that one; 0: for whatever runs."""
+        """Mark which job the next signal is meant for; 0: whichever job runs."""
         struct.pack_into("=Q", self._memory, _TARGET_AT, token)
 
     @property
     def target(self) -> int:
-        """Token that was aimed at."""
+        """Token that `aim` last set."""
         token: int = struct.unpack_from("=Q", self._memory, _TARGET_AT)[0]
         return token
 
     def stop(self, token: int, hold: LeaseState) -> None:
-        """That job is to stop: it was cancelled, or its lease is lost."""
+        """Ask that job to stop: it was cancelled, or its lease is lost."""
         place = _STOPS_AT if hold is LeaseState.CANCEL else _STOPS_AT + _WORD.size
         _WORD.pack_into(self._memory, place, token)
 
     def note_renewal(self, at: float) -> None:
-        """The lease of what runs was renewed then. The process may run another job by now: that
-        one was claimed later."""
+        """Note when the current job's lease was renewed. If the process runs another job by now,
+        that job was claimed later."""
         _TIME.pack_into(self._memory, _RENEWED_AT, at)
 
     def note_look(self) -> None:
-        """The main process supervises."""
+        """Note that the main process supervises."""
         _WORD.pack_into(self._memory, _LOOKS_AT, self.looks + 1)
 
     def watch(self, is_watched: bool) -> None:
-        """Whether the process is to tell of its jobs' events."""
+        """Set whether the process sends events about its jobs."""
         self._memory[_TARGET_AT + 8] = is_watched
 
     def ring(self) -> None:
-        """An order has been sent."""
+        """Note that an order was sent."""
         self._memory[_TARGET_AT + 10] = (self.rings + 1) % 256
 
     def requeue(self) -> None:
-        """The worker stops now."""
+        """Note that the worker stops now: the process must requeue its job."""
         self._memory[_TARGET_AT + 9] = 1

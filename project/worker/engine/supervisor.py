@@ -1,12 +1,12 @@
-"""Looks after the jobs that a worker's processes run: leases, cancels, time limits.
+"""Supervises the jobs that the worker processes run: leases, cancellation, time limits.
 
-A thread of the main process, because the code of a job may hold up all threads of its own process:
-C code that keeps the GIL for minutes. It waits for nobody. Redis answers soon or has failed, and
-the next look tries again; RabbitMQ is not asked.
+It is a thread of the main process, because a job's code may block all threads of its own process:
+C code can keep the GIL for minutes. It never waits long. A call to Redis succeeds soon or fails,
+and the next check tries again; it makes no calls to RabbitMQ.
 
-A job that is to stop is asked by a word in its process's slot, then interrupted, then killed. A
-process is killed while it stands still, after the job's outcome is written: so the kill hits no
-other job, and the message, which comes back at once, finds the outcome.
+To stop a job, it first asks through the process's slot, then interrupts, then kills. It kills a
+process only while that is stopped (SIGSTOP) and the job's outcome is written: so the kill hits no
+other job, and the message, which RabbitMQ redelivers at once, finds the outcome.
 """
 
 import signal
@@ -31,22 +31,22 @@ from project.worker.lease import Patience, finish_cancelled
 
 TICK_SECONDS = 0.25
 RENEW_SECONDS = 1.0
-"""Leases are renewed, and cancels seen, this often. A job that is shorter costs no call at all."""
+"""How often leases are renewed and cancellations noticed. A shorter job costs no call at all."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class RunningJob:
-    """A job that a process runs, and what was done about it so far."""
+    """A job that a process runs, and what the supervisor has done about it so far."""
 
     process: WorkerProcess
     seen: Glance
-    """As its slot says now."""
+    """What its slot last said."""
     renewed_at: float = 0.0
     hold: LeaseState = LeaseState.HELD
     asked_at: float = 0.0
-    """When it was told to stop."""
+    """When it was asked to stop."""
     is_interrupted: bool = False
     is_killed: bool = False
 
@@ -57,8 +57,8 @@ class RunningJob:
 
 
 class Supervisor:
-    """One a worker. `start` it after the first fork; a process that is forked later has no copy of
-    its thread, and uses nothing of it."""
+    """One per worker. Call `start` after the first fork; processes forked later get no copy of the
+    thread, and do not use the supervisor."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Supervisor:
         patience: Patience | None = None,
         renew_seconds: float = RENEW_SECONDS,
     ) -> None:
-        """`processes`: those there are now, in a list that nobody changes."""
+        """`processes` returns the current processes, in a list that nobody changes."""
         self._app = app
         self._ledger: Ledger = app.equipment.quick_ledger
         self._processes, self._request_of = processes, request_of
@@ -78,7 +78,7 @@ class Supervisor:
         self._renewed_at = self._failed_at = float("-inf")
 
     def start(self) -> None:
-        """Look after them from now on."""
+        """Start to supervise."""
         Thread(target=self._run, name="supervisor", daemon=True).start()
 
     def _run(self) -> None:
@@ -92,7 +92,7 @@ class Supervisor:
             time.sleep(pause)
 
     def look(self) -> float:
-        """Do what is due now; seconds until the next look."""
+        """Do what is due now; returns the seconds until the next check."""
         self._jobs = {job.process: job for job in map(self._see, self._processes()) if job}
         jobs = list(self._jobs.values())
         self._renew([job for job in jobs if job.seen.claim])
@@ -118,7 +118,7 @@ class Supervisor:
     # ── Leases ─────────────────────────────────────────────────────────────────────────────────
 
     def _renew(self, jobs: list[RunningJob]) -> None:
-        """Renew the leases of all jobs that have run for a while, in one call."""
+        """Renew the leases of all jobs older than `renew_seconds`, in one call."""
         now = monotonic()
         due = [
             (job, claim)
@@ -162,7 +162,7 @@ class Supervisor:
     def _insist(self, job: RunningJob) -> None:
         claim = job.seen.claim
         if claim is None:
-            return  # its code has ended
+            return  # the job's code has ended
         waited = monotonic() - job.asked_at
         with about(claim):
             if waited > self._patience.kill_seconds:
@@ -178,15 +178,15 @@ class Supervisor:
         job.process.signal(SOFT_LIMIT_SIGNAL)
 
     def _kill(self, job: RunningJob, write: Callable[[], None]) -> bool:
-        """Write the outcome, then kill; whether that was done.
+        """Write the outcome, then kill; returns whether both were done.
 
-        Where the outcome cannot be written now the process stands still, until one of the next
-        looks: the job goes no further.
+        If the outcome cannot be written now, the process stays stopped until a later check, so that
+        the job does not continue.
         """
         process = job.process
         with process.halted(job.token) as is_running:
             if not is_running or (job.seen.claim and process.slot.claimed != job.token):
-                return False  # its code has ended just before
+                return False  # the job's code has just ended
             if not self._write(write):
                 process.halt()
                 return False
@@ -195,7 +195,7 @@ class Supervisor:
             return True
 
     def _write(self, write: Callable[[], None]) -> bool:
-        """False where Redis is away; whoever comes soon after does not wait for it, too."""
+        """False if Redis is unavailable; the next calls then fail at once instead of waiting."""
         if monotonic() - self._failed_at < self._renew_seconds:
             return False
         try:
@@ -209,14 +209,14 @@ class Supervisor:
     # ── Time limits ────────────────────────────────────────────────────────────────────────────
 
     def _check_limits(self, job: RunningJob) -> float:
-        """Enforce them; seconds until that is to be done again."""
+        """Enforce the time limits; returns the seconds until the next check."""
         if job.is_killed:
             return TICK_SECONDS
         seen = job.seen
         soft, hard = seen.soft_limit_seconds, seen.hard_limit_seconds
         seconds = monotonic() - seen.began_at
         if soft and seconds >= soft and not job.is_interrupted:
-            # Also where this look comes so late that the hard limit has passed, too.
+            # Also if this check is so late that the hard limit has passed, too.
             self._interrupt(job)
             self._note_limit(job, is_soft=True)
             return TICK_SECONDS
@@ -226,7 +226,7 @@ class Supervisor:
         return min([TICK_SECONDS, *coming])
 
     def _note_limit(self, job: RunningJob, *, is_soft: bool) -> None:
-        """As Celery does. RedisError where the outcome cannot be written now."""
+        """Record the limit as Celery does. RedisError: the outcome cannot be written now."""
         run = job.process.slot.read()
         if run is None or run.token != job.token:
             return
@@ -235,5 +235,5 @@ class Supervisor:
             self._request_of(job.process, run).on_timeout(is_soft, limit)
         except RedisError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever Celery raises: the limit holds
+        except Exception as error:  # noqa: BLE001 - whatever Celery raises, the limit applies
             _log.error("job_callback_failed", exc_info=error)

@@ -1,7 +1,7 @@
-"""Runs a plain message of a kind: what Celery's tracer does, where that is all it needs.
+"""Runs a plain message of a kind: the part of Celery's tracer that such a message needs.
 
-A plain message has no callbacks, no chain and no chord, and its result is stored. Everything else,
-and whatever an attempt raises, is left to Celery's own tracer and its `TraceInfo`.
+A plain message has no callbacks, no chain and no chord, and its result is stored. Celery's own
+tracer and its `TraceInfo` handle everything else, and whatever an attempt raises.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from celery.states import FAILURE, IGNORED, REJECTED, RETRY
 from celery.utils.saferepr import saferepr
 
 Outcome = tuple[int, Any, float | None]
-"""As `fast_trace_task` answers: whether it failed, the value or the error, seconds."""
+"""What `fast_trace_task` returns: whether the task failed, its value or error, its seconds."""
 
 _PLAIN_RESULTS = (type(None), bool, int, float)
 
 
 class MessageContext(Context):  # type: ignore[misc]  # Celery has no types
-    """A message's headers as `task.request`; those of others are looked for when somebody asks.
+    """A message's headers as `task.request`; custom headers are collected only on access.
 
-    Celery looks for them at once, although only a retry hands them on.
+    Celery collects them for every message, although only a retry passes them on.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ class MessageContext(Context):  # type: ignore[misc]  # Celery has no types
 
 
 def run_plain(task: Any, request: dict[str, Any], args: Any, kwargs: Any) -> Outcome:
-    """Run a job. What it raises, but for what ends the process, is its outcome."""
+    """Run a job. Any exception becomes its outcome, except one that ends the process."""
     request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
     context = MessageContext(request)
     started = monotonic()
@@ -72,7 +72,7 @@ def run_plain(task: Any, request: dict[str, Any], args: Any, kwargs: Any) -> Out
 
 
 def describe(value: Any, most: int) -> str:
-    """A result as Flower shows it, of so many characters."""
+    """A result as Flower shows it, in at most `most` characters."""
     if isinstance(value, _PLAIN_RESULTS):
         return repr(value)
     text: str = saferepr(value, most)
@@ -80,7 +80,7 @@ def describe(value: Any, most: int) -> str:
 
 
 def _fail(task: Any, context: MessageContext, error: Exception) -> Outcome:
-    """The end of Celery's tracer, where a task has raised."""
+    """Handle the error as Celery's tracer does after a task has raised."""
     state = next((state for kind, state in _STATES.items() if isinstance(error, kind)), FAILURE)
     info = TraceInfo(state, error)
     if state in (REJECTED, IGNORED):

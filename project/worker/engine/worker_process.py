@@ -1,4 +1,4 @@
-"""One process of the pool, as the worker's main process sees it.
+"""One worker process, as the worker's main process sees it.
 
 Two threads use it: Celery's loop, which starts and reaps it, and the supervisor.
 """
@@ -19,12 +19,12 @@ from project.worker.engine.slot import Slot
 from project.worker.process_identity import is_stopped
 
 _STOP_SECONDS = 1.0
-"""A process that was sent SIGSTOP stands still within this time, but for one in a system call that
-cannot be interrupted."""
+"""A process stops within this time after SIGSTOP, unless it is in a system call that cannot be
+interrupted."""
 
 
 class WorkerProcess:
-    """A process, from its start to its end."""
+    """A worker process, from its start to its end."""
 
     def __init__(self, serve: Callable[[socket.socket, Mask, Slot], None]) -> None:
         self.line, self._far_end = ipc.open_line()
@@ -32,10 +32,10 @@ class WorkerProcess:
         self.slot = Slot()
         self.is_leaving = False
         self._lock = Lock()
-        """For what must not be done to another process that has the same number by now."""
+        """Guards actions that must not hit another process that has reused the process id."""
         self._is_closed = False
         self._halts = 0
-        """How many want it to stand still."""
+        """How many callers keep it stopped (SIGSTOP)."""
         self.began_at = monotonic()
         slot = self.slot
         self.process = PoolProcess(self._far_end, lambda line, mask: serve(line, mask, slot))
@@ -47,27 +47,27 @@ class WorkerProcess:
         self._far_end.close()
         self.pid: int = self.process.pid
         self.life = os.pidfd_open(self.pid)
-        """Becomes readable when it has ended."""
+        """Becomes readable when the process has ended."""
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process has not ended."""
         return bool(self.process.is_alive())
 
     def order(self, *order: Any) -> None:
-        """Tell it something; one that is about to end need not hear it."""
+        """Send it an order; a process that is about to exit may miss it."""
         with suppress(OSError):
             ipc.send(self.line, order)
             self.slot.ring()
 
     def reports(self) -> Iterator[tuple[Any, ...]]:
-        """What it has told since the last time."""
+        """What it has reported since the last call."""
         with suppress(OSError, EOFError):
             while (report := ipc.receive(self.line, wait=False)) is not None:
                 yield report
 
     def leave(self) -> None:
-        """Have it end after what it runs."""
+        """Tell it to exit after its current job."""
         self.is_leaving = True
         self.order("leave")
 
@@ -83,15 +83,15 @@ class WorkerProcess:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has ended, reaped or not."""
+        """Whether the process has ended, reaped or not."""
         with self._lock:
             return self._is_closed or self.await_end(0)
 
     @contextmanager
     def halted(self, token: int) -> Iterator[bool]:
-        """While this lasts it stands still; whether it runs that very job.
+        """Keep the process stopped meanwhile; yields whether it still runs that job.
 
-        So what is recorded about the job, and a signal that is sent meanwhile, hit no other one.
+        So what is recorded and signalled meanwhile affects that job only.
         """
         self.halt()
         try:
@@ -106,19 +106,19 @@ class WorkerProcess:
                     self._send(signals.SIGCONT)
 
     def halt(self) -> None:
-        """It is to stand still, beyond the end of `halted`, too."""
+        """Keep the process stopped, beyond the end of `halted`, too."""
         with self._lock:
             self._halts += 1
             self._send(signals.SIGSTOP)
 
     def await_end(self, seconds: float) -> bool:
-        """Wait until it has ended, as long as that; whether it has."""
+        """Wait up to `seconds` until the process has ended; whether it has."""
         end = select.poll()
         end.register(self.life, select.POLLIN)
         return bool(end.poll(max(0.0, seconds) * 1000))
 
     def close(self) -> None:
-        """Let go of what belonged to a process that has ended."""
+        """Release the resources of a process that has ended."""
         self.process.join()
         self._close_line()
         with self._lock:
