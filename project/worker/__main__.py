@@ -2,10 +2,10 @@
 
 Its role is `worker-` and the queue's name, whatever JOBS_ROLE says.
 
-`celery --app project.server.tasks.celery worker -Q short` starts a worker, too, with any of
-Celery's options, and with the queue's values where JOBS_ROLE is that role. Before that it imports
-every command that Celery and its plugins have, a shell and Flower among them: 12 MiB and a tenth of
-a second for each process.
+`celery --app project.server.tasks.celery worker -Q short` starts a worker, too. It takes all of
+Celery's options, and uses the queue's values if JOBS_ROLE is that role. But first it imports every
+command of Celery and its plugins, such as a shell and Flower: 12 MiB and a tenth of a second for
+each process.
 """
 
 import argparse
@@ -21,22 +21,24 @@ if TYPE_CHECKING:
     from project.worker.app import JobsCelery
 
 _LEVEL = "WARNING"
-"""Of what Celery prints at its start. Lines have the level of the settings."""
+"""Level of what Celery prints at its start. Log lines have the level of the settings."""
 
 
 def main() -> int:
-    """Run it until it is told to stop; its exit status."""
+    """Run the worker until it is told to stop; returns its exit status."""
     settings = Settings()
     parser = argparse.ArgumentParser(prog="python -m project.worker")
-    parser.add_argument("queue", choices=[*settings.job_queues], help="whose jobs it runs")
+    parser.add_argument(
+        "queue", choices=[*settings.job_queues], help="the queue whose jobs the worker runs"
+    )
     queue = settings.job_queues[parser.parse_args().queue]
-    # With these a worker starts itself again on a SIGHUP.
+    # A worker restarts itself with these arguments on SIGHUP.
     sys.argv[0:1] = ["-m", "project.worker"]
     return _work(_create_app(settings.model_copy(update={"role": queue.role})), queue)
 
 
 def _create_app(settings: Settings) -> "JobsCelery":
-    with block_imports("opentelemetry", "psutil"):  # by redis-py and by Celery, for a debugging aid
+    with block_imports("opentelemetry", "psutil"):  # redis-py and Celery import them for debugging
         from project.worker.app import create_celery  # noqa: PLC0415
     return create_celery(settings)
 

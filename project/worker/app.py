@@ -28,19 +28,19 @@ from project.worker.printing import redirect_prints
 from project.worker.tracing import connect_tracing
 
 CONFIRM_SECONDS = 10
-"""As long a worker waits for the confirm of a message that it publishes itself."""
+"""How long a worker waits for RabbitMQ to confirm a message that it publishes through Celery."""
 
 
 class JobsCelery(Celery):  # type: ignore[misc]  # Celery has no types
-    """Celery, with the equipment that every job of this process shares."""
+    """Celery, with the equipment that all jobs of this process share."""
 
     equipment: Equipment
     consumer_name: str
-    """What the RabbitMQ console calls its consumers, before their process id."""
+    """Name of its consumers in the RabbitMQ console; their process id follows it."""
 
     @cached_property
     def Worker(self) -> Any:  # noqa: N802 - Celery's name
-        """With our way to stop."""
+        """The worker class, which shuts down in its own way."""
         return self.subclass_with_self("project.worker.engine.main_consumer:JobsWorker")
 
 
@@ -61,12 +61,12 @@ def create_celery(settings: Settings) -> JobsCelery:
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """Celery's configuration; a worker's role says which queue's values are its own."""
+    """Celery's configuration; a worker's role determines its queue and so that queue's values."""
     queues, own = settings.job_queues, find_queue(settings.job_queues, settings.role)
     return {
         "broker_url": settings.broker_url,
         "result_backend": f"project.worker.results:LedgerBackend+{settings.redis_url}",
-        # Queues. A wrong -Q must fail instead of making a queue.
+        # Queues. A wrong -Q must fail instead of creating a queue.
         "task_queues": tuple(make_job_queue(name) for name in queues),
         "task_create_missing_queues": False,
         "task_default_queue": choose_default(queues),
@@ -74,11 +74,11 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_default_exchange_type": JOBS_EXCHANGE.type,
         "task_default_routing_key": choose_default(queues),
         "task_routes": (route,),
-        # Loss is no option: confirmed publishing, late acks, redelivery when a worker dies.
+        # No message may be lost: confirmed publishing, late acks, redelivery when a worker dies.
         "broker_transport_options": transport_options(settings.role),
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        # Jobs do not hang on the main process's connection; the setting is about to be the default.
+        # Jobs do not depend on the main process's connection; this will become Celery's default.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         # Celery's defaults give up after 100 tries and end the worker on a channel error.
         "broker_connection_retry_on_startup": True,
@@ -91,13 +91,14 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_pool": "project.worker.engine.pool:EnginePool",
         **({"worker_concurrency": own.concurrency} if own else {}),
         **({"worker_prefetch_multiplier": own.prefetch} if own else {}),
-        # KiB. A child that a job has left larger is replaced: libraries give little memory back.
+        # KiB. A process that is larger after a job is replaced: libraries return little memory.
         "worker_max_memory_per_child": settings.child_memory_bytes // 1024 or None,
-        # Stopping (with REMAP_SIGTERM=SIGQUIT): jobs may finish, or are requeued at once.
+        # Stopping (with REMAP_SIGTERM=SIGQUIT): jobs may finish in this time, or are requeued at
+        # once.
         "worker_soft_shutdown_timeout": (
             0 if own and not own.soft_stop else settings.shutdown_seconds
         ),
-        # Results: kept as long as the record; the worker waits for Redis instead of losing one.
+        # Results: kept as long as the record; the worker waits for Redis rather than lose one.
         "result_expires": settings.retention_seconds,
         "result_backend_always_retry": True,
         "result_backend_max_sleep_between_retries_ms": 1000,
@@ -105,13 +106,13 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "redis_socket_connect_timeout": 2,
         "redis_socket_keepalive": True,
         "redis_retry_on_timeout": True,
-        # The ledger's claim says "running"; Celery need not say it again.
+        # The ledger's claim sets "running"; Celery need not store it again.
         "task_track_started": False,
-        # Data stays out of code: only JSON is read.
+        # Only JSON is accepted: other formats could execute code.
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
-        # Events of jobs cost as much as the jobs: Flower asks for them as soon as it runs.
+        # Events of jobs cost as much as the jobs; Flower enables them when it starts.
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "timezone": "UTC",
@@ -121,20 +122,20 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 def route(name: str, args: Any, kwargs: Any, _options: Any, **_ignored: Any) -> dict[str, Any]:
     """Celery's router, for messages that do not come from `submission`: the kind's queue.
 
-    `mandatory`, because a broker confirms a message that no queue takes; a time limit, because
-    py-amqp waits for a confirm for ever.
+    `mandatory`, because RabbitMQ confirms even a message that no queue takes; a time limit, because
+    py-amqp would wait for a confirm forever.
     """
     safety = {"mandatory": True, "confirm_timeout": CONFIRM_SECONDS}
     kind = KINDS.get(name)
     if kind is None:
-        # For a retry: its message knows its exchange, but not of what type that is.
+        # For a retry: its message names its exchange, but not the exchange's type.
         return {"exchange_type": JOBS_EXCHANGE.type, **safety}
-    # To the caller, not to the worker: its message could not be read, or would say another number.
+    # Raise here, in the caller: a worker could not read the message, or would read other numbers.
     check_json(kind.name_arguments(args or (), kwargs or {}), "parameters")
     try:
         parameters = kind.bind(args or (), kwargs or {})
     except InvalidInputError:
-        return safety  # to the default queue, whose worker says what is wrong with them
+        return safety  # to the default queue, whose worker reports the error
     return {"queue": kind.queue_for(parameters), **safety}
 
 
@@ -152,7 +153,7 @@ def _register(app: JobsCelery, kind: Kind) -> None:
 
 
 def _connect_signals(settings: Settings) -> None:
-    """Logging is ours, prints too, and a worker that is ready starts to tell that it lives."""
+    """Set up logging and printing, and start the heartbeat when the worker is ready."""
 
     @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
     def configure(**_: Any) -> None:
@@ -160,8 +161,8 @@ def _connect_signals(settings: Settings) -> None:
 
     @signals.worker_before_create_process.connect(weak=False)  # type: ignore[untyped-decorator]
     def prepare_fork(**_: Any) -> None:
-        # A collector that looks at an object writes to it: its page is no longer shared. What there
-        # is before the first fork stays, and need not be looked at.
+        # Garbage collection writes to each object that it checks, and so unshares its page. Objects
+        # from before the first fork live on, and need not be checked.
         if not gc.get_freeze_count():
             gc.freeze()
 

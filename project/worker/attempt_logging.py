@@ -1,7 +1,7 @@
-"""What a worker tells of an attempt: its lines in the log, and its spans.
+"""Writes the log lines and spans of an attempt.
 
-An attempt has a span of its wait, from when the job was due, and one of its run, which has the
-attempt's ids. Both hang below the job's submit.
+An attempt has a span for its wait, which starts when the job was due, and a span for its run, which
+carries the attempt's ids. The parent of both is the job's submit span.
 """
 
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 
 def log_start(job: Job, submitted: Trace, spans: Spans) -> None:
-    """An attempt begins. That the process of one before it was killed is told here, too."""
+    """Log that an attempt begins, and the loss of an earlier attempt whose process was killed."""
     attempts = job.attempts
     attempt = attempts[-1]
     _log.info("job_started", worker=job.worker, wait_seconds=attempt.wait_seconds)
@@ -41,9 +41,9 @@ def log_start(job: Job, submitted: Trace, spans: Spans) -> None:
 
 
 def log_end(job: Job, submitted: Trace, spans: Spans, *, with_start: bool = False) -> None:
-    """An attempt has ended. It may be told later, or elsewhere, so the line brings all its ids.
+    """Log that an attempt has ended. The line has all ids, as it may be written elsewhere or later.
 
-    `with_start`: no line has told of its start; this one says what that would have said.
+    `with_start`: the start was not logged; this line contains its fields, too.
     """
     attempts = job.attempts
     attempt = attempts[-1] if attempts else None
@@ -55,9 +55,9 @@ def log_end(job: Job, submitted: Trace, spans: Spans, *, with_start: bool = Fals
 
 
 def log_stop(job: Job, hold: LeaseState, submitted: Trace, spans: Spans) -> None:
-    """An attempt has stopped because it was asked to; `job` is as it was while it ran.
+    """Log that an attempt has stopped on request; `job` is the record from while it ran.
 
-    What became of one that has lost its lease, the next one tells.
+    If the attempt lost its lease, the next attempt logs what became of it.
     """
     _log.info("job_stopped", reason=hold.value)
     if hold is LeaseState.CANCEL:
@@ -65,7 +65,7 @@ def log_stop(job: Job, hold: LeaseState, submitted: Trace, spans: Spans) -> None
 
 
 def _log_loss(job: Job, lost: Attempt) -> None:
-    """The one line of an attempt whose process could not write it. Nobody saw when it ended."""
+    """Log the attempt of a process that could not do it. Nobody knows when the attempt ended."""
     _log.warning(
         "attempt_lost",
         transaction_id=attempt_span_id(job.id, lost.number),
@@ -111,7 +111,7 @@ def _log_outcome(job: Job, last: Attempt | None, submitted: Trace, *, with_start
 
 
 def _error_fields(job: Job) -> dict[str, str]:
-    """Without the message, which may quote a parameter: the record has it."""
+    """The error without its message, which may quote a parameter; the record has the message."""
     if job.error is None:
         return {}
     return {

@@ -1,7 +1,8 @@
-"""The jobs that a running job submits, and how it waits for them.
+"""The child jobs that a running job submits, and how it waits for them.
 
-The code of a job that waits is run again from its start when they have ended. So the same call is
-the same child, in every attempt: its key, or else its place in the order of calls, says which.
+When the children have finished, the code of the waiting job runs again from its start. So the same
+call means the same child in every attempt: its key identifies it, or else its position among the
+calls.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +25,13 @@ from project.submission.preparation import make_child
 from project.worker.lease import ActiveLease
 
 Call = tuple[str, Mapping[str, Any], str]
-"""Kind, parameters and key of a child."""
+"""Kind, parameters and key of a child job."""
 
 _log = structlog.get_logger()
 
 
 class Children:
-    """The children of one running job, as its context offers them."""
+    """The child jobs of one running job, for its context."""
 
     def __init__(self, submitter: Submitter, held: ActiveLease, trace: Trace) -> None:
         self._submitter = submitter
@@ -66,7 +67,7 @@ class Children:
         *,
         finished: int = 0,
         total: int | None = None,
-        step: str = "Waiting for parts",
+        step: str = "Waiting for child jobs",
     ) -> list[Child]:
         """See `Context.gather`."""
         if wake_on not in {"all", "any"}:
@@ -78,7 +79,7 @@ class Children:
         raise Suspension(ids, wake_on, finished, total, step)
 
     def wait(self, wish: Suspension) -> bool:
-        """End the attempt, unless there is nothing left to wait for: False."""
+        """End the attempt; returns False instead if there is nothing left to wait for."""
         job = self._held.job
         answer = self._ledger.tree.wait_for(job, wish)
         if answer is Wait.CANCELLED:
@@ -97,17 +98,17 @@ class Children:
         return f"number {next(self._numbers)}"
 
     def _accept(self, answer: Job | JobsError) -> str:
-        """The id of the job as it is now: one that was run again has another one."""
+        """The id of the job or, if it was rerun, of its latest rerun."""
         if isinstance(answer, CancelledError):
             self._held.ask_to_stop(LeaseState.CANCEL)
         if isinstance(answer, JobsError):
             raise answer
         return self._ledger.tree.find_latest(answer).id
 
-    # ── What an earlier run has done ───────────────────────────────────────────────────────────
+    # ── The children of the job that this one reruns ───────────────────────────────────────────
 
     def _find_earlier(self, kind: str, parameters: Mapping[str, Any], key: str) -> Job | None:
-        """The same part of the run that this one repeats, where that part has succeeded."""
+        """The same child of the job that this one reruns, if that child has succeeded."""
         earlier = self._earlier.get(key)
         if earlier is None or earlier.status is not Status.SUCCEEDED or earlier.kind != kind:
             return None
@@ -118,8 +119,8 @@ class Children:
 
     @cached_property
     def _earlier(self) -> dict[str, Job]:
-        """By key, the children of the run that this one repeats; none where that has succeeded:
-        then all of it is wanted once more."""
+        """By key, the children of the job that this one reruns. Empty if that job succeeded: then
+        all children run anew."""
         original = self._ledger.find(self._held.job.rerun_of) if self._held.job.rerun_of else None
         if original is None or original.status is Status.SUCCEEDED:
             return {}
@@ -129,18 +130,20 @@ class Children:
 
 
 def _normalize(kind: str, parameters: Mapping[str, Any]) -> Any:
-    """As a job of that kind would have them in its record."""
+    """The parameters as the record of such a job contains them."""
     return get_kind(kind).parse(parameters).model_dump(mode="json")
 
 
 def is_over(finished: Sequence[bool], wake_on: str) -> bool:
-    """Whether there is nothing (more) to wait for."""
+    """Whether there is nothing left to wait for."""
     return all(finished) or (wake_on == "any" and any(finished))
 
 
 def _describe_child(job_id: str, job: Job | None) -> Child:
     if job is None:
-        return Child(id=job_id, kind="", key="", status="dead", error="Its record is gone.")
+        return Child(
+            id=job_id, kind="", key="", status="dead", error="The job's record no longer exists."
+        )
     return Child(
         id=job.id,
         kind=job.kind,

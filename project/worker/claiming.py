@@ -1,7 +1,7 @@
-"""The right to run a job: claim it, wait a moment for it, or leave it.
+"""Acquires a job's lease, retries briefly, or requeues, drops or rejects the message.
 
-A message is no right by itself: it may be a second copy, belong to a cancelled job, or be of one
-whose client was told that it will not run. The ledger decides.
+A message alone is no permission to run: it may be a second copy, or its job may be cancelled, or
+its client may have been told that the job will not run. The ledger decides.
 """
 
 import time
@@ -32,10 +32,10 @@ from project.observability.sink import write_lines
 from project.worker.process_identity import is_gone, is_halted, name_holder
 
 REQUEUE_DELAY_SECONDS = 2
-"""After so long a message is looked at again whose job another worker still runs."""
+"""A message whose job another worker still runs is tried again after this time."""
 
 UNDECIDED_SECONDS = 0.0002
-"""After so long a job is looked at again whose submit is still under way; doubled each time."""
+"""A job whose submit is still in progress is tried again after this time, doubled each time."""
 
 PUBLISH_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
 
@@ -43,9 +43,9 @@ _log = structlog.get_logger()
 
 
 def claim_reserved(ledger: Ledger, kind: Kind, job: Job, holder: str) -> Job:
-    """The job, running, which `holder` has reserved, and whose code may run by now.
+    """Claim the job that `holder` has reserved, and whose code may already run.
 
-    Raises Ignore where it is over, Reject where somebody else has it: then its message goes back.
+    Raises Ignore if the job has finished; Reject (requeue the message) if another process has it.
     """
     try:
         return ledger.attempts.claim(job, job.worker, holder, most_losses=kind.max_losses)
@@ -57,9 +57,9 @@ def claim_reserved(ledger: Ledger, kind: Kind, job: Job, holder: str) -> Job:
 
 
 def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
-    """The job, running, with its lease held by this process.
+    """Claim the job for this process; returns it as running.
 
-    Raises Ignore where the message is to be dropped, Reject where it goes back or is dead.
+    Raises Ignore to drop the message, Reject to requeue it or send it to the dead letters.
     """
     holder, gone_holder, silent_holder = name_holder(), "", ""
     pause = UNDECIDED_SECONDS
@@ -85,37 +85,38 @@ def claim(ledger: Ledger, kind: Kind, task: Any, job: Job) -> Job:
             elif error.state is HolderState.SILENT and not is_halted(error.holder):
                 silent_holder = error.holder
             else:
-                _leave(task, job, error)
+                _requeue_later(task, job, error)
         except ExhaustedError as error:
-            _bury(ledger, job, error)
-        except MistakenError as error:  # two jobs were given the same id by their clients
+            _record_death(ledger, job, error)
+        except MistakenError as error:  # clients gave two jobs the same id
             _log.error("job_refused", reason=str(error))
             raise Reject(str(error), requeue=False) from error
         except TransitionError as error:
             _log.info("job_dropped", reason=str(error))
             raise Ignore(str(error)) from error
         except RedisError as error:
-            # A job that was never claimed has no outcome; Celery would record this as one, and ack.
+            # The job was not claimed, so it has no outcome. Celery would record this error as its
+            # outcome, and acknowledge the message.
             _log.error("claim_failed", exc_info=error)
             raise Reject(str(error), requeue=True) from error
 
 
 def _withdraw(ledger: Ledger, job: Job) -> Never:
-    """Its client was told 503, or nothing at all: it does not run."""
+    """Drop a job whose client was answered 503, or not at all: it must not run."""
     try:
         ledger.admissions.withdraw(job)
     except TransitionError as error:
-        _log.info("job_dropped", reason=str(error))  # somebody else was faster
+        _log.info("job_dropped", reason=str(error))  # another process was faster
         raise Ignore(str(error)) from error
-    _log.warning("job_withdrawn", reason="its confirm was not noted in time")
-    raise Ignore("its client was not told that it runs")
+    _log.warning("job_withdrawn", reason="its confirm was not recorded in time")
+    raise Ignore("its client was not told that it would run")
 
 
-def _leave(task: Any, job: Job, reason: LeasedError) -> Never:
-    """Another attempt runs. Look again in a moment: put a delayed copy back and drop this message.
+def _requeue_later(task: Any, job: Job, reason: LeasedError) -> Never:
+    """Another attempt runs: publish a delayed copy to try again, and drop this message.
 
-    A requeue would count as a failed delivery, and come back at once. A message that the
-    reconciler has published to be safe is dropped: the first one is still there.
+    A requeued message would return at once, and count as a failed delivery. A copy that the
+    reconciler has published as a precaution is simply dropped: the first message still exists.
     """
     if getattr(task.request, "repair", None) and reason.state is HolderState.HELD:
         _log.info("job_dropped", reason=str(reason))
@@ -127,13 +128,13 @@ def _leave(task: Any, job: Job, reason: LeasedError) -> Never:
     try:
         copy.apply_async()
     except PUBLISH_ERRORS as error:
-        # To fail would be recorded as the outcome of the attempt that still runs.
+        # A failure would be recorded as the outcome of the attempt that still runs.
         raise Reject(str(reason), requeue=True) from error
     raise Ignore(str(reason)) from reason
 
 
-def _bury(ledger: Ledger, job: Job, reason: ExhaustedError) -> Never:
-    """It has taken too many processes with it: dead, and its message to the dead letters."""
+def _record_death(ledger: Ledger, job: Job, reason: ExhaustedError) -> Never:
+    """Record a job that has killed too many processes as dead, and dead-letter its message."""
     message = f"{reason} The process was killed each time, or its machine was lost."
     try:
         ledger.bury(job.id, JobError("WorkerLost", message))

@@ -1,7 +1,7 @@
-"""A worker's sign of life: a file for who watches the process, a Redis key for who wants to know.
+"""A worker's heartbeat: a file for whatever supervises the process, and a Redis key for everyone.
 
-The file says that the process lives, whatever has become of the broker and Redis: an outage of
-theirs is no reason to start a worker anew. Its age is cheap to ask for, unlike `inspect ping`.
+The file shows that the process is alive, even while RabbitMQ or Redis is unavailable: their outage
+is no reason to restart a worker. Reading its age is cheap, unlike `inspect ping`.
 """
 
 import os
@@ -24,12 +24,12 @@ LIFETIME_SECONDS = 20
 
 
 def heartbeat_key(role: str, host: str) -> str:
-    """The key of that role's worker on that host."""
+    """The Redis key of that role's worker on that host."""
     return f"worker:{role}:{host}"
 
 
 def start_heartbeat(settings: Settings, node_name: str) -> None:
-    """Give signs of life from a thread, now and every few seconds, until the process ends."""
+    """Send heartbeats from a thread, now and every few seconds, until the process ends."""
     redis = connect_impatient(settings.redis_url)
     key = heartbeat_key(settings.role, socket.gethostname())
     thread = threading.Thread(
@@ -42,7 +42,7 @@ def _beat(redis: "Redis", key: str, node_name: str, file: str) -> None:
     while True:
         if file:
             _touch(Path(file))
-        # Without Redis there is nobody to tell; the next beat tells again.
+        # While Redis is unavailable, skip the key; the next beat writes it again.
         with suppress(RedisError):
             redis.set(key, f"{node_name} {os.getpid()}", ex=LIFETIME_SECONDS)
         time.sleep(INTERVAL_SECONDS)

@@ -1,4 +1,4 @@
-"""What a job may know of other jobs: how they went, and nothing of what they were given or made."""
+"""What a job may read about other jobs: their course, but no parameters and no results."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,12 +1,12 @@
-"""The job that runs in this process, its lease, and how it is made to stop.
+"""The job that runs in this process, its lease, and how the job is stopped.
 
-The worker's main process renews the lease and says in the process's slot when the job is to stop
+The worker's main process renews the lease and writes to the process's slot when the job must stop
 (`engine.supervisor`). A job is asked first: its next progress report or `check` raises
-CancelledError. One that does not listen is interrupted, then killed with its process; its message
-comes back and is dropped, because the ledger says `cancelled` by then.
+CancelledError. A job that ignores this is interrupted, then killed with its process; RabbitMQ
+redelivers its message, which is dropped, because the ledger says `cancelled` by then.
 
-A job whose lease cannot be renewed is stopped in the same way before the lease runs out, because
-from then on another worker may run it.
+A job whose lease cannot be renewed is stopped in the same way before the lease expires, because
+another worker may run it after that.
 """
 
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ from project.ledger.attempts import LEASE_SECONDS, Leased, LeaseState
 from project.worker.engine.slot import Slot
 
 INTERRUPT_SECONDS = 5.0
-"""After so long without listening a job that is to stop is interrupted."""
+"""A job that was asked to stop and has not stopped is interrupted after this time."""
 KILL_SECONDS = 10.0
-"""After so long it is killed."""
+"""It is killed after this time."""
 
 FENCE_SECONDS = LEASE_SECONDS - KILL_SECONDS - 8
-"""A job whose lease was last renewed so long ago is told to stop, and has ended before the lease.
-The eight seconds are for calls that hang at each of the steps that lead to the kill."""
+"""A job whose lease was last renewed this long ago is asked to stop, and ends before the lease
+does. The eight seconds allow for a call that hangs at each step up to the kill."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a job has to stop, and how long it may run on without a renewal."""
+    """How long a job has to stop, and how long it may run without a renewal of its lease."""
 
     interrupt_seconds: float = INTERRUPT_SECONDS
     kill_seconds: float = KILL_SECONDS
@@ -42,7 +42,7 @@ class Patience:
 
 
 class ActiveLease:
-    """The running job, and whether it is to stop."""
+    """The running job, and whether it must stop."""
 
     def __init__(self, job: Job, slot: Slot | None) -> None:
         self.job = job
@@ -51,34 +51,34 @@ class ActiveLease:
 
     @property
     def hold(self) -> LeaseState:
-        """As the main process says, or the job itself has found."""
+        """The lease's state, as found by the main process or by the job itself."""
         said = self._slot.hold if self._slot else LeaseState.HELD
         return self._asked if said is LeaseState.HELD or self._asked is LeaseState.LOST else said
 
     @property
     def is_to_stop(self) -> bool:
-        """Somebody cancelled the job, or this attempt is not the current one any more."""
+        """Whether somebody cancelled the job, or this attempt is no longer the current one."""
         return self.hold is not LeaseState.HELD
 
     def ask_to_stop(self, hold: LeaseState) -> None:
-        """From now on the job is to stop. The main process finds the same, and insists."""
+        """Ask the job to stop. The main process will notice the same, and enforce it."""
         self._asked = hold
 
     def check(self) -> None:
-        """CancelledError where the job is to stop."""
+        """Raise CancelledError if the job must stop."""
         if self.is_to_stop:
             raise CancelledError(f"Job {self.job.id} was asked to stop.")
 
 
 class Leases:
-    """Says in the process's slot which job holds a lease."""
+    """Writes to the process's slot which job holds a lease."""
 
     slot: Slot | None = None
-    """None: this is no process of a worker."""
+    """None: this is not a worker process."""
 
     @contextmanager
     def keep(self, job: Job) -> Iterator[ActiveLease]:
-        """The job's lease is kept while the block runs."""
+        """Keep the job's lease while the block runs."""
         if self.slot is None:
             yield ActiveLease(job, None)
             return
@@ -92,7 +92,7 @@ class Leases:
 def finish_cancelled(ledger: Ledger, job: Leased, hold: LeaseState) -> None:
     """Record that the job has stopped because it was cancelled."""
     if hold is LeaseState.LOST:
-        return  # whatever it is now, this attempt has no say in it
+        return  # this attempt may no longer change the job
     try:
         ledger.attempts.stop(job)
     except TransitionError as error:

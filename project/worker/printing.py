@@ -1,6 +1,7 @@
-"""What job code prints becomes log lines: standard output at level info, standard error at warning.
+"""Turns what job code prints into log lines: standard output at level info, standard error at
+warning.
 
-Celery's own redirection makes a record of each write, so that `print("a", 1)` would be three.
+Celery's own redirection makes a record of each write, so `print("a", 1)` would become three.
 """
 
 import io
@@ -10,32 +11,32 @@ import threading
 from typing import TextIO
 
 _LONGEST = 8192
-"""A line that is longer becomes several, characters."""
+"""A longer line is split, characters."""
 
 
 def redirect_prints() -> None:
-    """From now on what this process prints goes to the logger `jobs.print`."""
+    """Send what this process prints to the logger `jobs.print` from now on."""
     logger = logging.getLogger("jobs.print")
     sys.stdout = PrintedLines(logger, logging.INFO, sys.stdout)
     sys.stderr = PrintedLines(logger, logging.WARNING, sys.stderr)
 
 
 def flush_prints() -> None:
-    """Log what was printed without a line's end."""
+    """Log printed text that has no line end yet."""
     sys.stdout.flush()
     sys.stderr.flush()
 
 
 class _Own(threading.local):
-    """A thread's."""
+    """State of one thread."""
 
     rest = ""
-    """What it has printed of a line that has no end yet."""
+    """The pieces of a line that has no end yet."""
     is_logging = False
 
 
 class PrintedLines(io.TextIOBase):
-    """A text file whose lines are log records. Each thread writes lines of its own."""
+    """A text file whose lines become log records. Each thread writes its own lines."""
 
     def __init__(self, logger: logging.Logger, level: int, original: TextIO) -> None:
         self._logger = logger
@@ -44,8 +45,8 @@ class PrintedLines(io.TextIOBase):
         self._own = _Own()
 
     def write(self, text: str) -> int:
-        """Log the lines that are whole by now."""
-        if self._own.is_logging:  # who logs has printed: a handler that failed
+        """Log the complete lines."""
+        if self._own.is_logging:  # a log handler that failed has printed
             return self.original.write(text)
         *lines, self._own.rest = (self._own.rest + text).split("\n")
         if len(self._own.rest) > _LONGEST:
@@ -55,7 +56,7 @@ class PrintedLines(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Log the line that has no end yet."""
+        """Log the incomplete line."""
         rest = self._own.rest
         if rest:
             self._own.rest = ""
@@ -72,19 +73,19 @@ class PrintedLines(io.TextIOBase):
             self._own.is_logging = False
 
     def writable(self) -> bool:
-        """It is a file to write to."""
+        """Always true."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor that child processes inherit: what they print is not logged."""
+        """The original's descriptor. Subprocesses inherit it; what they print is not logged."""
         return self.original.fileno()
 
     @property
     def buffer(self) -> object:
-        """For bytes, which are not logged."""
+        """The original's buffer, for bytes, which are not logged."""
         return self.original.buffer
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # typeshed has an attribute
-        """As the original's."""
+        """The original's encoding."""
         return self.original.encoding

@@ -1,7 +1,7 @@
-"""Who holds a lease: a process, named so that others can tell whether it still lives.
+"""Names the process that holds a lease, so that other processes can check whether it is alive.
 
-A holder is `host:pid:started#claim`. The number makes it another one with each claim: where Redis
-executes a call twice, because its answer was lost, it knows the second one for the same claim.
+A holder is `host:pid:started#claim`. The claim number makes it unique for each claim: if Redis
+executes a call twice, because its answer was lost, it recognizes the second one as the same claim.
 """
 
 import itertools
@@ -16,7 +16,7 @@ _claims = itertools.count(1)
 
 
 def name_holder() -> str:
-    """This process, for one claim."""
+    """The holder name of this process, for one claim."""
     return f"{_describe(os.getpid())}#{next(_claims)}"
 
 
@@ -26,13 +26,13 @@ def _describe(pid: int) -> str:
 
 
 def is_gone(holder: str) -> bool:
-    """Whether the holder ran on this host and has ended. False where that is not known."""
+    """Whether the holder ran on this host and has ended. False if that is not known."""
     host, pid, started = _split(holder)
     return host == socket.gethostname() and _find_start(int(pid)) != started
 
 
 def is_finished(pid: int, within_seconds: float) -> bool:
-    """Whether the process ends within the time."""
+    """Whether the process ends within `within_seconds`."""
     deadline = monotonic() + within_seconds
     while _find_start(pid):
         if monotonic() > deadline:
@@ -42,7 +42,7 @@ def is_finished(pid: int, within_seconds: float) -> bool:
 
 
 def is_halted(holder: str) -> bool:
-    """Whether the holder stands still on this host (SIGSTOP, a debugger), and may yet go on."""
+    """Whether the holder is stopped on this host (SIGSTOP, a debugger), and may still continue."""
     host, pid, started = _split(holder)
     fields = _read_stat(int(pid)) if host == socket.gethostname() else []
     return bool(fields) and fields[0] in {"T", "t"} and fields[19] == started
@@ -53,24 +53,24 @@ def _split(holder: str) -> list[str]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether the process stands still, for a SIGSTOP or a debugger."""
+    """Whether the process is stopped, by SIGSTOP or a debugger."""
     return _read_stat(pid)[:1] in (["T"], ["t"])
 
 
 def _find_start(pid: int) -> str:
-    """When the process started, in clock ticks since boot; pids are used again, this is not.
+    """When the process started, in clock ticks since boot; pids are reused, this is not.
 
-    A zombie (state Z) has ended, whoever has not yet asked how.
+    A zombie (state Z) counts as ended.
     """
     fields = _read_stat(pid)
     return "" if not fields or fields[0] == "Z" else fields[19]
 
 
 def _read_stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the state on (man 5 proc); none where it has ended.
+    """The fields of /proc/<pid>/stat from the state on (man 5 proc); empty if it has ended.
 
-    They are counted behind the name, which may hold spaces. psutil would not do: its time of a
-    process's start moves with the wall clock, and a holder's name must be the same after that.
+    They are counted after the name, which may contain spaces. psutil is no alternative: its start
+    time of a process changes with the wall clock, and a holder's name must not change.
     """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,12 +1,12 @@
-"""Records what the code of a job logs into the job's own log.
+"""Writes what a job's code logs to the job's own log.
 
-The job's thread only puts a line into a queue. A thread of this process writes them in batches: so
-a line costs the job no round trip, and Redis may be away. Then the queue keeps the newest lines;
-what it lost is seen as a gap in their numbers. The end of the attempt waits for the writer, but not
-for long: who sees the outcome sees the whole log.
+The job's thread only puts lines into a queue. Another thread of this process writes them in
+batches: so a line costs the job no round trip, and Redis may be unavailable. Meanwhile the queue
+keeps the newest lines; lost lines show as a gap in the line numbers. The end of the attempt waits a
+short time for the writer, so that whoever sees the outcome sees the whole log.
 
-Threads that the job starts are recorded where they run in a copy of its context, processes that it
-starts are not. A process that is killed loses the lines of its last tenth of a second.
+Lines of threads that the job starts are recorded if they run in a copy of its context; lines of
+subprocesses are not. A killed process loses the lines of its last tenth of a second.
 """
 
 import os
@@ -31,14 +31,14 @@ from project.observability.job_log import ERROR, MESSAGE, Capture
 from project.worker.printing import flush_prints
 
 BATCH_SECONDS = 0.1
-"""Pause between two writes: a job that logs all the time costs ten calls a second."""
+"""Pause between two writes: a job that logs constantly costs ten calls a second."""
 BATCH_LINES = 200
 RETRY_SECONDS = 0.5
-"""Pause after a write that has failed."""
+"""Pause after a failed write."""
 FLUSH_SECONDS = 1.0
-"""As long the end of an attempt waits for its last lines to be written."""
+"""How long the end of an attempt waits for its last lines to be written."""
 
-# What the pipeline puts into each event; the rest is what the job's code gave to the logger.
+# Fields that the pipeline adds to each event; all others come from the job's code.
 _CORE = frozenset(
     {
         *("event", "message", "timestamp", "level", "logger", ERROR, MESSAGE),
@@ -53,7 +53,7 @@ class _Entry(NamedTuple):
     """A line that waits to be written."""
 
     number: int
-    """Of all entries of this process."""
+    """Its number among all entries of this process."""
     job: Job
     place: str
     text: str
@@ -79,7 +79,7 @@ class Recorder:
         self._waiting: deque[_Entry] = deque(maxlen=kept_lines)
         self._batch: list[_Entry] = []
         self._added = self._handled = 0
-        # Reentrant, because a signal handler of the job's own may log in the midst of a line.
+        # Reentrant, because the job's own signal handler may log while a line is being put.
         self.lock = threading.RLock()
         self._progress = threading.Condition()
         self._work, self._hurry = threading.Event(), threading.Event()
@@ -87,11 +87,11 @@ class Recorder:
         self._pid = 0
 
     def recording(self, job: Job) -> AbstractContextManager[None]:
-        """What is logged in the block becomes the log of the attempt that `job` is."""
+        """Record what the block logs as the log of the job's current attempt."""
         return _Recording(self, job) if self._kept_lines else nullcontext()
 
     def put(self, job: Job, line: LogLine) -> None:
-        """Have the line written. The lock is held."""
+        """Queue the line. The caller holds the lock."""
         text = encode_line(line)
         self._added += 1
         self._waiting.append(_Entry(self._added, job, line.place, text))
@@ -102,7 +102,7 @@ class Recorder:
             self._work.set()
 
     def flush(self) -> None:
-        """Wait until all lines are written, or given up; at most as long as the limit."""
+        """Wait until all lines are written or given up, up to the time limit."""
         last = self._added
         if self._handled >= last:
             return
@@ -125,11 +125,11 @@ class Recorder:
             self._hurry.clear()
 
     def _write_waiting(self) -> bool:
-        """Whether nothing has to be tried again."""
+        """Write the waiting lines; returns False if the write must be retried."""
         while self._batch or self._take():
             try:
                 self._write()
-            except ResponseError as error:  # full memory, say: these lines will be missing
+            except ResponseError as error:  # such as full memory: these lines are lost
                 self._complain(error)
             except RedisError as error:
                 self._complain(error)
@@ -153,7 +153,7 @@ class Recorder:
             self._log.append(job_id, lines, self._kept_lines)
 
     def _complain(self, error: RedisError) -> None:
-        """Once an outage."""
+        """Log the error, once per outage."""
         if not self._is_failing:
             self._is_failing = True
             with about(self._batch[0].job):
@@ -161,7 +161,7 @@ class Recorder:
 
 
 class _Recording(Capture):
-    """One attempt's. A class, because for a job that logs nothing its making is all the work."""
+    """Records one attempt. A class is the cheapest way for a job that logs nothing."""
 
     __slots__ = ("_bound", "_job", "_number", "_pid", "_recorder")
 
@@ -184,7 +184,7 @@ class _Recording(Capture):
 
     def _take(self, event: Mapping[str, Any]) -> None:
         if os.getpid() != self._pid:
-            return  # the writer has not come along to a process that the job forked
+            return  # in a process that the job forked there is no writer thread
         with self._recorder.lock:
             self._number += 1
             line = make_line(event, self._bound, self._job.attempt, self._number)
@@ -194,7 +194,7 @@ class _Recording(Capture):
 def make_line(
     event: Mapping[str, Any], bound: Mapping[str, Any], attempt: int, number: int
 ) -> LogLine:
-    """An event of the log pipeline as a line, without what was bound before the job's code ran."""
+    """Turn a pipeline event into a line, without the fields bound before the job's code ran."""
     return LogLine(
         attempt=attempt,
         number=number,

@@ -1,8 +1,8 @@
-"""An attempt that begins without a claim: of a short job that may be repeated.
+"""An attempt that begins without a claim, for a short job of a repeatable kind.
 
-Several jobs are reserved in one call to Redis, and their results are written in one. Nobody has to
-know of such an attempt while it runs, as long as it takes milliseconds and does nothing but return
-a result. As soon as it does anything else, it is claimed, and is an attempt as any other.
+One call to Redis reserves several jobs, and one call writes their results. While such an attempt
+runs, nobody needs to know of it, as long as it takes milliseconds and only returns a result. As
+soon as it does anything else, its job is claimed, and the attempt is like any other.
 """
 
 from collections.abc import Callable
@@ -17,42 +17,42 @@ Claim = Callable[[Ledger], object]
 
 
 class Reservation:
-    """What `execute` knows of it, and the thread that looks after a job that takes long."""
+    """A job's reservation, shared by `execute` and the thread that requeues behind long jobs."""
 
     def __init__(self, job_id: str, holder: str) -> None:
         self.job_id, self._holder = job_id, holder
         self.is_claimed = False
         self._is_refused = False
-        """It is over for Redis: its own thread finds out at its end."""
+        """Redis refused the claim; the job's own thread notices when its code ends."""
         self._claim: Claim | None = None
         self._context: Context | None = None
         self._lock = Lock()
 
     @property
     def name(self) -> str:
-        """The holder of its lease."""
+        """The holder of the lease."""
         return self._holder
 
     @property
     def unclaimed_holder(self) -> str:
-        """The holder of an attempt that was never claimed; empty where it was."""
+        """The holder if the attempt was never claimed; empty if it was."""
         return "" if self.is_claimed else self._holder
 
     def begin(self, claim: Claim) -> None:
-        """The attempt begins; `claim` is what makes it one as any other."""
+        """Note that the attempt begins; `claim` is the function that claims its job."""
         self._claim, self._context = claim, copy_context()
 
     def claim(self, ledger: Ledger) -> None:
-        """Claim the job, unless that was done; raises what `claim` does."""
+        """Claim the job unless it is claimed; raises what the claim function raises."""
         with self._lock:
             if not self.is_claimed and self._claim is not None:
                 self._claim(ledger)
                 self.is_claimed = True
 
     def claim_from_outside(self, ledger: Ledger) -> None:
-        """The same in another thread, whose lines are of this attempt nevertheless.
+        """Claim the job from another thread, within this attempt's logging context.
 
-        It may be called again and again: after a refusal nothing is asked any more.
+        Repeated calls are harmless: after a refusal it does nothing.
         """
         if self._context is None or self._is_refused:
             return

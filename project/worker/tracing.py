@@ -1,7 +1,7 @@
-"""The trace of jobs that Celery itself hands in, and of those that a worker receives.
+"""The trace of messages that Celery itself publishes, and the log of messages received.
 
-A message of ours carries its trace already. One of Celery's own (`delay`, a canvas) is given one
-here: that of the request or attempt that it is published in, or a new one.
+A message from `submission` carries its trace already. A message that Celery publishes (`delay`, a
+canvas) gets one here: the trace of the request or attempt that publishes it, or a new one.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 
 
 def connect_tracing(settings: Settings, spans: Spans) -> None:
-    """Have Celery's messages carry a trace, and the log tell of those that come in."""
+    """Add a trace to Celery's messages, and log received messages at level debug."""
 
     @signals.before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
     def publishing(headers: dict[str, Any], routing_key: str = "", **_: Any) -> None:
@@ -32,13 +32,13 @@ def connect_tracing(settings: Settings, spans: Spans) -> None:
     for signal in (signals.worker_process_shutdown, signals.worker_shutdown):
         signal.connect(lambda **_: spans.close(), weak=False)
 
-    # Celery asks all who listen about every message: without DEBUG nobody does.
+    # Celery calls every receiver for every message: so connect one only at level DEBUG.
     if settings.log_level == "DEBUG":
         signals.task_received.connect(log_received, weak=False)
 
 
 def add_trace(headers: dict[str, Any]) -> Trace | None:
-    """Make the message part of the trace that it is published in, unless it is part of one."""
+    """Make the message part of the current trace, unless it already has a trace."""
     if "traceparent" in headers:
         return None
     submitted = _begin(headers["id"])
@@ -54,7 +54,7 @@ def _begin(job_id: str) -> Trace:
 
 
 def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str) -> Span:
-    """Celery does not say how long its publishing takes."""
+    """A span without duration: Celery does not say how long publishing takes."""
     now_ns, kind = time_ns(), headers["task"]
     return Span(
         name=f"submit {kind}",
@@ -68,6 +68,6 @@ def _submit_span(headers: Mapping[str, Any], submitted: Trace, routing_key: str)
 
 
 def log_received(request: Any, **_: Any) -> None:
-    """A process of the worker has begun with a message."""
+    """Log that a worker process has taken up a message."""
     submitted = Trace.of_message(request.request_dict, request.id)
     _log.debug("job_received", job_id=request.id, kind=request.name, **describe_cause(submitted))
