@@ -1,1 +1,1 @@
-"""RabbitMQ: its names and queues, what a message holds, and how one is published."""
+"""RabbitMQ: the names of queues and exchanges, the content of messages, and their publishing."""

@@ -1,8 +1,8 @@
-"""The message of a job: what goes to RabbitMQ, and where to. Opens no connection.
+"""Builds the message of a job: its content and its address in RabbitMQ. Opens no connection.
 
 The message is Celery's own, protocol 2
 (https://docs.celeryq.dev/en/stable/internals/protocol.html), so that any Celery worker reads it.
-A delayed one goes to Celery's native delayed delivery, where it waits in RabbitMQ itself
+A delayed message goes to Celery's native delayed delivery, where it waits in RabbitMQ itself
 (https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/rabbitmq.html).
 """
 
@@ -26,9 +26,9 @@ from project.ledger.record_format import FORMAT_TEXT
 from project.observability.context import Trace
 
 MAX_DELAY_SECONDS = 2**MAX_NUMBER_OF_BITS_TO_USE - 1
-"""The longest delay that delayed delivery's 28 levels make together: about eight and a half years.
+"""The longest delay of delayed delivery, the sum of its 28 levels: about eight and a half years.
 
-The level n holds a message for 2^n seconds; the bits of the delay say which levels it passes.
+Level n holds a message for 2^n seconds; the bits of the delay determine which levels it passes.
 """
 
 _HOST = socket.gethostname()
@@ -36,7 +36,7 @@ _HOST = socket.gethostname()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published. `headers` and `body` are Celery's; see `make_message`."""
+    """A message to publish. `headers` and `body` are in Celery's format; see `make_message`."""
 
     job_id: str
     exchange: str
@@ -52,10 +52,10 @@ def make_message(
     delay_seconds: int = 0,
     headers: dict[str, Any] | None = None,
 ) -> Message:
-    """The message that has the job run: at once, or after `delay_seconds`.
+    """The message that makes a worker run the job: at once, or after `delay_seconds`.
 
     `submitted` is the span of the job's submit, the parent of its attempts. `headers` are added,
-    and replace those of the same name. ValueError: the delay is longer than MAX_DELAY_SECONDS.
+    and replace headers of the same name. ValueError: the delay exceeds MAX_DELAY_SECONDS.
     """
     exchange, routing_key = delayed_address(job.queue, delay_seconds)
     own = make_headers(job, submitted)
@@ -69,19 +69,19 @@ def make_message(
 
 
 def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
-    """Celery's headers, and ours: with them the message alone describes the job.
+    """Celery's headers and our own, so that the message alone describes the job.
 
-    Those of Celery's that would say nothing are left out: to Celery their absence means the same,
-    and all who read a message have less to read. A time (`eta`) is left out even where there is a
-    delay: a worker would hold on to a message that comes with one, and ours comes when it is due.
+    Celery's headers without a value are left out: their absence means the same to Celery, and the
+    message is shorter. `eta` is left out even if the job is delayed: a worker would hold back a
+    message with that header, but this one arrives when the job is due.
     """
     headers = {
         "lang": "py",
         "task": job.kind,
-        # Empty: parameters do not belong into headers, where Flower and logs show them.
+        # Empty: Flower and logs show headers, so parameters do not belong there.
         "argsrepr": "",
         "kwargsrepr": "",
-        "origin": f"{os.getpid()}@{_HOST}",  # not made once: processes are forked after the import
+        "origin": f"{os.getpid()}@{_HOST}",  # per call: processes are forked after the import
         "id": job.id,
         "root_id": job.root_id or job.id,
         "submitted_at": format_time(job.submitted_at),
@@ -93,7 +93,7 @@ def make_headers(job: Job, submitted: Trace) -> dict[str, Any]:
 
 
 def encode_body(job: Job) -> bytes:
-    """`[args, kwargs, embed]`: parameters go as keywords, as `delay(**parameters)` sends them."""
+    """`[args, kwargs, embed]`, with parameters as keywords, like `delay(**parameters)` sends."""
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     return orjson.dumps([[], job.parameters, embed])
 
@@ -118,5 +118,7 @@ def delayed_address(queue: str, delay_seconds: int) -> tuple[str, str]:
     if delay_seconds <= 0:
         return JOBS_EXCHANGE.name, queue
     if delay_seconds > MAX_DELAY_SECONDS:
-        raise ValueError(f"A delay is at most {MAX_DELAY_SECONDS} seconds, not {delay_seconds}.")
+        raise ValueError(
+            f"A delay may be at most {MAX_DELAY_SECONDS} seconds, not {delay_seconds}."
+        )
     return level_name(MAX_LEVEL), calculate_routing_key(delay_seconds, queue)

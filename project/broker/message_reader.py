@@ -1,7 +1,7 @@
-"""Reads Celery's messages as any client may have sent them. Pure, but for the clock.
+"""Reads Celery's messages in any form that a client may have sent. Pure, except for the clock.
 
-The worker and the dead-letter intake read by the same rules: what one of them refuses, the other
-does not send back. Protocols 1 and 2
+The worker and the dead letter consumer use the same rules: if one refuses a message, the other does
+not requeue it. It reads protocols 1 and 2
 (https://docs.celeryq.dev/en/stable/internals/protocol.html).
 """
 
@@ -21,61 +21,61 @@ from project.json_values import check_json, parse_json
 from project.ledger.record_format import is_newer
 
 UNREADABLE_HEADER = "unreadable"
-"""The only header of a message whose headers cannot be decoded: see `broker.TolerantFrames`."""
+"""The only header of a message whose headers cannot be decoded: see `topology.TolerantFrames`."""
 
 REQUEUES_HEADER = "requeues"
-"""How often the message came back from the dead letters."""
+"""Header: how often the message was requeued from the dead-letter queue."""
 
 WAITS_HEADER = "waits_for_newer"
 """How often it was requeued because a newer worker may run it."""
 
 RESERVED_HEADERS = frozenset(
     {
-        # Celery's worker sets these itself, in the object that it makes of the headers.
+        # Celery's worker sets these itself, in the object that it makes from the headers.
         *("args", "kwargs", "callbacks", "errbacks", "chain", "chord", "headers", "properties"),
         *("delivery_info", "hostname", "reply_to", "correlation_id", "loglevel", "logfile"),
         *("called_directly", "is_eager", "time_limit", "soft_time_limit", "taskset"),
-        # These are its methods.
+        # These are that object's methods.
         *("as_execution_options", "children", "clear", "get", "update"),
-        # And these are ours, in the same object.
+        # These are this project's attributes of the same object.
         *("begun_at", "due_at", "job", "reservation", "submitted"),
     }
 )
-"""Headers that would replace what the worker itself knows; they are not read."""
+"""Headers that would overwrite the worker's own values; they are ignored."""
 
 _BROKERS_OWN = frozenset(
     {"x-death", "x-delivery-count", "x-acquired-count", "x-opt-rabbitmq-received-time"}
 )
-"""Headers that the broker has added, as all that begin with `x-first-death` or `x-last-death`."""
+"""Headers that RabbitMQ adds, as well as all that begin with `x-first-death` or `x-last-death`."""
 
 LONGEST_BODY = 16 * 1024 * 1024
-"""Bytes of a body, unpacked: RabbitMQ takes no longer one (deploy/rabbitmq/rabbitmq.conf)."""
+"""Bytes of a decompressed body: RabbitMQ's limit for a body (deploy/rabbitmq/rabbitmq.conf)."""
 
 LONGEST_ID = 200
 _LONGEST_DELAY = timedelta(seconds=2**28 - 1)
-"""As in `message.MAX_DELAY_SECONDS`."""
+"""The same as `message.MAX_DELAY_SECONDS`."""
 _MOST_RETRIES = 1_000_000
 _RESERVED_IDS = frozenset({"bulk", "rerun", ".", ".."})
-"""Words that stand in an id's place in addresses."""
+"""Words that URLs use in the place of an id."""
 
-# orjson reads a whole number beyond 64 bits as a fraction, and reads more levels than it writes. A
-# closer look takes longer than the reading, so only bodies that may have either get one.
+# orjson reads an integer beyond 64 bits as a float, and reads more nesting levels than it writes.
+# Checking takes longer than reading, so only bodies that may have either are checked.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _MOST_BRACKETS_UNSEEN = 200
 
 UNPACKERS: Mapping[str, Callable[[], Any]] = {
-    "application/x-gzip": zlib.decompressobj,  # kombu's name of a zlib stream
+    "application/x-gzip": zlib.decompressobj,  # kombu's name for a zlib stream
     "application/x-bz2": bz2.BZ2Decompressor,
-    # What presets 0 to 9 need; a stranger's stream may ask for gigabytes.
+    # Enough for presets 0 to 9; an unknown client's stream may ask for gigabytes.
     "application/x-lzma": partial(lzma.LZMADecompressor, memlimit=1 << 27),
 }
-"""What makes an object that unpacks a body, by the header `compression`."""
+"""Factories of decompressor objects, by the header `compression`."""
 
 _SIGNATURES = ("callbacks", "errbacks", "chain")
 
 
 class Call(NamedTuple):
-    """What a message's body says: how its task is called, and what follows."""
+    """A message's decoded body: the arguments of the task, and what follows it."""
 
     args: list[Any]
     kwargs: dict[str, Any]
@@ -92,10 +92,10 @@ class Content(NamedTuple):
 def read_message(
     headers: Mapping[str, Any], body: bytes | str, content_type: Any, content_encoding: Any
 ) -> Content:
-    """The message, with the headers that a worker can use; its body is not looked at yet.
+    """The message, with the headers that a worker can use; its body is not decoded yet.
 
-    UnreadableMessageError: no worker can run it; the sentence quotes nothing of it. One of those is
-    NewerMessageError: no worker of this version can.
+    UnreadableMessageError: no worker can run it; the error quotes nothing from the message. Its
+    subclass NewerMessageError: no worker of this version can.
     """
     if UNREADABLE_HEADER in headers:
         raise UnreadableMessageError("Its properties or headers cannot be decoded.")
@@ -109,23 +109,23 @@ def read_message(
 
 
 def read_body(body: bytes | str) -> Call:
-    """What a body's JSON says; UnreadableMessageError where a worker cannot call that."""
+    """Decode a JSON body; UnreadableMessageError if a worker cannot call the result."""
     return read_call(_load(body))
 
 
 def read_call(values: Any) -> Call:
-    """`[args, kwargs, embed]`; UnreadableMessageError where it is anything else."""
+    """Check `[args, kwargs, embed]`; UnreadableMessageError if it is anything else."""
     if not (isinstance(values, list) and len(values) == 3):
         raise UnreadableMessageError("Its body must be the JSON array [args, kwargs, embed].")
     args, kwargs, embed = values
     if kwargs == []:
-        kwargs = {}  # PHP and Lua write an empty map so
+        kwargs = {}  # PHP and Lua write an empty map as []
     if not isinstance(args, list):
         raise UnreadableMessageError("Its positional arguments must be a JSON array.")
     if not isinstance(kwargs, dict):
         raise UnreadableMessageError("Its keyword arguments must be a JSON object.")
     if not isinstance(embed, dict):
-        raise UnreadableMessageError("The third part of its body must be a JSON object.")
+        raise UnreadableMessageError("The third item of its body must be a JSON object.")
     if embed:
         _check_embed(embed)
     return Call(args, kwargs, embed)
@@ -141,11 +141,11 @@ def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def can_be_dead_lettered(headers: Mapping[str, Any]) -> bool:
-    """Whether RabbitMQ survives a refusal of the message.
+    """Whether it is safe to reject the message.
 
-    RabbitMQ 3.10 ends its dead-lettering of the whole queue, for good, at a header `x-death` that
-    it has not written (`rabbit_dead_letter:group_by_queue_and_reason`). Headers that cannot be
-    decoded may have one.
+    RabbitMQ 3.10 permanently stops dead-lettering the whole queue at an `x-death` header that it
+    has not written (`rabbit_dead_letter:group_by_queue_and_reason`). Headers that cannot be decoded
+    may contain one.
     """
     deaths = headers.get("x-death")
     return UNREADABLE_HEADER not in headers and (
@@ -166,25 +166,25 @@ def _is_death(value: Any) -> bool:
 
 
 def unpack(body: bytes, compression: Any) -> bytes:
-    """The body as it was before it was compressed.
+    """Decompress a body, up to the length that a body may have; raises UnreadableMessageError.
 
-    No further than a body may be long: a few kilobytes can hold gigabytes. UnreadableMessageError.
+    Without a limit, a few kilobytes could expand to gigabytes.
     """
     make = UNPACKERS.get(compression) if isinstance(compression, str) else None
     if make is None:
-        raise UnreadableMessageError("Its header compression names an unknown compression.")
+        raise UnreadableMessageError("Its compression header names an unknown method.")
     unpacker = make()
     try:
         unpacked: bytes = unpacker.decompress(body, LONGEST_BODY)
     except (zlib.error, lzma.LZMAError, OSError, EOFError):
-        raise UnreadableMessageError("Its body cannot be unpacked.") from None
+        raise UnreadableMessageError("Its body cannot be decompressed.") from None
     if not unpacker.eof:
-        raise UnreadableMessageError("Its body is cut off, or too long when it is unpacked.")
+        raise UnreadableMessageError("Its compressed body is cut off, or expands to too much.")
     return unpacked
 
 
 def is_job_id(value: Any) -> TypeGuard[str]:
-    """Whether a job can have this id: printable text that can stand in an address."""
+    """Whether a job can have this id: printable text that can be part of a URL path."""
     return (
         isinstance(value, str)
         and 0 < len(value) <= LONGEST_ID
@@ -195,7 +195,7 @@ def is_job_id(value: Any) -> TypeGuard[str]:
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is text that UTF-8 can hold: AMQP's may have halves of surrogate pairs."""
+    """Whether it is text that UTF-8 can encode: AMQP text may contain lone surrogates."""
     if not isinstance(value, str):
         return False
     try:
@@ -205,12 +205,12 @@ def is_text(value: Any) -> bool:
 
 
 def _read_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """The headers that a worker may act upon; absent ones and the worker's own are left out."""
+    """The headers that a worker may act on, without empty ones and the worker's own."""
     if is_newer(text := headers.get("format")):
         raise NewerMessageError(f"It needs a newer worker: its format is {str(text)[:20]!r}.")
     usable: dict[str, Any] = {}
     for name, value in headers.items():
-        # Celery takes a null header for an absent one.
+        # To Celery, a null header is the same as an absent one.
         if value is None or name in RESERVED_HEADERS or not isinstance(name, str):
             continue
         check = _CHECKS.get(name)
@@ -227,7 +227,7 @@ def _read_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 def _read_protocol_1(
     headers: Mapping[str, Any], body: bytes | str
 ) -> tuple[dict[str, Any], bytes | str]:
-    """A message that has everything in its body, as one of protocol 2."""
+    """Convert a message of protocol 1, which has everything in its body, to protocol 2."""
     values = _load(body)
     if not isinstance(values, dict):
         raise UnreadableMessageError("It has no header task.")
@@ -237,7 +237,7 @@ def _read_protocol_1(
 
 
 def _load(body: bytes | str) -> Any:
-    """The body's JSON, of which everything can be written as JSON again."""
+    """The decoded JSON body; all of it can be written as JSON again."""
     data = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
     try:
         values = orjson.loads(data)
@@ -246,9 +246,9 @@ def _load(body: bytes | str) -> Any:
     if data.count(b"[") + data.count(b"{") > _MOST_BRACKETS_UNSEEN or _LONG_NUMBER.search(data):
         try:
             check_json(parse_json(data))
-        except InvalidInputError:  # its sentence names the field
+        except InvalidInputError:  # its message names the field
             raise UnreadableMessageError(
-                "Its body is nested too deeply, or has a whole number of more than 64 bits."
+                "Its body is nested too deeply, or has an integer of more than 64 bits."
             ) from None
     return values
 
@@ -284,7 +284,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """ISO 8601, or AMQP's own type; not so late that nobody can wait for it."""
+    """ISO 8601, or AMQP's own type; no later than the longest delay."""
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         if moment.tzinfo is None:
@@ -295,7 +295,7 @@ def _is_time(value: Any) -> bool:
 
 
 def _are_limits(value: Any) -> bool:
-    """`[hard, soft]`, in seconds; null or 0: none."""
+    """`[hard, soft]`, in seconds; null or 0: no limit."""
     return (
         isinstance(value, list | tuple)
         and len(value) == 2
@@ -312,8 +312,8 @@ def _is_table(value: Any) -> bool:
 
 
 _TEXT = (is_text, "text")
-_TIME = (_is_time, "an ISO 8601 time that can be waited for")
-_COUNT = (_is_count, "a small whole number")
+_TIME = (_is_time, "an ISO 8601 time that is not too far ahead")
+_COUNT = (_is_count, "a small integer")
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "id": (is_job_id, f"1 to {LONGEST_ID} printable characters without a slash"),
     **dict.fromkeys(("task", "lang", "origin", "shadow", "argsrepr", "kwargsrepr"), _TEXT),
@@ -323,7 +323,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys((REQUEUES_HEADER, "repair"), _COUNT),
     "timelimit": (_are_limits, "two numbers of seconds"),
     "ignore_result": (_is_flag, "true or false"),
-    "stamped_headers": (_are_texts, "an array of texts"),
+    "stamped_headers": (_are_texts, "an array of strings"),
     "stamps": (_is_table, "a table"),
 }
-"""Headers that Celery and we act upon: what each must be."""
+"""The headers that the worker acts on: a check for each, and what it must be."""

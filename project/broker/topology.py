@@ -1,4 +1,4 @@
-"""RabbitMQ's names: the queues, their exchange, and where dead letters go.
+"""The names in RabbitMQ: the queues, their exchange, and where dead letters go.
 
 RabbitMQ itself declares the topology, from a definitions file that `deploy/rabbitmq/definitions.py`
 makes from this module; so the application's user needs no right to create or delete a queue.
@@ -27,14 +27,14 @@ DEAD_QUEUE = Queue(
     "dead",
     DEAD_EXCHANGE,
     durable=True,
-    # RabbitMQ 4 drops a message after 20 failed deliveries, and looking at one here counts as such.
+    # RabbitMQ 4 drops a message after 20 failed deliveries, and reading one here counts as such.
     queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 1_000_000},
     no_declare=True,
 )
 
 
 def make_job_queue(name: str) -> Queue:
-    """The quorum queue of that name, dead-lettering at least once to `dead`."""
+    """The quorum queue of that name; it dead-letters at least once to `dead`."""
     return Queue(
         name,
         JOBS_EXCHANGE,
@@ -53,7 +53,7 @@ def make_job_queue(name: str) -> Queue:
 
 
 def transport_options(role: str) -> dict[str, Any]:
-    """Options of every connection: publishing is confirmed, and the console shows whose it is."""
+    """Options of every connection: confirmed publishing, and a name for RabbitMQ's console."""
     name = f"{role} on {socket.gethostname()}"
     return {
         "confirm_publish": True,
@@ -63,25 +63,26 @@ def transport_options(role: str) -> dict[str, Any]:
 
 
 Frame = tuple[int, int, bytes]
-"""Its type, channel and payload."""
+"""A frame's type, channel and payload."""
 
 _HEADER_FRAME = 2
 _BODY_SIZE = slice(4, 12)
-"""Its place in a header frame's payload; the properties follow it (AMQP 0-9-1, 2.3.5.2)."""
-# The one property is the table of headers.
+"""Position in a header frame's payload; the properties follow it (AMQP 0-9-1, 2.3.5.2)."""
+# The only property is the table of headers.
 _UNREADABLE = b"\x20\x00" + bytes(dumps("F", [{UNREADABLE_HEADER: True}]))
 
 
 class TolerantFrames:
-    """py-amqp's reader of frames, which a message's properties cannot stop.
+    """py-amqp's frame reader, made safe against undecodable properties of a message.
 
-    RabbitMQ takes what py-amqp cannot decode: a content type that is not UTF-8, a time of the year
-    10000, tables a thousand deep. py-amqp's error would end the worker, and the message would come
-    again. Here the message comes with the header UNREADABLE_HEADER, and with no other property.
+    RabbitMQ accepts properties that py-amqp cannot decode: a content type that is not UTF-8, a time
+    in the year 10000, tables nested a thousand deep. py-amqp's error would end the worker, and
+    RabbitMQ would redeliver the message. Here the message gets UNREADABLE_HEADER, and no other
+    property.
     """
 
     def __call__(self, connection: Any, callback: Any) -> Callable[[Frame], bool]:
-        """What reads a connection's frames; py-amqp asks for it when it connects."""
+        """The function that reads a connection's frames; py-amqp calls this when it connects."""
         handle = frame_handler(connection, callback)
 
         def on_frame(frame: Frame) -> bool:
@@ -91,13 +92,13 @@ class TolerantFrames:
                 return bool(handle(frame if _is_readable(frame[2]) else _replace_properties(frame)))
             try:
                 return bool(handle(frame))
-            except Exception:  # noqa: BLE001 - whatever py-amqp raises on a stranger's bytes
+            except Exception:  # noqa: BLE001 - whatever py-amqp raises on malformed bytes
                 return bool(handle(_replace_properties(frame)))
 
         return on_frame
 
     def __json__(self) -> str:
-        """For Celery, whose workers tell the options of their connection (`inspect stats`)."""
+        """For Celery, whose workers report their connection's options (`inspect stats`)."""
         return type(self).__name__
 
 
@@ -115,7 +116,7 @@ def _replace_properties(frame: Frame) -> Frame:
 
 
 def limit_unpacking() -> None:
-    """Have kombu, which unpacks a body before anybody is asked, unpack none that is too long."""
+    """Limit the size of bodies that kombu decompresses, which it does without asking."""
     for name in UNPACKERS:
         encoder, _ = compression.get_encoder(name)
         compression.register(encoder, partial(unpack, compression=name), name)

@@ -195,7 +195,7 @@ def test_body_is_a_call(body: Any, call: Call | None) -> None:
         (b"[{}, {}, {}]", "positional"),
         (b"[[], [1], {}]", "keyword"),
         (b'[[], "x", {}]', "keyword"),
-        (b"[[0], {}, null]", "third part"),
+        (b"[[0], {}, null]", "third item"),
         (b"[[18446744073709551616], {}, {}]", "64 bits"),
         (b"[[], {}, {}, -9223372036854775809]", "64 bits"),
         (b"[[" + b"1" * 100 + b"], {}, {}]", "64 bits"),

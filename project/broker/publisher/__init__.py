@@ -1,8 +1,8 @@
 """Publishes messages and waits for RabbitMQ's confirms.
 
-Messages that are sent together (`flight`) have a connection (`line`) for themselves meanwhile.
-Whatever the broker does, a message is confirmed or it is not: what was in flight when a connection
-was lost is not, and is never sent again from here. Questions go over a connection of their own
+Messages that are sent together (`flight`) have their own connection (`line`) meanwhile. Whatever
+RabbitMQ does, a message either is confirmed or is not: a message in flight when its connection was
+lost is not, and the publisher never sends it again. Questions use a separate connection
 (`inquiry`).
 """
 
@@ -21,20 +21,20 @@ from project.errors import UnavailableError
 
 __all__ = ["Publisher"]
 
-# Nobody binds this key: RabbitMQ confirms the message, and drops it.
+# No queue is bound to this key: RabbitMQ confirms the message, and drops it.
 _PROBE = Message("probe", JOBS_EXCHANGE.name, "probe", {}, b"")
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What one process has of it."""
+    """The connections of one process."""
 
     lines: Lines
     inquiry: Inquiry
 
 
 class Publisher:
-    """What a process publishes with. Opens no connection before it is used (gunicorn forks)."""
+    """Publishes a process's messages. Opens no connection before its first use: gunicorn forks."""
 
     def __init__(self, broker_url: str, role: str) -> None:
         self._dialler = Dialler(broker_url, role)
@@ -43,23 +43,23 @@ class Publisher:
     def publish(
         self, messages: Sequence[Message], timeout_seconds: float
     ) -> list[UnavailableError | None]:
-        """Publish all messages under one wait.
+        """Publish all messages, and wait once for all confirms.
 
-        Entry i is None where RabbitMQ has confirmed message i in a queue within the time, else the
-        error, whose cause says why not. Nothing is raised for the broker's sake; a message that
+        Entry i is None if RabbitMQ has confirmed message i in a queue within the time; else it is
+        the error, whose cause is the reason. RabbitMQ's failures are not raised. A message that
         cannot be encoded is the caller's mistake, and raises before anything is sent.
         """
         return self._publish(messages, timeout_seconds, is_mandatory=True)
 
     def send(self, contents: Sequence[Content]) -> Flight:
-        """Send them, and return at once: the caller handles the confirms as they come."""
+        """A flight that sends the messages on entry; the caller handles confirms as they come."""
         return Flight(self._own().lines, contents)
 
     def check(self, queues: Iterable[str], timeout_seconds: float) -> None:
-        """UnavailableError unless the queues are there and the broker takes a message now.
+        """UnavailableError unless the queues exist and RabbitMQ accepts a message now.
 
-        It takes a message to know: RabbitMQ tells a connection that it is short of memory or disk
-        when the connection next publishes, and answers everything else as if it were not.
+        Only a message can show that: when RabbitMQ is short of memory or disk, it says so to a
+        connection only once that publishes, and answers everything else as usual.
         """
         deadline = monotonic() + timeout_seconds
         self.depths(list(queues), timeout_seconds)
@@ -68,9 +68,9 @@ class Publisher:
             raise error
 
     def depths(self, queues: Sequence[str], timeout_seconds: float) -> dict[str, tuple[int, int]]:
-        """Each queue's messages that are ready and its consumers; or UnavailableError.
+        """Each queue's number of ready messages and of consumers; or UnavailableError.
 
-        A queue that does not exist is unavailable. A shortage of memory or disk does not matter.
+        A queue that does not exist is unavailable. A shortage of memory or disk has no effect.
         """
         try:
             return self._own().inquiry.count(queues, monotonic() + timeout_seconds)
@@ -89,16 +89,16 @@ class Publisher:
         return [None if cause is None else unavailable(cause) for cause in flight.outcomes]
 
     def _own(self) -> _Parts:
-        """This process's connections: it must not use those of the process that forked it."""
+        """This process's connections; it must not use those of the process that forked it."""
         pid = os.getpid()
         if pid not in self._parts:
-            # Two threads may make parts; both use those that were stored first.
+            # Two threads may both create parts; both use the parts stored first.
             self._parts.setdefault(pid, _Parts(Lines(self._dialler), Inquiry(self._dialler)))
         return self._parts[pid]
 
 
 def unavailable(cause: Exception) -> UnavailableError:
-    """The error for the caller whose message was not sent for that cause."""
+    """The error for a caller whose message was not confirmed, with that cause."""
     error = UnavailableError("RabbitMQ")
     error.__cause__ = cause
     return error

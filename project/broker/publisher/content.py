@@ -1,7 +1,7 @@
-"""A message as it goes over the line: encoded once, by the caller who made it.
+"""A message in the form that goes over the connection, encoded once, by its caller.
 
-So what cannot be encoded fails in the hands of its caller, and takes no other's messages with it;
-and nobody else waits for that.
+So a message that cannot be encoded fails only its caller, not other callers' messages; and nobody
+else waits for the encoding.
 """
 
 import struct
@@ -16,14 +16,14 @@ from project.broker.message import Message
 from project.errors import UnsendableMessageError
 
 CHANNEL = 1
-"""The one that messages are published on."""
+"""The channel that messages are published on."""
 
 LONGEST_FRAME = 131_072
-"""RabbitMQ's `frame_max`. It closes the connection at a longer frame, and headers take only one."""
+"""RabbitMQ's `frame_max`. It closes the connection at a longer frame; headers must fit into one."""
 
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _END = b"\xce"
-# What a frame has besides its payload: kind, channel, size, end.
+# The parts of a frame besides its payload: kind, channel, size, end.
 _FRAME_START = struct.Struct(">BHI")
 _FRAME_OVERHEAD = _FRAME_START.size + len(_END)
 _PUBLISH = struct.pack(">HH", 60, 40)
@@ -38,22 +38,22 @@ _LONG = struct.Struct(">I")
 
 
 _ALIKE = frozenset({"lang", "task", "argsrepr", "kwargsrepr", "origin"})
-"""Headers that all messages of a kind share: they are encoded once."""
+"""Headers that all messages of a kind share, so their encoding is cached."""
 
 
 class Content:
-    """A message's frames, all but those of its body."""
+    """A message, with its frames encoded except those of its body."""
 
     __slots__ = ("_start", "message")
 
     def __init__(self, message: Message, *, is_mandatory: bool) -> None:
-        """UnsendableMessageError: its headers are too long."""
+        """UnsendableMessageError: the headers are too long."""
         self.message = message
         call = _publish_frame(message.exchange, message.routing_key, is_mandatory)
         self._start = call + _frame(_HEADER, _encode_header(message))
 
     def frames(self, frame_max: int) -> Iterator[bytes]:
-        """What is to be written; none of the body is longer than `frame_max`."""
+        """The bytes to write; no frame of the body is longer than `frame_max`."""
         yield self._start
         size = frame_max - _FRAME_OVERHEAD
         body = self.message.body
@@ -61,7 +61,7 @@ class Content:
             yield _frame(_BODY, body[place : place + size])
 
 
-@lru_cache(maxsize=64)  # a few places take most of the messages
+@lru_cache(maxsize=64)  # most messages go to a few addresses
 def _publish_frame(exchange: str, routing_key: str, is_mandatory: bool) -> bytes:
     arguments = (0, exchange, routing_key, is_mandatory, False)
     return _frame(_METHOD, _PUBLISH + bytes(dumps("Bssbb", arguments)))
@@ -72,12 +72,12 @@ def _encode_header(message: Message) -> bytes:
     properties = _PERSISTENT + _encode_short(message.job_id)
     header = start + _encode_table(message.headers) + properties
     if len(header) + _FRAME_OVERHEAD > LONGEST_FRAME:
-        raise UnsendableMessageError("Its headers are too long for a message.")
+        raise UnsendableMessageError("The headers are too long for a message.")
     return header
 
 
 def _encode_table(table: Mapping[str, Any]) -> bytes:
-    """As py-amqp encodes it. That of a job has texts only, which takes a fifth of the time here."""
+    """Encode like py-amqp. A job's table has only strings, which takes a fifth of the time here."""
     parts: list[bytes] = []
     for name, value in table.items():
         if type(value) is not str:
@@ -91,9 +91,9 @@ def _encode_table(table: Mapping[str, Any]) -> bytes:
     return _LONG.pack(len(content)) + content
 
 
-@lru_cache(maxsize=256)  # all messages have the same few
+@lru_cache(maxsize=256)  # all messages have the same few names
 def _encode_name(name: str) -> bytes:
-    """A header's name, and that its value is a text."""
+    """A header's name, and the type byte of a string value."""
     return _encode_short(name) + b"S"
 
 
@@ -113,7 +113,7 @@ def _frame(kind: int, payload: bytes) -> bytes:
 
 
 def split_frames(data: bytes) -> tuple[list[tuple[int, int, bytes]], bytes]:
-    """Kind, channel and payload of each whole frame, and what is left: the begin of the next."""
+    """Kind, channel and payload of each complete frame, and the remaining bytes."""
     frames = []
     start = 0
     while len(data) - start >= _FRAME_OVERHEAD:
@@ -122,7 +122,7 @@ def split_frames(data: bytes) -> tuple[list[tuple[int, int, bytes]], bytes]:
         if len(data) < end:
             break
         if data[end - 1 : end] != _END:
-            raise UnexpectedFrame("A frame does not end as it should.")
+            raise UnexpectedFrame("A frame does not end with the frame-end byte.")
         frames.append((kind, channel, data[start + _FRAME_START.size : end - 1]))
         start = end
     return frames, data[start:]

@@ -1,4 +1,4 @@
-"""Messages that are sent together, over a line that is theirs alone until all are settled."""
+"""Sends messages together, over a line that nothing else uses until all are settled."""
 
 import struct
 from collections import deque
@@ -15,27 +15,27 @@ from project.broker.publisher.content import Content
 from project.broker.publisher.line import TROUBLE, Dialler, Line, address_of
 
 KEPT = 4
-"""Lines that are kept for the next flights: more are needed only while the broker is slow."""
+"""Idle lines kept for later flights; more are needed only while RabbitMQ is slow."""
 
 UNSETTLED = TimeoutError("RabbitMQ has not answered in time.")
-"""What has become of a message of which nothing was heard yet."""
+"""The outcome of a message that RabbitMQ has not answered yet."""
 
-# What our own mistakes show, and py-amqp's at nonsense from the broker. Not `Exception`: a time
-# limit that interrupts the caller is one, and passes.
+# Our own mistakes, and py-amqp's errors at malformed data from RabbitMQ. Not `Exception`: a time
+# limit that interrupts the caller is one, and must pass.
 _FAULTS = (LookupError, ValueError, TypeError, AttributeError, struct.error)
 
 _log = structlog.get_logger()
 
 
 class Lines:
-    """The lines of a process that nobody uses at the moment."""
+    """The idle lines of a process."""
 
     def __init__(self, dialler: Dialler) -> None:
         self._dialler = dialler
         self._idle: deque[Line] = deque()
 
     def take(self) -> Line:
-        """An idle line, or a new one. Raises TROUBLE where the broker cannot be reached."""
+        """An idle line, or a new one. Raises TROUBLE if RabbitMQ cannot be reached."""
         while self._idle:
             with suppress(IndexError):  # another thread was faster
                 line = self._idle.pop()
@@ -44,7 +44,7 @@ class Lines:
         return Line(self._dialler)
 
     def requeue(self, line: Line) -> None:
-        """It is in order, and its user has no more use for it."""
+        """Take back a line that works and is no longer used."""
         line.forget_hearer()
         if len(self._idle) < KEPT:
             self._idle.append(line)
@@ -53,10 +53,10 @@ class Lines:
 
 
 class Flight:
-    """What becomes of messages that are sent together.
+    """Messages that are sent together, and what becomes of them.
 
-    A context in which they are sent at once. Whoever leaves it by an error, a time limit say, or
-    because its greenlet is killed, leaves the line in an unknown state: it is dropped.
+    Entering the context sends the messages. If an error ends it, such as a time limit or a killed
+    greenlet, the line is in an unknown state and is dropped.
     """
 
     def __init__(self, lines: Lines, contents: Sequence[Content]) -> None:
@@ -65,9 +65,9 @@ class Flight:
         self._line: Line | None = None
         self._sent_at = 0.0
         self.outcomes: list[Exception | None] = [UNSETTLED] * len(contents)
-        """For each message None where it is confirmed, or why not; UNSETTLED: it is under way."""
+        """For each message: None if confirmed, else the reason; UNSETTLED while in flight."""
         self.open = len(contents)
-        """The number of messages under way."""
+        """How many messages are in flight."""
 
     def __enter__(self) -> Self:
         try:
@@ -84,7 +84,7 @@ class Flight:
         self._leave(is_in_order=error is None)
 
     def wait(self, until: float) -> None:
-        """Until nothing is under way, or that time of `monotonic()`."""
+        """Wait until no message is in flight, or until that time of `monotonic()`."""
         try:
             while self.open and self._line is not None and (left := until - monotonic()) > 0:
                 self._line.hear(left)
@@ -93,14 +93,14 @@ class Flight:
             self._lose(error)
 
     def settle(self, places: range, failure: Exception | None) -> None:
-        """See `Hearer`. The first word about a message counts."""
+        """See `Hearer`. The first answer for a message counts."""
         for place in places:
             if self.outcomes[place] is UNSETTLED:
                 self.outcomes[place] = failure
                 self.open -= 1
 
     def requeue(self, message: tuple[str, str, str], reason: Exception) -> None:
-        """See `Hearer`: the oldest of that address."""
+        """See `Hearer`. Settles the oldest open message of that address."""
         for place, content in enumerate(self._contents):
             is_open = self.outcomes[place] is UNSETTLED
             if is_open and address_of(content.message) == message:
@@ -124,10 +124,10 @@ class Flight:
 
     def _look_for_shortage(self, line: Line) -> None:
         if line.is_blocked:
-            self._fail(Blocked("RabbitMQ is short of memory or disk, and takes no messages."))
+            self._fail(Blocked("RabbitMQ is short of memory or disk, and accepts no messages."))
 
     def _lose(self, reason: Exception) -> None:
-        """Drop the connection: so a late confirm cannot be taken for that of another message."""
+        """Drop the connection, so that a late confirm cannot be taken for another message's."""
         if isinstance(reason, TROUBLE):
             _log.warning("broker_lost", unconfirmed=self.open, reason=str(reason))
         else:
@@ -142,7 +142,7 @@ class Flight:
         line, self._line = self._line, None
         if line is None:
             return
-        # A broker that has said nothing since the messages were sent is lost.
+        # If RabbitMQ has sent nothing since the messages went out, the connection is lost.
         if is_in_order and not (self.open and line.heard_at < self._sent_at):
             self._lines.requeue(line)
         else:
@@ -150,7 +150,7 @@ class Flight:
 
 
 def _is_usable(line: Line) -> bool:
-    """That the broker has left, or is short of something, must be known before more is sent."""
+    """Find out before sending whether RabbitMQ has closed the line, or is short of something."""
     try:
         line.hear(0)
     except (*TROUBLE, *_FAULTS) as error:

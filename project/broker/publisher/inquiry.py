@@ -1,4 +1,4 @@
-"""Questions to the broker, over a connection that never publishes: an alarm does not block it."""
+"""Asks RabbitMQ about queues, on a connection that never publishes: an alarm does not block it."""
 
 import select
 import threading
@@ -9,11 +9,11 @@ from typing import Any
 from project.broker.publisher.line import Dialler, hang_up
 
 _LEAST_SECONDS = 0.05
-"""What a step is given when its time is over already; 0 would mean not to wait at all."""
+"""Time for a step whose deadline has already passed; 0 would mean a non-blocking socket."""
 
 
 class Inquiry:
-    """Asks one question at a time. Connects when it is first asked."""
+    """Asks one question at a time. Connects at the first question."""
 
     def __init__(self, dialler: Dialler) -> None:
         self._dialler = dialler
@@ -22,9 +22,9 @@ class Inquiry:
         self._channel: Any = None
 
     def count(self, queues: Sequence[str], deadline: float) -> dict[str, tuple[int, int]]:
-        """Each queue's messages that are ready, and its consumers. Raises what py-amqp does."""
+        """Each queue's number of ready messages and of consumers. Raises py-amqp's errors."""
         if not self._lock.acquire(timeout=max(0.0, deadline - monotonic())):
-            raise TimeoutError("An earlier question has not been answered in time.")
+            raise TimeoutError("RabbitMQ has not answered an earlier question in time.")
         try:
             self._connect(deadline)
             return {queue: self._count(queue, deadline) for queue in queues}
@@ -41,7 +41,7 @@ class Inquiry:
 
     def _connect(self, deadline: float) -> None:
         if self._connection is not None and _is_readable(self._connection.sock):
-            self._drop()  # nobody has asked: it can only be the end
+            self._drop()  # no question is open, so this can only be the connection's end
         if self._connection is None:
             self._connection = self._dialler.dial(_seconds_until(deadline))
             self._channel = self._connection.channel()
@@ -57,6 +57,6 @@ def _seconds_until(deadline: float) -> float:
 
 
 def _is_readable(socket: Any) -> bool:
-    arrivals = select.poll()  # not `select`: it refuses descriptors from 1024 on
+    arrivals = select.poll()  # not `select`, which refuses descriptors from 1024 on
     arrivals.register(socket, select.POLLIN)
     return bool(arrivals.poll(0))

@@ -1,7 +1,7 @@
-"""A connection to RabbitMQ on which every message is confirmed, or known not to be.
+"""A connection to RabbitMQ that confirms every message, or reports that it is not confirmed.
 
-One caller has it at a time (`flight`), and all that it hears is about that caller's messages, or
-about earlier ones that nobody waits for any more.
+One caller uses it at a time (`flight`). What RabbitMQ sends is about that caller's messages, or
+about earlier messages that nobody waits for any more.
 """
 
 import ssl
@@ -22,12 +22,12 @@ from project.broker.publisher.content import CHANNEL, Content, split_frames
 from project.broker.topology import transport_options
 
 TROUBLE = (OSError, AMQPError)
-"""As what a broker shows that is not there, fails, or refuses."""
+"""The errors of a broker that is unreachable, fails, or refuses."""
 
 STEP_SECONDS = 1.0
-"""A step of a connection's start, or a write, that takes longer has failed."""
+"""A step of connecting, or a write, fails after this time."""
 WRITE_BYTES = 1 << 16
-"""So much goes into one write: a write costs as much as encoding two messages, and a long one may
+"""About the size of one write: a write costs as much as encoding two messages, but a long one may
 take longer than a step."""
 _READ_BYTES = 1 << 16
 _NOTHING_THERE = (TimeoutError, BlockingIOError, ssl.SSLWantReadError)
@@ -40,7 +40,7 @@ _MULTIPLE = 0x01
 
 @dataclass(frozen=True, slots=True)
 class Dialler:
-    """Opens connections: TLS and the reading of the URL are kombu's."""
+    """Opens connections; kombu parses the URL and handles TLS."""
 
     broker_url: str
     role: str
@@ -48,7 +48,7 @@ class Dialler:
     def dial(self, step_seconds: float, **options: Any) -> Any:
         """A py-amqp connection on which no read and no write takes longer than `step_seconds`."""
         options = {**transport_options(self.role), **options, "confirm_publish": False}
-        # Not `Connection.connect`, which tries again after a pause.
+        # Not `Connection.connect`, which retries after a pause.
         connection = Connection(
             self.broker_url, connect_timeout=step_seconds, transport_options=options
         ).transport.establish_connection()
@@ -58,22 +58,22 @@ class Dialler:
 
 
 def hang_up(connection: Any) -> None:
-    """Close the socket as it is: a proper close, TLS's too, would wait for the broker's answer."""
+    """Close the socket at once: a proper close, also TLS's, would wait for RabbitMQ's answer."""
     if connection.connected:
         connection.sock.settimeout(0)
     connection.collect()
 
 
 class Hearer(Protocol):
-    """Who wants to know what becomes of the messages it has sent, by their place among them."""
+    """Is notified of what becomes of the messages that it has sent, by their position."""
 
     def settle(self, places: range, failure: Exception | None) -> None:
-        """The broker has those messages, or says why not. Some may be settled already."""
+        """RabbitMQ has confirmed these messages, or refused them. Some may be settled already."""
         ...
 
     def requeue(self, message: tuple[str, str, str], reason: Exception) -> None:
-        """No queue takes the message of that id, exchange and routing key. A confirm follows that
-        means nothing."""
+        """RabbitMQ has returned the message of that id, exchange and routing key, because no queue
+        takes it. The confirm that follows means nothing."""
         ...
 
 
@@ -82,15 +82,16 @@ class Line:
 
     def __init__(self, dialler: Dialler) -> None:
         self.is_blocked = False
-        """RabbitMQ takes no messages, for want of memory or disk. It says so, and when it ends."""
+        """Whether RabbitMQ takes no messages, being short of memory or disk. It announces both the
+        start and the end of that."""
         self.heard_at = monotonic()
         self._hearer: Hearer | None = None
         self._next_tag = 1
-        """The tag of the message that is sent next: RabbitMQ counts them so."""
+        """The tag of the next message; RabbitMQ counts the messages of a channel."""
         self._first_tag = 1
-        """That of the hearer's first message."""
+        """The tag of the hearer's first message."""
         self._confirmed_below = 1
-        """All before it have been settled by a word that spoke for many."""
+        """A confirm with `multiple` has settled all tags below this one."""
         self._unread = b""
         # py-amqp itself tells RabbitMQ that we understand `connection.blocked`.
         self._connection = dialler.dial(
@@ -103,10 +104,10 @@ class Line:
             raise
 
     def send(self, contents: Sequence[Content], hearer: Hearer) -> None:
-        """Send messages; what becomes of them is heard later, by `hearer` alone.
+        """Send messages; only `hearer` is notified later of what becomes of them.
 
-        Not `Channel.basic_publish`, which first reads what is there, with a time-out of 0: at half
-        a frame it turns in circles until the broker has sent the rest.
+        Not `Channel.basic_publish`, which first reads with a time-out of 0: if half a frame has
+        arrived, it loops at full speed until RabbitMQ has sent the rest.
         """
         self._hearer, self._first_tag = hearer, self._next_tag
         self._next_tag += len(contents)
@@ -114,14 +115,14 @@ class Line:
             self._connection.transport.write(piece)
 
     def forget_hearer(self) -> None:
-        """What is heard from here on is about messages that nobody waits for any more."""
+        """Ignore what RabbitMQ sends from now on: nobody waits for those messages any more."""
         self._hearer = None
 
     def hear(self, seconds: float) -> None:
-        """Take in what the broker has said; wait so long where that is nothing.
+        """Read what RabbitMQ has sent; wait up to `seconds` if that is nothing.
 
-        Not `Connection.drain_events`, which waits for a frame, and asks the system for each of it
-        three times.
+        Not `Connection.drain_events`, which waits for one frame, and makes three system calls for
+        each frame.
         """
         self._socket.settimeout(seconds)
         try:
@@ -138,7 +139,7 @@ class Line:
             self.heard_at = monotonic()
 
     def drop(self) -> None:
-        """End it; see `hang_up`."""
+        """Drop the connection; see `hang_up`."""
         hang_up(self._connection)
 
     def _open_channel(self) -> None:
@@ -148,7 +149,7 @@ class Line:
         self._channel.events["basic_return"].add(self._requeue)
 
     def _take_in(self, frame: tuple[int, int, bytes]) -> None:
-        """A confirm is read here, which takes a tenth of the time; all else is py-amqp's affair."""
+        """Read a confirm here, in a tenth of py-amqp's time; py-amqp handles all other frames."""
         kind, channel, payload = frame
         word = payload[:4] if (kind, channel) == (_METHOD, CHANNEL) else b""
         if word == _ACK:
@@ -159,7 +160,7 @@ class Line:
             self._connection.on_inbound_frame(frame)
 
     def _settle(self, payload: bytes, failure: Exception | None) -> None:
-        """Tags of messages whose callers have gone concern nobody."""
+        """Settle the hearer's messages, and ignore tags of earlier callers' messages."""
         tag, bits = _TAG.unpack_from(payload, len(_ACK))
         first = tag
         if bits & _MULTIPLE:
@@ -181,12 +182,12 @@ class Line:
 
 
 def address_of(message: Message) -> tuple[str, str, str]:
-    """By which a message that is given back is known."""
+    """What identifies a message that RabbitMQ returns."""
     return message.job_id, message.exchange, message.routing_key
 
 
 def gather(contents: Sequence[Content], frame_max: int) -> Iterator[bytes]:
-    """Their frames, in pieces of about WRITE_BYTES."""
+    """The contents' frames, in pieces of about WRITE_BYTES."""
     frames: list[bytes] = []
     size = 0
     for content in contents:

@@ -1,4 +1,4 @@
-"""The message of a job that has waited for its children and goes on."""
+"""Publishes the message of a job that has waited for its children and continues."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Releasing:
-    """Publishes it at once. Where that fails the ledger says that the job is queued, and the
-    reconciler publishes it after a while."""
+    """Publishes the message at once. If that fails, the ledger still says that the job is queued,
+    and the reconciler publishes it after a while."""
 
     publisher: Publisher
 
     def __call__(self, job: Job) -> None:
-        """The job is queued again; see to it that a worker hears of it."""
+        """Publish the message of a job that is queued again."""
         message = make_message(job, Trace.of_job(job.id, job.trace_id))
         (error,) = self.publisher.publish([message], PUBLISH_SECONDS)
         with about(job):

@@ -1,8 +1,8 @@
 """The loop of a worker process: take a message, handle it, repeat, until told to exit.
 
-An outcome that waits for the next call to Redis (`Attempts.succeed_later`) is written with the claim of the
-next job; its message is acknowledged then. If no further message waits, it is written at once. So
-when a process is killed, at most one finished job is in doubt.
+An outcome that waits for the next call to Redis (`Attempts.succeed_later`) is written with the
+claim of the next job; its message is acknowledged then. If no further message waits, it is written
+at once. So when a process is killed, at most one finished job is in doubt.
 """
 
 import gc
