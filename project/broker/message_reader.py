@@ -179,7 +179,9 @@ def unpack(body: bytes, compression: Any) -> bytes:
     except (zlib.error, lzma.LZMAError, OSError, EOFError):
         raise UnreadableMessageError("Its body cannot be decompressed.") from None
     if not unpacker.eof:
-        raise UnreadableMessageError("Its compressed body is cut off, or expands to too much.")
+        raise UnreadableMessageError(
+            "Its compressed body is cut off, or too long when decompressed."
+        )
     return unpacked
 
 
