@@ -1,9 +1,9 @@
-"""Submitting jobs: record them, publish them, await the confirm, and note it.
+"""Submits jobs: records them, publishes them, awaits the confirm, and records it.
 
-What the caller is told is what happens. A job that is returned is confirmed by the broker, and the
-ledger says so: it will reach an outcome. Where UnavailableError is raised, the job never runs: a
-worker runs no job that is not confirmed in the ledger, and the confirm can be noted in time only.
-Where Redis ends in the middle of that, `recovery` sees to it that both stay true.
+The answer to the caller is reliable. A job that is returned is confirmed by RabbitMQ, and the
+ledger says so: it will reach an outcome. After UnavailableError the job never runs: a worker runs
+only jobs that the ledger calls confirmed, and a late confirm cannot be recorded. `confirm_recovery`
+keeps both true if Redis restarts in between.
 """
 
 import secrets
@@ -40,32 +40,32 @@ from project.submission.preparation import PreparedJob, Submission, is_same_requ
 from project.submission.submit_logging import log_submitted
 
 PART_SIZE = 125
-"""So many jobs of a bulk submit share a time limit. A batch may take two of these parts."""
+"""How many jobs of a bulk submit share a time limit. A batch has room for two such parts."""
 
 _log = structlog.get_logger()
 
 Answer = Job | JobsError
-"""What became of a submission: the job, or why there is none."""
+"""The result of a submission: the job, or why there is none."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """Jobs that one caller submits, PART_SIZE at the most; they share a time limit."""
+    """At most PART_SIZE jobs of one caller; they share a time limit."""
 
     started: float
     outcomes: list[Entry | Answer]
-    """Of each job its answer, or how it is committed."""
+    """For each job its answer or, while it is being committed, its entry."""
     order: Order | None = None
-    """What is committed meanwhile."""
+    """The order that is being committed."""
 
     def list_entries(self) -> list[Entry]:
-        """What has no answer yet."""
+        """The entries that have no answer yet."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, Entry)]
 
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Hands jobs to the workers."""
+    """Submits, reruns and cancels jobs."""
 
     ledger: Ledger
     publisher: Publisher
@@ -81,7 +81,7 @@ class Submitter:
     def submit(self, submission: Submission, trace: Trace) -> Job:
         """Submit one job.
 
-        When this raises UnknownKindError, InvalidInputError, KeyReusedError, QueueFullError,
+        If this raises UnknownKindError, InvalidInputError, KeyReusedError, QueueFullError,
         CancelledError (its parent was cancelled) or UnavailableError, nothing will run.
         """
         (answer,) = self.submit_many([submission], trace)
@@ -90,9 +90,9 @@ class Submitter:
         return answer
 
     def submit_many(self, submissions: Sequence[Submission], trace: Trace) -> list[Answer]:
-        """Submit many jobs; an answer each, in their order. Raises none of them.
+        """Submit many jobs; returns an answer for each, in order, and does not raise errors.
 
-        While two parts of them are under way the next one is prepared.
+        While two parts are being committed, the next one is prepared.
         """
         answers: list[Answer] = []
         begun: deque[_Part] = deque()
@@ -106,11 +106,11 @@ class Submitter:
                     finished = self._finish(begun.popleft())
                     answers += finished
                     if away := _find_away(finished):
-                        break  # it would be no better for the rest, only slower
+                        break  # the rest would fail, too, only slower
             while begun:
                 answers += self._finish(begun.popleft())
         finally:
-            for part in begun:  # the caller is interrupted
+            for part in begun:  # only if the caller was interrupted
                 if part.order is not None:
                     self.committer.take_back(part.order)
         if away is not None:
@@ -119,10 +119,10 @@ class Submitter:
         return answers
 
     def rerun(self, job_id: str, trace: Trace, parameters: Any = None) -> Job:
-        """Run an ended job again, as a new job that is linked to it, maybe with other parameters.
+        """Rerun a finished job: a new job that is linked to it, maybe with other parameters.
 
-        TransitionError where it has not ended, UnknownKindError where its kind is not offered to
-        clients, unless it is a part of another job. Of a dead job, repeated calls are one.
+        TransitionError if it has not finished, UnknownKindError if its kind is not offered to
+        clients and it is not a child job. Repeated reruns of a dead job return the same job.
         """
         (answer,) = self.rerun_many([job_id], trace, parameters=parameters)
         if isinstance(answer, Exception):
@@ -137,10 +137,10 @@ class Submitter:
         rate_per_second: float = 0,
         parameters: Any = None,
     ) -> list[Answer]:
-        """Run ended jobs again; an answer each, in their order.
+        """Rerun finished jobs; returns an answer for each, in order.
 
-        With a rate they are submitted at once and become due one after the other, so that what they
-        need is not overrun, and nobody has to wait beside it.
+        With a rate all are submitted at once, but become due one after the other, so that they do
+        not overload what they depend on, and the caller need not wait.
         """
         answers: dict[int, Answer] = {}
         again: dict[int, Submission] = {}
@@ -161,37 +161,37 @@ class Submitter:
         return [answers[number] for number in range(len(job_ids))]
 
     def _find_parent(self, job: Job) -> Job | None:
-        """A part that is run again takes the place of the one that has failed."""
+        """The parent, if any: the rerun of a child job replaces the child that failed."""
         return self.ledger.find(job.parent_id) if job.parent_id else None
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job and the jobs that it has submitted.
 
-        Raises TransitionError where it has ended, NotFoundError or GoneError where there is none.
+        Raises TransitionError if it has finished, NotFoundError or GoneError if it does not exist.
         """
         try:
             job = self.ledger.cancel(job_id)
         except TransitionError:
             if self.ledger.get(job_id).status is Status.CANCELLED:
-                self._cancel_children(job_id)  # an earlier call may not have got so far
+                self._cancel_children(job_id)  # an earlier call may have been interrupted
             raise
         self._cancel_children(job_id)
         return job
 
     def _cancel_children(self, job_id: str) -> None:
         for child_id in self.ledger.tree.list_children(job_id):
-            with suppress(TransitionError, NotFoundError):  # it has ended before
+            with suppress(TransitionError, NotFoundError):  # it had finished already
                 self.cancel(child_id)
 
     def withdraw(self, job: Job) -> None:
-        """See to it that the job does not run, as far as Redis can be reached."""
+        """Prevent the job from running, if Redis can be reached."""
         try:
             self.ledger.cancel(job.id)
         except (RedisError, TransitionError, NotFoundError) as error:
             _log.warning("withdrawal_failed", job_id=job.id, reason=str(error))
 
     def _note_rerun(self, job_id: str, again: Job) -> None:
-        """The new job is accepted, whether its original can be told so or not."""
+        """Link the rerun in its original. A failure is only logged: the new job is accepted."""
         try:
             self.ledger.note_rerun(job_id, again.id)
         except (RedisError, NotFoundError, TransitionError) as error:
@@ -200,7 +200,7 @@ class Submitter:
     # ── The steps of a part ────────────────────────────────────────────────────────────────────
 
     def _begin(self, submissions: Sequence[Submission], trace: Trace, *, is_alone: bool) -> _Part:
-        """Prepare the jobs, and have them committed; when they are `is_alone` that is done then."""
+        """Prepare the jobs and begin to commit them; `is_alone`: this thread may commit them."""
         part = _Part(monotonic(), [self._prepare(submission, trace) for submission in submissions])
         self._commit(part, is_alone=is_alone)
         return part
@@ -210,7 +210,7 @@ class Submitter:
             return self._make_entry(prepare(submission, trace.trace_id), trace)
         except JobsError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - a kind's own code; its neighbours go on
+        except Exception as error:  # noqa: BLE001 - a kind's own code; the other jobs continue
             _log.error("submit_failed", kind=submission.kind, jobs=1, exc_info=error)
             return unforeseen(error)
 
@@ -231,7 +231,7 @@ class Submitter:
         try:
             self._hold_files(entries)
             part.order = self.committer.begin(entries, deadline, is_alone=is_alone)
-        except Exception as error:  # noqa: BLE001 - whose jobs were taken must be told so
+        except Exception as error:  # noqa: BLE001 - jobs taken before must get their answers
             is_away = isinstance(error, RedisError)
             if not is_away:
                 _log.error("submit_failed", jobs=len(entries), exc_info=error)
@@ -239,13 +239,13 @@ class Submitter:
                 entry.answer = entry.answer or (redis_unavailable if is_away else unforeseen)(error)
 
     def _hold_files(self, entries: Iterable[Entry]) -> None:
-        """Before the jobs are recorded: no sweep comes between."""
+        """Hold the files before the jobs are recorded, so that no sweep removes them meanwhile."""
         for entry in entries:
             if entry.prepared.file_ids:
                 self.ledger.file_holders.hold(entry.prepared.job.id, entry.prepared.file_ids)
 
     def _finish(self, part: _Part) -> list[Answer]:
-        """The answers; some jobs are committed once more for theirs."""
+        """Wait for the answers; some jobs must be committed a second time."""
         while entries := part.list_entries():
             if part.order is not None:
                 self.committer.wait(part.order)
@@ -256,14 +256,14 @@ class Submitter:
         return [outcome for outcome in part.outcomes if not isinstance(outcome, Entry)]
 
     def _conclude_all(self, part: _Part) -> list[Entry | Answer]:
-        """See `_conclude`. A line a job, and one write for all that need no more than that."""
+        """See `_conclude`. Logs a line for each job, and writes all plain ones at once."""
 
         def conclude(outcome: Entry | Answer, *, is_done: bool) -> Entry | Answer:
             if not isinstance(outcome, Entry) or isinstance(outcome.answer, Job) is not is_done:
                 return outcome
             try:
                 return self._conclude(outcome, part.started)
-            except Exception as error:  # noqa: BLE001 - its neighbours must be told theirs
+            except Exception as error:  # noqa: BLE001 - the other jobs must get their answers
                 _log.error("submit_failed", job_id=outcome.prepared.job.id, jobs=1, exc_info=error)
                 return unforeseen(error)
 
@@ -272,7 +272,7 @@ class Submitter:
         return [conclude(outcome, is_done=False) for outcome in outcomes]
 
     def _conclude(self, entry: Entry, started: float) -> Entry | Answer:
-        """The answer; or the entry under which the job is to be committed once more."""
+        """The answer; or a new entry if the job must be committed once more."""
         answer, job = entry.answer, entry.job
         if isinstance(answer, Recorded):
             return self._settle(entry, answer.job)
@@ -288,18 +288,18 @@ class Submitter:
         return answer or UnforeseenError()
 
     def _settle(self, entry: Entry, job: Job) -> Entry | Answer:
-        """The ledger has that job already, and it was not published again."""
+        """Answer with a job that the ledger already had, and that was not published again."""
         prepared = entry.prepared
         if job.id != prepared.job.id:  # the holder of the deduplication key
             _log.info("job_deduplicated", job_id=job.id, kind=job.kind)
         elif not is_same_request(job, prepared.job):
-            return KeyReusedError("This Idempotency-Key was used for another job: send a new one.")
+            return KeyReusedError("This Idempotency-Key was used for another job: send a new key.")
         elif job.is_withdrawn and prepared.submission.idempotency_key:
             return self._make_entry(prepared.with_next_id(), entry.trace)
         return self._adopt(entry, job) if job.status in CONFIRMED else job
 
     def _adopt(self, entry: Entry, job: Job) -> Entry | Answer:
-        """A found job that waits, as this submit's own: its first one may be in doubt about it."""
+        """Take over a queued job, which its first submit might otherwise withdraw when in doubt."""
         try:
             return self.ledger.admissions.adopt(job.id, secrets.token_hex(6))
         except TransitionError:
@@ -313,13 +313,13 @@ class Submitter:
             return redis_unavailable(error)
 
     def _give_up(self, job: Job, error: UnavailableError) -> Answer:
-        """The job will not run, unless another request with its key has had more luck."""
+        """Withdraw the job, unless another request with the same key has had it confirmed."""
         try:
             self.ledger.admissions.withdraw(job)
         except TransitionError:
             return self._find_confirmed(job) or error
         except RedisError as reason:
-            # It stays accepted, and no worker runs that; the reconciler tells so in its record.
+            # It stays accepted, so no worker runs it; the reconciler withdraws it later.
             _log.warning("withdrawal_failed", job_id=job.id, reason=str(reason))
         return error
 
@@ -335,16 +335,16 @@ def _repeat(
     job: Job, parent: Job | None, parameters: Any, delay_seconds: float | None
 ) -> Submission:
     if not job.status.is_finished:
-        raise TransitionError(f"Job {job.id} is {job.status}: only an ended job can be retried.")
+        raise TransitionError(f"Job {job.id} is {job.status}: only a finished job can be rerun.")
     if parent is None or parameters is not None:
-        # What our own code has submitted is run again as a part of the same job and as it was, or
-        # else anybody could run kinds that are not offered, with parameters of their own.
+        # A child job that a job's code has submitted may be rerun only below the same parent and
+        # unchanged; otherwise clients could run kinds that are not offered, with any parameters.
         get_offered(job.kind)
     return Submission(
         kind=job.kind,
         parameters=job.parameters if parameters is None else parameters,
         owner=job.owner,
-        # A dead letter is rerun once, however often and from wherever that is asked for.
+        # A dead letter is rerun only once, however often and from wherever a rerun is requested.
         idempotency_key=f"rerun of {job.id}" if job.status is Status.DEAD else "",
         delay_seconds=delay_seconds,
         parent=parent,
@@ -358,7 +358,7 @@ def _due_in(number: int, rate_per_second: float) -> float | None:
 
 
 def _log_unrecorded(entries: Sequence[Entry]) -> None:
-    """One line for all."""
+    """Log one line for all entries that Redis did not record."""
     errors = [e.answer for e in entries if e.job is None and isinstance(e.answer, UnavailableError)]
     if errors:
         away = errors[0]
@@ -366,7 +366,7 @@ def _log_unrecorded(entries: Sequence[Entry]) -> None:
 
 
 def _find_away(answers: Sequence[Answer]) -> UnavailableError | None:
-    """That a part is away, and not only a queue that one of the messages wants."""
+    """The error of an unavailable dependency, if no job was accepted; None otherwise."""
     if any(isinstance(answer, Job) for answer in answers):
         return None
     return next((answer for answer in answers if isinstance(answer, UnavailableError)), None)

@@ -1,7 +1,7 @@
 """A batch: jobs that are recorded, published and confirmed together.
 
-Each has an answer of its own. What nobody can know, whether the confirm of a job was noted when
-Redis or the batch has ended in the middle, is left to the recovery.
+Each job has its own answer. If Redis or the batch fails in between, it is unknown whether a job's
+confirm was recorded; `confirm_recovery` resolves that.
 """
 
 import secrets
@@ -27,18 +27,19 @@ from project.submission.preparation import PreparedJob, delay_seconds, is_same_r
 from project.submission.submit_logging import find_submit
 
 PATIENCE_SECONDS = 0.05
-"""So long a batch waits for its last confirm, before it notes those that have come."""
+"""How long a batch waits for its last confirm before it records the confirms received so far."""
 LEAST_SECONDS = 0.1
-"""What RabbitMQ is given where Redis has used up the time: a worker waits until Redis is back."""
+"""Least time for RabbitMQ, even if Redis has used up the deadline: a worker waits for Redis."""
 NOTED_SECONDS = 0.8
-"""A confirm is noted within this time after it was sent, or not at all. Less than the second that
-the web server's Redis client waits: so who has given up knows that it will not be noted later."""
+"""Redis records a confirm within this time after the call was sent, or not at all. It is less than
+the second that the web server's Redis client waits: so after a time-out nothing is recorded later.
+"""
 
 _log = structlog.get_logger()
 
 
 class Order:
-    """What one caller wants committed by its deadline, a time of `monotonic()`."""
+    """The entries that one caller wants committed by its deadline, a time of `monotonic()`."""
 
     def __init__(self, entries: "Sequence[Entry]", deadline: float) -> None:
         self.entries = entries
@@ -46,68 +47,68 @@ class Order:
         for entry in entries:
             entry.order = self
         self._open = len(entries)
-        # Not an Event, which breaks when a signal's handler raises in the midst of it.
+        # Not an Event, which breaks if a signal handler raises inside it.
         self._gate = threading.Lock()
         self._gate.acquire()
 
     def note_answer(self) -> None:
-        """One more of its entries has its answer."""
+        """Note that one more of its entries has its answer."""
         self._open -= 1
         if not self._open:
             self._gate.release()
 
     def wait(self) -> None:
-        """Until each entry has its answer."""
+        """Wait until each entry has its answer."""
         if self._open:
             self._gate.acquire()
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A job to be committed, and what has become of it."""
+    """A job to commit, and its state."""
 
     prepared: PreparedJob
     admission: Admission
     trace: Trace
-    """Who submits it."""
+    """The trace of the submitter."""
     content: Content
     submitted: Trace
     """The span of the submit that the message names."""
     order: Order = field(init=False)
     job: Job | None = None
-    """It was recorded, and is to be published: the prepared's, or one of the same key."""
+    """The recorded job to publish: the prepared one, or an earlier job of the same key."""
     answer: Job | Recorded | JobsError | None = None
-    """The confirmed job; the one that the ledger has already; or why there is none."""
+    """The confirmed job, or the job that the ledger already had, or the error."""
     is_to_be_withdrawn: bool = False
-    """The job was recorded, and will not be confirmed by this submit."""
+    """The job was recorded, but this submit will not confirm it."""
 
     def settle(self, answer: Job | Recorded | JobsError) -> None:
-        """By whoever has its order, the queue or a batch. The first answer counts."""
+        """Set the answer, from the committer's queue or from a batch. The first answer counts."""
         if self.answer is None:
             self.answer = answer
             self.order.note_answer()
 
     def ends_at(self, least: float) -> float:
-        """When its time is over, which is not before `least`."""
+        """When its time ends: at its deadline, but not before `least`."""
         return max(least, self.order.deadline)
 
 
 def encode(job: Job, submitted: Trace) -> Content:
-    """The job's message, as it is sent; `submitted` is the span of its submit."""
+    """Encode the job's message for sending; `submitted` is the span of its submit."""
     message = make_message(job, submitted, delay_seconds=delay_seconds(job))
     return Content(message, is_mandatory=True)
 
 
 class Batch:
-    """Entries that go their way together."""
+    """Entries that are committed together."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
         self.begun_at = monotonic()
         self.by = secrets.token_hex(6)
-        """The name under which its confirms are noted."""
+        """The name under which its confirms are recorded."""
         self.part = "Redis"
-        """What it waits for."""
+        """The dependency that it waits for."""
         self.is_over = False
 
 
@@ -120,7 +121,7 @@ class Steps:
     recovery: ConfirmRecovery
 
     def carry_out(self, batch: Batch) -> None:
-        """Whatever ends it, each entry has its answer then."""
+        """Carry out the batch; however it ends, each entry then has its answer."""
         cause: Exception | None = None
         try:
             if going := self._record(batch.entries):
@@ -133,7 +134,7 @@ class Steps:
             batch.is_over = True
 
     def _abandon(self, batch: Batch, cause: Exception | None) -> None:
-        """Nobody carries it out any more. Whether its confirms were noted, nobody knows."""
+        """Answer the entries left over. Whether their confirms were recorded is unknown."""
         for entry in batch.entries:
             if entry.answer is None:
                 if entry.job is not None:
@@ -141,7 +142,7 @@ class Steps:
                 entry.settle(unforeseen(cause) if cause else UnavailableError(batch.part))
 
     def _record(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Those that are to be published."""
+        """Record the jobs; returns the entries to publish."""
         answers: Sequence[Recorded | JobsError | RedisError]
         try:
             answers = self.admissions.record_many(
@@ -159,7 +160,7 @@ class Steps:
         return [entry for entry in entries if entry.answer is None]
 
     def _publish(self, batch: Batch, going: Sequence[Entry], recorded_at: float) -> None:
-        """Send the messages, and note the confirms as they come: of most batches all at once."""
+        """Send the messages, and record the confirms as they come; for most batches all at once."""
         batch.part = "RabbitMQ"
         least = monotonic() + LEAST_SECONDS
         under_way = dict(enumerate(going))
@@ -174,7 +175,7 @@ class Steps:
     def _conclude(
         self, batch: Batch, failures: Sequence[tuple[Entry, Exception | None]], recorded_at: float
     ) -> None:
-        """Tell the ledger which messages the broker has: from here on those jobs run."""
+        """Record in the ledger which messages RabbitMQ has confirmed: those jobs may run now."""
         confirmed: list[tuple[Entry, Job]] = []
         for entry, failure in failures:
             if failure is not None:
@@ -205,10 +206,10 @@ class Steps:
 
 
 def is_to_be_published(prepared: PreparedJob, recorded: Recorded) -> bool:
-    """Whether the ledger's job is new, or nobody has confirmed it yet.
+    """Whether the ledger's job is new, or not confirmed yet.
 
-    One that is accepted has a submitter who has not finished, or never will: it is published again,
-    so that this answer does not depend on that one's luck. Of two messages the claim drops one.
+    The submitter of an accepted job is still busy, or has failed. The job is published again, so
+    that this answer does not depend on the other submitter. The claim drops one of two messages.
     """
     job = recorded.job
     if recorded.is_new:
@@ -218,20 +219,20 @@ def is_to_be_published(prepared: PreparedJob, recorded: Recorded) -> bool:
 
 
 def _prepare_message(entry: Entry, recorded: Recorded) -> None:
-    """An older job's may not be what we could send."""
+    """Set the job to publish; an older job needs its own message, which may not be encodable."""
     entry.job = recorded.job
     if not recorded.is_new:
         try:
             entry.submitted = find_submit(recorded.job, entry.trace)
             entry.content = encode(recorded.job, entry.submitted)
-        except Exception as error:  # noqa: BLE001 - its neighbours go on
+        except Exception as error:  # noqa: BLE001 - the other jobs continue
             _log.error("submit_failed", job_id=recorded.job.id, jobs=1, exc_info=error)
             entry.job = None
             entry.settle(unforeseen(error))
 
 
 def _list_over(flight: Flight, under_way: dict[int, Entry], least: float) -> list[int]:
-    """The places of what was heard of, and of what has no more time."""
+    """The positions of messages that RabbitMQ has answered, or whose time has ended."""
     now = monotonic()
     return [
         place
@@ -241,14 +242,14 @@ def _list_over(flight: Flight, under_way: dict[int, Entry], least: float) -> lis
 
 
 def redis_unavailable(cause: BaseException) -> UnavailableError:
-    """What a caller is told whose job Redis could not take."""
+    """The error for a caller whose job Redis could not record."""
     error = UnavailableError("Redis", describe_outage(cause))
     error.__cause__ = cause
     return error
 
 
 def unforeseen(cause: BaseException) -> UnforeseenError:
-    """What a caller is told whose job has met a mistake of ours."""
+    """The error for a caller whose job failed through a fault in this program."""
     error = UnforeseenError()
     error.__cause__ = cause
     return error

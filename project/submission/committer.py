@@ -1,9 +1,9 @@
-"""Group commit: jobs that are submitted at the same time go their way together.
+"""Group commit: jobs that are submitted at the same time are committed together.
 
-A batch is recorded in one round trip, published in one write, and its confirms are noted in one
-round trip (`batch`). Who comes while nothing is under way carries out its own batch, and waits for
-nobody. Else orders wait until a thread takes all that has come meanwhile; two batches are under way
-at most. So no caller who is interrupted, or whose greenlet is killed, takes another's job with it.
+A batch is recorded in one round trip, published in one write, and its confirms are recorded in one
+round trip (`batch`). A caller that finds nothing in progress carries out its own batch, without
+waiting. Otherwise orders wait until a thread takes all that have arrived; at most two batches are
+in progress. So a caller that is interrupted, or whose greenlet is killed, affects no other's job.
 """
 
 import os
@@ -24,19 +24,19 @@ from project.submission.batch import Batch, Entry, Order, Steps
 from project.submission.confirm_recovery import ConfirmRecovery
 
 UNDER_WAY = 2
-"""Batches: while one waits for RabbitMQ, Redis has the other."""
+"""Batches in progress at most: while one waits for RabbitMQ, Redis handles the other."""
 MOST_TOGETHER = 250
-"""Jobs of a batch: who comes next waits for them."""
+"""Jobs in a batch at most, because the next batch waits for them."""
 LATE_SECONDS = 0.25
-"""A batch that takes longer, because a server hangs, does not keep the next ones waiting."""
+"""A batch that takes longer, because a server hangs, no longer blocks the next ones."""
 LOOK_SECONDS = 0.05
-"""Orders that wait are looked at this often."""
+"""How often waiting orders are checked."""
 
 _log = structlog.get_logger()
 
 
 class Committer:
-    """One in each process; a fork gets an empty one."""
+    """Commits the jobs of one process; a forked process starts with an empty committer."""
 
     def __init__(
         self, admissions: Admissions, publisher: Publisher, recovery: ConfirmRecovery
@@ -49,14 +49,14 @@ class Committer:
         self._lock = threading.Lock()
         self._waiting: deque[Order] = deque()
         self._under_way: list[Batch] = []
-        """Those that are not late, and an empty one for each thread that has not begun yet."""
+        """The batches that are not late, and an empty one for each thread that is starting."""
         self._is_watched = False
 
     def begin(self, entries: Sequence[Entry], deadline: float, *, is_alone: bool) -> Order:
-        """Commit entries, MOST_TOGETHER at the most; the caller waits for them when it likes to.
+        """Commit at most MOST_TOGETHER entries; the caller can wait for them later, with `wait`.
 
-        With `is_alone` it has nothing else to do meanwhile. What no batch has taken by the deadline
-        was not even recorded, and never will be.
+        With `is_alone`, the caller has nothing else to do meanwhile, and may carry out the batch.
+        An entry that no batch has taken by the deadline was not recorded, and never will be.
         """
         order = Order(entries, deadline)
         try:
@@ -69,7 +69,7 @@ class Committer:
         return order
 
     def wait(self, order: Order) -> None:
-        """Until each entry has its answer; a caller who is interrupted takes its order back."""
+        """Wait until each entry has its answer; an interrupted caller takes its order back."""
         try:
             order.wait()
         except BaseException:
@@ -77,7 +77,7 @@ class Committer:
             raise
 
     def take_back(self, order: Order) -> None:
-        """See to it that it is not recorded, unless a batch has taken it."""
+        """Remove the order, so that it is not recorded, unless a batch has taken it already."""
         with self._lock:
             if order not in self._waiting:
                 return
@@ -86,11 +86,11 @@ class Committer:
         for entry in order.entries:
             entry.settle(UnavailableError(part))
 
-    # ── Whose turn it is ───────────────────────────────────────────────────────────────────────
+    # ── Which batch is next ────────────────────────────────────────────────────────────────────
 
     def _enter(self, order: Order, *, is_alone: bool) -> Batch | None:
-        """The caller's own batch where nobody else is here; else the order waits for its turn."""
-        if self._pid != os.getpid():  # a fork: its parent's callers and threads are not ours
+        """The caller's own batch if nothing else is in progress; otherwise queue the order."""
+        if self._pid != os.getpid():  # forked: the parent's callers and threads do not exist here
             self._forget()
         with self._lock:
             if is_alone and not self._waiting and not self._count_under_way():
@@ -102,7 +102,7 @@ class Committer:
         return None
 
     def _watch(self) -> None:
-        """While orders wait: what is overdue goes back, and batches that hang make room."""
+        """While orders wait, take back overdue ones, and start a batch if others hang."""
         leave()
         while True:
             time.sleep(LOOK_SECONDS)
@@ -114,11 +114,11 @@ class Committer:
             for order in waiting:
                 if monotonic() >= order.deadline:
                     self.take_back(order)
-            with suppress(RuntimeError):  # no thread to be had: until the next look
+            with suppress(RuntimeError):  # no thread could start: try again at the next check
                 self._start_next()
 
     def _start_next(self) -> None:
-        """A thread for the next batch, where there may be one more."""
+        """Start a thread for the next batch, if another batch may be in progress."""
         with self._lock:
             if not self._waiting or self._count_under_way() >= UNDER_WAY:
                 return
@@ -126,17 +126,17 @@ class Committer:
         threading.Thread(target=self._work, args=(turn,), name="committer", daemon=True).start()
 
     def _work(self, turn: Batch) -> None:
-        """Carry out batches until nobody waits."""
+        """Carry out batches until no order waits."""
         leave()
         while batch := self._take_place(turn):
             try:
                 self._steps.carry_out(batch)
-            except Exception as error:  # noqa: BLE001 - the next batch may have more luck
+            except Exception as error:  # noqa: BLE001 - the next batch may succeed
                 _log.error("submit_failed", jobs=len(batch.entries), exc_info=error)
             turn = batch
 
     def _take_place(self, turn: Batch) -> Batch | None:
-        """All that waits, as far as it is not too much."""
+        """Take the waiting orders, as many as fit into a batch."""
         with self._lock:
             turn.is_over = True
             if not self._waiting or self._count_under_way() >= UNDER_WAY:

@@ -1,13 +1,12 @@
-"""What this process has told its clients lately, for the case that Redis ends.
+"""Remembers this process's latest answers to clients, in case Redis restarts.
 
-A Redis that ends has executed calls whose answers it did not send, and it may have sent answers to
-calls that it had not written to its log yet (it writes late while the disk is busy). So when it is
-back,
+A Redis that stops may have executed calls without sending the answers, and may have answered calls
+that it had not written to its log yet (it writes late while the disk is busy). So when it is back,
 
-- a job whose confirm may have been noted, although its client was told 503, is withdrawn;
-- a job whose client was told 202, and that is merely accepted again, is confirmed again.
+- a job whose confirm may have been recorded, although its client got 503, is withdrawn;
+- a job whose client got 202, and that is back to accepted, is confirmed again.
 
-Redis lets no job begin for some seconds after its start (`project.ledger.startup_grace`).
+For some seconds after Redis has started, no job may begin (`project.ledger.startup_grace`).
 """
 
 import os
@@ -25,17 +24,17 @@ from project.ledger import Job, Ledger
 from project.observability.binding import about, leave
 
 PAUSE_SECONDS = 0.25
-"""Redis is looked at this often, while there is something to remember."""
+"""How often Redis is checked while there is something to remember."""
 KEEP_SECONDS = 5.0
-"""A confirm that is older is on Redis's disk: it writes two seconds late at the most."""
+"""An older confirm is on Redis's disk, because Redis writes at most two seconds late."""
 MOST = 20_000
-"""So many jobs are remembered; no process confirms as many in that time."""
+"""How many jobs are remembered; no process confirms that many in KEEP_SECONDS."""
 
 _log = structlog.get_logger()
 
 
 class ConfirmRecovery:
-    """Remembers for a while; its thread lives as long as there is something to remember."""
+    """Remembers answers for a while; its thread runs while there is something to remember."""
 
     def __init__(
         self,
@@ -54,12 +53,12 @@ class ConfirmRecovery:
         self._pid = 0
 
     def doubt(self, jobs: Iterable[Job], by: str) -> None:
-        """Their clients were told 503; nobody knows whether that submit's confirms were noted."""
+        """Remember jobs whose clients got 503, although their confirms may have been recorded."""
         self._doubts.extend((job, by) for job in jobs)
         self._start()
 
     def remember(self, jobs: Iterable[Job]) -> None:
-        """Their clients are told 202: their confirms were noted."""
+        """Remember jobs whose clients get 202: their confirms were recorded."""
         now = monotonic()
         self._confirmed.extend((now, job.id, job.trace_id) for job in jobs)
         self._start()
@@ -81,8 +80,8 @@ class ConfirmRecovery:
             try:
                 self._look()
             except RedisError:
-                pass  # away: nothing is forgotten meanwhile
-            except Exception as error:  # noqa: BLE001 - the thread must not end; it tells
+                pass  # Redis is unavailable; nothing is forgotten meanwhile
+            except Exception as error:  # noqa: BLE001 - the thread must not end; it logs
                 _log.error("confirm_recovery_failed", exc_info=error)
             with self._lock:
                 if not self._doubts and not self._confirmed:
@@ -109,7 +108,7 @@ class ConfirmRecovery:
         try:
             self._ledger.admissions.confirm_again(job_id)
         except TransitionError:
-            return  # nothing of it was lost, or all: then its message describes it
+            return  # Redis lost nothing of it, or all: then its message describes it
         _log.warning("job_confirmed_again", job_id=job_id, trace_id=trace_id)
 
     def _withdraw(self, job: Job, by: str) -> None:

@@ -1,4 +1,4 @@
-"""What somebody wants to be run, checked and turned into a job. Pure, but for the clock."""
+"""Checks a submission and turns it into a job. Pure, except for the clock."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -18,25 +18,25 @@ from project.kinds.files import list_files
 from project.ledger import Job, Status
 
 _KEYS = UUID("5c0f7d3e-3f0b-4f57-9d0c-2a1c1f0c8f11")
-"""Namespace of the job ids that are made from idempotency keys."""
+"""Namespace of job ids that are derived from idempotency keys."""
 
 DEDUPLICATION_SECONDS = 24 * 3600
-"""How long a client's deduplication key is held, where the kind does not say otherwise."""
+"""How long a client's deduplication key is held, unless the kind sets another time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One job that somebody wants to be run; `parameters` are as the client sent them."""
+    """A request to run one job; `parameters` are as the client sent them."""
 
     kind: str
     parameters: Any
     owner: str = ""
     job_id: str = ""
-    """The id it is to have; empty: a new one."""
+    """The id for the job; empty: a new one."""
     idempotency_key: str = ""
-    """The same key and job again is the same job; per owner."""
+    """A second submission with the same key and content returns the same job; per owner."""
     deduplication_key: str = ""
-    """While a job of this kind and key has not failed, another one is that job."""
+    """While a job of this kind and key has not failed, a further submission returns that job."""
     run_at: datetime | None = None
     delay_seconds: float | None = None
     parent: Job | None = None
@@ -46,7 +46,7 @@ class Submission:
 
 
 def make_child(parent: Job, kind: str, parameters: Mapping[str, Any], key: str) -> Submission:
-    """The submission of the parent's child of that key; to submit it again changes nothing."""
+    """The submission of the parent's child of that key; submitting it twice has no effect."""
     return Submission(
         kind=kind,
         parameters=parameters,
@@ -66,17 +66,17 @@ class PreparedJob:
     unique_key: str
     unique_seconds: int
     number: int = 0
-    """How many jobs of the same idempotency key were withdrawn before."""
+    """How many jobs of the same idempotency key were withdrawn before this one."""
     file_ids: tuple[str, ...] = ()
     """The files that its parameters name."""
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether its id was chosen, so that a job with that id is this one."""
+        """Whether its id was chosen, so that an existing job with that id is this one."""
         return bool(self.submission.idempotency_key or self.submission.job_id)
 
     def with_next_id(self) -> "PreparedJob":
-        """The same under the key's next id: a job that was withdrawn never runs."""
+        """The same job under the key's next id, because a withdrawn job never runs."""
         number = self.number + 1
         return replace(
             self, job=replace(self.job, id=_make_id(self.submission, number)), number=number
@@ -84,7 +84,7 @@ class PreparedJob:
 
 
 def prepare(submission: Submission, trace_id: str) -> PreparedJob:
-    """Check a submission. UnknownKindError or InvalidInputError say what is wrong with it."""
+    """Check a submission and make its job. Raises UnknownKindError or InvalidInputError."""
     kind = get_kind(submission.kind)
     parameters = kind.parse(submission.parameters)
     values = kind.write(parameters)
@@ -115,26 +115,26 @@ def prepare(submission: Submission, trace_id: str) -> PreparedJob:
 
 
 def is_same_request(found: Job, wanted: Job) -> bool:
-    """Whether both are what one idempotency key was sent with."""
+    """Whether both jobs come from the same request, sent twice with one idempotency key."""
     if found.kind != wanted.kind or _write(found.parameters) != _write(wanted.parameters):
         return False
-    # A record of an older version has no digest, nor has one that was made anew from its message.
+    # A record of an older version has no digest, nor has a record restored from its message.
     digests = {found.request_digest, wanted.request_digest} - {""}
     return len(digests) < 2
 
 
 def _write(parameters: Mapping[str, Any]) -> bytes:
-    """As JSON has them: to Python, `true` and 1 are equal."""
+    """Encode for a comparison as JSON: to Python, `true` and 1 are equal."""
     return orjson.dumps(dict(parameters), option=orjson.OPT_SORT_KEYS)
 
 
 def list_ids(submission: Submission) -> Iterator[str]:
-    """The ids of an idempotency key: each is used only if the jobs before it were withdrawn."""
+    """The ids of an idempotency key; each is used only if all jobs before it were withdrawn."""
     return (_make_id(submission, number) for number in count())
 
 
 def delay_seconds(job: Job) -> int:
-    """Whole seconds from now until the job may run; rounded up, so that it never runs too early."""
+    """Whole seconds until the job may run; rounded up, so that it never runs too early."""
     if job.run_at is None:
         return 0
     seconds = (job.run_at - datetime.now(UTC)).total_seconds()
@@ -149,10 +149,10 @@ def _make_id(submission: Submission, number: int) -> str:
 
 
 def _digest_request(submission: Submission) -> str:
-    """What was asked for besides kind and parameters, under an idempotency key; else empty.
+    """A digest of a keyed request, except its kind and parameters; empty without such a key.
 
-    As it was asked for: a delay is another moment each time. A child's or a rerun's key is ours,
-    and says all by itself: of a dead letter there is one rerun, at whatever rate.
+    It uses the values as sent, because a delay means another moment each time. The key of a child
+    or a rerun is internal and sufficient: a dead letter has one rerun, at whatever rate.
     """
     if not submission.idempotency_key or submission.parent or submission.rerun_of:
         return ""
@@ -179,7 +179,7 @@ def _find_run_at(submission: Submission, now: datetime) -> datetime | None:
         return None
     if (moment - now).total_seconds() > MAX_DELAY_SECONDS:
         raise InvalidInputError(
-            f"run_at may be {MAX_DELAY_SECONDS} seconds from now at the most.", field="run_at"
+            f"run_at may be at most {MAX_DELAY_SECONDS} seconds from now.", field="run_at"
         )
     return moment if moment > now else None
 
@@ -187,7 +187,7 @@ def _find_run_at(submission: Submission, now: datetime) -> datetime | None:
 def _find_unique_key(
     kind: Kind, submission: Submission, values: Mapping[str, Any]
 ) -> tuple[str, int]:
-    """The deduplication key, and how many seconds it is held; empty where there is none."""
+    """The deduplication key (empty if there is none), and how many seconds it is held."""
     if submission.deduplication_key:
         seconds = kind.unique_for_seconds or DEDUPLICATION_SECONDS
         return f"{kind.name}:key:{submission.deduplication_key}", seconds

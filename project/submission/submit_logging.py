@@ -1,4 +1,4 @@
-"""What the log says of a job that was submitted, and the span of its submit."""
+"""Writes the log line of a submitted job, and the span of its submit."""
 
 import time
 from dataclasses import replace
@@ -13,9 +13,9 @@ _log = structlog.get_logger()
 
 
 def find_submit(job: Job, trace: Trace) -> Trace:
-    """The span of the job's submit, by who is `trace`.
+    """The span of the job's submit, where `trace` is the submitter's.
 
-    A job that an earlier request has recorded, and that is published again, stays in that trace.
+    A job that an earlier request recorded, and that is published again, stays in its first trace.
     """
     if job.trace_id in {"", trace.trace_id}:
         return trace.submit(job.id)
@@ -23,7 +23,7 @@ def find_submit(job: Job, trace: Trace) -> Trace:
 
 
 def log_submitted(job: Job, trace: Trace, submitted: Trace, seconds: float, spans: Spans) -> None:
-    """The job will run; its submit by `trace`, the span `submitted`, took so long."""
+    """Log that the job will run; `submitted` is the span of its submit, which took `seconds`."""
     duration_ns = round(seconds * 1e9)
     _log.info(
         "job_submitted",
