@@ -1,8 +1,8 @@
-"""Puts the parts of a process together: the only place that does, for every process that we start.
+"""Builds the components of every process of the project; no other module does.
 
-Each part is made when it is first asked for, and its module is imported then. So a process imports
-and builds only what it uses: the web server no Celery, a worker no Flask, the scheduler neither. No
-part opens a connection before its first call.
+A component is built, and its module imported, on first access. So a process imports and builds only
+what it uses: the web server no Celery, a worker no Flask, the scheduler neither. No component opens
+a connection before its first call.
 """
 
 from collections.abc import Callable
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 class Assembly:
-    """The parts of one process, by the settings. They share a Redis client and a publisher."""
+    """The components of one process, by its settings. They share a Redis client and a publisher."""
 
     def __init__(self, settings: Settings) -> None:
-        """DefinitionError where the settings choose kinds that cannot be used."""
+        """DefinitionError if the settings choose kinds that cannot be used."""
         offer_kinds(settings.kinds, settings.extra_kinds, settings.job_queues)
         self.settings = settings
 
@@ -49,7 +49,7 @@ class Assembly:
 
     @cached_property
     def redis(self) -> Redis:
-        """Says within about a second that Redis is away."""
+        """A Redis client that reports an outage within about a second."""
         return connect_impatient(self.settings.redis_url)
 
     @cached_property
@@ -67,14 +67,14 @@ class Assembly:
         """Where spans go: nowhere, or to a collector. The first span starts the sending thread."""
         if not self.settings.otlp_endpoint:
             return NO_SPANS
-        # Most do without OpenTelemetry: then it need not even be installed.
+        # Most installations do not use OpenTelemetry: then it need not even be installed.
         from project.observability.otlp import Outbox, make_sender
 
         return Outbox(lambda: make_sender(self.settings))
 
     @cached_property
     def submitter(self) -> Submitter:
-        """Hands jobs to the workers."""
+        """Submits jobs."""
         return self._make_submitter(self.ledger)
 
     @cached_property
@@ -84,7 +84,7 @@ class Assembly:
 
     @cached_property
     def job_log(self) -> JobLog:
-        """What jobs' code has logged."""
+        """What the code of jobs has logged."""
         return JobLog(self.redis)
 
     @cached_property
@@ -94,7 +94,7 @@ class Assembly:
 
     @cached_property
     def files(self) -> "FileStore":
-        """Uploads, and what jobs make."""
+        """Uploads, and the files that jobs make."""
         from project.files import FileStore
 
         return FileStore(self.settings.files_url, self.settings.scratch_dir)
@@ -136,7 +136,7 @@ class Assembly:
 
     @cached_property
     def listener(self) -> "Listener":
-        """Hears of changes, over a connection that may be silent."""
+        """Receives changes of jobs, over a Redis connection that may be silent."""
         from project.live.events import Listener
 
         return Listener(connect_listening(self.settings.redis_url))
@@ -145,7 +145,8 @@ class Assembly:
 
     @cached_property
     def equipment(self) -> "Equipment":
-        """What the jobs of a worker share. It waits for Redis, because no outcome may be lost."""
+        """What the jobs of a worker share. It waits while Redis is unavailable, as an outcome must
+        not be lost."""
         from project.worker.execution import Equipment
         from project.worker.lease import Leases
         from project.worker.recorder import Recorder
@@ -196,7 +197,7 @@ class Assembly:
     def make_scheduler(
         self, clock: Callable[[], datetime] | None = None, leader_seconds: float | None = None
     ) -> "Scheduler":
-        """Runs schedules. A test gives it a clock, and less time until another one takes over."""
+        """Runs schedules. Tests pass a clock, and a shorter time until another scheduler leads."""
         from project.leader_lock import LeaderLock
         from project.scheduler.loop import LEADER_SECONDS, Scheduler
         from project.scheduler.schedules.runner import Runner

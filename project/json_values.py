@@ -1,7 +1,7 @@
-"""JSON that comes in: how it is read, and what of it cannot be stored. Pure.
+"""Reads JSON input, and refuses values that cannot be stored. Pure.
 
-Records and messages are written by orjson, which takes less than JSON can say. What it does not
-take is refused where it comes in, by the name of the field; later it would be an error of ours.
+orjson writes records and messages, and supports less than JSON allows. Unsupported values are
+refused on input, with the name of the field; later they would cause an internal error.
 """
 
 import json
@@ -14,8 +14,8 @@ import orjson
 from project.errors import InvalidInputError
 
 DEEPEST = 240
-"""As many lists and objects may lie within each other. orjson writes 254 of them: the others are
-for what records, schedules and messages put around the parameters of a job."""
+"""How deep lists and objects may be nested. orjson writes 254 levels; the others are for what
+records, schedules and messages put around a job's parameters."""
 
 _AROUND = 254 - DEEPEST
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -23,14 +23,14 @@ _HOLDERS = (dict, list, tuple)
 
 
 class _NoNumber:
-    """A number that no float can hold; it is let in so that its field can be named."""
+    """A number that no float can hold; it is accepted at first so that its field can be named."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text, unchecked: see `check_json`. InvalidInputError where it is none."""
+    """The value of a JSON text, unchecked: see `check_json`. InvalidInputError: it is not JSON."""
     try:
         if isinstance(text, bytes):
             text = text.decode(json.detect_encoding(text), "surrogatepass")
@@ -38,17 +38,17 @@ def parse_json(text: str | bytes) -> Any:
     except RecursionError:
         raise InvalidInputError(f"Lists and objects may be nested {DEEPEST} deep.") from None
     except json.JSONDecodeError as error:
-        # Not chained: it holds the text, which may be private.
+        # Not chained: the cause contains the text, which may be private.
         where = f"{error.msg}, line {error.lineno}, column {error.colno}"
         raise InvalidInputError(f"That is not valid JSON: {where}.") from None
-    except ValueError:  # no text, or a number of thousands of digits
+    except ValueError:  # not UTF-8, or a number of thousands of digits
         raise InvalidInputError("That is not valid JSON.") from None
 
 
 def check_json(value: Any, name: str = "body") -> None:
-    """InvalidInputError names the first field that cannot be stored; `name` is the value's own.
+    """InvalidInputError names the first field that cannot be stored; `name` names the value itself.
 
-    For what is fine it costs one call of orjson.
+    For a valid value this costs one call of orjson.
     """
     surrounded = value
     for _ in range(_AROUND):
@@ -57,13 +57,13 @@ def check_json(value: Any, name: str = "body") -> None:
         written = orjson.dumps(surrounded)
     except TypeError:
         raise _explain(value, name) from None
-    # orjson writes null where Python's own values have a number that is none.
+    # orjson writes NaN and infinities as null.
     if b"null" in written and not _is_finite(value):
         raise _explain(value, name)
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether all its numbers are, of a value that orjson takes; as fast as a body is read."""
+    """Whether all numbers of a value that orjson accepts are finite; as fast as reading a body."""
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
@@ -78,10 +78,10 @@ def _explain(value: Any, name: str) -> InvalidInputError:
 
 
 def _find(value: Any) -> tuple[Sequence[Any], str]:
-    """The first place with a fault, in the order of the text, and the fault.
+    """The path of the first fault, in the order of the text, and the fault.
 
-    Without recursion, which could not go as deep as the values that it is to find. It keeps the
-    path of one place alone: a path for each of the values of a large body would take gigabytes.
+    It does not recurse, because the values that it must find are too deep for that. It keeps only
+    one path: a path for each value of a large body would take gigabytes.
     """
     path: list[Any] = []
     left: list[Iterator[tuple[Any, Any]]] = [iter([("", value)])]
@@ -98,11 +98,11 @@ def _find(value: Any) -> tuple[Sequence[Any], str]:
             del path[-1:]
         if len(path) > DEEPEST:
             return path[1:2], f"lists and objects may be nested {DEEPEST} deep"
-    return (), "must be of what JSON has: texts, numbers, lists, objects"
+    return (), "must consist of JSON values: strings, numbers, lists, objects"
 
 
 def _find_fault(value: Any) -> str:
-    """What is wrong with one value, but for what it holds; empty where nothing is."""
+    """What is wrong with one value, without its items; empty if nothing is."""
     if isinstance(value, str) and not _is_whole_text(value):
         return "the text has half of a character (a surrogate without its other half)"
     if isinstance(value, dict) and not all(_is_whole_text(str(key)) for key in value):

@@ -1,8 +1,9 @@
-"""Whose turn it is, where several processes could do the same work and one is to.
+"""The leader lock: of several processes that could do the same work, one does it.
 
-Who has it writes another number each time; it is taken from who has not for a while. Not by a key
-that expires: after a jump of Redis's clock nobody would work for an hour. It is for thrift: one
-that was frozen may go on for a moment beside its successor, so the work itself must bear that.
+The leader writes a new number each time; when the number has not changed for a while, another
+process takes over. The key does not expire: after a jump of Redis's clock there would be no leader
+for an hour. The lock only saves work: a leader that was frozen may continue for a moment beside its
+successor, so two leaders must do no harm.
 """
 
 import time
@@ -14,7 +15,7 @@ from uuid import uuid4
 from redis import Redis
 
 _SWAP = """
--- Puts a new value in the place of one that is still there; '': only looks. What is there now.
+-- Replaces the value if it is still ARGV[1]; with ARGV[2] '' it only reads. Returns the value now.
 local found = redis.call('GET', KEYS[1]) or ''
 if ARGV[2] == '' or found ~= ARGV[1] then return found end
 redis.call('SET', KEYS[1], ARGV[2])
@@ -24,12 +25,12 @@ return ARGV[2]
 
 @dataclass
 class LeaderLock:
-    """One process's part in taking turns; `redis` must decode responses."""
+    """One process's side of the lock; `redis` must decode responses."""
 
     redis: "Redis"
     key: str
     seconds: float
-    """One that dies is replaced within this time."""
+    """A leader that dies is replaced within this time."""
     name: str = field(default_factory=lambda: uuid4().hex)
     _found: str = ""
     _found_at: float = 0.0
@@ -40,7 +41,7 @@ class LeaderLock:
         self._swap = self.redis.register_script(_SWAP)
 
     def acquire(self) -> bool:
-        """Take or keep the turn: whether this process has it."""
+        """Try to become or stay the leader; returns whether this process is."""
         value = f"{self.name} {time.monotonic_ns()}" if self._may_take() else ""
         found = str(self._swap(keys=[self.key], args=[self._found, value]))
         if found != self._found:
@@ -49,7 +50,7 @@ class LeaderLock:
         return self._is_mine
 
     def release(self) -> None:
-        """Let another one have it at once."""
+        """Let another process take over at once."""
         if self._is_mine:
             self.redis.delete(self.key)
             self._is_mine = False

@@ -1,9 +1,9 @@
-"""The queues, each with a worker of its own, and how `JOBS_QUEUES` describes them. Pure.
+"""The queues, each with its own worker, and how `JOBS_QUEUES` describes them. Pure.
 
     short; long; gpu: concurrency=1, prefetch=1, soft_stop=no
 
-Everything else that knows queues is made from what `parse_queues` returns, or compared with it by a
-test: the broker's topology, the workers, their roles and logs, the API's filters, the alerts.
+Everything else that depends on the queues is built from the result of `parse_queues`, or a test
+compares it: RabbitMQ's topology, the workers, their roles and logs, the API's filters, the alerts.
 """
 
 import re
@@ -17,17 +17,17 @@ DEFAULT_QUEUES = (
     "short: promise_seconds=30, concurrency=2, prefetch=0, soft_stop=yes; "
     "long: concurrency=2, prefetch=1, soft_stop=no"
 )
-"""The queues of an empty JOBS_QUEUES; a queue that JOBS_QUEUES names keeps the values given here.
+"""The queues if JOBS_QUEUES is empty, and the default values of these queues otherwise.
 
-Somebody waits for a short job. A long one takes minutes to hours, so nothing waits for its end.
+Somebody waits for a short job. A long job takes minutes to hours, so nobody waits for it.
 """
 
 WORKER_ROLE = "worker-"
-"""A queue's worker has this and the queue's name as its role."""
+"""The role of a queue's worker is this prefix and the queue's name."""
 
-# Part of file names, RabbitMQ's routing keys, Redis's keys and program names.
+# Names become part of file names, RabbitMQ's routing keys, Redis's keys and program names.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
-# Where dead letters go, and what Celery calls its own queues.
+# The queue of dead letters, and the names of Celery's own queues.
 _TAKEN = re.compile(r"dead|celery.*")
 
 
@@ -37,14 +37,14 @@ class QueueSettings:
 
     name: str
     promise_seconds: float | None = None
-    """Nineteen of twenty jobs of the queue take at most this; None: no promise."""
+    """Nineteen of twenty jobs of the queue take at most this long; None: no promise."""
     concurrency: int = 2
     """Processes of its worker's pool."""
     prefetch: int = 1
-    """Messages that a worker process takes; 0: as many as it does in a few milliseconds."""
+    """Messages that a worker process prefetches; 0: as many as it runs in a few milliseconds."""
     soft_stop: bool = True
-    """Whether a stopping worker lets its jobs finish for JOBS_SHUTDOWN_SECONDS; else they go back
-    to the queue at once."""
+    """Whether a stopping worker gives its jobs JOBS_SHUTDOWN_SECONDS to finish; otherwise it
+    requeues them at once."""
     time_limit_seconds: float | None = None
     """The longest time limit that a kind of this queue may have; None: any."""
 
@@ -56,18 +56,18 @@ class QueueSettings:
 
 @lru_cache
 def parse_queues(text: str) -> Mapping[str, QueueSettings]:
-    """The queues by name, in their order; ValueError is one sentence for whoever wrote the text."""
+    """The queues by name, in order; a ValueError says in one sentence what to correct."""
     defaults = _parse(DEFAULT_QUEUES, {})
     return MappingProxyType(_parse(text, defaults) or defaults)
 
 
 def find_queue(queues: Mapping[str, QueueSettings], role: str) -> QueueSettings | None:
-    """The queue whose worker has that role."""
+    """The queue whose worker has that role; None if no queue's has."""
     return queues.get(role.removeprefix(WORKER_ROLE)) if role.startswith(WORKER_ROLE) else None
 
 
 def choose_default(queues: Mapping[str, QueueSettings]) -> str:
-    """Where a message goes that does not say which queue it is for: to the first one."""
+    """The queue for a message that does not name one: the first queue."""
     return next(iter(queues))
 
 
@@ -78,7 +78,7 @@ def _parse(text: str, defaults: Mapping[str, QueueSettings]) -> dict[str, QueueS
         name = name.strip()
         _check_name(name)
         if name in queues:
-            raise ValueError(f"JOBS_QUEUES names the queue {name} twice")
+            raise ValueError(f"JOBS_QUEUES: the queue {name} is named twice")
         queues[name] = replace(
             defaults.get(name, QueueSettings(name)), **_parse_values(name, values)
         )
@@ -88,11 +88,13 @@ def _parse(text: str, defaults: Mapping[str, QueueSettings]) -> dict[str, QueueS
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"JOBS_QUEUES: {name!r} cannot name a queue: use at most 30 small letters, digits "
-            "and hyphens, a letter first"
+            f"JOBS_QUEUES: {name!r} cannot name a queue: use at most 30 lower-case letters, digits "
+            "and hyphens, starting with a letter"
         )
     if _TAKEN.fullmatch(name):
-        raise ValueError(f"JOBS_QUEUES: the queue cannot be called {name}: choose another name")
+        raise ValueError(
+            f"JOBS_QUEUES: {name} is a reserved name: choose another name for the queue"
+        )
 
 
 def _parse_values(queue: str, text: str) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def _parse_values(queue: str, text: str) -> dict[str, Any]:
         key, _, value = (part.strip() for part in pair.partition("="))
         if key not in _READERS:
             raise ValueError(
-                f"JOBS_QUEUES: {queue} has no value {key!r}; there are {', '.join(_READERS)}"
+                f"JOBS_QUEUES: {queue} has no value {key!r}; its values are {', '.join(_READERS)}"
             )
         if key in values:
             raise ValueError(f"JOBS_QUEUES: {queue} has {key} twice")
@@ -136,4 +138,4 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "soft_stop": (_read_answer, "yes or no"),
     "time_limit_seconds": (_read_seconds, "seconds above 0"),
 }
-"""Each value's reader, which returns None for what it cannot read, and what is readable."""
+"""For each value, a reader that returns None for invalid text, and what the text must be."""

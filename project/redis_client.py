@@ -1,4 +1,4 @@
-"""Redis clients: for those who must answer soon, must not give up, or only listen."""
+"""Redis clients: for callers that must answer soon, must not give up, or only listen."""
 
 import re
 
@@ -8,23 +8,23 @@ from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError  #
 from redis.retry import Retry
 
 _WRITE_REFUSAL = re.compile(r"(^|of pipeline caused error: )(MISCONF|NOREPLICAS)\b")
-"""Answers that redis-py has no error of its own for: the disk takes no snapshot, or too few
-replicas are there. Of a pipeline, it says first which command was answered so."""
+"""Errors for which redis-py has no class: Redis cannot write a snapshot, or has too few replicas.
+For a pipeline, redis-py's message names the failed command first."""
 
 
 def takes_no_writes(error: BaseException) -> bool:
-    """Whether Redis is there, and refuses to write: a replica, or its memory or disk is full."""
+    """Whether Redis answers but refuses writes: it is a replica, or its memory or disk is full."""
     is_refusal = isinstance(error, ReadOnlyError | OutOfMemoryError)
     return is_refusal or (isinstance(error, RedisError) and bool(_WRITE_REFUSAL.search(str(error))))
 
 
 def describe_outage(error: BaseException) -> str:
-    """What is wrong with Redis, behind its name in a sentence."""
+    """What is wrong with Redis, as the rest of a sentence after its name."""
     return "takes no writes" if takes_no_writes(error) else "does not answer"
 
 
 def check_writes(redis: Redis) -> None:
-    """Write a word that is gone at once. Redis's own error says why it takes none."""
+    """Write a key that expires at once. Raises Redis's own error if it takes no writes."""
     redis.set("probe", "", px=1)
 
 
@@ -36,14 +36,14 @@ def connect_impatient(url: str) -> Redis:
         socket_connect_timeout=1,
         socket_timeout=1,
         socket_keepalive=True,
-        # One more try without a pause: the first may have met a connection that Redis has closed.
-        # None after a time-out: the caller's time is over.
+        # Retry once without a pause, in case Redis had closed the connection. Do not retry after a
+        # time-out: the caller's time is over.
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
     )
 
 
 def connect_patient(url: str) -> Redis:
-    """For a worker: an outage is waited out, because an outcome must not be lost."""
+    """For a worker: the client waits until an outage ends, because no outcome may be lost."""
     return Redis.from_url(
         url,
         decode_responses=True,
@@ -51,13 +51,13 @@ def connect_patient(url: str) -> Redis:
         socket_timeout=5,
         socket_keepalive=True,
         retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), -1),
-        # Full memory and a replica that is not yet in charge pass, too.
+        # Full memory and a replica that is about to become the master are temporary, too.
         retry_on_error=[OutOfMemoryError, ReadOnlyError],
     )
 
 
 def connect_listening(url: str) -> Redis:
-    """For a subscription, where silence is normal; a dead peer is found by pings."""
+    """For a subscription, where silence is normal; pings detect a dead connection."""
     return Redis.from_url(
         url,
         decode_responses=True,

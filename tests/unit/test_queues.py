@@ -58,18 +58,18 @@ def test_blanks_and_empty_parts_do_not_matter(text: str) -> None:
     [
         (
             "short; GPU",
-            "'GPU' cannot name a queue: use at most 30 small letters, digits and hyphens",
+            "'GPU' cannot name a queue: use at most 30 lower-case letters, digits and hyphens",
         ),
         ("short; g p u", "'g p u' cannot name a queue"),
         ("short; a.b", "'a.b' cannot name a queue"),
         ("short; " + "x" * 31, "cannot name a queue"),
         (": concurrency=1", "'' cannot name a queue"),
-        ("dead", "the queue cannot be called dead: choose another name"),
-        ("celery", "the queue cannot be called celery: choose another name"),
-        ("short; gpu; gpu", "names the queue gpu twice"),
+        ("dead", "dead is a reserved name: choose another name"),
+        ("celery", "celery is a reserved name: choose another name"),
+        ("short; gpu; gpu", "the queue gpu is named twice"),
         (
             "gpu: concurency=1",
-            "gpu has no value 'concurency'; there are promise_seconds, concurrency",
+            "gpu has no value 'concurency'; its values are promise_seconds, concurrency",
         ),
         ("gpu: prefetch=1, prefetch=2", "gpu has prefetch twice"),
         ("gpu: concurrency=0", "concurrency of gpu must be a whole number from 1 to 9999"),
