@@ -12,14 +12,14 @@ import structlog
 from project.config import Settings
 from project.import_blocking import block_imports
 
-with block_imports("opentelemetry"):  # by redis-py
+with block_imports("opentelemetry"):  # redis-py would import it
     from project.assembly import Assembly
     from project.jobs import log_not_offered
     from project.observability.pipeline import configure_logging
 
 
 def main() -> None:
-    """Run it until the process is told to stop."""
+    """Run the scheduler until the process is told to stop."""
     stop = threading.Event()
 
     def request_stop(*_: Any) -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     assembly = Assembly(settings)
     structlog.get_logger().info("scheduler_started")
     log_not_offered()
-    # The process does not wait for it: what it has not done it, or another one, does later.
+    # The process does not wait for the reconciler: the next one, here or elsewhere, does the rest.
     work = assembly.reconciler.run_forever
     threading.Thread(target=work, name="reconciler", daemon=True).start()
     assembly.make_scheduler().run(stop)

@@ -1,4 +1,4 @@
-"""The scheduler's loop: goes round until it is told to stop. Several may; one has the turn."""
+"""The scheduler's loop: runs until it is told to stop. Of several schedulers one is the leader."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,8 @@ from project.scheduler.schedules.store import ScheduleStore
 
 LEADER_SECONDS = 5
 PAUSE_SECONDS = 1.0
-"""A change of the schedules is seen within this time, and so is a leader's end after its turn."""
+"""Within this time a scheduler notices changed schedules and, after LEADER_SECONDS, a dead leader.
+"""
 SHORTEST_PAUSE_SECONDS = 0.01
 
 _log = structlog.get_logger()
@@ -24,7 +25,7 @@ _log = structlog.get_logger()
 
 @dataclass
 class Scheduler:
-    """Goes round."""
+    """Runs the schedules while this process is the leader."""
 
     store: ScheduleStore
     runner: Runner
@@ -33,7 +34,7 @@ class Scheduler:
     _is_prepared: bool = False
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; whatever is away is tried again a second later."""
+        """Work until `stop` is set; after an outage it tries again a second later."""
         while not stop.is_set():
             stop.wait(self._go_round())
         try:
@@ -42,13 +43,13 @@ class Scheduler:
             _log.warning("scheduler_skipped", reason=f"{error!r:.300}")
 
     def _go_round(self) -> float:
-        """Do what is due; for how many seconds there is nothing to do."""
+        """Do what is due; returns the seconds until there is more to do."""
         try:
             if self.leader_lock.acquire():
                 return self._lead()
         except RedisError as error:
             _log.warning("scheduler_skipped", reason=f"{error!r:.300}")
-        except Exception as error:  # noqa: BLE001 - the loop must not end; it tells, and goes on
+        except Exception as error:  # noqa: BLE001 - the loop must not end; it logs and continues
             _log.error("scheduler_failed", exc_info=error)
         return PAUSE_SECONDS
 

@@ -133,7 +133,7 @@ def test_run_is_skipped_while_the_last_job_runs(browser: Client, schedule_id: st
         lambda: look(browser, schedule_id)["skips"] >= 2 and look(browser, schedule_id), SECONDS
     )
 
-    assert skipped["last_skip_reason"] == "The job of the last run has not ended."
+    assert skipped["last_skip_reason"] == "The job of the last run has not finished."
     browser.post(f"/api/v1/jobs/{skipped['last_job_id']}/cancel")
 
 

@@ -1,7 +1,7 @@
-"""Takes messages out of the dead-letter queue: back to their queue, or into the dead letters.
+"""Empties the dead-letter queue: requeues each message, or keeps it as a dead letter.
 
-A message is acknowledged after what becomes of it is written down. One that was taken in and not
-acknowledged comes again and finds that done.
+A message is acknowledged after its fate is recorded. If the acknowledgement is lost, RabbitMQ
+redelivers the message, and the consumer finds the record.
 """
 
 import hashlib
@@ -44,10 +44,10 @@ from project.scheduler.reconciler.dead_letter_policy import (
 )
 
 ROUND_SECONDS = 3.0
-"""Then the other repairs have their turn, however many messages still lie there."""
+"""After this time the other repairs continue, however many messages are left."""
 PUBLISH_SECONDS = 5
 _UNNAMED = UUID("6f9d1b5e-0f43-4d6a-9a76-1d9e3c5b7a02")
-"""Namespace of the ids of messages that name no job: the same death gets the same id."""
+"""Namespace of ids for messages that name no job: the same death gets the same id."""
 
 _log = structlog.get_logger()
 
@@ -62,9 +62,9 @@ class DeadLetterConsumer:
     queues: Mapping[str, QueueSettings]
 
     def take_all(self, connection: Connection, seconds: float = ROUND_SECONDS) -> int:
-        """Take in what lies there, as far as that goes in the time; how many messages they were."""
+        """Handle messages until the queue is empty or the time is over; returns how many."""
         channel: Any = connection.default_channel
-        channel.auto_decode = False  # a letter keeps the body's own bytes
+        channel.auto_decode = False  # a dead letter keeps the body's original bytes
         deadline = monotonic() + seconds
         taken = 0
         while (message := channel.basic_get(DEAD_QUEUE.name, no_ack=False)) is not None:
@@ -76,15 +76,15 @@ class DeadLetterConsumer:
         return taken
 
     def _take(self, message: DeadMessage) -> None:
-        """One message; whatever stands in it, the next one is not held up by it."""
+        """Handle one message; whatever it contains, it does not block the next one."""
         try:
             self._settle(message)
         except OUTAGES:
-            raise  # it lies there until the part is back
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's message leads to
+            raise  # it stays in the queue until the dependency is back
+        except Exception as error:  # noqa: BLE001 - whatever an unknown client's message causes
             _log.error("dead_letter_unusual", exc_info=error)
             bare = replace(message, headers={})
-            detail = "The message cannot be dealt with: the log has the reason."
+            detail = "The message cannot be handled: the log has the reason."
             decision = Decision(Fate.KEEP, DeathReason.UNDECODABLE, detail)
             self._keep(bare, make_id(bare), None, decision)
 
@@ -118,8 +118,10 @@ class DeadLetterConsumer:
             try:
                 self._return(message, job_id, job)
             except UnsendableMessageError as error:
-                decision = Decision(Fate.KEEP, DeathReason.REJECTED, f"It cannot go back: {error}")
-                # A job that has a record gets another message, by the repair of lost ones.
+                decision = Decision(
+                    Fate.KEEP, DeathReason.REJECTED, f"It cannot be requeued: {error}"
+                )
+                # For a job with a record, `republish_lost` publishes another message.
                 self._keep(message, make_id(message) if job else job_id, None, decision)
 
     def _is_leased(self, job_id: str) -> bool:
@@ -127,9 +129,9 @@ class DeadLetterConsumer:
         return ends is not None and ends > self.ledger.read_time()
 
     def _return(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
-        """Back to its queue, with a fresh count of deliveries.
+        """Requeue the message, with a new count of deliveries.
 
-        The message itself says how often that was done: it may have no record.
+        The message itself counts how often this was done, because its job may have no record.
         """
         again = Message(
             job_id=job_id,
@@ -142,12 +144,12 @@ class DeadLetterConsumer:
         if error:
             raise error
         if job is not None:
-            with suppress(TransitionError):  # it has moved on meanwhile, which is as good
+            with suppress(TransitionError):  # the job's status has changed meanwhile, which is fine
                 self.ledger.note_return(job)
         _log.warning("message_requeued", job_id=job_id, kind=message.kind, reason=message.cause)
 
     def _find_queue(self, message: DeadMessage, job: Job | None) -> str:
-        """The job's queue, even if JOBS_QUEUES does not name it now: RabbitMQ keeps it."""
+        """The job's queue, even if JOBS_QUEUES no longer names it: RabbitMQ keeps the queue."""
         if job is not None:
             return job.queue
         return message.queue if message.queue in self.queues else choose_default(self.queues)
@@ -169,7 +171,7 @@ class DeadLetterConsumer:
             )
         )
         error = JobError(ERROR_TYPES[decision.reason], decision.detail)
-        with suppress(TransitionError, NewerRecordError):  # buried by the claim, or just now
+        with suppress(TransitionError, NewerRecordError):  # the claim has made it dead already
             self.ledger.bury(job_id, error, _describe(message, job_id, kind, queue))
         _log.error(
             "dead_letter_taken",
@@ -182,7 +184,7 @@ class DeadLetterConsumer:
 
 
 def read_message(message: Any) -> DeadMessage:
-    """A message as py-amqp hands it out."""
+    """Convert a message from py-amqp's form."""
     headers = dict(message.properties.get("application_headers") or {})
     deaths = headers.get("x-death")
     death = deaths[0] if isinstance(deaths, list) and deaths else {}
@@ -199,14 +201,14 @@ def read_message(message: Any) -> DeadMessage:
 
 
 def make_id(message: DeadMessage) -> str:
-    """The id of a message that names no job: the same message gets the same one."""
+    """An id for a message that names no job: the same message gets the same id."""
     content = repr((sorted(message.headers.items(), key=repr), message.content_type, message.body))
     digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
     return str(uuid5(_UNNAMED, digest))
 
 
 def _describe(message: DeadMessage, job_id: str, kind: str, queue: str) -> Job:
-    """The job as its message describes it, as far as it does."""
+    """The job, as far as its message describes it."""
     return Job.from_message(
         message.headers,
         id=job_id,

@@ -1,7 +1,7 @@
-"""What becomes of a message that was dead-lettered. Pure.
+"""Decides what happens to a dead-lettered message. Pure.
 
-Not every one is to blame: a lost connection, too, counts as a failed delivery of all that the
-worker had fetched. Such a message goes back to its queue.
+A message may be innocent: a lost connection counts as a failed delivery of every message that the
+worker had prefetched. Such a message is requeued.
 """
 
 import re
@@ -25,24 +25,24 @@ from project.ledger.dead_letters import DeathReason
 from project.ledger.record_format import is_newer
 
 MOST_RETURNS = 3
-"""So often a message goes back to its queue. One that comes back again is dead."""
+"""How often a message is requeued. A message that comes back again is dead."""
 
 NAMELESS = "unknown"
-"""Stands for the kind of a message that names none."""
+"""The kind of a message that names no kind."""
 
 _KIND = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
-"""A name that somebody may have given a task."""
+"""A possible name of a task."""
 
 
 class Fate(StrEnum):
     """What to do with the message."""
 
     DROP = "drop"
-    """Its job has ended: a late copy."""
+    """Drop it: its job has finished, and it is a late copy."""
     RETURN = "return"
-    """Back to its queue."""
+    """Requeue it."""
     KEEP = "keep"
-    """A dead letter."""
+    """Keep it as a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +50,36 @@ class DeadMessage:
     """A message from the dead-letter queue. A worker reads it by the same rules."""
 
     headers: Mapping[str, Any]
-    """As it was published: without what the broker has added."""
+    """The headers as published, without those that RabbitMQ has added."""
     body: bytes
     content_type: str
     queue: str
-    """Where it died; empty where that is not known."""
+    """The queue where it died; empty if that is not known."""
     cause: str
-    """RabbitMQ's word: `rejected`, `delivery_limit`, `expired` or `maxlen`."""
+    """RabbitMQ's reason: `rejected`, `delivery_limit`, `expired` or `maxlen`."""
     content_encoding: str = ""
 
     @property
     def job_id(self) -> str:
-        """The job it belongs to; empty where it names none."""
+        """The id of its job; empty if it names no job."""
         value = self._find("id")
         return value if is_job_id(value) else ""
 
     @property
     def kind(self) -> str:
-        """The kind that it names; empty where it names none."""
+        """The kind that it names; empty if it names no kind."""
         value = self._find("task")
         return value if isinstance(value, str) and _KIND.fullmatch(value) else ""
 
     @property
     def requeues(self) -> int:
-        """How often it was put back on its queue."""
+        """How often it was requeued."""
         value = self.headers.get(REQUEUES_HEADER)
         return value if isinstance(value, int) else 0
 
     @property
     def fault(self) -> str:
-        """Why no worker can run it; empty where one can."""
+        """Why no worker can run it; empty if one can."""
         try:
             self.read()
         except UnreadableMessageError as error:
@@ -87,11 +87,11 @@ class DeadMessage:
         return ""
 
     def read(self) -> Call:
-        """What it calls; UnreadableMessageError as the worker has it."""
+        """The call in its body; raises UnreadableMessageError exactly when the worker does."""
         return read_body(self._read_content().body)
 
     def _find(self, header: str) -> Any:
-        """A header, wherever its protocol has it."""
+        """A header's value, in whichever place its protocol version stores it."""
         if header in self.headers:
             return self.headers[header]
         try:
@@ -101,7 +101,7 @@ class DeadMessage:
 
     def _read_content(self) -> Content:
         compression, body = self.headers.get("compression"), self.body
-        if compression:  # kombu has unpacked it before a worker reads it
+        if compression:  # a worker gets the body decompressed
             body = unpack(body, compression)
         return read_message(self.headers, body, self.content_type, self.content_encoding)
 
@@ -112,16 +112,16 @@ class Decision:
 
     fate: Fate
     reason: DeathReason = DeathReason.REJECTED
-    """Of a dead letter."""
+    """The reason of a dead letter."""
     detail: str = ""
     is_about_job: bool = True
-    """Whether the message is of the job whose id it has, and so decides what becomes of that."""
+    """Whether the message belongs to the job whose id it has, and so decides that job's fate."""
 
 
 def judge(
     message: DeadMessage, job: Job | None, *, is_leased: bool, kinds: frozenset[str]
 ) -> Decision:
-    """What becomes of the message. `is_leased`: some attempt of its job runs at this moment."""
+    """Decide what happens to the message. `is_leased`: an attempt of its job runs right now."""
     reason, detail = _find_blame(message, kinds)
     if job is not None and _is_stray(message, job, reason):
         detail = detail or "A job of another kind has its id."
@@ -133,37 +133,38 @@ def judge(
     if is_leased or max(message.requeues, job.returns if job else 0) < MOST_RETURNS:
         return Decision(Fate.RETURN)
     if message.cause == "delivery_limit":
-        detail = "Its message was delivered in vain again and again."
+        detail = "Its message was delivered many times without success."
         return Decision(Fate.KEEP, DeathReason.DELIVERY_LIMIT, detail)
-    return Decision(Fate.KEEP, DeathReason.REJECTED, f"The broker gave it up: {message.cause}.")
+    return Decision(Fate.KEEP, DeathReason.REJECTED, f"RabbitMQ dead-lettered it: {message.cause}.")
 
 
 def _is_stray(message: DeadMessage, job: Job, reason: DeathReason) -> bool:
-    """Whether the message has the job's id, and is not the job's own."""
+    """Whether the message has the job's id, but does not belong to the job."""
     if job.kind != (message.kind or NAMELESS):
         return True
-    # Whatever else has a record could be read. What has died as this has may be this, come again.
+    # The message of any other recorded job could be read. If the job died for the same reason, this
+    # may be the same message, redelivered.
     return reason is DeathReason.UNDECODABLE and reason is not _reason_of(job)
 
 
 def _find_blame(message: DeadMessage, kinds: frozenset[str]) -> tuple[DeathReason, str]:
-    """Why the message itself is the reason; the sentence is empty where it is not."""
+    """The reason, if it lies in the message itself; otherwise the sentence is empty."""
     if is_newer(message.headers.get("format")):  # no newer worker has come for it
         return DeathReason.REJECTED, message.fault
     if fault := message.fault:
         return DeathReason.UNDECODABLE, f"The message cannot be read: {fault}"
-    # A worker refuses a task that it does not know. One that came back for another reason may be
-    # known there, and no kind.
+    # A worker rejects a task that it does not know. A message that came back for another reason may
+    # name a task that workers know, and that is no kind.
     if message.kind not in kinds and message.cause != "delivery_limit":
-        named = f"named {message.kind!r}" if message.kind else "of the name that it has"
+        named = f"named {message.kind!r}" if message.kind else "with the name in the message"
         return DeathReason.UNKNOWN_KIND, f"There is no kind {named}."
     if message.cause == "expired":
-        return DeathReason.REJECTED, "Its time to live was over before a worker took it."
+        return DeathReason.REJECTED, "Its time to live ended before a worker took it."
     return DeathReason.REJECTED, ""
 
 
 def _judge_finished(job: Job) -> Decision:
-    """A job that the claim has buried, or a late copy."""
+    """Decide for a finished job: the claim has made it dead, or this is a late copy."""
     if job.status is not Status.DEAD:
         return Decision(Fate.DROP)
     return Decision(Fate.KEEP, _reason_of(job), job.error.message if job.error else "")
@@ -183,6 +184,6 @@ _REASONS = {
     "Undecodable": DeathReason.UNDECODABLE,
     "Rejected": DeathReason.REJECTED,
 }
-"""The type of a dead job's error, and the letter's reason."""
+"""The reason of a dead letter, by the type of its job's error."""
 
 ERROR_TYPES = {reason: name for name, reason in _REASONS.items()}

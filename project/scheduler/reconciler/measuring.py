@@ -1,6 +1,6 @@
-"""How the queues are, as log lines: enough for an alert on one that nobody serves, or is behind.
+"""Logs the state of the queues: enough for an alert on a queue that has no worker, or is behind.
 
-A kind that runs longer than its queue promises is told, too.
+It also warns of a kind that runs longer than its queue promises.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """Asks RabbitMQ and the ledger."""
+    """Measures queues and kinds, from RabbitMQ and the ledger."""
 
     ledger: Ledger
     publisher: Publisher
@@ -27,7 +27,7 @@ class Measuring:
     queues: Collection[str]
 
     def measure_kinds(self) -> int:
-        """A warning for each kind that blocks its queue; how many were measured."""
+        """Log a warning for each kind that blocks its queue; returns how many were measured."""
         found = self.run_times.measure()
         for one in found:
             if one.blocks_queue:
@@ -42,7 +42,7 @@ class Measuring:
         return len(found)
 
     def measure_queues(self) -> int:
-        """A line for each queue; how many. UnavailableError: the broker is away.
+        """Log a line for each queue; returns how many. UnavailableError: RabbitMQ is unavailable.
 
         Jobs may wait in a queue that JOBS_QUEUES no longer names. They stay in the ledger and in
         RabbitMQ until it names the queue again, or somebody cancels them.

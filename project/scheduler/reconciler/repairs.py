@@ -1,15 +1,15 @@
-"""Jobs of which the ledger says what the broker does not know any more, and what is done about it.
+"""Finds jobs whose record in the ledger no longer matches RabbitMQ, and repairs them.
 
 | found | done |
 |---|---|
-| accepted, and the time to note the broker's confirm is over | withdrawn: it never runs |
-| running, and its lease ran out long ago | its message is published again |
-| waits for children, and none of them is under way | it goes on |
-| due since long, and its queue is empty, or later jobs of the queue run | the same |
+| accepted, and the time to record RabbitMQ's confirm is over | withdrawn: it never runs |
+| running, and its lease expired long ago | its message is published again |
+| due long ago; its queue is empty, or later jobs of the queue run | the same |
+| waits for children, and all of them have finished or are lost | it continues |
 | a result of Celery's without a record, which would never expire | removed |
-| ended, and its time is over | forgotten |
+| finished, and its retention is over | forgotten |
 
-A message that is published again may be a second copy: of two, the claim drops one.
+A message that is published again may be a second copy; the claim then drops one of the two.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -30,14 +30,14 @@ from project.observability.context import Trace, derive_trace_id
 from project.scheduler.reconciler import OUTAGES
 
 GRACE_SECONDS = 60
-"""So long a job waits, or runs without a lease, before its message counts as lost. A second copy
-costs little, but a broker that has just started, or a worker, needs time to deliver."""
+"""How long a job waits, or runs without a lease, before its message counts as lost. A second copy
+costs little, but a RabbitMQ or a worker that has just started needs time to deliver."""
 
 OVERTAKEN_SECONDS = 300
-"""A job waits out of turn where one of its queue runs that became due so much later."""
+"""A job has been overtaken if a job of its queue runs that became due this much later."""
 
 LONGEST_PAUSE_SECONDS = 3600
-"""A message that was published again, and got lost again, is given so long at the most."""
+"""The longest wait before a message that was published again counts as lost again."""
 
 PAGE = 500
 PUBLISH_SECONDS = 5
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """Finds and repairs."""
+    """Finds such jobs, and repairs them."""
 
     ledger: Ledger
     publisher: Publisher
@@ -58,13 +58,13 @@ class Repairs:
         object.__setattr__(self, "release", Releasing(self.publisher))
 
     def withdraw_undecided(self) -> int:
-        """Accepted jobs whose submit has ended without a confirm become cancelled."""
+        """Withdraw accepted jobs whose submit has ended without a confirm; they are cancelled."""
         withdrawn = 0
         for job in self._all(Status.ACCEPTED):
             try:
                 self.ledger.admissions.withdraw(job, is_overdue=True)
             except TransitionError:
-                continue  # its submit is under way, or has just ended
+                continue  # its submit is in progress, or has just ended
             withdrawn += 1
             with about(job):
                 _log.warning(
@@ -73,7 +73,7 @@ class Repairs:
         return withdrawn
 
     def republish_lost(self) -> int:
-        """Jobs whose message was lost get another one. UnavailableError: the broker is away."""
+        """Publish lost messages again. UnavailableError: RabbitMQ is unavailable."""
         depths = self.publisher.depths(list(self.queues), PUBLISH_SECONDS)
         now = self.ledger.read_time()
         running = list(self._all(Status.RUNNING))
@@ -87,12 +87,12 @@ class Repairs:
                     self._republish(job, reason)
                 except OUTAGES:
                     raise
-                except Exception as error:  # noqa: BLE001 - the others are not to wait for this one
+                except Exception as error:  # noqa: BLE001 - the other jobs must not wait for this one
                     _log.error("job_not_republished", job_id=job.id, kind=job.kind, exc_info=error)
         return len(lost)
 
     def resume_waiting(self) -> int:
-        """Jobs that wait for children which have ended, or which Redis has lost, go on."""
+        """Continue jobs that wait for children that have finished, or that Redis has lost."""
         resumed = 0
         for job in self._all(Status.WAITING):
             if released := self.ledger.tree.recheck(job.id):
@@ -103,28 +103,28 @@ class Repairs:
                         job_id=job.id,
                         kind=job.kind,
                         queue=job.queue,
-                        reason="what it waited for has ended",
+                        reason="what it waited for has finished",
                     )
                 self.release(released)
         return resumed
 
     def remove_orphans(self, cursor: int) -> tuple[int, int]:
-        """Results without a record are removed, a part of them a call.
+        """Remove results without a record, some of them in each call.
 
-        The next call's cursor, 0 at the end; and how many they were.
+        Returns the cursor for the next call, 0 at the end, and how many were removed.
         """
         next_cursor, ids = self.ledger.remove_orphans(cursor)
         for job_id in ids:
             _log.warning(
                 "result_removed",
                 job_id=job_id,
-                trace_id=derive_trace_id(job_id),  # nothing knows the one that it had
+                trace_id=derive_trace_id(job_id),  # its original trace is unknown
                 reason="it has no record",
             )
         return next_cursor, len(ids)
 
     def trim(self) -> int:
-        """Ended jobs whose time is over are forgotten."""
+        """Forget finished jobs whose retention is over."""
         forgotten = 0
         while count := self.ledger.trim(PAGE):
             forgotten += count
@@ -135,7 +135,7 @@ class Repairs:
     def _find_abandoned(
         self, running: list[Job], now: datetime, depths: Mapping[str, tuple[int, int]]
     ) -> Iterator[tuple[Job, str]]:
-        """Running jobs that nobody runs, and whose message no worker has got since."""
+        """Running jobs that no worker runs, and whose message no worker has received since."""
         ends = self.ledger.find_lease_ends([job.id for job in running])
         for job, end in zip(running, ends, strict=True):
             since = end or job.started_at or job.submitted_at
@@ -145,7 +145,7 @@ class Repairs:
     def _find_stuck(
         self, running: list[Job], now: datetime, depths: Mapping[str, tuple[int, int]]
     ) -> Iterator[tuple[Job, str]]:
-        """Waiting jobs whose message is not in the queue (any more)."""
+        """Queued and retrying jobs whose message is not in the queue (any more)."""
         for queue in self.queues:
             ready, _ = depths[queue]
             newest = max((job.waiting_since for job in running if job.queue == queue), default=None)
@@ -170,7 +170,7 @@ class Repairs:
         try:
             self.ledger.note_repair(job)
         except TransitionError:
-            return  # it has moved on meanwhile: the copy will be dropped
+            return  # its status has changed meanwhile: the claim drops the copy
         _log.warning(
             "job_republished", job_id=job.id, kind=job.kind, queue=job.queue, reason=reason
         )
@@ -186,11 +186,11 @@ class Repairs:
 
 
 def _has_consumers(job: Job, depths: Mapping[str, tuple[int, int]]) -> bool:
-    """Where nobody takes messages, one that waits says nothing."""
+    """Whether a worker takes messages of its queue; without one, a long wait means nothing."""
     return depths.get(job.queue, (0, 0))[1] > 0
 
 
 def _is_due(job: Job, since: datetime, now: datetime) -> bool:
-    """Whether it has waited long enough since then, and since its message was last published."""
+    """Whether it has waited long enough since `since` and since its last publishing."""
     pause = timedelta(seconds=min(GRACE_SECONDS * 2**job.repairs, LONGEST_PAUSE_SECONDS))
     return now - max(since, job.repaired_at or since) > pause

@@ -1,6 +1,6 @@
-"""Does all of the reconciler's work, again and again: a thread of the scheduler, or by hand once.
+"""Does all of the reconciler's work: repeatedly in a thread of the scheduler, or once by hand.
 
-Several may run at a time: a key in Redis lets one of them work, for thrift and not for safety.
+Several may run at a time: the leader lock lets one of them work, to save work and not for safety.
 """
 
 import time
@@ -25,14 +25,14 @@ LEADER_SECONDS = 10
 PAUSE_SECONDS = 1.0
 
 _ONLY_MEASURED = {"queues", "kinds"}
-"""Works that only write log lines."""
+"""Work that only writes log lines."""
 
 _log = structlog.get_logger()
 
 
 @dataclass
 class Reconciler:
-    """All of the work, each part with its own interval in seconds."""
+    """All of the work; each piece has its own interval in seconds."""
 
     leader_lock: LeaderLock
     dead_letter_consumer: DeadLetterConsumer
@@ -44,16 +44,15 @@ class Reconciler:
     _last: dict[str, float] = field(default_factory=dict)
 
     def run_forever(self) -> None:
-        """Work for ever; what fails is tried again when it is due again."""
+        """Work forever; failed work is tried again at its next time."""
         while True:
             self.run_due()
             time.sleep(PAUSE_SECONDS)
 
     def run_once(self) -> dict[str, int | None]:
-        """Do everything now, whoever's turn it is.
+        """Do everything now, whichever process is the leader.
 
-        What was found, by the name of the work; None where a part that is away kept it from being
-        done.
+        Returns what each piece of work found, by name; None if an outage prevented it.
         """
         works = {name: work for name, _, work in self._works()}
         works["orphans"] = self._remove_all_orphans
@@ -71,7 +70,7 @@ class Reconciler:
             return None
 
     def run_due(self) -> None:
-        """Do what is due, where it is this one's turn. No work holds up the others."""
+        """Do what is due, if this process is the leader. A failure does not stop other work."""
         for name, interval_seconds, work in self._works():
             if monotonic() - self._last.get(name, float("-inf")) < interval_seconds:
                 continue
@@ -81,8 +80,8 @@ class Reconciler:
                 work()
             except OUTAGES as error:
                 self._log_skipped(name, error)
-                continue  # and again a second later
-            except Exception as error:  # noqa: BLE001 - the thread must not end; it tells, and goes on
+                continue  # it is tried again a second later
+            except Exception as error:  # noqa: BLE001 - the thread must not end; it logs and continues
                 _log.error("reconciler_failed", work=name, exc_info=error)
                 self._drop_connection()
             self._last[name] = monotonic()
@@ -120,14 +119,14 @@ class Reconciler:
         return removed
 
     def _drop_connection(self) -> None:
-        """As it is: a proper close would wait for a broker that may be silent."""
+        """Drop it without a close, which would wait for a RabbitMQ that may be silent."""
         if self._connection is not None:
             self._connection.collect()
             self._connection = None
 
 
 def connect_to_broker(settings: Settings) -> Connection:
-    """A connection that neither a refusal nor a silence of RabbitMQ holds up for long."""
+    """A connection that fails soon if RabbitMQ refuses it or is silent."""
     connection = Connection(
         settings.broker_url,
         connect_timeout=2,

@@ -1,10 +1,10 @@
-"""Jobs at set times: what is to run when, kept in Redis and changed without a restart.
+"""Jobs at set times: schedules are stored in Redis, and can be changed without a restart.
 
-`timing` knows the times, through every change of the clock (pure); `schedule` is what is kept of
-one, `due` decides what is due of it and what is passed over (both pure). `store` keeps them,
-`register` makes and changes them for API and command line, `runner` hands in what is due, for the
-scheduler. `examples` are there from the first start.
+`timing` computes the times, through every change of the clock; `schedule` is the record of a
+schedule; `due_runs` decides which runs are due and which are skipped (all three are pure). `store`
+reads and writes schedules, `schedule_service` creates and changes them for API and command line,
+`runner` submits the due runs for the scheduler. `examples` exist from the first start.
 
-Each nominal time runs once. Its job has an id that is made from the schedule and that time, so a
-scheduler that takes over from a killed one finds the job instead of making another one.
+Each nominal time runs once. Its job's id is derived from the schedule and that time, so a scheduler
+that takes over from a killed one finds the job instead of submitting another.
 """

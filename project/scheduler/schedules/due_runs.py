@@ -1,4 +1,4 @@
-"""What is due of a schedule, and which of its times are passed over. Pure."""
+"""Decides which runs of a schedule are due, and which of its times are skipped. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,12 +8,12 @@ from project.scheduler.schedules.schedule import CatchUp, Schedule, Skip
 from project.scheduler.schedules.timing import Timing, occurrences
 
 GRACE = timedelta(minutes=1)
-"""A time that is later than this was missed; a change of leaders takes less."""
+"""A time that is overdue by more than this was missed; a change of leaders takes less."""
 OLDEST = timedelta(days=28)
-"""What was missed longer ago never runs: the ledger knows for five weeks which jobs there were, so
-no run of a killed scheduler is taken for one that was never handed in."""
+"""A time that was missed longer ago never runs. The ledger remembers jobs for five weeks, so a run
+that a killed scheduler submitted is never taken for one that was not submitted."""
 AT_ONCE = 100
-"""So many runs of a schedule are handed in at once; those that are left follow a second later."""
+"""How many runs of a schedule are submitted at once; the rest follow a second later."""
 COUNTED = 1000
 
 MISSED = "It was missed by more than a minute."
@@ -27,13 +27,13 @@ class DueRuns:
     """What to do about a schedule now."""
 
     skip: Skip | None
-    """Times that are passed over, before the runs."""
+    """The skipped times, all before the runs."""
     runs: tuple[datetime, ...]
-    """Oldest first."""
+    """The times to run, oldest first."""
 
 
 def find_due_runs(schedule: Schedule, now: datetime) -> DueRuns:
-    """What is due by now; of a schedule that is paused nothing."""
+    """What is due now; nothing if the schedule is paused."""
     if schedule.is_paused or schedule.next_at > now:
         return DueRuns(None, ())
     timing, first = schedule.timing, schedule.next_at
@@ -43,7 +43,7 @@ def find_due_runs(schedule: Schedule, now: datetime) -> DueRuns:
 
 
 def _find_begin(schedule: Schedule, timing: Timing, now: datetime) -> datetime:
-    """The first time that runs, of those since the schedule's next one; it may be still to come."""
+    """The first time to run, from the schedule's next time on; it may lie in the future."""
     first, oldest = schedule.next_at, _first_since(timing, now - OLDEST)
     if schedule.plan.catch_up is CatchUp.ALL:
         return max(first, oldest)
@@ -56,8 +56,8 @@ def _find_begin(schedule: Schedule, timing: Timing, now: datetime) -> datetime:
 def find_latest(timing: Timing, first: datetime, until: datetime) -> datetime:
     """The last of its times up to a moment; `first` is one of them.
 
-    Looked for from the end, in windows that grow: of a time a minute there are half a million a
-    year.
+    It searches from the end, in growing windows: a schedule of every minute has half a million
+    times a year.
     """
     for window in _WINDOWS:
         if until - window <= first:

@@ -1,4 +1,4 @@
-"""The schedules that are there from the first start. One that is deleted does not come back."""
+"""The schedules that exist from the first start. A deleted example does not come back."""
 
 from collections.abc import Mapping
 
@@ -40,15 +40,15 @@ EXAMPLES: Mapping[str, Plan] = {
         catch_up=CatchUp.LATEST,
     ),
 }
-"""By their ids."""
+"""The examples by id."""
 
 _log = structlog.get_logger()
 
 
 def make_examples(store: ScheduleStore, examples: Mapping[str, Plan] = EXAMPLES) -> None:
-    """Make those that have never been made.
+    """Create the examples that have never been created.
 
-    One with a kind that is not offered here is left out, and made once it is.
+    An example whose kind is not offered here is left out, and created once the kind is offered.
     """
     for schedule_id, plan in examples.items():
         if store.was_made(schedule_id):

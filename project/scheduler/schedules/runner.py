@@ -1,7 +1,7 @@
-"""Hands in the jobs of what is due: submit, then note it.
+"""Submits the jobs of due runs, and then records each run.
 
-Who is killed between the two is followed by one that submits the same run again, and the submitter
-finds its job. Where the job may have been forgotten since, the ledger is asked before.
+If a scheduler is killed between the two, the next one submits the same run again, and the submitter
+finds its job. If the job may have been forgotten since, the runner asks the ledger first.
 """
 
 from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ from project.scheduler.schedules.store import ScheduleStore
 from project.submission import Submitter
 from project.submission.preparation import Submission, list_ids
 
-STILL_RUNS = "The job of the last run has not ended."
+STILL_RUNS = "The job of the last run has not finished."
 
 PROBE_SECONDS = 2
 
@@ -38,7 +38,7 @@ _log = structlog.get_logger()
 
 @dataclass
 class Runner:
-    """Runs schedules while it has the turn."""
+    """Runs schedules while this process is the leader."""
 
     store: ScheduleStore
     ledger: Ledger
@@ -47,12 +47,12 @@ class Runner:
     queues: Collection[str]
     clock: Callable[[], datetime]
     _tried: dict[str, datetime] = field(default_factory=dict)
-    """For each schedule the time that could not be handed in, if it is still to be."""
+    """For each schedule, the time whose submit failed and is still due."""
     _is_delayed: bool = False
     """Whether the last submit has failed."""
 
     def run_due(self) -> bool:
-        """Hand in what is due. False where something is left for the next round."""
+        """Submit the due runs. Returns False if some are left for the next round."""
         schedules = self.store.list_due(self.clock())
         if schedules and not self._may_submit():
             return False
@@ -66,16 +66,16 @@ class Runner:
                 is_done = False
             except UnavailableError:
                 self._is_delayed = True
-                return False  # the others would wait as long, for nothing
+                return False  # the other submits would also wait and fail
             except RedisError:
                 raise
-            except Exception as error:  # noqa: BLE001 - what is wrong with one must not stop the others
+            except Exception as error:  # noqa: BLE001 - a fault of one schedule must not stop the others
                 self._log_once(schedule, schedule.next_at, error)
                 is_done = False
         return is_done
 
     def _may_submit(self) -> bool:
-        """After a failed submit RabbitMQ is asked first: each that fails leaves a withdrawn job."""
+        """After a failed submit, check RabbitMQ first: each failure leaves a withdrawn job."""
         if self._is_delayed:
             try:
                 self.submitter.publisher.check(self.queues, PROBE_SECONDS)
@@ -99,7 +99,7 @@ class Runner:
         return len(due.runs) < AT_ONCE
 
     def _note_unnoted(self, schedule: Schedule, now: datetime) -> Schedule:
-        """A late run may have been handed in by one that was killed before it noted so."""
+        """Record a late run that a scheduler submitted, but was killed before it recorded it."""
         moment = schedule.next_at
         if schedule.is_paused or moment >= now - GRACE or self._tried.get(schedule.id) == moment:
             return schedule
@@ -107,7 +107,7 @@ class Runner:
         return self._note(schedule, moment, job_id) if job_id else schedule
 
     def _find_handed_in(self, schedule: Schedule, moment: datetime) -> str:
-        """The id of the run's job, even of one that is forgotten; empty where there was none."""
+        """The id of the run's job, even if the job is forgotten; empty if there was no job."""
         for job_id in list_ids(_make_submission(schedule, moment)):
             try:
                 job = self.ledger.get(job_id)
@@ -120,7 +120,7 @@ class Runner:
         return ""
 
     def _run(self, schedule: Schedule, moment: datetime) -> Schedule:
-        """One run, in a trace of its own: every try to hand it in is part of the same."""
+        """Submit one run, in its own trace; every attempt to submit it has the same trace."""
         if schedule.plan.overlap is Overlap.SKIP and self._is_busy(schedule):
             return self._skip(schedule, Skip(moment, 1, STILL_RUNS))
         submission = _make_submission(schedule, moment)
@@ -138,14 +138,14 @@ class Runner:
     def _submit(
         self, schedule: Schedule, moment: datetime, submission: Submission, trace: Trace
     ) -> Schedule:
-        """UnavailableError or QueueFullError: it stays due."""
+        """Submit the job. After UnavailableError or QueueFullError the run stays due."""
         try:
             job_id = self.submitter.submit(submission, trace).id
         except KeyReusedError:
-            # It was handed in, and the plan has been changed since.
+            # The run was submitted, and the plan has changed since.
             job_id = self._find_handed_in(schedule, moment) or next(list_ids(submission))
         except InvalidInputError as error:
-            # The kind has been changed since; what the error says may quote parameters.
+            # The kind has changed since. Log only the error's type: its text may quote parameters.
             return self._skip(schedule, Skip(moment, 1, str(error)), type(error).__name__)
         except (UnavailableError, QueueFullError) as error:
             self._log_once(schedule, moment, error)
@@ -174,7 +174,7 @@ class Runner:
         return self._change(schedule, lambda found: note_skip(found, skip))
 
     def _change(self, schedule: Schedule, change: Callable[[Schedule], Schedule]) -> Schedule:
-        """Change it, unless it was made anew meanwhile, or another scheduler has dealt with it."""
+        """Change it, unless it was created anew meanwhile, or another scheduler has handled it."""
         moment = schedule.next_at
 
         def change_ours(found: Schedule) -> Schedule:
@@ -184,7 +184,7 @@ class Runner:
         return self.store.change(schedule.id, change_ours)
 
     def _log_once(self, schedule: Schedule, moment: datetime, error: Exception) -> None:
-        """Not every second, as it is tried."""
+        """Log a failed submit once for each time, although it is retried every second."""
         if self._tried.get(schedule.id) != moment:
             _log.warning(
                 "schedule_delayed",

@@ -1,4 +1,4 @@
-"""A schedule: what is to run, when, and what is known of its runs; and how Redis keeps it. Pure."""
+"""A schedule: what runs when, and the state of its runs; and its text in Redis. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -17,50 +17,50 @@ FARTHEST_START = timedelta(days=3653)
 
 
 class Overlap(StrEnum):
-    """What becomes of a run while the job of the last one has not ended."""
+    """What happens to a run while the job of the last run has not finished."""
 
     SKIP = "skip"
     ALLOW = "allow"
 
 
 class CatchUp(StrEnum):
-    """What becomes of times that were missed by more than a minute."""
+    """What happens to times that were missed by more than a minute."""
 
     NONE = "none"
-    """Nothing."""
+    """None of them runs."""
     LATEST = "latest"
-    """Where no later time is due, the latest of them runs."""
+    """The latest of them runs, unless a later time is due."""
     ALL = "all"
-    """Each of them runs, oldest first."""
+    """All of them run, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What somebody wants to be run, and when."""
+    """What to run, and when."""
 
     kind: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
     cron: str = ""
-    """Empty: by interval."""
+    """Empty: the plan has an interval."""
     every_seconds: int = 0
-    """0: by cron."""
+    """0: the plan has a cron expression."""
     time_zone: str = "UTC"
-    """Of the cron expression."""
+    """The time zone of the cron expression."""
     starts_at: datetime | None = None
-    """The first run of an interval, which it is counted from; None: the plan's making is."""
+    """The first run of an interval; None: the interval counts from the plan's creation."""
     overlap: Overlap = Overlap.SKIP
     catch_up: CatchUp = CatchUp.LATEST
 
     def make_timing(self, made_at: datetime) -> Timing:
-        """Its times. InvalidInputError says what cannot be used."""
+        """Its times. InvalidInputError says which field is invalid."""
         zone = read_zone(self.time_zone)
         if bool(self.cron) is bool(self.every_seconds):
-            raise InvalidInputError("Send cron or every_seconds: one of the two.", field="cron")
+            raise InvalidInputError("Send either cron or every_seconds.", field="cron")
         if self.cron:
             if self.starts_at is not None:
                 raise InvalidInputError(
-                    "starts_at: it goes with every_seconds only.", field="starts_at"
+                    "starts_at: may be sent with every_seconds only.", field="starts_at"
                 )
             return read_cron(self.cron, zone)
         if not 1 <= self.every_seconds <= LONGEST_INTERVAL_SECONDS:
@@ -84,21 +84,21 @@ _TIMES = ("cron", "every_seconds", "time_zone", "starts_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A plan that is carried out, or paused."""
+    """A plan that runs or is paused, and the state of its runs."""
 
     id: str
     plan: Plan
     created_at: datetime
     timed_at: datetime
-    """When its times were set; an interval without a start is counted from here."""
+    """When its times were set; an interval without a start counts from here."""
     next_at: datetime
-    """All times before this one have been dealt with, paused or not."""
+    """All times before this one are handled, whether it is paused or not."""
     is_paused: bool = False
     last_at: datetime | None = None
-    """The time of its last run: the nominal one, or when somebody asked for it."""
+    """The time of its last run: the nominal time, or when somebody requested the run."""
     last_job_id: str = ""
     skips: int = 0
-    """Times that did not run; of a long downtime the first thousand are counted."""
+    """How many times did not run; at most a thousand are counted for one downtime."""
     last_skip_at: datetime | None = None
     last_skip_reason: str = ""
     version: int = 0
@@ -110,29 +110,29 @@ class Schedule:
         return self.plan.make_timing(self.timed_at)
 
     def list_next(self, count: int) -> list[datetime]:
-        """Its next times; none while it is paused."""
+        """Its next times; empty while it is paused."""
         if self.is_paused:
             return []
         following = occurrences(self.timing, self.next_at)
         return [self.next_at, *islice(following, count - 1)]
 
     def name_run(self, moment: datetime) -> str:
-        """The idempotency key of the run of that time.
+        """The idempotency key of the run at that time.
 
-        A client's own key has no blanks, so none is like it. One that is made anew under an old id
-        has runs of its own.
+        It never equals a client's key, which has no spaces. A schedule that is created anew under
+        an old id has its own runs.
         """
         return f"schedule {self.id} {self.created_at.isoformat()} {moment.isoformat()}"
 
 
 def make_schedule(schedule_id: str, plan: Plan, now: datetime) -> Schedule:
-    """A new one; InvalidInputError says what is wrong with its times."""
+    """A new schedule; InvalidInputError says what is wrong with its times."""
     next_at = plan.make_timing(now).next_after(now)
     return Schedule(id=schedule_id, plan=plan, created_at=now, timed_at=now, next_at=next_at)
 
 
 def change_plan(schedule: Schedule, plan: Plan, now: datetime) -> Schedule:
-    """With another plan. Where its times stay, so does what is due."""
+    """The schedule with another plan. If its times do not change, due runs stay due."""
     if plan.has_times_of(schedule.plan):
         return replace(schedule, plan=plan)
     next_at = plan.make_timing(now).next_after(now)
@@ -140,12 +140,12 @@ def change_plan(schedule: Schedule, plan: Plan, now: datetime) -> Schedule:
 
 
 def pause(schedule: Schedule) -> Schedule:
-    """Nothing runs until it is resumed."""
+    """The schedule, paused: nothing runs until it is resumed."""
     return replace(schedule, is_paused=True)
 
 
 def resume(schedule: Schedule, now: datetime) -> Schedule:
-    """It goes on with the next time; those of the pause are gone, as somebody wanted it so."""
+    """The schedule, continuing with the next time; the times of the pause never run."""
     if not schedule.is_paused:
         return schedule
     next_at = max(schedule.next_at, schedule.timing.next_after(now))
@@ -153,13 +153,13 @@ def resume(schedule: Schedule, now: datetime) -> Schedule:
 
 
 def note_run(schedule: Schedule, moment: datetime, job_id: str) -> Schedule:
-    """The run of that time is this job, and the times up to it are done with."""
+    """Record the job of the run at that time; all times up to it are handled."""
     following = max(schedule.next_at, schedule.timing.next_after(moment))
     return replace(schedule, next_at=following, last_at=moment, last_job_id=job_id)
 
 
 def note_skip(schedule: Schedule, skip: "Skip") -> Schedule:
-    """The times up to the skip's end do not run."""
+    """Record that the times up to the skip's end do not run."""
     return replace(
         schedule,
         next_at=max(schedule.next_at, schedule.timing.next_after(skip.until)),
@@ -174,20 +174,20 @@ class Skip:
     """Times of a schedule that do not run, and why."""
 
     until: datetime
-    """The last of them."""
+    """The last of these times."""
     count: int
     reason: str
 
 
 def encode_schedule(schedule: Schedule) -> str:
-    """Its text in Redis, which keeps id and version beside it."""
+    """The schedule's text in Redis, where its id and version are stored separately."""
     document = asdict(schedule)
     del document["id"], document["version"]
     return orjson.dumps(document).decode()
 
 
 def decode_schedule(schedule_id: str, version: int, text: str) -> Schedule:
-    """The schedule of a text."""
+    """Read a schedule from its text."""
     document = orjson.loads(text)
     values = _read_fields(Schedule, document) | {
         "plan": Plan(**_read_fields(Plan, document["plan"]))
@@ -196,7 +196,7 @@ def decode_schedule(schedule_id: str, version: int, text: str) -> Schedule:
 
 
 def _read_fields(model: Any, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that this version knows, as they were."""
+    """The fields that this version of the program knows."""
     return {
         one.name: _READERS.get(one.name, _as_it_is)(document[one.name])
         for one in fields(model)

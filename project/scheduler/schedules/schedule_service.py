@@ -1,4 +1,4 @@
-"""Making and changing schedules, for API and command line."""
+"""Creates and changes schedules, for API and command line."""
 
 import re
 import secrets
@@ -32,20 +32,20 @@ _log = structlog.get_logger()
 
 
 def read_clock() -> datetime:
-    """The time by this process's clock, aware, in UTC."""
+    """The time of this process's clock, aware, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleService:
-    """Everything that people do with schedules."""
+    """All operations on schedules for API and command line."""
 
     store: ScheduleStore
     submitter: Submitter
     clock: Callable[[], datetime] = read_clock
 
     def add(self, plan: Plan, schedule_id: str = "") -> Schedule:
-        """A new schedule; its id is made, if none was chosen.
+        """Create a schedule; without a chosen id it gets a generated one.
 
         Raises UnknownKindError, InvalidInputError, OccupiedError.
         """
@@ -56,7 +56,7 @@ class ScheduleService:
         return schedule
 
     def change(self, schedule_id: str, plan: Plan) -> Schedule:
-        """Another plan for a schedule. NotFoundError, UnknownKindError, InvalidInputError."""
+        """Replace the plan. Raises NotFoundError, UnknownKindError, InvalidInputError."""
         checked = check_plan(plan, offered_besides=self.store.get(schedule_id).plan.kind)
         now = self.clock()
         schedule = self.store.change(schedule_id, lambda found: change_plan(found, checked, now))
@@ -64,22 +64,22 @@ class ScheduleService:
         return schedule
 
     def pause(self, schedule_id: str) -> Schedule:
-        """Nothing runs until it is resumed. NotFoundError."""
+        """Pause the schedule: nothing runs until it is resumed. Raises NotFoundError."""
         return self.store.change(schedule_id, pause)
 
     def resume(self, schedule_id: str) -> Schedule:
-        """It goes on with its next time from now. NotFoundError."""
+        """Resume the schedule with its next time from now. Raises NotFoundError."""
         now = self.clock()
         return self.store.change(schedule_id, lambda found: resume(found, now))
 
     def remove(self, schedule_id: str) -> None:
-        """Forget it; its jobs stay. NotFoundError."""
+        """Delete the schedule; its jobs stay. Raises NotFoundError."""
         self.store.remove(schedule_id)
 
     def run(self, schedule_id: str, trace: Trace) -> Job:
-        """A job of it now, beside its times, whatever else runs; raises what a submit does.
+        """Run the schedule's job now, in addition to its times; raises a submit's errors.
 
-        The next run counts it as the last one.
+        It ignores jobs that still run. The next run counts this one as the last run.
         """
         schedule, now = self.store.get(schedule_id), self.clock()
         plan = schedule.plan
@@ -90,7 +90,7 @@ class ScheduleService:
 
         try:
             self.store.change(schedule_id, note)
-        except (NotFoundError, RedisError) as error:  # the job runs nevertheless
+        except (NotFoundError, RedisError) as error:  # the job runs anyway
             _log.warning(
                 "schedule_run_not_noted",
                 schedule_id=schedule_id,
@@ -101,7 +101,7 @@ class ScheduleService:
 
 
 def check_plan(plan: Plan, offered_besides: str = "") -> Plan:
-    """The plan with its parameters as the kind reads them; raises what a submit would."""
+    """The plan, with its parameters as the kind parses them; raises a submit's errors."""
     kind = (get_kind if plan.kind == offered_besides else get_offered)(plan.kind)
     check_json(plan.title, "title")
     parameters = kind.write(kind.parse(plan.parameters), only_set=True)
@@ -111,13 +111,13 @@ def check_plan(plan: Plan, offered_besides: str = "") -> Plan:
 def _check_id(schedule_id: str) -> str:
     if not re.fullmatch(ID_PATTERN, schedule_id):
         raise InvalidInputError(
-            "id: up to 60 small letters, digits and single hyphens, as in nightly-report.",
+            "id: use up to 60 lower-case letters, digits and single hyphens, as in nightly-report.",
             field="id",
         )
     return schedule_id
 
 
 def _make_id(plan: Plan) -> str:
-    """Named after the kind."""
+    """A new id that begins with the kind's name."""
     words = re.findall("[a-z0-9]+", plan.kind.lower())
     return "-".join([*words, secrets.token_hex(3)])[-60:].lstrip("-")

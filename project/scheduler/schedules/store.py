@@ -1,8 +1,8 @@
-"""The schedules in Redis. Every change is one call, and is refused where another came first.
+"""The schedules in Redis. Every change is one call, and is refused if another change came first.
 
 Keys: `schedule:<id>` (hash of version and document), `schedules` (sorted set of all ids by their
-next time), `schedules:made` (set of the examples that were made once), `schedules:alive` (there
-while some scheduler goes round), `schedules:turn` (whose turn it is).
+next time), `schedules:made` (set of the examples that were ever created), `schedules:alive` (exists
+while some scheduler runs), `schedules:turn` (the leader lock).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from project.ledger.file_holders import FileHolders
 from project.scheduler.schedules.schedule import Schedule, decode_schedule, encode_schedule
 
 MOST = 1000
-"""As many schedules there may be: one process looks after all of them."""
+"""The largest number of schedules, because one process runs all of them."""
 
 ALIVE_SECONDS = 30
 ALIVE_KEY = "schedules:alive"
@@ -38,7 +38,7 @@ class ScheduleStore:
         self._put = redis.register_script(files(__package__).joinpath("put.lua").read_text())
 
     def get(self, schedule_id: str) -> Schedule:
-        """The schedule; NotFoundError where there is none."""
+        """The schedule; NotFoundError if it does not exist."""
         (schedule,) = self._read([schedule_id])
         if schedule is None:
             raise NotFoundError(f"There is no schedule {schedule_id}.")
@@ -50,30 +50,30 @@ class ScheduleStore:
         return [schedule for schedule in self._read(sorted(ids)) if schedule]
 
     def list_due(self, now: datetime) -> list[Schedule]:
-        """Those whose next time has come, the longest due first."""
+        """The schedules whose next time has come, the longest due first."""
         ids: Any = self._redis.zrange(_ALL_KEY, "-inf", _score(now), byscore=True)
         return [schedule for schedule in self._read(ids) if schedule]
 
     def find_next(self) -> datetime | None:
-        """The next time of all schedules; None where there is none."""
+        """The earliest next time of all schedules; None if no schedule has one."""
         first: Any = self._redis.zrange(_ALL_KEY, 0, 0, withscores=True)
         if not first or first[0][1] == float("inf"):
             return None
         return datetime.fromtimestamp(first[0][1] / 1000, UTC)
 
     def add(self, schedule: Schedule) -> Schedule:
-        """A new one. OccupiedError where its id is taken, or there are too many."""
+        """Add a new schedule. OccupiedError: its id is taken, or there are too many schedules."""
         version = self._write(schedule, 0)
         if version == 0:
-            raise OccupiedError(f"There is a schedule {schedule.id} already: choose another id.")
+            raise OccupiedError(f"The schedule {schedule.id} already exists: choose another id.")
         if version < 0:
-            raise OccupiedError(f"There are {MOST} schedules already: delete one before.")
+            raise OccupiedError(f"There are {MOST} schedules already: delete one first.")
         return replace(schedule, version=version)
 
     def change(self, schedule_id: str, change: Change) -> Schedule:
-        """Change the schedule as it is now; where another change came between, that one's result.
+        """Apply `change` to the stored schedule, again if another change came in between.
 
-        NotFoundError where there is none (any more).
+        NotFoundError if the schedule does not exist (any more).
         """
         while True:
             found = self.get(schedule_id)
@@ -85,7 +85,7 @@ class ScheduleStore:
                 return replace(changed, version=version)
 
     def remove(self, schedule_id: str) -> None:
-        """Forget it. NotFoundError where there is none."""
+        """Delete the schedule. NotFoundError if it does not exist."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.delete(_key(schedule_id))
         pipeline.zrem(_ALL_KEY, schedule_id)
@@ -93,21 +93,21 @@ class ScheduleStore:
             raise NotFoundError(f"There is no schedule {schedule_id}.")
 
     def hold_files(self, schedule: Schedule) -> None:
-        """Files that its jobs read are kept as long as the schedule is there."""
+        """Keep the files that its jobs read as long as the schedule exists."""
         file_ids = [file_id for _, file_id in list_files(schedule.plan.parameters)]
         if file_ids:
             FileHolders(self._redis).hold_by(_key(schedule.id), file_ids)
 
     def was_made(self, schedule_id: str) -> bool:
-        """Whether that example was made once; it may have been deleted since."""
+        """Whether that example was ever created; it may have been deleted since."""
         return bool(self._redis.sismember(_MADE_KEY, schedule_id))
 
     def note_made(self, schedule_id: str) -> None:
-        """It is not made again."""
+        """Note that the example was created, so that it is not created again."""
         self._redis.sadd(_MADE_KEY, schedule_id)
 
     def note_alive(self) -> None:
-        """A scheduler goes round."""
+        """Note that a scheduler is running."""
         self._redis.set(ALIVE_KEY, 1, ex=ALIVE_SECONDS)
 
     def _read(self, ids: list[str]) -> list[Schedule | None]:

@@ -1,14 +1,15 @@
 """When a schedule runs: the times of a cron expression in a time zone, or of an interval. Pure.
 
-`cronsim` finds the wall clock's times of an expression; what a change of the clock makes of them is
-decided here. (Its own handling goes backwards in the hour that comes twice, and loses times where
-the clock moves by half an hour.) As in Debian's cron there are two sorts of expression:
+`cronsim` finds an expression's wall-clock times; this module decides what happens to them when the
+clock changes. (cronsim's own handling goes backwards in an hour that occurs twice, and loses times
+when the clock moves by half an hour.) As in Debian's cron, there are two sorts of expression:
 
-- Minute or hour begins with `*`: it runs whenever the clock shows such a time. A time that is
-  skipped does not come that day; one that comes twice runs twice.
-- Else each time runs once: one that is skipped right after the gap, one that comes twice at first.
+- Minute or hour begins with `*`: it runs whenever the clock shows such a time. A time that the
+  clock skips does not run that day; a time that occurs twice runs twice.
+- Otherwise each time runs once: a skipped time right after the gap, a time that occurs twice at its
+  first occurrence.
 
-An interval is elapsed time: no clock changes it.
+An interval is elapsed time, which no clock change affects.
 """
 
 from collections.abc import Iterator
@@ -28,14 +29,14 @@ _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Timing(Protocol):
-    """A set of moments without an end, each a whole second of UTC."""
+    """An endless set of moments, each a whole second of UTC."""
 
     def next_after(self, moment: datetime) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Every so many seconds, counted from a moment; that one is the first."""
+    """A fixed number of seconds apart, counted from a start, which is the first moment."""
 
     starts_at: datetime
     seconds: int
@@ -49,7 +50,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The times of a cron expression on the wall clocks of a zone."""
+    """The times of a cron expression on the wall clock of a time zone."""
 
     expression: str
     zone: ZoneInfo
@@ -66,13 +67,13 @@ class Cron:
         )
 
     def _walls(self, after: datetime) -> Iterator[datetime]:
-        """The expression's times on a clock that nobody ever moves."""
+        """The expression's times on a clock that never changes."""
         return CronSim(self.expression, after)
 
     def _next_shown(self, moment: datetime) -> datetime:
-        """The next moment at which the clock shows one of them.
+        """The next moment at which the clock shows one of the times.
 
-        Until the clock is moved it stays as far from UTC as it is; then it is looked at anew.
+        The offset from UTC is constant until the next clock change; there the search starts anew.
         """
         start = moment + _SECOND
         while True:
@@ -85,20 +86,21 @@ class Cron:
             start = moved_at
 
     def _place(self, wall: datetime) -> datetime:
-        """The moment at which that time runs: the first that shows it, or the end of its gap."""
+        """The moment at which that time runs: when it first occurs, or at the end of its gap."""
         by_old, by_new = (
             wall.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
         )
         if _wall(by_old, self.zone) == wall:
             return by_old
-        # In a gap each side's offset leads to the other side.
+        # In a gap, the offset of each side leads to the other side.
         return find_change(self.zone, by_new, by_old) or by_old
 
 
 def find_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
-    """The first moment after `start`, up to `end`, at which the clock is moved; None: it is not.
+    """The first clock change after `start`, up to `end`; None if there is none.
 
-    Zones do not tell; so each day is looked at, and none is known that moved it twice in one.
+    `zoneinfo` has no such query, so this checks day by day; no zone is known to have two changes
+    within one day.
     """
     offset, low = _offset(start, zone), start
     while low < end:
@@ -110,7 +112,7 @@ def find_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | No
 
 
 def _bisect(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """Between both the offset changes, once and at a whole second."""
+    """The moment between both at which the offset changes: once, at a whole second."""
     offset = _offset(low, zone)
     while high - low > _SECOND:
         middle = low + (high - low) // _SECOND // 2 * _SECOND
@@ -123,12 +125,12 @@ def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
-    """What a clock there shows."""
+    """What a clock in the zone shows."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def occurrences(timing: Timing, after: datetime) -> Iterator[datetime]:
-    """All of its moments after that one."""
+    """All moments of the timing after that one."""
     while True:
         after = timing.next_after(after)
         yield after
@@ -146,17 +148,17 @@ def read_cron(expression: str, zone: ZoneInfo) -> Cron:
             f"cron: {str(error).lower()}; write {FIELDS_TOLD}.", field="cron"
         ) from error
     except StopIteration:
-        raise InvalidInputError("cron: there is no such day in 50 years.", field="cron") from None
+        raise InvalidInputError("cron: no day within 50 years matches.", field="cron") from None
     return cron
 
 
 def read_zone(name: str) -> ZoneInfo:
-    """The time zone; InvalidInputError where there is none of that name."""
+    """The time zone; InvalidInputError if there is none of that name."""
     try:
         return ZoneInfo(name)
-    # A folder of the time zones, or a path out of it.
+    # The errors also cover a folder of the time zone files, or a path out of it.
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidInputError(
-            "time_zone: name one of the IANA database, as in Europe/Berlin or UTC.",
+            "time_zone: use a name from the IANA database, such as Europe/Berlin or UTC.",
             field="time_zone",
         ) from None
