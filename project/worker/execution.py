@@ -1,10 +1,10 @@
-"""What happens to one job inside a worker: the steps of `execute`, in order.
+"""Runs one job inside a worker: the steps of `execute`, in order.
 
-1. trace    put the ids of the click that caused it on every log line
-2. claim    the right to run, from the ledger (`claiming`), and keep its lease while the job runs
-3. bind     the parameters from the message; wrong ones fail the job
+1. trace    put the ids of the request that caused it on every log line
+2. claim    the job in the ledger (`claiming`), and keep its lease while it runs
+3. bind     the parameters from the message; invalid ones fail the job
 4. run      the kind's function; what it logs becomes the job's own log (`recorder`)
-5. outcome  a value, a retry or an error, which Celery hands to `results`, and that to the ledger
+5. outcome  Celery passes a value, a retry or an error to `results`, which writes it to the ledger
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ from project.worker.recorder import Recorder
 from project.worker.reservation import Reservation
 
 PROGRESS_INTERVAL_SECONDS = 0.2
-"""Progress is written at most this often; more would not be seen."""
+"""Shortest time between two writes of progress; nobody would see more."""
 
 _log = structlog.get_logger()
 
@@ -59,24 +59,24 @@ class Equipment:
     ledger: Ledger
     """Waits for Redis, because an outcome must not be lost."""
     quick_ledger: Ledger
-    """Does not wait: for what must not hold anything up."""
+    """Does not wait for Redis: for calls that must not block."""
     leases: Leases
     recorder: Recorder
     submitter: Submitter
     redis: "Redis"
-    """Waits for Redis, as the ledger's does."""
+    """Waits for Redis, like the ledger's client."""
     file_holders: FileHolders
     files: FileStore
     mail: MailServer
     spans: Spans = NO_SPANS
     allowed_networks: tuple[str, ...] = ()
-    """As jobs see them: `Context.allowed_networks`."""
+    """For jobs: see `Context.allowed_networks`."""
 
 
 def execute(
     kind: Kind, task: Any, equipment: Equipment, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Run one job. In this process (`create_task.run(1)`, `.apply()`) it is the plain function."""
+    """Run one job. A direct call (`create_task.run(1)`, `.apply()`) runs the plain function."""
     request = task.request
     if request.called_directly or request.is_eager:
         return _run_here(kind, equipment, args, kwargs)
@@ -85,7 +85,7 @@ def execute(
     described = _describe(request, kind, kind.name_arguments(args, kwargs), submitted)
     enter_job(described, submitted)
     reservation: Reservation | None = vars(request).get("reservation")
-    with lines_together():  # the end of the job before is told when this one is claimed
+    with lines_together():  # this claim also logs the end of the previous job
         job, trace = _begin(kind, task, equipment, described, submitted, reservation)
     request.job, request.begun_at = job, monotonic()
     with equipment.leases.keep(job) as held:
@@ -109,7 +109,7 @@ def execute(
                 raise
             _stop(equipment, held, submitted)
         except Exception as error:
-            # What the code remembers, or waits for, is in Redis, which may be full for now.
+            # The job's memory and waiting use Redis, which may be full at the moment.
             if not (kind.is_temporary(error) or isinstance(error, RedisError)):
                 raise
             if held.is_to_stop:
@@ -125,7 +125,7 @@ def _begin(  # noqa: PLR0917 - what an attempt begins with
     submitted: Trace,
     reservation: Reservation | None,
 ) -> tuple[Job, Trace]:
-    """The job, running: it is claimed now, or where it was reserved, by whoever needs that."""
+    """Begin the attempt: claim the job now or, if it is reserved, when something needs that."""
 
     def start(job: Job) -> tuple[Job, Trace]:
         trace = submitted.attempt(job.id, job.attempt)
@@ -141,7 +141,7 @@ def _begin(  # noqa: PLR0917 - what an attempt begins with
     enter_attempt(job, trace)
 
     def claim_later(ledger: Ledger) -> None:
-        with releasing():  # it is nothing that the job's code has to say
+        with releasing():  # these lines are not from the job's code
             start(claim_reserved(ledger, kind, wanted, reservation.name))
 
     reservation.begin(claim_later)
@@ -156,21 +156,21 @@ def _run(  # noqa: PLR0917 - what an attempt has
     trace: Trace,
     reservation: Reservation | None,
 ) -> Any:
-    """Run its code; again from its start where what it waits for has ended meanwhile."""
+    """Run the job's code; start it again if what it waits for has already finished."""
     while True:
         with _open_files(equipment, held.job.id) as files:
             children = Children(equipment.submitter, held, trace)
             try:
                 context = _context(kind, equipment, held, trace, files, children, reservation)
                 return kind.run(parameters, context)
-            except Suspension as suspension:  # what it has made so far stays
+            except Suspension as suspension:  # the files that it has made are kept
                 wish = suspension
         if children.wait(wish):
             raise Ignore(str(wish))
 
 
 def _describe(request: Any, kind: Kind, parameters: dict[str, Any], submitted: Trace) -> Job:
-    """The job as its message describes it: its record, where Redis has lost it."""
+    """The job as its message describes it, to restore a record that Redis has lost."""
     return Job.from_message(
         vars(request),
         id=request.id,
@@ -185,16 +185,16 @@ def _describe(request: Any, kind: Kind, parameters: dict[str, Any], submitted: T
 
 
 def _stop(equipment: Equipment, held: ActiveLease, submitted: Trace) -> Never:
-    """The job has stopped because it was asked to."""
+    """End the attempt of a job that has stopped on request."""
     finish_cancelled(equipment.ledger, held.job, held.hold)
     log_stop(held.job, held.hold, submitted, equipment.spans)
-    if held.hold is LeaseState.LOST:  # maybe only Redis was away: the claim tells
+    if held.hold is LeaseState.LOST:  # maybe Redis was only unavailable: the next claim decides
         raise Reject("the lease was lost", requeue=True)
     raise Ignore("the job was asked to stop")
 
 
 def _requeue(equipment: Equipment, job: Job, submitted: Trace) -> None:
-    """The worker stops: the attempt ends without a fault, and its message goes back."""
+    """The worker stops: end the attempt without a failure, and requeue its message."""
     try:
         requeue = equipment.quick_ledger.attempts.requeue(job.id, worker=job.worker)
     except (JobsError, RedisError) as error:
@@ -207,7 +207,7 @@ def _requeue(equipment: Equipment, job: Job, submitted: Trace) -> None:
 def _run_here(
     kind: Kind, equipment: Equipment, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The plain function, its children in its place; no job holds the files that it makes."""
+    """Run the plain function, and its child jobs inline; no job holds the files that it makes."""
     with open_files(equipment.files) as files:
         context = Inline(KINDS).context(
             files=files,
@@ -237,7 +237,7 @@ def _context(  # noqa: PLR0917 - what an attempt has
     reservation: Reservation | None,
 ) -> Context:
     def claimed(function: Callable[..., Any]) -> Callable[..., Any]:
-        """What only a claimed attempt may do."""
+        """Make the function claim a reserved job first."""
         if reservation is None:
             return function
         return partial(_claim_first, reservation, equipment.ledger, function)
@@ -269,7 +269,7 @@ def _claim_first(
 
 
 def _progress_reporter(ledger: Ledger, held: ActiveLease) -> Callable[..., None]:
-    """Writes progress, and raises CancelledError where the job is to stop."""
+    """A function that writes progress, and raises CancelledError if the job must stop."""
     last = float("-inf")
     job = held.job
 
@@ -293,7 +293,7 @@ def _retry(kind: Kind, task: Any, ledger: Ledger, job: Job, error: Exception) ->
         # The queue is named, because a delayed message arrives under the delay's own routing key.
         raise task.retry(exc=error, countdown=delay, queue=job.queue)
     except Reject as reject:
-        # The broker did not take the next attempt's message. Celery would give the job up.
+        # RabbitMQ did not accept the next attempt's message. Celery would dead-letter the job.
         _log.warning("retry_not_scheduled", reason=str(reject))
         try:
             ledger.attempts.requeue(job.id, worker=job.worker)

@@ -3,9 +3,9 @@
 Celery stores a result with a GET, then MULTI/SETEX/PUBLISH/EXEC. This backend hands the same
 document to the ledger, which writes it, the job's transition and the event in one call.
 
-What has no record has an outcome, too, the one that Celery gives it. A job that never began (it
-expired or was revoked, or is the callback of a chord that failed) gets a record with it. A task
-that is no kind has Celery's result alone.
+Without a record, the outcome is Celery's. A job that never began (it expired or was revoked, or is
+the callback of a failed chord) gets a record with that outcome. A task that is not a kind has only
+Celery's result.
 """
 
 import json
@@ -33,9 +33,9 @@ STATUSES = {
     states.REVOKED: Status.CANCELLED,
 }
 _ERROR_LIMIT = 2000
-"""Longest error message that is kept, characters."""
+"""Longest error message to keep, characters."""
 _TRACEBACK_LIMIT = 8000
-"""Longest traceback that is kept, characters: its end, where the error is."""
+"""Longest traceback to keep, characters: the end of it, where the error is."""
 
 _log = structlog.get_logger()
 
@@ -45,14 +45,14 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
 
     _is_patient = True
     _unsubmitted: Any = None
-    """The callback of a chord, while its failure is stored: Celery then names its id alone."""
+    """The callback of a chord while its failure is stored: Celery passes only its id."""
 
     def be_impatient(self) -> None:
-        """From now on an outage of Redis is an error at once. Each thread has its own backend."""
+        """Make an outage of Redis an error at once. Each thread has its own backend."""
         self._is_patient = self.always_retry = False
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
-        """Celery subscribes here to a result that no publisher of ours waits for; not so we."""
+        """Do nothing. Celery would subscribe to the result here, but no publisher waits for it."""
 
     def _store_result(
         self,
@@ -63,7 +63,9 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         request: Any = None,
         **_: Any,
     ) -> Any:
-        if state not in STATUSES and state != states.RETRY:  # `update_state`, of a task or a job
+        if (
+            state not in STATUSES and state != states.RETRY
+        ):  # from `update_state` of a task or a job
             return super()._store_result(task_id, result, state, traceback, request)
         meta = self._get_result_meta(result, state, traceback, request)
         meta["task_id"] = task_id
@@ -82,7 +84,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
     def _check_owner(self, task_id: str, request: Any) -> None:
         """Refuse the outcome of a task that has the id of another kind's job.
 
-        TransitionError, or NotFoundError where there is no job of that id.
+        Raises TransitionError, or NotFoundError if there is no job with that id.
         """
         name = getattr(request, "task", None) or getattr(request, "name", None)
         if name is None or hasattr(request, "job"):
@@ -94,7 +96,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             raise TransitionError(f"Job {task_id} is of another kind.")
 
     def chord_error_from_stack(self, callback: Any, exc: BaseException | None = None) -> Any:
-        """A chord's header has failed: its callback, which nobody has submitted, fails with it."""
+        """Fail the callback of a chord whose header has failed; it was never submitted."""
         self._unsubmitted = callback
         try:
             return super().chord_error_from_stack(callback, exc)
@@ -102,9 +104,9 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
             self._unsubmitted = None
 
     def succeed_later(self, request: Any, value: Any) -> None:
-        """The attempt of `request.job` has succeeded: it is written with the ledger's next step.
+        """Record with the ledger's next step that the attempt of `request.job` succeeded.
 
-        Raises what `json` or kombu do where the value has no JSON form.
+        Raises the errors of `json` or kombu if the value has no JSON form.
         """
         text = self._encode_value(value)
         document = {
@@ -126,7 +128,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         )
 
     def _encode_value(self, value: Any) -> str:
-        """JSON as kombu makes it; `json` alone is faster where the value is of JSON's own types."""
+        """Encode like kombu; `json` alone is faster if the value has only JSON types."""
         try:
             return json.dumps(value)
         except TypeError:
@@ -139,10 +141,10 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         return ledger
 
     def _tell(self, task_id: str, request: Any, finished: Job | Exception) -> None:
-        """The job has ended, or its end was refused."""
+        """Log that the job has finished, or that its outcome was refused."""
         headers = vars(request) if request else {}
         if isinstance(finished, Exception):
-            # A late copy of a job that has ended, or this very write repeated after a time-out.
+            # A late copy of a finished job, or the same write repeated after a time-out.
             with about_message(headers, task_id):
                 _log.warning("outcome_refused", job_id=task_id, reason=str(finished))
         else:
@@ -162,7 +164,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         claimed: Job | None = getattr(request, "job", None)
         error = _describe(meta["result"], state, traceback)
         if state == states.REVOKED and request is None:
-            # Celery's `revoke` by the id alone: a worker that does not run the job knows no more.
+            # Celery's `revoke` by id, in a worker that does not run the job and knows only the id.
             return ledger.cancel_waiting(task_id, celery_result=self.encode(meta))
         if state == states.RETRY:
             return ledger.attempts.retry(
@@ -183,7 +185,7 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         )
 
     def _describe_unrecorded(self, task_id: str, state: str, request: Any) -> Job | None:
-        """The job that never began, or was lost; None where the task is no kind, or goes on."""
+        """The job that never began, or was lost; None if the task is not a kind, or is retried."""
         if state == states.RETRY:
             return None
         if request is None and (signature := _find_signature(self._unsubmitted, task_id)):
@@ -217,12 +219,12 @@ class LedgerBackend(RedisBackend):  # type: ignore[misc]  # Celery has no types
         )
 
     def _plain(self, meta: dict[str, Any]) -> Any:
-        """The result as a JSON reader sees it, whatever types the job returned."""
+        """The result as decoded from its JSON, whatever types the job returned."""
         return self.decode(self.encode(meta))["result"]
 
 
 def _find_signature(callback: Any, task_id: str) -> Any:
-    """The kind's signature with that id: the callback, or a part of it; None where it has none."""
+    """The kind's signature with that id: the callback or one of its tasks; None if not found."""
     if callback is None or (callback.id == task_id and callback.task in KINDS):
         return callback
     parts = getattr(callback, "tasks", ())

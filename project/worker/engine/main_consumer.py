@@ -40,14 +40,14 @@ class ProcessQueues:
     def add_queue(self, queue: Queue) -> None:
         """`control add_consumer`."""
         self._queues[queue.name] = queue
-        self._tell()
+        self._send_queues()
 
     def cancel_by_queue(self, queue: str) -> None:
         """`control cancel_consumer`."""
         self._queues.pop(queue, None)
-        self._tell()
+        self._send_queues()
 
-    def _tell(self) -> None:
+    def _send_queues(self) -> None:
         self._pool.consume_from(self._queues)
 
     def consume(self, *_: Any, **__: Any) -> None:
