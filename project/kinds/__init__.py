@@ -1,4 +1,4 @@
-"""What the author of a kind works with: `@job`, the context of a running job, files, mail, results.
+"""What a kind's author works with: `@job`, the context of a running job, files, mail, results.
 
-Knows no Flask, no Celery and no Redis. `project.jobs` lists the kinds that come with the project.
+Imports no Flask, Celery or Redis. `project.jobs` lists the project's own kinds.
 """

@@ -39,12 +39,12 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 SOFT_LIMIT_SHARE = 0.9
-"""Share of the time limit after which the job's code is interrupted, so that it can clean up."""
+"""Share of the time limit after which the job's code is interrupted, to leave time to clean up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of job: one function, its parameters' model, its queue and limits."""
+    """A kind of job: a function, the model of its parameters, its queue and its limits."""
 
     name: str
     title: str
@@ -67,7 +67,7 @@ class Kind:
     description: str
 
     def parse(self, values: Any) -> BaseModel:
-        """Parameters from a client or a message; InvalidInputError says what is wrong."""
+        """Parse parameters from a client or a message; InvalidInputError says what is wrong."""
         try:
             return self.parameters_model.model_validate(values)
         except ValidationError as error:
@@ -77,33 +77,33 @@ class Kind:
             sentence = first["msg"].rstrip(".")
             raise InvalidInputError(f"{name}: {sentence}.", field=name) from None
         except RecursionError:  # workflows in workflows, or lists in lists, hundreds deep
-            raise InvalidInputError("parameters: nested too deep.", field="parameters") from None
+            raise InvalidInputError("parameters: nested too deeply.", field="parameters") from None
 
     def write(self, parameters: BaseModel, *, only_set: bool = False) -> dict[str, Any]:
-        """Parameters as records and messages have them; InvalidInputError where those cannot.
+        """Parameters as JSON values, for records and messages; InvalidInputError if that fails.
 
-        A job's code, or a model that makes a number of a text, has values that no JSON could say.
+        A job's code, or a model that converts text to numbers, can hold values that JSON has not.
         """
         try:
             values = parameters.model_dump(mode="json", exclude_unset=only_set)
-        except ValueError:  # of a type that JSON has not, or nested hundreds deep
-            sentence = "parameters: they must be of what JSON has, and not nested too deep."
+        except ValueError:  # of a type that JSON does not have, or nested hundreds deep
+            sentence = "parameters: only JSON values are allowed, not nested too deeply."
             raise InvalidInputError(sentence, field="parameters") from None
         check_json(values, "parameters")
         return values
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> BaseModel:
-        """Parameters from a call: positional ones in the order of the model's fields."""
+        """Parse a call's arguments; positional ones follow the order of the model's fields."""
         if len(args) > len(self.parameters_model.model_fields):
-            raise InvalidInputError(f"{self.name} was given too many parameters.")
+            raise InvalidInputError(f"{self.name} was given more arguments than it has parameters.")
         return self.parse(self.name_arguments(args, kwargs))
 
     def name_arguments(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """A call's arguments by name, unchecked."""
+        """Map a call's arguments to parameter names, unchecked."""
         return dict(zip(self.parameters_model.model_fields, args, strict=False)) | kwargs
 
     def queue_for(self, parameters: BaseModel) -> str:
-        """The queue that a job with these parameters goes to."""
+        """The queue for a job with these parameters."""
         if isinstance(self.queue, str):
             return self.queue
         chosen = self.queue(parameters)
@@ -115,7 +115,7 @@ class Kind:
         return " or ".join(map(repr, self.queues))
 
     def run(self, parameters: BaseModel, context: Context) -> Any:
-        """Do the work."""
+        """Call the kind's function."""
         return self.function(parameters, context)
 
     def is_temporary(self, error: BaseException) -> bool:
@@ -125,12 +125,12 @@ class Kind:
         return isinstance(error, (TemporaryError, UnavailableError, QueueFullError, *self.retry_on))
 
     def retry_delay(self, attempt: int, chance: Callable[[], float] = random.random) -> int:
-        """Whole seconds to wait after that attempt.
+        """Whole seconds to wait after the given attempt.
 
-        Doubled each time, at most ten minutes, and up to a quarter more by `chance` (0 to 1), so
-        that jobs which failed together do not come back together.
+        The delay doubles each time, up to ten minutes; `chance` (0 to 1) adds up to a quarter, so
+        that jobs that failed together are not retried together.
         """
-        # Whole, because delayed delivery on quorum queues refuses parts of a second.
+        # Whole seconds, because delayed delivery on quorum queues refuses fractions.
         delay: float = min(self.retry_delay_seconds * 2 ** min(attempt - 1, 64), 600)
         return max(1, round(delay * (1 + chance() / 4)))
 
@@ -156,21 +156,22 @@ def job(
     `queue` is a queue's name, or a function from the parameters to one, whose return type lists
     them, as in `Literal["short", "long"]`. A process refuses to start where JOBS_QUEUES lacks one.
 
-    A TemporaryError, a full disk, and what `retry_on` lists, is retried up to `max_attempts`; any
-    other error is final. After `max_losses` attempts that ended without an outcome (the process was
-    killed) the job is dead. With `unique_for_seconds`, a job with the parameters of one that was
-    submitted so recently, and has not failed, is that job. A job that has succeeded, and its files,
-    are kept for `retention_seconds`; None: as long as the setting says. An internal kind is not
-    offered to clients.
+    A job that fails with a TemporaryError, a full disk or an error listed in `retry_on` is retried,
+    up to `max_attempts` attempts in all; any other error fails the job at once. A job is dead after
+    `max_losses` attempts whose process was killed, so that they ended without an outcome. If a job
+    with the same parameters was submitted within the last `unique_for_seconds` and has not failed,
+    submitting another returns that job. A succeeded job and its files are kept for
+    `retention_seconds`, or with None for as long as the setting says. Clients cannot submit jobs of
+    an internal kind.
 
-    `repeatable` promises that a job may run twice without harm. Short ones run faster then: a
-    worker process begins several with one call to Redis, and writes their results with the next. A
-    process that is killed repeats those of the last 5 ms; of all other kinds at most one job.
+    `repeatable` promises that a job may run twice without harm. Short jobs then run faster: a
+    worker process begins several with one call to Redis and writes their results with the next. If
+    a process is killed, its jobs of the last 5 ms run twice; of any other kind, at most one job.
 
-    `extra` is the extra of setup.cfg that the kind's libraries come with. Where it is not installed
-    the kind is not offered.
+    `extra` is the extra of setup.cfg that installs the kind's libraries. Without it the kind is not
+    offered.
 
-    DefinitionError where something is missing or cannot work.
+    Raises DefinitionError if an argument is missing or invalid.
     """
     if queue is None or time_limit_seconds is None:
         missing = "queue" if queue is None else "time_limit_seconds"
@@ -205,7 +206,7 @@ def job(
 def _parameters_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
     parameters = list(signature(function).parameters)
     if len(parameters) != 2:
-        raise DefinitionError(f"{name}: the function takes its parameters and a context.")
+        raise DefinitionError(f"{name}: the function must take parameters and a context.")
     model = get_type_hints(function).get(parameters[0])
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise DefinitionError(f"{name}: the first argument's type must be a pydantic model.")
@@ -226,11 +227,11 @@ def _list_queues(name: str, queue: str | Callable[[Any], str]) -> tuple[str, ...
 
 def _check(kind: Kind) -> None:
     for is_right, what in (
-        (_NAME.fullmatch(kind.name), "a name is of small letters, digits, _ and dots"),
+        (_NAME.fullmatch(kind.name), "the name may have small letters, digits, _ and dots only"),
         (kind.title.strip(), "the title must not be empty"),
-        (kind.time_limit_seconds > 0, "the time limit must be above zero"),
-        (kind.max_attempts >= 1, "there is at least one attempt"),
-        (kind.max_losses >= 1, "at least one attempt may be lost"),
+        (kind.time_limit_seconds > 0, "time_limit_seconds must be more than zero"),
+        (kind.max_attempts >= 1, "max_attempts must be 1 or more"),
+        (kind.max_losses >= 1, "max_losses must be 1 or more"),
         (
             kind.retention_seconds is None or kind.retention_seconds >= 60,
             "retention_seconds must be 60 or more",
@@ -246,10 +247,10 @@ def _check(kind: Kind) -> None:
 
 
 def _check_parameters(kind: Kind) -> None:
-    """Each parameter has a JSON form; the sentence names the one that has none."""
+    """Check that each parameter has a JSON Schema; the error names the first that has none."""
     for name, model_field in kind.parameters_model.model_fields.items():
         try:
             TypeAdapter(model_field.rebuild_annotation()).json_schema()
         except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError) as error:
-            raise DefinitionError(f"{kind.name}: parameter {name} has no JSON form.") from error
+            raise DefinitionError(f"{kind.name}: parameter {name} has no JSON Schema.") from error
     kind.parameters_model.model_json_schema()

@@ -12,7 +12,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "crawl": ("httpx", "httpcore", "selectolax", "protego", *_PICTURES),
     "images": ("PIL",),
 }
-"""What a kind with that extra imports. setup.cfg says in which versions."""
+"""The libraries that a kind with this extra imports; setup.cfg pins their versions."""
 
 
 def is_installed(extra: str) -> bool:

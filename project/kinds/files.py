@@ -1,11 +1,11 @@
-"""Types of parameters that are files: each an id that the file store gave, of what is taken.
+"""Types for parameters that are files: each value is a file's id in the store.
 
     class ResizeParameters(BaseModel):
         picture: PictureFile
         attachments: list[AnyFile] = []
 
-Their JSON Schema has `"format": "file"` and the content types in `accept`, from which the page
-makes a field to choose a file.
+Their JSON Schema has `"format": "file"` and the content types in `accept`; the page shows a
+file chooser for them.
 """
 
 import re
@@ -30,18 +30,18 @@ TABLES = {
     ".txt": "text/plain",
     ".parquet": "application/vnd.apache.parquet",
 }
-"""A CSV file whose first lines do not look like one is text."""
+"""The store gives a CSV file the suffix `.txt` if its first lines do not look like CSV."""
 MODELS = {".skops": "application/octet-stream"}
 
 
 @dataclass(frozen=True, slots=True)
 class FileOf:
-    """An annotation: the text is the id of a file. `what` says in words what is taken."""
+    """An annotation: the text is a file's id. `what` names the accepted files in error messages."""
 
     what: str
     accepted: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Suffixes with their content types; empty: any file. A dict has no hash, which `| None` asks
-    an annotation for."""
+    """Accepted suffixes with their content types; empty accepts any file. Left out of the hash,
+    which `| None` needs, because a dict has none."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -58,7 +58,7 @@ class FileOf:
 
     def _check(self, value: str) -> str:
         if not re.fullmatch(ID_PATTERN[1:-1], value):
-            raise PydanticCustomError("file_id", "must be the id of a file that was sent before")
+            raise PydanticCustomError("file_id", "must be the id of an uploaded file")
         if self.accepted and not value.endswith(tuple(self.accepted)):
             raise PydanticCustomError("file_type", "must be {what}", {"what": self.what})
         return value
@@ -66,14 +66,14 @@ class FileOf:
 
 PictureFile = Annotated[str, FileOf("a picture: JPEG, PNG, GIF, WebP or AVIF", PICTURES)]
 TableFile = Annotated[str, FileOf("a table: CSV or Parquet", TABLES)]
-ModelFile = Annotated[str, FileOf("a model that ml.train has made", MODELS)]
+ModelFile = Annotated[str, FileOf("a model made by ml.train", MODELS)]
 AnyFile = Annotated[str, FileOf("a file")]
 
 
 def list_files(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Where in plain JSON values ids of files stand, as in `pictures.0`, and the ids."""
+    """Yield each file id within plain JSON values, after its path, such as `pictures.0`."""
     if isinstance(values, str):
-        # Most texts are no id, which is seen at one place of them.
+        # Checking one character first rules out most texts cheaply.
         if values[32:33] == "." and re.fullmatch(ID_PATTERN[1:-1], values):
             yield path, values
     elif isinstance(values, Mapping):

@@ -1,4 +1,4 @@
-"""Children that run at once, in the place of their parent: for unit tests, and for direct calls.
+"""Runs child jobs at once, within their parent: for unit tests and direct calls.
 
 context = Inline(KINDS).context(files=files)
 build_report.function(parameters, context)
@@ -16,7 +16,7 @@ Call = tuple[str, Mapping[str, Any], str]
 
 
 class Inline:
-    """Runs children as plain functions; an error of ours becomes the child's outcome."""
+    """Runs child jobs as plain function calls; a JobsError makes the child job fail."""
 
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self._kinds = kinds
@@ -25,7 +25,7 @@ class Inline:
         self._ids: dict[str, str] = {}
 
     def context(self, **options: Any) -> Context:
-        """A context whose children run here, with these options as well."""
+        """A context with these options, whose child jobs run here."""
         self._options = options
         return Context(
             submit=self.submit,
@@ -36,7 +36,7 @@ class Inline:
         )
 
     def submit(self, kind: str, parameters: Mapping[str, Any], key: str = "") -> str:
-        """Run the child; its id. The same key again is the same child."""
+        """Run a child job and return its id; the same key again returns the same child job."""
         key = key or f"number {len(self._ids)}"
         if key not in self._ids:
             child = self._run(kind, parameters, key)
@@ -45,15 +45,15 @@ class Inline:
         return self._ids[key]
 
     def submit_many(self, calls: Sequence[Call]) -> list[str]:
-        """The same for many."""
+        """Run many child jobs."""
         return [self.submit(*call) for call in calls]
 
     def look(self, job_ids: Sequence[str]) -> list[Child]:
-        """These children; all have ended."""
+        """These child jobs, all finished."""
         return [self._children[job_id] for job_id in job_ids]
 
     def gather(self, job_ids: Sequence[str], *_: Any, **__: Any) -> list[Child]:
-        """The same."""
+        """These child jobs, all finished."""
         return self.look(job_ids)
 
     def _run(self, kind: str, parameters: Mapping[str, Any], key: str) -> Child:

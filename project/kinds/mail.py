@@ -1,4 +1,4 @@
-"""What the code of a job sees of the mail server."""
+"""The mail server, as a job's code sees it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,23 +9,23 @@ from project.errors import DefinitionError
 
 
 class Receipt(Protocol):
-    """What a server said to a mail."""
+    """The mail server's answer to one mail."""
 
     @property
     def outcome(self) -> str:
-        """`sent`, `deferred` (to be tried later), `refused`, or `unknown` (the answer was lost)."""
+        """`sent`, `deferred` (try again later), `refused`, or `unknown` (the answer was lost)."""
 
     @property
     def reason(self) -> str:
-        """Why it was not sent, as a sentence that names nobody."""
+        """Why it was not sent, as a sentence that contains no address."""
 
     @property
     def code(self) -> int:
-        """Of SMTP; 0 where there was no answer."""
+        """The SMTP code; 0 if there was no answer."""
 
     @property
     def answer(self) -> str:
-        """The server's own words, on a line; they may name the recipient."""
+        """The server's own words, on one line; they may contain the recipient's address."""
 
 
 class MailLine(Protocol):
@@ -34,10 +34,10 @@ class MailLine(Protocol):
     def send(
         self, message: EmailMessage, recipient: str, when_committed: Callable[[], None]
     ) -> Receipt:
-        """Hand one mail over to one recipient; the sender is the server's own.
+        """Send one mail to one recipient; the sender is the one that the server's settings name.
 
-        `when_committed` is called when the next step can no longer be taken back; where it raises,
-        the mail is not sent. TemporaryError or PermanentError where there is no connection.
+        `when_committed` is called just before the step that cannot be undone; if it raises, the
+        mail is not sent. Raises TemporaryError or PermanentError if it cannot connect.
         """
 
 
@@ -46,14 +46,14 @@ class Mail(Protocol):
 
     @property
     def domain(self) -> str:
-        """The sender's."""
+        """The domain of the sender's address."""
 
     def open(self) -> AbstractContextManager[MailLine]:
-        """A line to it; it connects with its first mail."""
+        """A connection to it, which is opened for the first mail."""
 
 
 class NoMail:
-    """Stands in where a job is called without a mail server."""
+    """Used when a job is called without a mail server."""
 
     def __getattr__(self, name: str) -> Any:
-        raise DefinitionError(f"This context has no mail server: {name} needs one.")
+        raise DefinitionError(f"This context has no mail server, but {name} needs one.")

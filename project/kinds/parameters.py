@@ -1,9 +1,9 @@
-"""The model that shipped kinds' parameters are made of."""
+"""The base model of the built-in kinds' parameters."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Parameters(BaseModel):
-    """Takes no parameter that it does not know, and no text for a number: a mistake is told."""
+    """Refuses unknown parameters, and text in place of numbers, so that mistakes are reported."""
 
     model_config = ConfigDict(extra="forbid", strict=True)

@@ -1,4 +1,4 @@
-"""Which kinds there are. `project.jobs` lists them; extra ones come by `load_kinds`."""
+"""The kinds that this process offers. `project.jobs` lists them; `load_kinds` adds others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class NotOffered:
-    """Why this process does not have a kind, and what to do about it."""
+    """Why this process does not offer a kind, and how to change that."""
 
     reason: str
     remedy: str
 
     def describe(self, name: str) -> str:
-        """For whoever asked for that kind."""
+        """The error message for a client that asked for the kind."""
         return f"Kind {name} is not offered here: {self.reason}. {self.remedy}"
 
 
@@ -33,21 +33,21 @@ NOT_OFFERED: dict[str, NotOffered] = {}
 
 
 def get_kind(name: str) -> Kind:
-    """The kind of that name; UnknownKindError where there is none."""
+    """The kind of that name; UnknownKindError if there is none."""
     try:
         return KINDS[name]
     except KeyError:
         if name in NOT_OFFERED:
             raise UnknownKindError(NOT_OFFERED[name].describe(name)) from None
         offered = ", ".join(kind.name for kind in KINDS.values() if not kind.is_internal)
-        raise UnknownKindError(f"There is no kind {name!r}; there are {offered}.") from None
+        raise UnknownKindError(f"There is no kind {name!r}; choose one of {offered}.") from None
 
 
 def get_offered(name: str) -> Kind:
-    """The same, where clients are offered it; else UnknownKindError, too."""
+    """The kind of that name if clients may submit it; UnknownKindError otherwise."""
     kind = get_kind(name)
     if kind.is_internal:
-        raise UnknownKindError(f"Kind {name} is run by the scheduler only.", field="kind")
+        raise UnknownKindError(f"Kind {name} is internal: clients cannot submit it.", field="kind")
     return kind
 
 
@@ -59,10 +59,10 @@ def choose_kinds(
     not_offered: dict[str, NotOffered] = NOT_OFFERED,
     has_extra: Callable[[str], bool] = is_installed,
 ) -> None:
-    """Offer those of the built-in kinds that are chosen and whose extras are installed.
+    """Offer the chosen built-in kinds whose extras are installed.
 
-    `chosen` are names, comma-separated; empty: all. Internal kinds are not chosen: they are there
-    for others. DefinitionError where a name is no kind.
+    `chosen` is a comma-separated list of names; empty chooses all. Internal kinds need not be
+    chosen, because other kinds need them. Raises DefinitionError if a name is not a built-in kind.
     """
     names = {name.strip() for name in chosen.split(",")} - {""}
     _check_names(names, built_in)
@@ -80,7 +80,7 @@ def _check_names(names: set[str], built_in: dict[str, Kind]) -> None:
     known = [kind.name for kind in built_in.values() if not kind.is_internal]
     if unknown := sorted(names - set(known)):
         raise DefinitionError(
-            f"JOBS_KINDS names {unknown[0]}, which is no built-in kind; there are "
+            f"JOBS_KINDS names {unknown[0]}, which cannot be chosen; choose from "
             f"{', '.join(known)}."
         )
 
@@ -88,13 +88,13 @@ def _check_names(names: set[str], built_in: dict[str, Kind]) -> None:
 def _find_choice(kind: Kind, names: set[str]) -> NotOffered | None:
     if not names or kind.is_internal or kind.name in {*names, ALWAYS_OFFERED}:
         return None
-    return NotOffered("JOBS_KINDS does not name it", "Add it there to have it.")
+    return NotOffered("JOBS_KINDS does not name it", "Add it there to offer it.")
 
 
 def find_missing_extra(
     kind: Kind, has_extra: Callable[[str], bool] = is_installed
 ) -> NotOffered | None:
-    """What to do where the kind's extra is not installed; None where it is, or it needs none."""
+    """How to install the kind's missing extra; None if nothing is missing."""
     if not kind.extra or has_extra(kind.extra):
         return None
     return NotOffered(
@@ -105,7 +105,7 @@ def find_missing_extra(
 
 
 def log_not_offered() -> None:
-    """One line about the kinds that this process does not have; none where it has all."""
+    """Log one line that lists the kinds not offered, if there are any."""
     if NOT_OFFERED:
         names: dict[str, list[str]] = {}
         for name, one in NOT_OFFERED.items():

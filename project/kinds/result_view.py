@@ -1,18 +1,18 @@
-"""What a result may hold so that people can look at it. Pure.
+"""The members of a result that the page shows to people. Pure.
 
-The page shows these members of a result, whatever its kind; all are optional, and a result may have
-others for programs.
+The page shows these members of the result of any kind. All are optional; a result may have others
+for programs.
 
 | member | what it is | shown as |
 |---|---|---|
 | `summary` | a sentence | the outcome in the list of jobs |
-| `facts` | object of name to text, number or truth value | a list |
+| `facts` | object that maps names to text, numbers or booleans | a list |
 | `pictures` | list of `Picture` | a gallery |
 | `report` | a `FileLink`, HTML or PDF | in a frame of the page |
 | `tables` | list of `Table` | tables |
 | `files` | list of `FileLink` | downloads |
 
-Wherever a member `file` is the id of a file, the API puts its `url` beside it.
+Wherever a member `file` is a file's id, the API adds the file's `url` beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from typing import Any, TypedDict
 
 Fact = str | int | float | bool | None
 SHOWN_ROWS = 100
-"""A table in a result has so many rows at the most; more belong into a file."""
+"""The most rows of a table in a result; longer tables belong in a file."""
 
 
 class Picture(TypedDict):
-    """A picture that a job has made; sizes in pixels."""
+    """A picture made by a job; sizes in pixels."""
 
     file: str
     title: str
@@ -33,7 +33,7 @@ class Picture(TypedDict):
 
 
 class FileLink(TypedDict):
-    """A file that a job has made; `name` is what a person would call it, with its ending."""
+    """A file made by a job; `name` is its file name for people, with its suffix."""
 
     file: str
     name: str
@@ -41,7 +41,7 @@ class FileLink(TypedDict):
 
 
 class Table(TypedDict):
-    """A small table; each row has as many cells as there are columns."""
+    """A small table; each row has one cell per column."""
 
     title: str
     columns: list[str]
@@ -58,7 +58,7 @@ def show(
     files: Sequence[FileLink] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """A result of these parts, without those that are empty; `more` is for programs."""
+    """Build a result from these members, leaving out empty ones; `more` is for programs."""
     parts = {
         "summary": summary,
         "facts": dict(facts or {}),

@@ -219,7 +219,7 @@ def test_report_whose_part_failed_says_what_running_it_again_does(home: Home) ->
     ).json()
     page = open_job(home, job["id"])
     expect(page.locator("#state")).to_contain_text("There is no column 'prize'", timeout=60_000)
-    expect(page.locator("#state")).to_contain_text("only these are run")
+    expect(page.locator("#state")).to_contain_text("run only these")
     expect(page.locator("#parts-hint")).to_contain_text(
         "only the child jobs that have not succeeded"
     )

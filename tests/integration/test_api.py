@@ -159,7 +159,7 @@ def test_job_of_a_kind_that_is_not_offered_is_not_run_again(
 
     assert answer.status_code == 404
     assert answer.json()["field"] == "kind"
-    assert "files.sweep is run by the scheduler only" in answer.json()["detail"]
+    assert "files.sweep is internal" in answer.json()["detail"]
 
 
 def test_job_that_has_not_ended_is_not_run_again(browser: Client) -> None:

@@ -93,7 +93,7 @@ def test_waiting_job_is_cancelled_and_run_again(run: Any, ledger: Ledger) -> Non
         (("log", "nope"), "There is no job nope."),
         (("log", "nope", "--follow"), "There is no job nope."),
         (("submit", "nope"), "There is no kind 'nope'"),
-        (("submit", "files.sweep"), "Kind files.sweep is run by the scheduler only."),
+        (("submit", "files.sweep"), "Kind files.sweep is internal: clients cannot submit it."),
         (("submit", "create_task", "{"), "That is not valid JSON"),
         (("submit", "create_task", '{"type": [1e400]}'), "type.0: the number must be finite"),
         (("submit", "create_task", '{"type": "\\ud83d"}'), "type: the text has half of a"),

@@ -126,7 +126,7 @@ def test_function_must_take_a_model_and_a_context(function: Callable[..., Any]) 
 
 
 def test_parameters_must_have_a_json_form() -> None:
-    with pytest.raises(DefinitionError, match=r"picture\.resize: parameter \w+ has no JSON form"):
+    with pytest.raises(DefinitionError, match=r"picture\.resize: parameter \w+ has no JSON Schema"):
         define(_without_json_form)
 
 
@@ -326,7 +326,7 @@ def test_no_module_is_no_kind_more() -> None:
         (
             "kinds_repeated",
             MODULE.format(name="create_task", extra=""),
-            "create_task, which is a kind",
+            "create_task, which exists already",
         ),
     ],
 )

@@ -80,7 +80,7 @@ def test_order_is_that_of_the_list() -> None:
 
 @pytest.mark.parametrize("name", ["image.thumbnial", "files.sweep"])
 def test_chosen_name_that_is_no_kind_refuses_to_start(name: str) -> None:
-    with pytest.raises(DefinitionError, match=rf"JOBS_KINDS names {name}, .* there are data\.a"):
+    with pytest.raises(DefinitionError, match=rf"JOBS_KINDS names {name}, .* choose from data\.a"):
         offered(f"email.send,{name}")
 
 
@@ -89,7 +89,7 @@ def test_submit_says_why_a_kind_is_not_offered(chosen_few: None) -> None:
         get_kind("web.crawl")
 
     assert str(caught.value) == (
-        "Kind web.crawl is not offered here: JOBS_KINDS does not name it. Add it there to have it."
+        "Kind web.crawl is not offered here: JOBS_KINDS does not name it. Add it there to offer it."
     )
 
 

@@ -63,7 +63,7 @@ def of(name: str) -> dict[str, Any]:
     [
         ({}, "at least 1"),
         ({"a": {"kind": "no.kind"}}, "step a: There is no kind 'no.kind'"),
-        ({"a": {"kind": "files.sweep"}}, "run by the scheduler only"),
+        ({"a": {"kind": "files.sweep"}}, "files.sweep is internal"),
         ({"a": {"kind": "create_task", "parameters": {"type": -1}}}, "step a: type"),
         ({"a": {**SLEEP, "after": ["b"]}}, "step a needs b, and there is no such step"),
         (

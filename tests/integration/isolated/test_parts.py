@@ -101,7 +101,9 @@ def test_failed_part_fails_its_job_once_all_have_ended(
 
     job = browser.await_status(job_id, "failed", seconds=END_SECONDS)
 
-    assert "1 of 5 parts did not succeed (part 3: It was told to fail)" in job["error"]["message"]
+    assert (
+        "1 of 5 child jobs did not succeed (part 3: It was told to fail)" in job["error"]["message"]
+    )
     assert tree_of(browser, job_id)["counts"] == {"succeeded": 4, "failed": 1}
 
 

@@ -101,7 +101,7 @@ def test_part_that_failed_is_run_again_alone_and_no_other_one_is(
     again = browser.post(f"/api/v1/jobs/{job_id}/rerun").json()["id"]
     job = browser.await_status(again, "succeeded", seconds=END_SECONDS)
 
-    assert "1 of 256 parts did not succeed (part 256: cancelled)" in failed["error"]["message"]
+    assert "1 of 256 child jobs did not succeed (part 256: cancelled)" in failed["error"]["message"]
     after = parts_of(browser, again)
     assert {key for key in after if after[key]["id"] != before[key]["id"]} == {"part 256"}
     assert after["part 256"]["id"] == alone
