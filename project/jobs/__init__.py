@@ -1,8 +1,9 @@
 """The kinds of jobs, listed explicitly. A new kind is one file here and one line below.
 
-A team that does not want to change this package keeps its kinds in modules of its own, each with a
-list `KINDS`, and names them in the setting `extra_kinds`. The setting `kinds` chooses among those
-listed here. One whose extra is not installed (`@job(..., extra="tables")`) is not offered.
+A team that does not want to change this package keeps its kinds in its own modules, each with a
+list `KINDS`, and names the modules in the setting `extra_kinds`. The setting `kinds` chooses among
+the kinds listed here. A kind whose extra (`@job(..., extra="tables")`) is not installed is not
+offered.
 """
 
 from collections.abc import Mapping
@@ -52,7 +53,7 @@ BUILT_IN.update(
     {
         kind.name: kind
         for kind in (
-            # People are offered them in this order: what most of them come for first.
+            # The page lists them in this order, the most wanted first.
             analyze,
             build_report,
             make_thumbnails,
@@ -63,7 +64,7 @@ BUILT_IN.update(
             run_workflow,
             list_history,
             create_task,
-            # And these are run by others of them.
+            # Internal kinds, submitted by other kinds, the form or a schedule.
             read_source,
             sum_rows,
             sign_up,
@@ -75,9 +76,9 @@ choose_kinds(BUILT_IN)
 
 
 def offer_kinds(chosen: str, modules: str, queues: Mapping[str, QueueSettings]) -> None:
-    """What each process does at its start, with the settings `kinds`, `extra_kinds` and `queues`.
+    """Offer the kinds that the settings `kinds` and `extra_kinds` name, at a process's start.
 
-    DefinitionError where one of them is wrong, or a kind's queue is not among the queues.
+    Raises DefinitionError if one of the settings is wrong, or a kind's queue is not configured.
     """
     choose_kinds(BUILT_IN, chosen)
     load_kinds(modules, queues)
@@ -86,17 +87,17 @@ def offer_kinds(chosen: str, modules: str, queues: Mapping[str, QueueSettings]) 
 def load_kinds(
     modules: str, queues: Mapping[str, QueueSettings], kinds: dict[str, Kind] = KINDS
 ) -> None:
-    """Add the kinds of these modules (names, comma-separated) to those there are.
+    """Add the kinds of these modules (comma-separated names) to the offered kinds.
 
-    To load a module again changes nothing. DefinitionError where one cannot be used, or where the
-    queues do not suit a kind.
+    Loading a module again changes nothing. Raises DefinitionError if a module cannot be used, or if
+    the queues do not suit a kind.
     """
     for name in filter(None, map(str.strip, modules.split(","))):
         for kind in _kinds_of(name):
             if missing := find_missing_extra(kind):
                 NOT_OFFERED[kind.name] = missing
             elif kinds.setdefault(kind.name, kind) is not kind:
-                raise DefinitionError(f"{name} defines {kind.name}, which is a kind already.")
+                raise DefinitionError(f"{name} defines {kind.name}, which exists already.")
     for kind in kinds.values():
         for queue in kind.queues:
             _check_queue(kind, queue, queues)
@@ -117,7 +118,7 @@ def _check_queue(kind: Kind, queue: str, queues: Mapping[str, QueueSettings]) ->
 
 
 def _kinds_of(name: str) -> list[Kind]:
-    """The list of a module; its author finds out here what is wrong with it."""
+    """The kinds that a module lists; DefinitionError says what is wrong with the module."""
     try:
         module = import_module(name)
     except ImportError as error:

@@ -9,11 +9,11 @@ from project.kinds.definition import Context, job
 
 SECONDS_PER_TYPE = 10
 LARGEST_TYPE = 360
-"""An hour of sleep; more is refused."""
+"""An hour of sleep; larger values are refused."""
 
 
 def _refuse_truth(value: Any) -> Any:
-    """pydantic takes true for 1."""
+    """pydantic would accept true as 1."""
     if isinstance(value, bool):
         raise PydanticCustomError("whole_number", "must be a whole number")
     return value
@@ -22,7 +22,7 @@ def _refuse_truth(value: Any) -> Any:
 class CreateTaskParameters(BaseModel):
     """How long to sleep."""
 
-    # Text digits are taken as well, because the tutorial's page sends its buttons' data attributes.
+    # Digits as text are accepted too: the tutorial's page sends its buttons' data attributes.
     type: Annotated[
         int,
         Field(ge=0, le=LARGEST_TYPE, description="Tens of seconds to sleep: 3 is half a minute"),
@@ -31,7 +31,7 @@ class CreateTaskParameters(BaseModel):
 
 
 def choose_queue(parameters: CreateTaskParameters) -> Literal["short", "long"]:
-    """Short (and shorter) goes to the short queue, Medium and Long to the long one."""
+    """Short (and shorter) jobs go to the short queue, Medium and Long to the long one."""
     return "short" if parameters.type <= 1 else "long"
 
 
@@ -42,7 +42,7 @@ def choose_queue(parameters: CreateTaskParameters) -> Literal["short", "long"]:
     time_limit_seconds=SECONDS_PER_TYPE * LARGEST_TYPE + 600,
 )
 def create_task(parameters: CreateTaskParameters, context: Context) -> bool:
-    """Only takes time, and shows how far it is: to try the service."""
+    """Sleeps and reports its progress, to try out the service."""
     total = parameters.type * SECONDS_PER_TYPE
     for elapsed in range(total):
         context.report_progress(elapsed, total, "Sleeping")

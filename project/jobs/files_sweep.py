@@ -1,4 +1,4 @@
-"""`files.sweep`: removes files that no job holds (any more). A schedule runs it every night."""
+"""`files.sweep`: removes files that no job holds. A schedule runs it every night."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from project.kinds.parameters import Parameters
 
 
 class SweepParameters(Parameters):
-    """Nothing to choose."""
+    """This kind has no parameters."""
 
 
 @job(
@@ -20,7 +20,7 @@ class SweepParameters(Parameters):
     is_internal=True,
 )
 def sweep_files(parameters: SweepParameters, context: Context) -> dict[str, Any]:
-    """Remove the files that no job holds any more: `{"removed"}`."""
+    """Removes the files that no job holds; the result is `{"removed": <count>}`."""
     removed = context.files.sweep()
     structlog.get_logger().info("files_swept", removed=removed)
     return {"removed": removed}

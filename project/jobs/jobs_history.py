@@ -18,9 +18,9 @@ COLUMNS = ("submitted_at", "kind", "queue", "status", "attempts", "wait_seconds"
 
 
 class HistoryParameters(Parameters):
-    """Which jobs."""
+    """Which jobs to list."""
 
-    days: int = Field(7, ge=1, le=90, description="Jobs that were submitted in so many last days")
+    days: int = Field(7, ge=1, le=90, description="How many days back the list begins")
 
 
 @job("jobs.history", title="History of jobs", queue="long", time_limit_seconds=900)
@@ -32,7 +32,7 @@ def list_history(parameters: HistoryParameters, context: Context) -> dict[str, A
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for summary in context.list_jobs(since):
-            # A message may name a kind that is none of ours.
+            # A message may name an unknown kind.
             writer.writerow({name: guard_cell(summary[name]) for name in COLUMNS})
             count += 1
             if count % 500 == 0:

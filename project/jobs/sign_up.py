@@ -1,4 +1,4 @@
-"""`sign_up`: what the page's form starts: thumbnails of a picture and a mail, beside each other."""
+"""`sign_up`: the job behind the page's form: thumbnails of a picture and a mail, in parallel."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from project.kinds.parameters import Parameters
 from project.kinds.result_view import show
 
 PICTURE, MAIL = "picture", "mail"
-"""The keys of the two parts."""
+"""The keys of the two child jobs."""
 KINDS_NEEDED = ("sign_up", "image.thumbnail", "email.send")
-"""A sign-up is offered where all of these are."""
+"""The page offers the sign-up form if all of these are offered."""
 
 
 class SignUpParameters(Parameters):
-    """A picture that was checked, and the mail with the link."""
+    """A checked picture, and the mail with the confirmation link."""
 
     picture: PictureFile
     mail: dict[str, Any]
 
 
 def list_parts(parameters: SignUpParameters) -> list[tuple[str, dict[str, Any], str]]:
-    """Kind, parameters and key of each part."""
+    """Kind, parameters and key of each child job."""
     return [
         ("image.thumbnail", {"picture": parameters.picture}, PICTURE),
         ("email.send", parameters.mail, MAIL),
@@ -38,7 +38,7 @@ def list_parts(parameters: SignUpParameters) -> list[tuple[str, dict[str, Any], 
     extra="images",
 )
 def sign_up(parameters: SignUpParameters, context: Context) -> dict[str, Any]:
-    """Succeeds when both parts have. A mail goes out even where the picture is damaged."""
+    """Succeeds when both child jobs have. The mail is sent even if the picture is damaged."""
     children = context.gather(context.submit_many(list_parts(parameters)))
     require_all(children)
-    return show("The picture is resized, and the mail is on its way")
+    return show("The picture was resized and the mail was sent")
