@@ -185,7 +185,7 @@ def test_site_is_crawled(form: Form, site: Site) -> None:
     form.open("web.crawl")
     form.field("Start page").fill(f"{site.url}odd")
     form.open_options()
-    form.field("Pages at most").fill("60")
+    form.field("Page limit").fill("60")
     form.field("Requests per second").fill("100")
 
     result = run(form)

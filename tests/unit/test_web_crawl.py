@@ -165,14 +165,14 @@ def test_links_to_other_sites_are_checked_once_each(files: JobFiles) -> None:
     [
         ("gone", PermanentError, "answers 410: check the URL"),
         ("error", TemporaryError, "answers 500"),
-        ("cut-off", TemporaryError, "cannot be fetched. The answer is no HTTP"),
-        ("paper.pdf", PermanentError, "is no HTML but application/pdf"),
+        ("cut-off", TemporaryError, "cannot be fetched. The answer is not HTTP"),
+        ("paper.pdf", PermanentError, "is not HTML but application/pdf"),
         ("private/1", PermanentError, "does not allow /private/1"),
         ("trap/metadata", PermanentError, "169.254.169.254 is a link-local or metadata address"),
         ("trap/address", PermanentError, "127.0.0.2 is this machine"),
         ("trap/name", PermanentError, r"2130706434 \(127.0.0.2\) is this machine"),
-        ("stairs/0", PermanentError, "redirects without an end"),
-        ("loop/a", PermanentError, "redirects without an end"),
+        ("stairs/0", PermanentError, "redirects endlessly"),
+        ("loop/a", PermanentError, "redirects endlessly"),
     ],
 )
 def test_start_page_that_cannot_be_had_is_a_clear_error(
@@ -354,8 +354,8 @@ def test_report_of_a_flawless_site_says_so(tmp_path: Path) -> None:
     write_report(find_all(a_crawl()), b"image", tmp_path / "report.html")
 
     text = (tmp_path / "report.html").read_text()
-    assert "None was found." in text
-    assert "was ended by" not in text
+    assert "No broken links were found." in text
+    assert "crawl stopped at" not in text
 
 
 def test_report_says_why_a_crawl_ended_early(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_report_says_why_a_crawl_ended_early(tmp_path: Path) -> None:
     write_report(find_all(crawled), b"image", tmp_path / "report.html")
 
     text = (tmp_path / "report.html").read_text()
-    assert "ended by the time limit: 12 more URLs" in text
+    assert "stopped at the time limit: 12 known URLs" in text
 
 
 # ── The picture ──────────────────────────────────────────────────────────────────────────────────

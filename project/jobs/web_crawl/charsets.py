@@ -1,8 +1,8 @@
-"""Bytes of a page to text, as browsers read them: the Encoding Standard's labels and its decoders.
+"""Decodes pages as browsers do: the Encoding Standard's labels and decoders.
 
-Python's codecs differ from the web's: `gb2312` is there the small set that no page keeps to, and
-`iso-8859-1` has no quotation marks. Only the standard library is imported: the page parser, which
-must start soon, reads with this.
+Python's codecs differ from the web's: its `gb2312` is a small set that no page keeps to, and its
+`iso-8859-1` has no quotation marks. Only the standard library is imported, because the page parser,
+which must start fast, uses this module.
 
 Sources: https://encoding.spec.whatwg.org/ (labels: 4.2, "Names and labels"), and the HTML Standard,
 13.2.3.2, "Determining the character encoding".
@@ -12,7 +12,7 @@ import codecs
 import re
 
 SCANNED_BYTES = 16 * 1024
-"""So far into a page a meta element is looked for that names its encoding."""
+"""How much of a page is searched for a meta element that names its encoding."""
 
 # Each encoding with its labels.
 _LABELS = {
@@ -30,7 +30,7 @@ _LABELS = {
     " iso-8859-6-e iso-8859-6-i iso-ir-127 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987",
     "iso-8859-7": "csisolatingreek ecma-118 elot_928 greek greek8 iso-8859-7 iso-ir-126 iso8859-7"
     " iso88597 iso_8859-7 iso_8859-7:1987 sun_eu_greek",
-    # Its two orders of writing are one encoding with two names.
+    # Its two writing directions are one encoding with two names.
     "iso-8859-8": "csiso88598e csisolatinhebrew hebrew iso-8859-8 iso-8859-8-e iso-ir-138"
     " iso8859-8 iso88598 iso_8859-8 iso_8859-8:1988 visual csiso88598i iso-8859-8-i logical",
     "iso-8859-10": "csisolatin6 iso-8859-10 iso-ir-157 iso8859-10 iso885910 l6 latin6",
@@ -69,7 +69,7 @@ _LABELS = {
 }
 _ENCODINGS = {label: name for name, labels in _LABELS.items() for label in labels.split()}
 
-# Python's codec of an encoding, where it is not called the same.
+# Python's codec for an encoding whose name differs.
 _CODECS = {
     "macintosh": "mac_roman",
     "windows-874": "cp874",
@@ -82,7 +82,7 @@ _CODECS = {
     "euc-kr": "cp949",
 }
 
-# What Python's codecs read as another character than the standard's tables have.
+# Characters that Python's codecs decode differently from the standard's tables.
 _OTHER_CHARACTERS = {
     "euc_jp": str.maketrans(
         "\u301c\u2016\u2212\xa2\xa3\xac", "\uff5e\u2225\uff0d\uffe0\uffe1\uffe2"
@@ -107,18 +107,18 @@ _RAISED = bytes(byte | 0x80 if 0x21 <= byte <= 0x7E else byte for byte in range(
 
 
 def find_encoding(label: str) -> str:
-    """The encoding that a label means on the web; empty where it means none."""
+    """The encoding that a label means on the web; empty if it is unknown."""
     return _ENCODINGS.get(label.strip(" \t\n\f\r\"'").lower(), "")
 
 
 def find_charset(content_type: str) -> str:
-    """The label in a Content-Type; empty where it has none."""
+    """The label in a Content-Type; empty if it has none."""
     match = _CHARSET.search(content_type)
     return match[1] if match else ""
 
 
 def decode(body: bytes, label: str) -> str:
-    """The text of a page whose server names that label, or none."""
+    """Decode a page; `label` is the one that the server names, or empty."""
     for mark, name in _MARKS:
         if body.startswith(mark):
             return _decode_as(name, body[len(mark) :])
@@ -132,7 +132,7 @@ def _find_in_page(body: bytes) -> str:
     head = body[:SCANNED_BYTES]
     declared = _XML.match(head)
     name = _find_in_meta(head) or (find_encoding(declared[1].decode("ascii")) if declared else "")
-    # Whoever could read the label did not read UTF-16: the standard takes UTF-8.
+    # A label that is readable in ASCII is not in UTF-16: the standard then uses UTF-8.
     return "utf-8" if name.startswith("utf-16") else name
 
 
@@ -154,7 +154,7 @@ def _plain(value: bytes) -> str:
 
 
 def _guess(body: bytes) -> str:
-    """What nobody names is UTF-8 where it can be, else what browsers assume in most countries."""
+    """UTF-8 if the body is valid UTF-8, else what browsers assume in most countries."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(body)  # a character may be cut at the end
     except UnicodeDecodeError:
@@ -163,7 +163,7 @@ def _guess(body: bytes) -> str:
 
 
 def _decode_as(encoding: str, body: bytes) -> str:
-    if encoding == "replacement":  # browsers show nothing of these: they hide scripts from filters
+    if encoding == "replacement":  # browsers refuse these: they hide scripts from filters
         return "\ufffd" if body else ""
     if encoding == "x-user-defined":
         return body.decode("latin-1").translate({byte: 0xF700 + byte for byte in range(128, 256)})
@@ -175,13 +175,13 @@ def _decode_as(encoding: str, body: bytes) -> str:
 
 
 def _raise_to_euc(body: bytes) -> bytes:
-    """ISO-2022-JP as EUC-JP: the same characters, told by a high bit instead of by escapes."""
+    """ISO-2022-JP as EUC-JP: the same characters, marked by a high bit instead of escapes."""
     first, *rest = _ISO_2022_JP.split(body)
     raised = [first]
     for escape, run in zip(rest[::2], rest[1::2], strict=True):
         if escape.startswith(b"$"):
             raised.append(run.translate(_RAISED))
-        elif escape == b"(I":  # katakana of half the width
+        elif escape == b"(I":  # half-width katakana
             raised.append(re.sub(rb"[!-_]", lambda one: b"\x8e" + one[0].translate(_RAISED), run))
         else:
             raised.append(run)
@@ -189,7 +189,7 @@ def _raise_to_euc(body: bytes) -> bytes:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """What the standard's tables have where Python's codec has nothing; else U+FFFD."""
+    """The standard's character if Python's codec has none; else U+FFFD."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     start, codec = error.start, error.encoding
@@ -206,7 +206,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 def _read_pair(row: int, cell: int) -> str:
-    """A character of JIS X 0208 with its vendors' rows, which Windows' Shift_JIS has."""
+    """A character of JIS X 0208 with vendor rows, read from Windows' Shift_JIS."""
     index = (row - 0xA1) * 94 + cell - 0xA1
     lead, trail = divmod(index, 188)
     pair = (lead + (0x81 if lead < 0x1F else 0xC1), trail + (0x40 if trail < 0x3F else 0x41))

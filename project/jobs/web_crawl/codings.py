@@ -1,7 +1,7 @@
-"""Content codings undone, as far as browsers undo them, and no further than a limit. Pure.
+"""Decodes content codings as browsers do, up to a size limit. Pure.
 
-Servers are careless with them: `deflate` comes with and without zlib's header, a page that is not
-coded calls itself gzip, or names its encoding where the coding belongs. What can be read is read.
+Servers are careless with them: `deflate` comes with and without zlib's header, uncoded pages claim
+to be gzip or name their charset in Content-Encoding. Whatever can be decoded is decoded.
 """
 
 import zlib
@@ -11,11 +11,11 @@ ASKED_FOR = ("gzip", "deflate")
 
 _MAX_LAYERS = 4
 _MAX_MEMBERS = 1000
-"""Of one gzip body; more of them are there to keep a program busy."""
+"""The most members of one gzip body; more would only keep a program busy."""
 _MAX_HELD_BYTES = 4096
-"""So much is kept to be read in another way, until something comes of it."""
+"""Bytes kept, until the first output, so that another format can be tried."""
 
-# How a body may be coded that says so, by zlib's names of the formats: tried one after the other.
+# The formats to try for each coding, in order, by zlib's window bits.
 _PLAIN = 0
 _ZLIB, _RAW, _GZIP = 15, -15, 31
 _WAYS = {
@@ -24,7 +24,7 @@ _WAYS = {
     "deflate": (_ZLIB, _RAW, _PLAIN),
 }
 _NOT_ASKED_FOR = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
-"""Real codings that cannot be undone here; other names are none, as to browsers."""
+"""Real codings that are not supported; browsers ignore all other names, and so does this."""
 
 # https://mimesniff.spec.whatwg.org/#binary-data-byte
 _BINARY = frozenset({*range(9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)})
@@ -32,7 +32,7 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Decoder:
-    """Undoes the codings of a body, and makes no more than `MAX_BODY_BYTES` of what it is fed."""
+    """Decodes a body, to at most `MAX_BODY_BYTES`."""
 
     def __init__(self, header: str) -> None:
         names = [name.strip().lower() for name in header.split(",") if name.strip()]
@@ -42,7 +42,7 @@ class Decoder:
         coded = [_WAYS[name] for name in names if name in _WAYS]
         if len(coded) > _MAX_LAYERS:
             raise zlib.error("The answer is coded too many times.")
-        # The last coding was made last, so it is undone first.
+        # The last coding was applied last, so it is decoded first.
         ways = coded[::-1] or [(_PLAIN,)]
         is_odd = bool(names) and not coded and set(names) != {"identity"}
         self._layers = [_Layer(ways_of_one, is_odd) for ways_of_one in ways]
@@ -50,17 +50,17 @@ class Decoder:
 
     @property
     def is_full(self) -> bool:
-        """Whether it takes no more."""
+        """Whether the size limit is reached."""
         return any(layer.is_full for layer in self._layers)
 
     def feed(self, part: bytes) -> None:
-        """Add what the part holds; zlib.error where it is no such coding."""
+        """Decode the next part; zlib.error if it is not coded that way."""
         for layer in self._layers:
             part = layer.feed(part)
         self.body += part
 
     def finish(self) -> None:
-        """There are no more parts; zlib.error where they were no such coding."""
+        """Decode what is left at the end; zlib.error if it is not coded that way."""
         rest = b""
         for layer in self._layers:
             rest = layer.feed(rest) + layer.finish()
@@ -68,12 +68,12 @@ class Decoder:
 
 
 class _Layer:
-    """One coding, or none; the first way to undo it that makes sense."""
+    """One coding, or none; decodes with the first format that fits."""
 
     def __init__(self, ways: tuple[int, ...], is_odd: bool = False) -> None:
         self._ways = list(ways)
         self._held = b""
-        """What was fed while nothing has come out."""
+        """Input kept until the first output."""
         self._inflate = _start(self._ways[0])
         self._is_checked = ways == (_PLAIN,) and not is_odd
         self._members = 1
@@ -98,7 +98,7 @@ class _Layer:
         return self._begin() if self._held and not self._has_begun else b""
 
     def _begin(self) -> bytes:
-        """Try the ways on all that has come so far."""
+        """Try the formats on all input so far."""
         while True:
             self._inflate, self._members = _start(self._ways[0]), 1
             try:
@@ -123,7 +123,7 @@ class _Layer:
         while part and self._room > 0:
             if self._inflate.eof and not self._begin_member(part):
                 break
-            # zlib keeps what it did not come to in `unconsumed_tail`, which is left there.
+            # Input beyond the limit stays in zlib's `unconsumed_tail` and is dropped.
             more = self._inflate.decompress(part, self._room)
             made += more
             self._room -= len(more)
@@ -131,7 +131,7 @@ class _Layer:
         return bytes(made)
 
     def _begin_member(self, part: bytes) -> bool:
-        """Whether another gzip member follows (RFC 1952, 2.2); what else does is left."""
+        """Whether another gzip member follows (RFC 1952, 2.2); other trailing bytes are ignored."""
         if self._ways[0] != _GZIP or not part.startswith(b"\x1f"):
             return False
         if self._members >= _MAX_MEMBERS:
@@ -142,12 +142,12 @@ class _Layer:
         return True
 
     def _check(self, part: bytes) -> None:
-        """What is not coded as it says must be text: a coding that is not known is none."""
+        """A body that is not coded as declared must be text; zlib.error if it is binary."""
         if self._is_checked:
             return
         self._is_checked = True
         if not part.startswith(_WIDE_MARKS) and not _BINARY.isdisjoint(part[:1024]):
-            raise zlib.error("The answer is not coded as it says, and is no text.")
+            raise zlib.error("The answer is not coded as its headers say, and is not text.")
 
 
 def _start(way: int) -> "zlib._Decompress | None":

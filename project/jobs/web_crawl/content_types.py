@@ -1,4 +1,4 @@
-"""What a body is, as browsers find it out: by its Content-Type, or by how it begins. Pure.
+"""Finds a body's type as browsers do: by its Content-Type, or by its first bytes. Pure.
 
 Sources: https://fetch.spec.whatwg.org/#concept-header-extract-mime-type and
 https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type.
@@ -8,12 +8,12 @@ import re
 
 HTML, XHTML = "text/html", "application/xhtml+xml"
 PAGES = frozenset({HTML, XHTML})
-"""What is read as a page."""
+"""Types that are read as pages."""
 
 _XML = frozenset({"application/xml", "text/xml"})
 _UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown"})
 MAYBE_PAGES = PAGES | _XML | _UNKNOWN
-"""Types whose bodies are looked at: some of them are pages."""
+"""Types whose bodies may be pages."""
 
 _TYPE = re.compile(r"[!#$%&'*+.^`|~\w-]+/[!#$%&'*+.^`|~\w-]+", re.A)
 _CHARSET = re.compile(r";\s*charset\s*=", re.I)
@@ -25,7 +25,7 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def choose_type(header: str) -> str:
-    """Of several Content-Types the last one that is valid, with the charset of one like it."""
+    """The last valid of several Content-Types; keeps the charset of an earlier one of its type."""
     chosen, essence = "", ""
     for value in header.split(","):
         name = essence_of(value)
@@ -37,12 +37,12 @@ def choose_type(header: str) -> str:
 
 
 def essence_of(content_type: str) -> str:
-    """As in `text/html`."""
+    """The type without its parameters, as in `text/html`."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def settle_type(essence: str, body: bytes) -> str:
-    """What a body of that type is: XML may be a page, and what has no type may be anything."""
+    """The real type of a body: XML, or a body without a type, may be a page."""
     if essence in _XML:
         return XHTML if _NAMESPACE in body[:4096] else essence
     if essence not in _UNKNOWN:

@@ -1,4 +1,4 @@
-"""A crawl, wave by wave: fetch, read, note what was found, offer what it leads to."""
+"""A crawl, wave by wave: fetch pages, read them, record what they hold, queue their links."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,7 +30,7 @@ from project.jobs.web_crawl.transport import (
 from project.jobs.web_crawl.urls import DEFAULT_PORTS, host_of, origin_of, port_of, site_of
 
 TICK_SECONDS = 0.2
-"""So often progress is told, and whether the job is to stop is asked."""
+"""How often the crawl reports progress and checks whether the job must stop."""
 MAX_HOPS = 5
 MAX_LINKS = 200_000
 MAX_RECEIVED_BYTES = 1024 * 1024 * 1024
@@ -47,7 +47,7 @@ class Plan:
     """What to crawl, and how."""
 
     start: str
-    """Normalised."""
+    """The normalised URL of the start page."""
     max_pages: int
     max_depth: int
     concurrency: int
@@ -56,15 +56,15 @@ class Plan:
     checks_external: bool
     allowed_networks: tuple[str, ...] = ()
     ends_at: float = float("inf")
-    """Reading of `time.monotonic` at which it takes what it has."""
+    """The value of `time.monotonic()` at which the crawl stops fetching."""
 
 
 Tell = Callable[[int, int, str], None]
-"""Told of pages done, pages in all and the step; raises where the job is to stop."""
+"""Called with pages done, pages in all and the step; raises if the job must stop."""
 
 
 async def crawl(plan: Plan, tell: Tell, look_up: Resolve = resolve) -> Crawled:
-    """Everything found. PermanentError or TemporaryError where the start page cannot be had."""
+    """Crawl a site. PermanentError or TemporaryError if the start page cannot be fetched."""
     ports = {*DEFAULT_PORTS.values(), port_of(plan.start)}
     addresses = Addresses(Guard(plan.allowed_networks), ports, look_up)
     transport = GuardedTransport(GuardedBackend(addresses), plan.concurrency, trusted_authorities())
@@ -94,17 +94,17 @@ class Crawl:
         self._found = Crawled(plan.start, site_url=plan.start)
         self._done = 0
         self._left = 0
-        """Items of the batch at hand that are not done."""
+        """Items of the current batch that are not done."""
 
     async def run(self) -> Crawled:
-        """Wave after wave, until nothing is left or a limit is reached."""
+        """Take wave after wave until no URL is left or a limit is reached."""
         began = monotonic()
         while (ending := self._find_ending()) is None:
             await self._take_wave()
         if not self._found.pages:
             raise TemporaryError("There was no time to fetch the start page.")
         if ending is Ending.COMPLETE and not any(map(_is_read, self._found.pages.values())):
-            raise PermanentError("The start page redirects without an end: check the URL.")
+            raise PermanentError("The start page redirects endlessly: check the URL.")
         self._found.ending = ending
         self._found.not_fetched += len(self._frontier)
         self._found.too_deep = self._frontier.too_deep
@@ -125,7 +125,7 @@ class Crawl:
         _log.info("pages_fetched", depth=entries[0].depth, pages=len(self._found.pages))
 
     def _name_sources(self) -> None:
-        """Say of each URL that was not allowed who links there first."""
+        """Record for each disallowed URL the first page that links to it."""
         sources = {link.target: link.source for link in reversed(self._found.links)}
         for url in self._found.disallowed:
             self._found.disallowed[url] = sources.get(url, "")
@@ -133,7 +133,7 @@ class Crawl:
     # ── Limits ─────────────────────────────────────────────────────────────────────────────────
 
     def _find_ending(self) -> Ending | None:
-        """Why there is nothing more to fetch; None where there is."""
+        """Why the crawl ends now; None if it continues."""
         if not self._frontier and not self._found.not_fetched:
             return Ending.COMPLETE
         if monotonic() >= self._plan.ends_at:
@@ -145,7 +145,7 @@ class Crawl:
     async def _do_all(
         self, items: Sequence[Item], work: Callable[[Item], Awaitable[Value]], step: str
     ) -> list[Value | None]:
-        """The work's values in the order of the items; None where time or bytes ran out before."""
+        """The results in the order of the items; None for items that time or bytes ran out for."""
         values: list[Value | None] = [None] * len(items)
         waiting = iter(enumerate(items))
         self._left = len(items)
@@ -166,7 +166,7 @@ class Crawl:
         return values
 
     async def _watch(self, tasks: Sequence["asyncio.Future[None]"], step: str) -> None:
-        """Until they are done, the time is over, or the job is to stop: `tell` raises then."""
+        """Wait until the tasks are done or a limit is reached; `tell` raises to stop the job."""
         pending = set(tasks)
         while pending and monotonic() < self._plan.ends_at:
             self._tell(self._done, self._guess_total(), step)
@@ -185,10 +185,10 @@ class Crawl:
     # ── Robots ─────────────────────────────────────────────────────────────────────────────────
 
     async def _is_allowed(self, entry: Entry) -> bool:
-        """Whether robots.txt lets the URL be fetched; one that is not is noted."""
+        """Whether robots.txt allows the URL; records it if not."""
         if not self._plan.respects_robots:
             return True
-        self._tell(self._done, self._guess_total(), "Comparing URLs with robots.txt")
+        self._tell(self._done, self._guess_total(), "Checking URLs against robots.txt")
         rules = await self._find_rules(origin_of(entry.url))
         if rules.allows(entry.url):
             return True
@@ -200,7 +200,7 @@ class Crawl:
     async def _find_rules(self, origin: str) -> Rules:
         if origin not in self._rules:
             (rules,) = await self._do_all([origin], self._fetch_rules, "Reading robots.txt")
-            self._rules[origin] = rules or Rules(refusal="The time was over.")
+            self._rules[origin] = rules or Rules(refusal="The crawl ran out of time.")
         return self._rules[origin]
 
     async def _fetch_rules(self, origin: str) -> Rules:
@@ -212,7 +212,7 @@ class Crawl:
             if url is None:
                 break
         if answer.problem is Problem.NO_HOST and host_of(answer.url) == host_of(origin):
-            return Rules()  # nobody is there to forbid anything: the page itself tells why
+            return Rules()  # no host forbids anything; fetching the page reports the problem
         if answer.problem is Problem.REFUSED:
             raise PermanentError(answer.detail)
         rules = read_rules(answer)
@@ -257,14 +257,14 @@ class Crawl:
             self._found.pages[entry.url] = replace(
                 page,
                 problem=Problem.REDIRECTS,
-                detail=f"More than {MAX_HOPS} redirects one after the other.",
+                detail=f"More than {MAX_HOPS} redirects in a row.",
                 redirects_to="",
             )
         else:
             self._frontier.offer_redirect(entry, target)
 
     async def _check_target(self, target: str, source: str) -> None:
-        """A redirect that leaves the site is not followed; where it leads to is looked at."""
+        """Check where a redirect that leaves the site leads; the crawl does not follow it."""
         try:
             async with asyncio.timeout(TICK_SECONDS * 10):
                 await self._addresses.find(host_of(target), port_of(target))
@@ -316,7 +316,7 @@ class Crawl:
     # ── Other sites ────────────────────────────────────────────────────────────────────────────
 
     async def _check_external(self) -> None:
-        """Ask each URL of another site once."""
+        """Request each URL of another site once."""
         urls = [url for url in self._found.external if url not in self._found.refusals]
         checked = urls[:MAX_EXTERNAL]
         answers = await self._do_all(checked, self._probe, "Checking links to other sites")
@@ -334,7 +334,7 @@ class Crawl:
             if target is None:
                 return describe_page(Entry(url, 0), answer, None, None)
             current = target
-        detail = f"More than {MAX_HOPS} redirects one after the other."
+        detail = f"More than {MAX_HOPS} redirects in a row."
         return Page(url, 0, problem=Problem.REDIRECTS, detail=detail)
 
 

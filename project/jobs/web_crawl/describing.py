@@ -1,4 +1,4 @@
-"""What an answer, and the HTML in it, say of a page. Pure."""
+"""Describes a page by the server's answer and the HTML in it. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,14 +14,14 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def find_target(answer: Answer) -> str | None:
-    """Where a redirect leads; None where the answer is none, or leads nowhere."""
+    """Where a redirect leads; None if the answer is no redirect or has no usable target."""
     if answer.status not in _REDIRECTS:
         return None
     return normalise(answer.headers.get("location", ""), answer.url)
 
 
 def describe_page(entry: Entry, answer: Answer, target: str | None, read: ReadPage | None) -> Page:
-    """The page that was found at an entry of the frontier."""
+    """Describe the page found at an entry of the frontier."""
     page = Page(
         url=entry.url,
         depth=entry.depth,
@@ -38,7 +38,7 @@ def describe_page(entry: Entry, answer: Answer, target: str | None, read: ReadPa
         note=_find_note(answer, read),
     )
     if answer.status in _REDIRECTS and not target:
-        return replace(page, problem=Problem.NONSENSE, detail="It redirects to no usable address.")
+        return replace(page, problem=Problem.NONSENSE, detail="It redirects to an invalid address.")
     if read is None:
         return replace(page, is_noindex="noindex" in answer.headers.get("x-robots-tag", ""))
     return replace(
@@ -51,16 +51,16 @@ def describe_page(entry: Entry, answer: Answer, target: str | None, read: ReadPa
 
 def _find_note(answer: Answer, read: ReadPage | None) -> str:
     if answer.is_html and read is None:
-        return "Its HTML could not be read in time: its links are not known."
+        return "Its HTML could not be read in time, so its links are unknown."
     if answer.is_cut:
-        return "It is longer than 2 MB; what comes after was not read."
+        return "It is longer than 2 MB; the rest was not read."
     if read is not None and read.links_left_out:
-        return f"{read.links_left_out:,} of its links were left out: it has too many."
+        return f"{read.links_left_out:,} of its links were left out, because it has too many."
     return ""
 
 
 def says(page: Page, read: ReadPage, word: str) -> bool:
-    """Whether its robots element has that word."""
+    """Whether the page's robots element contains the word, or `none`."""
     words = {one.strip() for one in read.robots.split(",")}
     return word in words or "none" in words
 
@@ -68,7 +68,7 @@ def says(page: Page, read: ReadPage, word: str) -> bool:
 def resolve_links(
     page: Page, answer: Answer, read: ReadPage
 ) -> Iterator[tuple[str | None, str, bool]]:
-    """Each link's URL, None where it is none of the web, its text, and whether it is nofollow."""
+    """Yield each link's URL (None if it is not HTTP), its text, and whether it is nofollow."""
     base = normalise(read.base, page.url) or page.url
     if refresh := find_refresh(answer.headers.get("refresh", "")):
         yield normalise(refresh, page.url), "", False

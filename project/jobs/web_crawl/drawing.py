@@ -1,6 +1,6 @@
 """The picture of a site's links, as PNG.
 
-Nothing global of matplotlib's is used (pyplot, its settings): a worker's process runs many jobs.
+It uses no global state of matplotlib (pyplot, its settings): a worker process runs many jobs.
 """
 
 import io
@@ -25,16 +25,16 @@ from project.jobs.web_crawl.pages import Page
 from project.jobs.web_crawl.urls import host_of, path_of
 
 WIDTH, HEIGHT, DPI = 1600, 1300, 160
-"""Pixels, and pixels to an inch."""
+"""Pixels, and pixels per inch."""
 
 MAX_OTHER_LINKS = 6000
-"""More lines are one grey: then every so many is drawn."""
+"""More lines would merge into one grey, so beyond this only every n-th line is drawn."""
 MAX_LABELS = 14
 MAX_LABEL_CHARS = 30
 
 PAPER, INK, SOFT = "#fbfaf7", "#1f2933", "#7b8794"
 DEPTH_COLOURS = ("#0b3c6f", "#1764ab", "#3f8fc5", "#74b3d8", "#a6cfe5")
-"""By clicks from the start page; the last one stands for all that are deeper."""
+"""Colours by clicks from the start page; the last one also stands for all deeper pages."""
 REDIRECT, BROKEN, REFUSED, OTHER = "#e0a030", "#d64545", "#6b21a8", "#b8b2a7"
 
 
@@ -45,11 +45,11 @@ class Look:
     colour: str
     area: float
     order: int
-    """Higher ones are drawn later, on top."""
+    """Nodes with a higher order are drawn later, on top."""
 
 
 def draw_links(findings: Findings) -> bytes:
-    """The graph of all URLs that were fetched."""
+    """Draw the graph of all fetched URLs as PNG."""
     graph = build_graph(findings)
     places = place_nodes(graph.root, graph.parents)
     looks = {node: _find_look(findings, graph, node, len(places)) for node in places}
@@ -68,10 +68,10 @@ def draw_links(findings: Findings) -> bytes:
 
 
 def _set_view(axes: Axes, places: Sequence[Place]) -> None:
-    """All of them, as large as they may be, in an undistorted picture."""
+    """Fit all nodes, as large as possible and undistorted."""
     xs, ys = [place.x for place in places], [place.y for place in places]
     middle = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-    # Labels stand beside nodes, so there is more room to the sides.
+    # Labels stand beside nodes, so the sides get more room.
     width, height = (max(xs) - min(xs)) * 1.16 + 2, (max(ys) - min(ys)) * 1.04 + 1.2
     box = axes.get_position()
     shape = (box.width * WIDTH) / (box.height * HEIGHT)
@@ -145,12 +145,12 @@ def _add(
 
 
 def _find_width(tree: Sequence[Curve]) -> float:
-    """Of the tree's lines, points."""
+    """Width of the tree's lines in points."""
     return 0.9 if len(tree) < 400 else 0.5
 
 
 def _bend(source: Place, target: Place) -> Curve:
-    """A link across the site, drawn towards the middle: so those of one direction lie together."""
+    """A link across the site, bent towards the middle to bundle links of one direction."""
     middle = (source.x + target.x) * 0.2, (source.y + target.y) * 0.2
     return _curve((source.x, source.y), middle, (target.x, target.y))
 
@@ -176,7 +176,7 @@ def _draw_labels(
     places: dict[str, Place],
     looks: dict[str, Look],
 ) -> None:
-    """The start page's and the most linked pages' paths, as many as do not hide each other."""
+    """Label the start page and the most linked pages, leaving out labels that would overlap."""
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     taken: list[Bbox] = []
     for node in _choose_labelled(findings, places):
@@ -224,7 +224,7 @@ def _draw_frame(
     figure: Figure, findings: Findings, graph: LinkGraph, looks: dict[str, Look]
 ) -> None:
     crawled = findings.crawled
-    title = f"How {_shorten(host_of(crawled.site_url))} hangs together"
+    title = f"Links of {_shorten(host_of(crawled.site_url))}"
     figure.text(
         0.03, 0.955, title, fontsize=15, fontweight="bold", color=INK, va="center", parse_math=False
     )
@@ -245,15 +245,15 @@ def _draw_frame(
 def _caption(findings: Findings, graph: LinkGraph) -> str:
     drawn = len(graph.parents) + 1
     links = len(graph.others) + len(graph.parents)
-    shown = "" if len(graph.others) <= MAX_OTHER_LINKS else " (some are drawn)"
+    shown = "" if len(graph.others) <= MAX_OTHER_LINKS else " (only some are drawn)"
     return (
-        f"{drawn:,} URLs, {links:,} links{shown}. In the middle the start page, each ring one "
-        "click further out; the larger, the more pages link there."
+        f"{drawn:,} URLs, {links:,} links{shown}. The start page is in the middle, each ring is "
+        "one click further out, and larger circles have more links to them."
     )
 
 
 def _list_keys(findings: Findings, looks: dict[str, Look]) -> Iterator[Line2D]:
-    """What the colours mean, those alone that are there."""
+    """The legend's entries for the colours in use."""
     colours = {look.colour for look in looks.values()}
     last = len(DEPTH_COLOURS) - 1
     names = {colour: f"{depth} clicks" for depth, colour in enumerate(DEPTH_COLOURS)}

@@ -1,7 +1,7 @@
-"""One URL, fetched within limits: whatever the server does, an answer comes back soon.
+"""Fetches one URL within limits: whatever the server does, the fetch ends soon.
 
-Redirects are not followed here: the crawl decides about each of them. The body is read as far as
-it is wanted; of what is decoded there is a limit, so a small file cannot become a huge one.
+The crawl decides about redirects; they are not followed here. Bodies of unwanted types are not
+read, and the decoded size is limited, so that a small file cannot become a huge one.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from project.jobs.web_crawl.urls import host_of
 
 USER_AGENT = "JobsCrawler/1.0"
 FETCH_SECONDS = 20.0
-"""From the request's start to the end of its body."""
+"""From the start of the request to the end of the response body."""
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 10.0
 RETRIES = 2
@@ -45,17 +45,17 @@ _ASKS_FOR_PATIENCE = {429, 503}
 
 
 class Problem(StrEnum):
-    """Why there is no answer to work with."""
+    """Why there is no usable answer."""
 
     REFUSED = "refused"
-    """Its address is one that is never connected to."""
+    """The crawl does not connect to its address."""
     NO_HOST = "no such host"
     NO_CONNECTION = "no connection"
     NO_TLS = "no trusted certificate"
     TIMEOUT = "no answer in time"
     REDIRECTS = "too many redirects"
     NONSENSE = "broken answer"
-    """The answer is no HTTP, ends too early or cannot be decoded."""
+    """The answer is not HTTP, ends too early or cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +64,36 @@ class Answer:
 
     url: str
     status: int = 0
-    """0 where there was no answer."""
+    """0 if there was no answer."""
     headers: dict[str, str] = field(default_factory=dict)
-    """Of those that are of use, by lower-case name."""
+    """The headers that the crawl uses, by lower-case name."""
     body: bytes = b""
     received_bytes: int = 0
     seconds: float = 0.0
     is_cut: bool = False
-    """The body was longer than what is read."""
+    """Whether the body was longer than the limit and was cut off."""
     problem: Problem | None = None
     detail: str = ""
     """The problem in a sentence."""
 
     @property
     def is_success(self) -> bool:
-        """Whether what comes is what was asked for."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
     def media_type(self) -> str:
-        """As in `text/html`: what it says that it is or, of XML and of no type, what it is."""
+        """The type, as in `text/html`; of XML and without a type, the content decides."""
         return settle_type(essence_of(self.headers.get("content-type", "")), self.body)
 
     @property
     def is_html(self) -> bool:
-        """Whether there is a page to read."""
+        """Whether it has a page to read."""
         return self.is_success and self.media_type in PAGES
 
 
 class Fetcher:
-    """Asks servers, in the pacer's time."""
+    """Sends requests at the pacer's rate."""
 
     def __init__(
         self,
@@ -105,16 +105,16 @@ class Fetcher:
         self._pacer = pacer
         self._fetch_seconds = fetch_seconds
         self.received_bytes = 0
-        """All that was received so far."""
+        """All bytes received so far."""
 
     def slow_down(self, host: str, interval_seconds: float) -> None:
-        """Ask that host no faster than once in so many seconds."""
+        """Request from that host at most once per interval."""
         self._pacer.slow_down(host, interval_seconds)
 
     async def fetch(self, url: str, wanted: frozenset[str] = MAYBE_PAGES) -> Answer:
-        """The answer to a GET; its body where it is of a wanted type, or any is.
+        """The answer to a GET, with its body if the type is wanted.
 
-        A server that asks for patience, and says how much, is asked again.
+        If the server asks to retry later and names the delay, the request is retried.
         """
         for attempt in range(RETRIES + 1):
             answer = await self._ask("GET", url, wanted)
@@ -125,7 +125,7 @@ class Fetcher:
         return answer
 
     async def probe(self, url: str) -> Answer:
-        """The answer without a body: to a HEAD or, where the server knows none, to a GET."""
+        """The answer without a body, to a HEAD or, if that fails, to a GET."""
         answer = await self._ask("HEAD", url, NOTHING)
         return answer if 0 < answer.status < 400 else await self._ask("GET", url, NOTHING)
 
@@ -148,7 +148,7 @@ class Fetcher:
                 return answer
             return await self._read(answer, response)
         finally:
-            # With a body that was not read to its end, this closes the connection.
+            # If the body was not read to its end, this closes the connection.
             await response.aclose()
 
     async def _read(self, answer: Answer, response: httpx.Response) -> Answer:
@@ -166,7 +166,7 @@ class Fetcher:
 
 
 def trusted_authorities() -> ssl.SSLContext:
-    """Whose certificates are believed: certifi's, or those that `SSL_CERT_FILE` names."""
+    """A TLS context that trusts certifi's authorities, or those in `SSL_CERT_FILE`."""
     return httpx.create_ssl_context()
 
 
@@ -217,26 +217,26 @@ def find_patience(answer: Answer) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-# What each error means to a person; of subclasses, the narrower one comes first.
+# What each error means to a person; subclasses come before their base classes.
 _MEANINGS: tuple[tuple[type[Exception], Problem, str], ...] = (
     (RefusedError, Problem.REFUSED, ""),
     (TimeoutError, Problem.TIMEOUT, f"No complete answer within {FETCH_SECONDS:g} seconds."),
     (httpcore.TimeoutException, Problem.TIMEOUT, f"Silent for {READ_SECONDS:g} seconds."),
-    (httpcore.ConnectError, Problem.NO_CONNECTION, "The server takes no connection."),
+    (httpcore.ConnectError, Problem.NO_CONNECTION, "The server refuses connections."),
     (httpcore.NetworkError, Problem.NO_CONNECTION, "The connection broke."),
-    (httpcore.ProtocolError, Problem.NONSENSE, "The answer is no HTTP, or ends too early."),
-    (httpcore.UnsupportedProtocol, Problem.NONSENSE, "The URL cannot be asked for."),
-    (httpx.InvalidURL, Problem.NONSENSE, "The URL cannot be asked for."),
+    (httpcore.ProtocolError, Problem.NONSENSE, "The answer is not HTTP, or ends too early."),
+    (httpcore.UnsupportedProtocol, Problem.NONSENSE, "The URL cannot be requested."),
+    (httpx.InvalidURL, Problem.NONSENSE, "The URL cannot be requested."),
     (anyio.BrokenResourceError, Problem.NO_CONNECTION, "The connection broke."),
     (zlib.error, Problem.NONSENSE, "The answer's content coding is broken or unknown."),
-    (OSError, Problem.NO_HOST, "There is no host of that name."),
+    (OSError, Problem.NO_HOST, "There is no host with that name."),
 )
 _FAILURES = tuple(error for error, _, _ in _MEANINGS)
 
 
 def _describe(url: str, error: Exception) -> Answer:
     if _is_about_tls(error):
-        detail = "The server's certificate is not trusted, or it speaks no TLS."
+        detail = "The server's certificate is not trusted, or the server does not support TLS."
         return Answer(url, problem=Problem.NO_TLS, detail=detail)
     problem, detail = next(
         (problem, text) for kind, problem, text in _MEANINGS if isinstance(error, kind)

@@ -1,4 +1,4 @@
-"""What is worth telling about a crawled site: broken links, redirects, figures. Pure."""
+"""What a crawl reports about a site: broken links, redirects, figures. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -7,30 +7,30 @@ from dataclasses import dataclass, field
 from project.jobs.web_crawl.pages import Crawled, Link, Page
 
 MAX_SOURCES = 20
-"""So many places of one broken URL are named; more are counted."""
+"""The most linking pages named for one broken URL; further ones are only counted."""
 REFUSES_PROGRAMS = frozenset({401, 403, 405, 406, 429, 451, 503, 999})
-"""Answers of other sites that say nothing about what a browser gets."""
+"""Statuses with which other sites refuse programs, though a browser may get the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A URL that links lead to, and behind which nothing is."""
+    """A broken URL that pages link to."""
 
     url: str
     outcome: str
-    """Its status, or what is wrong."""
+    """Its status code, or the problem."""
     detail: str
     is_external: bool
     links: int
     sources: tuple[Link, ...]
-    """The first places that link there."""
+    """The first links to it."""
     way: tuple[str, ...] = ()
-    """The redirects that lead to the end, where there are some."""
+    """The URLs that its redirects lead through, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """A URL that leads to another one."""
+    """A URL that redirects to another."""
 
     url: str
     status: int
@@ -39,39 +39,39 @@ class Redirect:
     hops: int
     links: int
     trouble: str = ""
-    """`loop`, or what is at its end."""
+    """`loop`, or what is wrong with the URL at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What there is to tell."""
+    """What was found out about a crawled site."""
 
     crawled: Crawled
     broken: tuple[Broken, ...]
     unsure: tuple[Broken, ...]
-    """URLs of other sites that refuse programs: they may work in a browser."""
+    """URLs of other sites that refuse programs; they may work in a browser."""
     redirects: tuple[Redirect, ...]
     loops: int
     """URLs whose redirects never end."""
     inlinks: Counter[str] = field(default_factory=Counter)
-    """Links to each URL; those that come by a redirect count at its end, too."""
+    """Links to each URL; a link to a redirect also counts for the redirect's end."""
     by_outcome: Counter[str] = field(default_factory=Counter)
     by_depth: Counter[int] = field(default_factory=Counter)
 
     @property
     def html_pages(self) -> list[Page]:
-        """Those that were read."""
+        """The pages whose HTML was read."""
         return [page for page in self.crawled.pages.values() if page.is_page]
 
     @property
     def slowest(self) -> list[Page]:
-        """Answers that took longest, slowest first."""
+        """The ten slowest answers, slowest first."""
         answered = [page for page in self.crawled.pages.values() if page.status]
         return sorted(answered, key=lambda page: page.seconds, reverse=True)[:10]
 
     @property
     def unread(self) -> list[Page]:
-        """Pages of which a part was not read: links behind it are not known."""
+        """Pages that were not read to the end, so that some of their links are unknown."""
         return [page for page in self.crawled.pages.values() if page.is_unread]
 
     @property
@@ -81,7 +81,7 @@ class Findings:
 
 
 def find_all(crawled: Crawled) -> Findings:
-    """The findings of a crawl."""
+    """Work out the findings of a crawl."""
     inbound = _group_links(crawled.links)
     ways = {url: follow(crawled, url) for url, page in crawled.pages.items() if page.is_redirect}
     dead = list(_find_dead(crawled, ways, inbound))
@@ -98,7 +98,7 @@ def find_all(crawled: Crawled) -> Findings:
 
 
 def follow(crawled: Crawled, url: str) -> tuple[str, ...]:
-    """The URLs from this one to where its redirects end; the last one is double in a loop."""
+    """The URLs from this one to the end of its redirects; in a loop, the last one occurs twice."""
     way = [url]
     while (page := crawled.pages.get(way[-1])) and page.redirects_to:
         target = page.redirects_to
@@ -123,13 +123,13 @@ def _group_links(links: Iterable[Link]) -> dict[str, list[Link]]:
 def _find_dead(
     crawled: Crawled, ways: dict[str, tuple[str, ...]], inbound: dict[str, list[Link]]
 ) -> Iterable[Broken]:
-    """In the order of the crawl, other sites' last."""
+    """Yield broken URLs in the order of the crawl, then the other sites'."""
     for url, page in crawled.pages.items():
         way = ways.get(url, (url,))
         end = crawled.pages.get(way[-1]) or crawled.external.get(way[-1])
         outcome, detail = page.outcome, page.detail
         if _is_loop(way):
-            outcome, detail = "redirect loop", "Its redirects lead back to where they began."
+            outcome, detail = "redirect loop", "Its redirects form a loop."
         elif end is not None and end.is_broken:
             outcome, detail = end.outcome, end.detail
         else:

@@ -1,8 +1,8 @@
 """Which addresses a crawl may connect to. Pure.
 
-A crawler runs inside a network that its users do not see: without a guard it would read that
-network's machines, and the cloud's metadata service with its keys, to anybody. So only addresses of
-the public internet are taken, and those that the operator has named.
+A crawler runs inside a network that its users cannot reach. Without a guard it would show that
+network's machines, and the cloud's metadata service with its keys, to anybody. So it connects only
+to public internet addresses and to networks that the operator has allowed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,9 +29,9 @@ METADATA = tuple(
         "192.0.0.192/32",  # Oracle
     )
 )
-"""Where clouds tell their machines secrets. Named exactly, or refused."""
+"""Addresses where clouds give secrets to their machines: refused unless allowed explicitly."""
 
-# What `is_global` of some Python version lets pass. Source: IANA's special-purpose registries.
+# Networks that `is_global` of some Python versions accepts (IANA's special-purpose registries).
 _NEVER = tuple(
     ip_network(text)
     for text in (
@@ -51,29 +51,29 @@ _COMPATIBLE = IPv6Network("::/96")
 
 
 class RefusedError(Exception):
-    """The crawl does not connect there. It becomes a finding, or the error of the start page."""
+    """The crawl does not connect to an address. Becomes a finding, or the start page's error."""
 
 
 class Guard:
-    """Judges addresses; `allowed_networks` are taken although they are not public."""
+    """Checks addresses; `allowed_networks` are accepted although they are not public."""
 
     def __init__(self, allowed_networks: Iterable[str] = ()) -> None:
         self._allowed = tuple(ip_network(text.strip()) for text in allowed_networks)
 
     def check(self, host: str, addresses: Iterable[str]) -> None:
-        """RefusedError where any of the host's addresses is refused."""
+        """RefusedError if any of the host's addresses is refused."""
         for text in addresses:
             reason = self.find_reason(text)
             if reason:
                 shown = text if host == text else f"{host} ({text})"
-                raise RefusedError(f"{shown} {reason}: it is never connected to.")
+                raise RefusedError(f"{shown} {reason}, so the crawl does not connect to it.")
 
     def find_reason(self, text: str) -> str:
-        """Why the address is refused; empty where it may be connected to."""
+        """Why the address is refused; empty if it is accepted."""
         try:
             address = ip_address(text)
         except ValueError:
-            return "is no address"
+            return "is not an address"
         reasons = (self._judge(one) for one in _unfold(address))
         return next(filter(None, reasons), "")
 
@@ -85,7 +85,7 @@ class Guard:
         if address.is_loopback:
             return "is this machine"
         if address.is_multicast or address.is_unspecified:
-            return "is no machine's address"
+            return "is not the address of a machine"
         return "" if _is_public(address) else "is not a public address"
 
     def _is_allowed(self, address: Address) -> bool:
@@ -97,7 +97,7 @@ class Guard:
 def _is_public(address: Address) -> bool:
     if any(address in network for network in _NEVER):
         return False
-    # Of IPv6 only so much has been given out; old sorts of addresses lie outside.
+    # Only this part of IPv6 is allocated; obsolete kinds of addresses lie outside.
     is_given_out = address.version == 4 or address in _UNICAST or address in _NAT64
     return is_given_out and address.is_global
 
@@ -111,7 +111,7 @@ def _is_within(network: Network, other: Network) -> bool:
 
 
 def _unfold(address: Address) -> Iterator[Address]:
-    """The addresses that a packet to this one may reach: IPv6 has several ways to hold an IPv4."""
+    """The addresses that a packet may reach; IPv6 can embed an IPv4 address in several ways."""
     if isinstance(address, IPv4Address):
         yield address
         return

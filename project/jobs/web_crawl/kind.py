@@ -1,4 +1,4 @@
-"""`web.crawl`: reads a site page by page; tells broken links, redirects, and how pages connect."""
+"""`web.crawl`: reads a site page by page and reports broken links, redirects and its structure."""
 
 import asyncio
 from time import monotonic
@@ -13,7 +13,7 @@ from project.kinds.parameters import Parameters
 from project.kinds.result_view import show
 
 OUTPUT_SECONDS = 90
-"""Before its time limit a crawl takes what it has, and makes the report of it."""
+"""Time before the limit at which a crawl stops fetching and reports what it has found."""
 
 
 def _check_start(text: str) -> str:
@@ -21,45 +21,45 @@ def _check_start(text: str) -> str:
     if url is None:
         raise PydanticCustomError(
             "start_url",
-            "must be a web address as in https://example.org/, without a user name",
+            "must be a web address like https://example.org/, without a user name",
         )
     return url
 
 
 class CrawlParameters(Parameters):
-    """Where to begin, and how far to go."""
+    """Where the crawl begins, and how far it goes."""
 
     start: Annotated[str, AfterValidator(_check_start)] = Field(
         title="Start page",
-        description="Address of the page to begin at; only its site is crawled",
+        description="Address of the first page; only its site is crawled",
         max_length=MAX_URL_CHARS,
         examples=["https://example.org/"],
     )
     max_pages: int = Field(
-        500, ge=1, le=5000, title="Pages at most", description="As many URLs are fetched at most"
+        500, ge=1, le=5000, title="Page limit", description="The most URLs that the crawl fetches"
     )
     max_depth: int = Field(
-        10, ge=0, le=100, title="Depth", description="Clicks from the start page at most"
+        10, ge=0, le=100, title="Depth", description="The most clicks from the start page"
     )
     concurrency: int = Field(
-        4, ge=1, le=16, title="At a time", description="So many pages are fetched at the same time"
+        4, ge=1, le=16, title="Concurrency", description="Pages fetched at the same time"
     )
     requests_per_second: float = Field(
         5.0,
         ge=0.1,
         le=100,
         title="Requests per second",
-        description="No faster than that; a slower pace that robots.txt asks for is kept",
+        description="The highest rate; the crawl is slower if robots.txt asks for it",
     )
     respects_robots: bool = Field(
         True,
         title="Respect robots.txt",
-        description="Fetch nothing that the site does not want to be fetched",
+        description="Skip URLs that the site's robots.txt disallows",
     )
     checks_external: bool = Field(
         False,
         title="Check other sites",
-        description="Ask each linked page of other sites once whether it is there",
+        description="Check each linked URL of other sites once",
     )
 
 
@@ -73,7 +73,7 @@ class CrawlParameters(Parameters):
 )
 def crawl_site(parameters: CrawlParameters, context: Context) -> dict[str, Any]:
     """Crawl a site: broken links, redirects, a sitemap and a picture of its links."""
-    # The network's libraries and matplotlib take 0.6 s: only where a site is crawled.
+    # The network libraries and matplotlib take 0.6 s to import, which only a crawl should pay.
     from project.jobs.web_crawl.crawl import Plan, crawl  # noqa: PLC0415
     from project.jobs.web_crawl.findings import find_all  # noqa: PLC0415
     from project.jobs.web_crawl.outputs import make_outputs, summarise  # noqa: PLC0415

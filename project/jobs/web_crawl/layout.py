@@ -1,8 +1,8 @@
-"""Where the nodes of a link graph stand: the start page in the middle, a ring for each depth. Pure.
+"""Places a link graph's nodes: the start page in the middle, one ring per depth. Pure.
 
-Each page stands in the sector of the page that first led to it, so that a site's sections are seen
-as its sectors. A ring is as wide as its pages need, and they are spread over its width by the
-golden ratio: so five pages look as orderly as five thousand.
+Each page lies in the sector of the page that first led to it, so that a site's sections appear as
+sectors. A ring is as wide as its pages need, and the golden ratio spreads them over its width, so
+that five pages look as orderly as five thousand.
 """
 
 import math
@@ -12,30 +12,30 @@ from dataclasses import dataclass
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 RING_GAP = 1.1
-"""Room between two rings, in distances of two neighbours; of a large site it is more."""
+"""Gap between two rings, in distances of two neighbours; larger for large sites."""
 _LARGE = 250
-"""From so many nodes on the room grows with the picture."""
+"""From this many nodes on, the gap grows with the picture."""
 _FIRST_LEAVES = 3
-"""A page of the first ring that leads nowhere takes the room of so many further out."""
+"""A first-ring page without links takes the room of this many pages further out."""
 _SPACING = 1.25
-"""Area of a node's own, as the side of a square."""
+"""Side of the square that a node occupies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node in polar coordinates, its middle the start page."""
+    """A node's polar coordinates around the start page."""
 
     radius: float
     angle: float
 
     @property
     def x(self) -> float:
-        """To the right."""
+        """The distance to the right."""
         return self.radius * math.cos(self.angle)
 
     @property
     def y(self) -> float:
-        """Upwards."""
+        """The distance upwards."""
         return self.radius * math.sin(self.angle)
 
 
@@ -61,7 +61,7 @@ def place_nodes(root: str, parents: Mapping[str, str]) -> dict[str, Place]:
 
 
 def _room(radius: float) -> float:
-    """As many nodes stand on a circle without touching."""
+    """How many nodes fit on a circle without touching."""
     return 2 * math.pi * radius / (_SPACING * 0.6)
 
 

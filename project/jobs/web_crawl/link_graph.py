@@ -1,4 +1,4 @@
-"""The site as a graph: its URLs, the links and redirects between them, the way each was found."""
+"""The site as a graph: its URLs, and the links and redirects between them."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
@@ -9,22 +9,22 @@ from project.jobs.web_crawl.findings import Findings
 
 @dataclass(frozen=True, slots=True)
 class LinkGraph:
-    """What is drawn; URLs are its nodes."""
+    """The graph to draw; its nodes are URLs."""
 
     root: str
     parents: dict[str, str]
-    """Who led to each URL first, by the shortest way; in the order of their depths."""
+    """The URL that first led to each URL, by the shortest way, ordered by depth."""
     others: list[tuple[str, str]]
-    """The links that are no part of that tree, each pair once."""
+    """The links outside that tree, each pair once."""
     depths: dict[str, int]
     """Links and redirects from the start page to each URL."""
 
 
 def build_graph(findings: Findings) -> LinkGraph:
-    """The graph of all URLs that were fetched and can be reached from the start page."""
+    """Build the graph of all fetched URLs that can be reached from the start page."""
     crawled = findings.crawled
     pages = crawled.pages
-    # A dict keeps each pair once, in the order of the first.
+    # A dict keeps each pair once, in order of first occurrence.
     targets: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for page in pages.values():
         if page.redirects_to in pages:
@@ -50,7 +50,7 @@ def build_graph(findings: Findings) -> LinkGraph:
 def _search(
     start: str, targets: Mapping[str, Iterable[str]]
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Who led to each URL first, and how far it is from the start; the nearest ones first."""
+    """For each URL, what first led to it and its distance from the start, nearest first."""
     parents: dict[str, str] = {}
     depths = {start: 0}
     waiting = deque([start])

@@ -1,4 +1,4 @@
-"""What a crawl hands over: the picture, the report and the tables, kept as files."""
+"""A crawl's result: the picture, the report and the tables, stored as files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ SHOWN_BROKEN = 20
 
 
 def make_outputs(findings: Findings, context: Context) -> dict[str, Any]:
-    """The parts of the result but for its summary."""
+    """All members of the result except its summary."""
     steps = 5
     context.report_progress(0, steps, "Drawing the links")
     image = draw_links(findings)
@@ -81,7 +81,7 @@ def count_all(findings: Findings) -> dict[str, int]:
 
 
 def list_facts(findings: Findings) -> dict[str, str | int]:
-    """Figures for people, those alone that say something."""
+    """Figures for people; zero and empty ones are left out."""
     crawled, counts = findings.crawled, count_all(findings)
     is_partial = crawled.ending is Ending.COMPLETE and bool(findings.unread)
     facts: dict[str, str | int] = {
@@ -97,7 +97,7 @@ def list_facts(findings: Findings) -> dict[str, str | int]:
         "Pages of other sites": counts["external"],
         "Links found": counts["links"],
         "Links left out": crawled.links_left_out,
-        "Below the depth limit": counts["too_deep"],
+        "Beyond the depth limit": counts["too_deep"],
         "Known but not fetched": counts["not_fetched"],
         "Received": f"{crawled.received_bytes / 1e6:.1f} MB",
         "Pages not read to the end": len(findings.unread),
@@ -108,7 +108,7 @@ def list_facts(findings: Findings) -> dict[str, str | int]:
 
 
 def list_tables(findings: Findings) -> list[Any]:
-    """The broken links, so that they are seen without opening the report."""
+    """The broken links, visible without opening the report."""
     if not findings.broken:
         return []
     shown = findings.broken[:SHOWN_BROKEN]
@@ -117,11 +117,13 @@ def list_tables(findings: Findings) -> list[Any]:
         f" (the first {len(shown)}; {more} more are in the report)" * bool(more)
     )
     rows = [[one.url, one.outcome, one.links, one.sources[0].source] for one in shown]
-    return [{"title": title, "columns": ["URL", "Answer", "Links", "First found on"], "rows": rows}]
+    return [
+        {"title": title, "columns": ["URL", "Response", "Links", "First found on"], "rows": rows}
+    ]
 
 
 def _keep(context: Context, name: str, fill: Callable[[Path], object]) -> FileLink:
-    """A file that was written in the attempt's folder."""
+    """Write a file in the attempt's folder and store it."""
     path = context.files.folder / name
     fill(path)
     size = path.stat().st_size

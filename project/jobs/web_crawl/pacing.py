@@ -1,4 +1,4 @@
-"""How fast a host is asked: a steady rate for each of them, and a pause where it asks for one."""
+"""Limits requests to a steady rate per host, and pauses if a host asks for it."""
 
 import asyncio
 from collections import defaultdict
@@ -7,7 +7,7 @@ from time import monotonic
 
 
 class Pacer:
-    """Lets one request to a host begin every so many seconds, in the order of asking."""
+    """Starts one request to a host per interval, in the order of the calls to `wait`."""
 
     def __init__(
         self,
@@ -23,15 +23,15 @@ class Pacer:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def slow_down(self, host: str, interval_seconds: float) -> None:
-        """From now on no faster than that, as `Crawl-delay` says."""
+        """Use at least this interval for the host from now on, as `Crawl-delay` asks."""
         self._slower[host] = interval_seconds
 
     def pause(self, host: str, seconds: float) -> None:
-        """No request to the host begins for that long, as `Retry-After` says."""
+        """Start no request to the host for that long, as `Retry-After` asks."""
         self._next[host] = max(self._next[host], self._clock() + seconds)
 
     async def wait(self, host: str) -> None:
-        """Until a request to the host may begin."""
+        """Wait until a request to the host may begin."""
         async with self._turns[host]:
             while (seconds := self._next[host] - self._clock()) > 0:
                 await self._sleep(seconds)

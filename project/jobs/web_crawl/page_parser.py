@@ -1,11 +1,11 @@
-"""Reads HTML for a crawl, as a program of its own: pages come in, what they hold goes out.
+"""The program that reads HTML for a crawl: pages on its input, their contents on its output.
 
-A parser of a stranger's HTML can be kept busy for minutes by two megabytes of nested elements, and
-no signal handler runs meanwhile. Here the kernel's timer ends the process, which costs that page.
+Two megabytes of nested elements can keep an HTML parser busy for minutes, during which no signal
+handler runs. Here the kernel's timer kills the process instead, which loses only that page.
 
 The input is, for each page, two lengths, whether it is XML, the name of its encoding and its bytes;
-the output a length and a JSON document. Only the standard library, selectolax and `charsets` are
-imported: it must start soon.
+the output is a length and a JSON document. The program must start fast, so it imports only the
+standard library, selectolax and `charsets`.
 """
 
 import json
@@ -24,9 +24,9 @@ REQUEST = struct.Struct(">II?")
 REPLY = struct.Struct(">I")
 
 PARSE_SECONDS = 2.0
-"""Of the processor: on a busy machine a page may take longer."""
+"""Processor time; on a busy machine a page may take longer."""
 MAX_LINKS = 10_000
-"""Links of one page; more are left out."""
+"""The most links read from one page; further ones are left out."""
 MAX_HREF_CHARS = 2000
 MAX_TEXT_CHARS = 120
 MEMORY_BYTES = 1024 * 1024 * 1024
@@ -39,7 +39,7 @@ _BLANKS = re.compile(r"\s+")
 
 
 def read_page(body: bytes, charset: str, *, is_xml: bool = False) -> dict[str, Any]:
-    """What a crawl needs of a page; every text is as long as it may be at the most."""
+    """What a crawl needs from a page; no text exceeds its limit."""
     text = decode(body, charset)
     tree = LexborHTMLParser(_TAG.sub(_close, text) if is_xml else text)
     found = tree.css("a[href], area[href], iframe[src], frame[src], meta[http-equiv][content]")
@@ -55,7 +55,7 @@ def read_page(body: bytes, charset: str, *, is_xml: bool = False) -> dict[str, A
 
 
 def _close(tag: re.Match[str]) -> str:
-    """`<title/>` is whole in XML: to a parser of HTML all that follows would be in it."""
+    """Close elements like `<title/>`, which an HTML parser would leave open."""
     return f"{tag[0]}</{tag[1]}>" if tag[0].endswith("/>") else tag[0]
 
 
@@ -74,13 +74,13 @@ def _find_robots(tree: LexborHTMLParser) -> str:
 
 
 def _read_link(node: LexborNode) -> tuple[str, str, bool]:
-    """Address, text, and whether the page's author vouches not for it."""
+    """Address, text, and whether it is marked `nofollow`."""
     href = _find_refresh(node) or _attribute(node, "href" if node.tag in {"a", "area"} else "src")
     return href, _text_of(node), "nofollow" in _attribute(node, "rel").lower().split()
 
 
 def find_refresh(content: str) -> str:
-    """Where a refresh leads, as in `0; url=/en/`; empty where it leads nowhere.
+    """The target of a refresh such as `0; url=/en/`; empty if it has none.
 
     https://html.spec.whatwg.org/#shared-declarative-refresh-steps
     """
@@ -99,7 +99,7 @@ def _find_refresh(node: LexborNode) -> str:
 
 def _attribute(node: LexborNode | None, name: str) -> str:
     value = (node.attributes.get(name) or "") if node else ""
-    # One that is too long is none: cut, it would lead elsewhere.
+    # A value that is too long is dropped: if it were cut, it would lead elsewhere.
     return value if len(value) <= MAX_HREF_CHARS else ""
 
 
@@ -109,7 +109,7 @@ def _text_of(node: LexborNode | None) -> str:
 
 
 def main() -> None:
-    """Answer pages until there are no more."""
+    """Read pages from the input until it ends."""
     pages, replies = sys.stdin.buffer, sys.stdout.buffer
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever it is doing

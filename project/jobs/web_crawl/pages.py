@@ -35,38 +35,38 @@ class Page:
     is_noindex: bool = False
     links: int = 0
     other_links: int = 0
-    """Links that are none of the web: mailto, tel, javascript."""
+    """Links with a scheme other than HTTP: mailto, tel, javascript."""
     nofollow_links: int = 0
     last_modified: str = ""
     is_unread: bool = False
-    """Links of it may not be known: it is too long, has too many, or could not be read in time."""
+    """Some of its links are unknown: it is too long, has too many, or took too long to read."""
     note: str = ""
     """What is unusual about it."""
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it is only a way to another URL."""
+        """Whether it redirects to another URL."""
         return bool(self.redirects_to)
 
     @property
     def is_page(self) -> bool:
-        """Whether it is HTML that was read."""
+        """Whether it is HTML that was fetched."""
         return 200 <= self.status < 300 and self.content_type in PAGES
 
     @property
     def is_broken(self) -> bool:
-        """Whether nobody gets anything there."""
+        """Whether fetching it failed; a refused address does not count."""
         is_refused = self.problem is Problem.REFUSED
         return not is_refused and (self.problem is not None or self.status >= 400)
 
     @property
     def is_indexable(self) -> bool:
-        """Whether it belongs into a sitemap."""
+        """Whether it belongs in a sitemap."""
         return self.is_page and not self.is_noindex and self.canonical in {"", self.url}
 
     @property
     def outcome(self) -> str:
-        """In a few words."""
+        """Its status code, or the problem in a few words."""
         if self.problem:
             return str(self.problem)
         return f"{self.status}"
@@ -74,7 +74,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link from a page that was read to a URL, its own site's or another's."""
+    """A link from a page that was read to a URL of the same or another site."""
 
     source: str
     target: str
@@ -103,16 +103,16 @@ class Crawled:
     """In the order of the crawl."""
     links: list[Link] = field(default_factory=list)
     external: dict[str, Page | None] = field(default_factory=dict)
-    """URLs of other sites, with what they answered where they were asked."""
+    """URLs of other sites, with their answers if they were requested."""
     disallowed: dict[str, str] = field(default_factory=dict)
-    """URLs that robots.txt does not allow, with the page that links there."""
+    """URLs that robots.txt disallows, with the page that links to them."""
     refusals: dict[str, Refusal] = field(default_factory=dict)
     links_left_out: int = 0
     too_deep: int = 0
     not_fetched: int = 0
-    """URLs of the site that were known when a limit was reached."""
+    """URLs of the site that were known but not fetched when a limit was reached."""
     ending: Ending = Ending.COMPLETE
     seconds: float = 0.0
     received_bytes: int = 0
     site_url: str = ""
-    """The start page, or where it has moved to."""
+    """The start page, or the URL that it redirects to."""

@@ -1,4 +1,4 @@
-"""Hands pages to the page parser, a process beside the job, and starts another one when it dies."""
+"""Passes pages to the page parser, a separate process, and restarts it when it dies."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from project.jobs.web_crawl.charsets import find_charset
 from project.jobs.web_crawl.page_parser import PARSE_SECONDS, REPLY, REQUEST
 
 _JOBS = Path(__file__).parents[1]
-# `project.jobs` imports all kinds, which takes half a second: the process has an empty one.
+# `project.jobs` imports all kinds, which takes half a second; an empty module replaces it.
 _START = f"""
 import sys, types
 sys.path.append({str(_JOBS.parents[1])!r})
@@ -25,12 +25,12 @@ main()
 """
 PROGRAM = (sys.executable, "-I", "-c", _START)
 SAFETY_SECONDS = 10.0
-"""Beyond the parser's own limit: it must start first, on a busy machine."""
+"""Added to the parser's own limit, because starting it takes long on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLink:
-    """A link as it stands in a page."""
+    """A link as it is written in a page."""
 
     href: str
     text: str
@@ -39,7 +39,7 @@ class ReadLink:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """What a page holds, its addresses not resolved yet."""
+    """What a page holds; its addresses are not resolved yet."""
 
     title: str
     base: str
@@ -50,7 +50,7 @@ class ReadPage:
 
 
 class PageParser:
-    """One page at a time; close it."""
+    """Parses one page at a time; close it after use."""
 
     def __init__(self, program: Sequence[str] = PROGRAM) -> None:
         self._program = program
@@ -59,13 +59,13 @@ class PageParser:
 
     @property
     def process_id(self) -> int | None:
-        """Of the process at work, where there is one."""
+        """The id of the running process, if there is one."""
         return self._process.pid if self._process else None
 
     async def read(
         self, body: bytes, content_type: str, *, is_xml: bool = False
     ) -> ReadPage | None:
-        """What the page holds; None where it could not be read in time."""
+        """What the page holds; None if it could not be read in time."""
         async with self._lock:
             try:
                 async with asyncio.timeout(PARSE_SECONDS + SAFETY_SECONDS):
@@ -76,7 +76,7 @@ class PageParser:
             except (OSError, EOFError):
                 await self._forget()
                 return None
-            except asyncio.CancelledError:  # it is in the middle of a page
+            except asyncio.CancelledError:  # the process is in the middle of a page
                 await self._end()
                 raise
 
@@ -108,7 +108,7 @@ class PageParser:
         await self._forget()
 
     async def _forget(self) -> None:
-        """It has ended, or is about to: a signal would take its exit status from asyncio."""
+        """Wait for its end without a signal, which would take its exit status from asyncio."""
         process, self._process = self._process, None
         if process is not None:
             await process.wait()

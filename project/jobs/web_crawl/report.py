@@ -1,7 +1,7 @@
-"""The report: one HTML file, without scripts, that reads on a phone and prints.
+"""The report: one HTML file without scripts, readable on a phone and in print.
 
-Whatever comes from the web is escaped by the template engine, which is given no text of a stranger
-as a template; a link is made of normalised HTTP URLs alone.
+The template engine escapes everything that comes from the web and never treats it as a template;
+links are made only of normalised HTTP URLs.
 """
 
 from base64 import b64encode
@@ -17,7 +17,7 @@ from project.jobs.web_crawl.pages import Ending
 from project.jobs.web_crawl.urls import host_of, origin_of, path_of
 
 MAX_ROWS = 200
-"""So many rows has a table of the report; the CSV files have all."""
+"""The most rows of a table in the report; the CSV files have all rows."""
 
 
 def write_report(findings: Findings, image: bytes, path: Path) -> None:
@@ -51,7 +51,7 @@ def _gather(findings: Findings, image: bytes) -> dict[str, Any]:
         "depths": _list_bars(
             [(f"{depth}", count, "page") for depth, count in sorted(findings.by_depth.items())]
         ),
-        # Those between are told with the one that is linked.
+        # Redirects within a chain are shown with the URL that is linked.
         "redirects": [one for one in findings.redirects if one.links],
         "max_rows": MAX_ROWS,
         "most_linked": findings.inlinks.most_common(10),
@@ -79,7 +79,7 @@ def _count_outcomes(findings: Findings) -> list[tuple[str, int, str]]:
         rows.append((f"{outcome} {_STATUSES.get(outcome, '')}".strip(), count, _find_kind(outcome)))
     disallowed = len(findings.crawled.disallowed)
     if disallowed:
-        rows.append(("robots.txt says no", disallowed, "other"))
+        rows.append(("Not allowed by robots.txt", disallowed, "other"))
     return rows
 
 
@@ -87,13 +87,13 @@ _STATUSES = {
     "200": "OK",
     "301": "Moved",
     "302": "Found",
-    "307": "Temporary",
-    "308": "Permanent",
+    "307": "Temporary redirect",
+    "308": "Permanent redirect",
     "401": "Unauthorised",
     "403": "Forbidden",
     "404": "Not found",
     "410": "Gone",
-    "429": "Too many",
+    "429": "Too many requests",
     "500": "Server error",
     "503": "Unavailable",
 }
@@ -106,7 +106,7 @@ def _find_kind(outcome: str) -> str:
 
 
 def _list_bars(rows: list[tuple[str, int, str]]) -> list[dict[str, Any]]:
-    """Bars, the longest of them 100 wide."""
+    """The bars of a chart; the longest is 100 wide."""
     longest = max((count for _, count, _ in rows), default=1)
     return [
         {"name": name, "count": count, "kind": kind, "width": max(0.8, 100 * count / longest)}
@@ -115,7 +115,7 @@ def _list_bars(rows: list[tuple[str, int, str]]) -> list[dict[str, Any]]:
 
 
 def _shorten(origin: str, url: str) -> str:
-    """What tells pages of the site apart; the whole URL of another one."""
+    """The path of a URL on the crawled site; the whole URL of another site."""
     return path_of(url) if origin_of(url) == origin else url
 
 

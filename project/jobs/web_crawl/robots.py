@@ -7,7 +7,7 @@ from protego import Protego
 from project.jobs.web_crawl.fetching import USER_AGENT, Answer
 
 MAX_ROBOTS_BYTES = 512 * 1024
-"""As much of it counts; the RFC asks for 500 KiB at least."""
+"""How much of the file is read; the RFC requires at least 500 KiB."""
 MAX_RULES = 5000
 MAX_CRAWL_DELAY_SECONDS = 30.0
 ROBOT_NAME = USER_AGENT.partition("/")[0]
@@ -18,9 +18,9 @@ class Rules:
     """The rules of one host."""
 
     parsed: Protego | None = None
-    """None: no rules."""
+    """None if there are no rules."""
     refusal: str = ""
-    """Why nothing may be fetched, where nothing may."""
+    """Why nothing may be fetched; empty if something may."""
 
     def allows(self, url: str) -> bool:
         """Whether the URL may be fetched."""
@@ -28,7 +28,7 @@ class Rules:
 
     @property
     def delay_seconds(self) -> float:
-        """Pause between two requests that the host asks for; a longer one than this is not kept."""
+        """The pause between requests that the host asks for, limited to the maximum above."""
         delay = self.parsed.crawl_delay(ROBOT_NAME) if self.parsed else None
         return min(delay or 0.0, MAX_CRAWL_DELAY_SECONDS)
 
@@ -36,7 +36,7 @@ class Rules:
 def read_rules(answer: Answer) -> Rules:
     """The rules in the answer to /robots.txt.
 
-    A file that is not there allows everything; one that may be there and cannot be had, nothing.
+    A missing file allows everything; a file that cannot be fetched allows nothing.
     """
     if answer.problem or answer.status >= 500 or answer.status == 429:
         return Rules(refusal=answer.detail or f"It answers {answer.status}.")

@@ -1,7 +1,7 @@
 """The files for programs and spreadsheets: pages.csv, links.csv and sitemap.xml.
 
-Every text in them came from a stranger's site: a cell that a spreadsheet would take for a formula
-is marked as text.
+Their texts come from other people's sites, so cells that a spreadsheet would take for formulas are
+marked as text.
 """
 
 import csv
@@ -16,7 +16,7 @@ from project.jobs.web_crawl.pages import Page
 from project.tables.spreadsheets import guard_cell
 
 MAX_SITEMAP_URLS = 50_000
-"""Of one file, by sitemaps.org; a crawl has a tenth of it at the most."""
+"""The limit of one file by sitemaps.org; a crawl has at most a tenth of it."""
 
 PAGE_COLUMNS = (
     *("url", "depth", "status", "outcome", "content_type", "bytes", "seconds", "title", "links"),
@@ -26,7 +26,7 @@ LINK_COLUMNS = ("source", "target", "text", "is_nofollow", "is_external", "outco
 
 
 def write_pages(findings: Findings, path: Path) -> None:
-    """One row for each URL of the site that was fetched, and for each that was not allowed."""
+    """Write one row for each fetched URL of the site and for each disallowed one."""
     crawled = findings.crawled
     rows = [_page_row(findings, page) for page in crawled.pages.values()]
     rows += [[url, "", "", "not allowed by robots.txt"] for url in crawled.disallowed]
@@ -34,7 +34,7 @@ def write_pages(findings: Findings, path: Path) -> None:
 
 
 def write_links(findings: Findings, path: Path) -> None:
-    """One row for each link, in the order of the crawl."""
+    """Write one row for each link, in the order of the crawl."""
     crawled = findings.crawled
     known = {**crawled.external, **crawled.pages}
 
@@ -52,7 +52,7 @@ def write_links(findings: Findings, path: Path) -> None:
 
 
 def write_sitemap(findings: Findings, path: Path) -> int:
-    """The pages that a search engine may list, as sitemaps.org wants it; how many they are."""
+    """Write the indexable pages in the format of sitemaps.org; returns their number."""
     pages = [page for page in findings.html_pages if page.is_indexable][:MAX_SITEMAP_URLS]
     with path.open("w", encoding="utf-8") as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
@@ -87,7 +87,7 @@ def _outcome(page: Page | None) -> str:
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    # With a byte order mark, without which Excel takes UTF-8 for something else.
+    # Excel recognises UTF-8 only by its byte order mark.
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

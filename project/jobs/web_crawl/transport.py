@@ -1,8 +1,8 @@
-"""Connections that only lead where the guard lets them: an httpx transport.
+"""An httpx transport that connects only to addresses that the guard allows.
 
-A name is resolved once in a crawl. All of its addresses are judged, and the connection is made to
-an address that was judged, never to the name: so a name server that answers differently the second
-time (DNS rebinding) gains nothing. TLS and the Host header still go by the name.
+A crawl resolves each name once. The guard checks all of its addresses, and the transport connects
+to a checked address, never to the name: so a name server that answers differently the second time
+(DNS rebinding) gains nothing. TLS and the Host header still use the name.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ import httpx
 from project.jobs.web_crawl.guard import Guard, RefusedError
 
 Resolve = Callable[[str], Awaitable[list[str]]]
-"""A host's addresses; OSError where there are none."""
+"""Resolves a host to addresses; OSError if there are none."""
 
 MAX_ADDRESSES_TRIED = 3
 
 
 async def resolve(host: str) -> list[str]:
-    """By the system's resolver, in a daemon thread.
+    """Resolve with the system's resolver, in a daemon thread.
 
-    The loop's own executor is joined at its end: a name server that is silent would hold up a
-    cancelled job for as long as the resolver is patient.
+    The event loop waits for its own executor when it ends, so a silent name server would delay a
+    cancelled job until the resolver's timeout.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[list[str]] = loop.create_future()
@@ -49,7 +49,7 @@ async def resolve(host: str) -> list[str]:
 
 
 def read_literal(host: str) -> list[str]:
-    """The address that a host is, in whatever way it is written; asks nobody, and knows no name."""
+    """The address that the host spells, in any notation; empty for a name. Resolves nothing."""
     try:
         return _look_up(host, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
@@ -62,7 +62,7 @@ def _look_up(host: str, flags: int = 0) -> list[str]:
 
 
 class Addresses:
-    """Judged addresses of hosts, each resolved once."""
+    """Checked addresses of hosts, each resolved once."""
 
     def __init__(self, guard: Guard, ports: Iterable[int], look_up: Resolve = resolve) -> None:
         self._guard = guard
@@ -71,9 +71,9 @@ class Addresses:
         self._known: dict[str, asyncio.Future[list[str]]] = {}
 
     async def find(self, host: str, port: int) -> list[str]:
-        """Addresses to connect to; RefusedError, or OSError where there is no such host."""
+        """Addresses to connect to; RefusedError, or OSError if there is no such host."""
         if port not in self._ports:
-            raise RefusedError(f"{host}:{port} is on a port that is not fetched.")
+            raise RefusedError(f"{host}:{port} is on a port that the crawl does not fetch.")
         if host not in self._known:
             self._known[host] = asyncio.ensure_future(self._resolve(host))
         addresses = await asyncio.shield(self._known[host])
@@ -81,17 +81,17 @@ class Addresses:
         return addresses
 
     def check_literal(self, host: str) -> None:
-        """RefusedError where the host is a refused address; names are not looked up."""
+        """RefusedError if the host is a refused address; names are not resolved."""
         self._guard.check(host, read_literal(host))
 
     def close(self) -> None:
-        """Wait for no answer any more."""
+        """Cancel pending look-ups."""
         for future in self._known.values():
             future.cancel()
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Makes TCP connections to judged addresses."""
+    """Makes TCP connections to checked addresses."""
 
     def __init__(
         self, addresses: Addresses, backend: httpcore.AsyncNetworkBackend | None = None
@@ -107,7 +107,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to one of the host's addresses."""
+        """Connect to one of the host's addresses."""
         try:
             addresses = await asyncio.wait_for(self._addresses.find(host, port), timeout)
         except TimeoutError as error:
@@ -123,12 +123,12 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         raise last
 
     async def sleep(self, seconds: float) -> None:
-        """httpcore's pause between its own attempts."""
+        """The pause between httpcore's own attempts."""
         await asyncio.sleep(seconds)
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over such connections; knows no proxy, no cookie and no environment."""
+    """HTTP/1.1 over such connections, without proxies, cookies or environment variables."""
 
     def __init__(self, backend: GuardedBackend, connections: int, tls: ssl.SSLContext) -> None:
         self._pool = httpcore.AsyncConnectionPool(
@@ -139,7 +139,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """httpcore's errors pass through as they are."""
+        """Send the request; httpcore's errors pass through unchanged."""
         response = await self._pool.handle_async_request(
             httpcore.Request(
                 method=request.method,

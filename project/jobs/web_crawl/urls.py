@@ -12,7 +12,7 @@ _QUERY_SAFE = _PATH_SAFE + "?"
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _DROPPED = re.compile(r"[\t\n\r]")
-"""Browsers drop these wherever in a URL they are."""
+"""Browsers drop these anywhere in a URL."""
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
@@ -24,18 +24,18 @@ class Site:
     ports: frozenset[int]
 
     def holds(self, url: str) -> bool:
-        """Whether a normalised URL is of the site."""
+        """Whether a normalised URL belongs to the site."""
         parts = urlsplit(url)
         return parts.hostname in self.hosts and port_of(url) in self.ports
 
     def widen(self, url: str) -> "Site":
-        """The site with that URL's host as well: where its start page has moved to."""
+        """The site extended by the site of the URL that its start page redirects to."""
         other = site_of(url)
         return replace(self, hosts=self.hosts | other.hosts, ports=self.ports | other.ports)
 
 
 def site_of(url: str) -> Site:
-    """The site of a normalised URL. On a standard port it is the site on both of them."""
+    """The site of a normalised URL; a standard port stands for both standard ports."""
     host, port = host_of(url), port_of(url)
     twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
     standard = frozenset(DEFAULT_PORTS.values())
@@ -48,13 +48,13 @@ def host_of(url: str) -> str:
 
 
 def port_of(url: str) -> int:
-    """The port of a normalised URL, the scheme's own included."""
+    """The port of a normalised URL, or its scheme's default."""
     parts = urlsplit(url)
     return parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port, without a slash at the end."""
+    """Scheme, host and port, without a trailing slash."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -66,10 +66,10 @@ def path_of(url: str) -> str:
 
 
 def normalise(text: str, base: str = "") -> str | None:
-    """The one spelling of an HTTP URL, resolved against `base`; None where it is none to fetch.
+    """The one spelling of an HTTP URL, resolved against `base`; None if it cannot be fetched.
 
     Lower-case scheme and host, no fragment, default port or dot segments; the query stays as it
-    is. A URL with a user name is none to fetch: links must not carry passwords to anybody.
+    is. URLs with a user name are not fetched, so that links cannot send passwords to anybody.
     """
     cleaned = _DROPPED.sub("", text.strip("\0 \t\n\r\f\v")).partition("#")[0]
     if len(cleaned) > MAX_URL_CHARS:
@@ -77,7 +77,7 @@ def normalise(text: str, base: str = "") -> str | None:
     try:
         parts = urlsplit(urljoin(base, _turn_slashes(cleaned)))
         host, port = _spell_host(parts.hostname or ""), parts.port
-    except ValueError:  # a port that is no number, an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         return None
     if parts.scheme not in DEFAULT_PORTS or not host or "@" in parts.netloc or port == 0:
         return None
@@ -86,13 +86,13 @@ def normalise(text: str, base: str = "") -> str | None:
 
 
 def _turn_slashes(text: str) -> str:
-    """Backslashes before the query are slashes to browsers."""
+    """Turn backslashes before the query into slashes, as browsers do."""
     address, mark, query = text.partition("?")
     return address.replace("\\", "/") + mark + query
 
 
 def _spell_host(host: str) -> str:
-    """ASCII and lower case; ValueError where it is no host."""
+    """The host in ASCII and lower case; ValueError if it is invalid."""
     host = host.lower().rstrip(".")
     if not host.isascii():
         import idna  # noqa: PLC0415  # large tables that few sites need
@@ -113,12 +113,12 @@ def _spell(parts: SplitResult, host: str, port: int | None) -> str:
 
 
 def _escape(text: str, safe: str) -> str:
-    """Escaped where it must be, and nowhere else; escapes in capitals."""
+    """Escape only what must be escaped, with escapes in capitals."""
     return _ESCAPE.sub(_spell_escape, quote(text, safe=safe, errors="replace"))
 
 
 def _spell_escape(match: re.Match[str]) -> str:
-    if match[1] is None:  # a percent sign that begins no escape
+    if match[1] is None:  # a percent sign outside an escape
         return "%25"
     character = chr(int(match[1], 16))
     return character if character in _UNRESERVED else match[0].upper()
