@@ -1,7 +1,7 @@
-"""Sign-ups: who asked for an account, with which jobs, and whether the address is confirmed.
+"""Sign-ups: who asked for an account, their jobs, and whether the address is confirmed.
 
-Keys: `signup:<id>` (hash), `signups:owner:<owner>` (sorted set of ids by time). A change is
-published on `signups:owner:<owner>`, so that an open page hears of it.
+Keys: `signup:<id>` (hash), `signups:owner:<owner>` (sorted set of ids by time). Each
+change is published on `signups:owner:<owner>`, so that an open page shows it.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from redis import Redis, RedisError
 from project.errors import LinkExpiredError, LinkInvalidError, NotFoundError
 from project.ledger.job import format_time
 
-# Confirms once and only what still exists; a second click changes nothing.
+# Confirms an existing sign-up once; a second click changes nothing.
 _CONFIRM = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if redis.call('HSETNX', KEYS[1], 'confirmed_at', ARGV[1]) == 1 then
@@ -28,18 +28,18 @@ return 1
 _log = structlog.get_logger()
 
 OWNER_LIMIT = 50
-"""Newest sign-ups that are remembered per owner."""
+"""How many sign-ups are kept per owner, the newest ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUp:
-    """One sign-up. Times are UTC text; `confirmed_at` is empty until the address was confirmed."""
+    """One sign-up. Times are UTC text; `confirmed_at` is empty until the address is confirmed."""
 
     id: str
     email: str
     owner: str
     job: str
-    """The root of its jobs."""
+    """The id of the root of its jobs."""
     picture_job: str = ""
     mail_job: str = ""
     created_at: str
@@ -47,7 +47,7 @@ class SignUp:
 
     @classmethod
     def begin(cls, email: str, owner: str) -> "SignUp":
-        """A new sign-up, with an id for its job."""
+        """Make a new sign-up, with an id for its job."""
         return cls(
             id=uuid4().hex,
             email=email,
@@ -70,7 +70,7 @@ class SignUps:
         self._confirm = redis.register_script(_CONFIRM)
 
     def add(self, signup: SignUp) -> None:
-        """Keep a new sign-up."""
+        """Store a new sign-up."""
         pipeline = self._redis.pipeline(transaction=True)
         fields: dict[Any, Any] = {name: text for name, text in asdict(signup).items() if text}
         pipeline.hset(_key(signup.id), mapping=fields)
@@ -84,24 +84,24 @@ class SignUps:
         pipeline.execute()
 
     def announce(self, signup: SignUp) -> None:
-        """Tell its owner's open pages of a new sign-up, once its jobs are accepted."""
+        """Notify the owner's open pages of a new sign-up; called once its jobs are accepted."""
         if not signup.owner:
             return
         try:
             self._redis.publish(_owner_key(signup.owner), signup.id)
         except RedisError as error:
-            # It is accepted all the same: a page that missed it reads it with its next request.
+            # It is accepted anyway; a page that missed it reads it with its next request.
             _log.warning("signup_not_announced", signup_id=signup.id, reason=str(error))
 
     def remove(self, signup: SignUp) -> None:
-        """Forget a sign-up whose jobs could not be handed over."""
+        """Delete a sign-up whose jobs could not be submitted."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.delete(_key(signup.id))
         pipeline.zrem(_owner_key(signup.owner), signup.id)
         pipeline.execute()
 
     def get(self, signup_id: str) -> SignUp:
-        """The sign-up; NotFoundError where there is none (or none any more)."""
+        """The sign-up; NotFoundError if there is none or it has expired."""
         record: Any = self._redis.hgetall(_key(signup_id))
         if not record:
             raise NotFoundError("There is no such sign-up; it may have expired.")
@@ -121,11 +121,11 @@ class SignUps:
         return token
 
     def find_by_link(self, token: str) -> SignUp:
-        """Whose link it is. Raises LinkInvalidError, LinkExpiredError or NotFoundError."""
+        """The sign-up of a link; LinkInvalidError, LinkExpiredError or NotFoundError."""
         return self.get(self._read_token(token))
 
     def confirm(self, token: str) -> SignUp:
-        """Confirm the address of a link; a second time changes nothing. Raises the same."""
+        """Confirm the address of a link; again changes nothing. Raises like `find_by_link`."""
         signup_id = self._read_token(token)
         now = format_time(datetime.now(UTC))
         if not self._confirm(keys=[_key(signup_id)], args=[now, signup_id]):
@@ -133,7 +133,7 @@ class SignUps:
         return self.get(signup_id)
 
     def _read_token(self, token: str) -> str:
-        """The id of its sign-up."""
+        """The id of the sign-up that the token belongs to."""
         try:
             signup_id: str = self._signer.loads(token, max_age=self._link_seconds)
         except SignatureExpired as error:
