@@ -1,9 +1,9 @@
-"""The mail server: takes mails over SMTP, one recipient a mail, and says what became of each.
+"""The mail server: sends mails over SMTP, one recipient per mail, and returns each outcome.
 
-What SMTP allows (RFC 5321, 4.1.1.4 and 6.1): a server answers for a mail once it has said 250 to
-the dot that ends it. Before the dot it has taken nothing. Between the dot and the answer nobody but
-the server knows. So `send` tells the caller just before the dot, and tells a lost answer apart from
-all other troubles.
+By SMTP (RFC 5321, 4.1.1.4 and 6.1) a server is responsible for a mail once it has answered 250 to
+the dot that ends it. Before the dot it has accepted nothing. Between the dot and the answer only
+the server knows. So `send` calls the caller back just before the dot, and reports a lost answer
+apart from all other errors.
 """
 
 import re
@@ -23,41 +23,41 @@ from project.errors import PermanentError, TemporaryError
 from project.mail_headers import MailPolicy, split_mailbox
 
 ANSWER_SECONDS = 30
-"""For an answer to a command."""
+"""How long to wait for the answer to a command."""
 REPLY_SECONDS = 120
-"""For the answer to the whole mail, which a server may be searching for viruses. RFC 5321 would
-wait for ten minutes, lest a mail be sent twice; who heeds what `send` tells need not."""
+"""How long to wait for the answer to the whole mail, which a server may scan for viruses. RFC 5321
+asks for ten minutes, lest a mail be sent twice; the outcome `unknown` makes that unnecessary."""
 ANSWER_LENGTH = 200
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _SHUTTING_DOWN = 421
 _POLICY = MailPolicy()
 _MAILBOXES = {"From", "Reply-To", "To"}
-"""Headers that hold an address, maybe with a person's name."""
+"""Headers that contain an address, maybe with a person's name."""
 
 
 class Outcome(StrEnum):
-    """What became of a mail."""
+    """The outcome of one mail."""
 
     SENT = "sent"
-    """The server has taken it, and answers for it."""
+    """The server has accepted it and is responsible for it."""
     DEFERRED = "deferred"
-    """It was not taken now; it may be later."""
+    """The server did not accept it now, but may later."""
     REFUSED = "refused"
-    """It will never be taken."""
+    """The server will never accept it."""
     UNKNOWN = "unknown"
-    """The whole mail was handed over, and the answer was lost."""
+    """The whole mail was sent, and the answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a server said to a mail. `reason` is a sentence that names nobody."""
+    """The server's answer to one mail. `reason` is a sentence that contains no address."""
 
     outcome: Outcome
     reason: str = ""
     code: int = 0
-    """Of SMTP; 0 where there was no answer."""
+    """The SMTP code; 0 if there was no answer."""
     answer: str = ""
-    """The server's own words, on a line; they may name the recipient."""
+    """The server's own words, on one line; they may contain the recipient's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ class MailServer:
 
     @property
     def domain(self) -> str:
-        """The sender's."""
+        """The domain of the sender's address."""
         return split_mailbox(self.sender)[1].rpartition("@")[2]
 
     @contextmanager
     def open(self) -> Iterator["MailLine"]:
-        """A line to the server; it connects with its first mail."""
+        """A connection to the server, which is opened for the first mail."""
         line = MailLine(self)
         try:
             yield line
@@ -83,16 +83,16 @@ class MailServer:
             line.close()
 
     def connect(self) -> smtplib.SMTP:
-        """A connection, logged in. TemporaryError or PermanentError where there is none."""
-        # The causes are not chained: they may name the person, and go to the logs.
+        """Connect and log in; TemporaryError or PermanentError if that fails."""
+        # Causes are not chained: they may name a person, and errors go to the logs.
         try:
             return self._connect()
         except smtplib.SMTPAuthenticationError as error:
             raise _as_error(error.smtp_code, "refused the login") from None
         except smtplib.SMTPResponseException as error:
-            raise _as_error(error.smtp_code, "refused to talk") from None
+            raise _as_error(error.smtp_code, "refused the connection") from None
         except smtplib.SMTPNotSupportedError as error:
-            raise PermanentError(f"The mail server cannot do what is needed: {error}") from None
+            raise PermanentError(f"The mail server lacks a needed feature: {error}") from None
         except ssl.SSLCertVerificationError as error:
             raise TemporaryError(
                 f"The mail server's certificate is not trusted: {error.verify_message}."
@@ -123,13 +123,13 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class _Parcel:
-    """A mail as SMTP takes it."""
+    """A mail in the form that SMTP needs."""
 
     sender: str
     recipient: str
     content: bytes
     needs_utf8: bool
-    """A local part outside ASCII needs SMTPUTF8 (RFC 6531); all else has an encoding of its own."""
+    """A non-ASCII local part needs SMTPUTF8 (RFC 6531); everything else can be encoded."""
 
     @classmethod
     def of(cls, message: EmailMessage, recipient: str) -> Self:
@@ -142,7 +142,7 @@ class _Parcel:
 
 
 class MailLine:
-    """A connection for several mails, made anew where the server has closed it."""
+    """A connection for several mails; it reconnects if the server has closed it."""
 
     def __init__(self, host: MailServer) -> None:
         self._host = host
@@ -151,24 +151,24 @@ class MailLine:
     def send(
         self, message: EmailMessage, recipient: str, when_committed: Callable[[], None]
     ) -> Receipt:
-        """Hand one mail over to one recipient.
+        """Send one mail to one recipient.
 
-        `when_committed` is called once the server has all of it but the dot that ends it; where it
-        raises, the mail is not sent. TemporaryError or PermanentError where there is no connection.
+        `when_committed` is called once the server has all of the mail except the final dot; if it
+        raises, the mail is not sent. Raises TemporaryError or PermanentError if it cannot connect.
         """
-        del message["From"]  # a message that is sent once more has it already
+        del message["From"]  # a message that is sent again has one already
         message["From"] = self._host.sender
         parcel = _Parcel.of(message, recipient)
         if self._server is not None:
             receipt = self._attempt(self._server, parcel, when_committed)
             was_closed = self._server is None and receipt.outcome is Outcome.DEFERRED
-            if not was_closed:  # servers close a connection after so many mails
+            if not was_closed:  # servers close a connection after some number of mails
                 return receipt
         self._server = self._host.connect()
         return self._attempt(self._server, parcel, when_committed)
 
     def close(self) -> None:
-        """Say goodbye, if there is anybody."""
+        """Quit and close the connection, if it is open."""
         if self._server is not None:
             with suppress(smtplib.SMTPException, OSError):
                 self._server.quit()
@@ -183,7 +183,7 @@ class MailLine:
             server.send(parcel.content)
         except smtplib.SMTPNotSupportedError as error:
             return Receipt(
-                Outcome.REFUSED, f"The mail server cannot do what is needed: {error.args[0]}"
+                Outcome.REFUSED, f"The mail server lacks a needed feature: {error.args[0]}"
             )
         except (smtplib.SMTPException, OSError):
             self._drop()
@@ -191,12 +191,12 @@ class MailLine:
         try:
             when_committed()
         except BaseException:
-            self._drop()  # without the dot: nothing was sent
+            self._drop()  # without the dot nothing is sent
             raise
         return self._finish(server)
 
     def _announce(self, server: smtplib.SMTP, parcel: "_Parcel") -> Receipt | None:
-        """Sender, recipient, and that a mail comes; a receipt where the server does not want it."""
+        """Send MAIL, RCPT and DATA; returns a receipt if the server refuses one of them."""
         options = ["SMTPUTF8", "BODY=8BITMIME"] if parcel.needs_utf8 else []
         if server.has_extn("size"):
             options.append(f"size={len(parcel.content)}")
@@ -212,7 +212,7 @@ class MailLine:
         return None
 
     def _finish(self, server: smtplib.SMTP) -> Receipt:
-        """End the mail with the dot; the server's verdict."""
+        """End the mail with the dot and read the server's answer."""
         try:
             if server.sock:
                 server.sock.settimeout(REPLY_SECONDS)
@@ -224,15 +224,15 @@ class MailLine:
             self._drop()
             return Receipt(
                 Outcome.UNKNOWN,
-                "The connection was lost after the whole mail was handed over: "
-                "nobody but the mail server knows whether it has taken it.",
+                "The connection was lost after the whole mail was sent: "
+                "only the mail server knows whether it has accepted it.",
             )
         if code != 250:
             return self._refuse(server, code, answer, "message")
         return Receipt(Outcome.SENT, code=code, answer=_as_line(answer))
 
     def _refuse(self, server: smtplib.SMTP, code: int, answer: bytes, what: str) -> Receipt:
-        """The receipt for an answer that is no yes; the connection is fit for the next mail."""
+        """The receipt for a refusal; resets the connection for the next mail."""
         is_temporary = _is_temporary(code)
         try:
             if code == _SHUTTING_DOWN or server.rset()[0] != 250:
@@ -253,10 +253,10 @@ class MailLine:
 
 
 def encode_domain(mailbox: str) -> str:
-    """The mailbox with its domain in ASCII (RFC 5891), which every mail server takes.
+    """The mailbox with its domain in ASCII (RFC 5891), which every mail server accepts.
 
-    A local part outside ASCII has no such form: the server has to take SMTPUTF8, and the address
-    stays as it is. So does a domain that IDNA does not know.
+    An address with a non-ASCII local part stays as it is, because the server must support SMTPUTF8
+    for it anyway. So does a domain that IDNA refuses.
     """
     address = split_mailbox(mailbox)[1]
     local, _, domain = address.rpartition("@")
@@ -273,7 +273,7 @@ def encode_domain(mailbox: str) -> str:
 
 
 def _is_temporary(code: int) -> bool:
-    """SMTP's own rule (RFC 5321, 4.2.1): 4yz may pass, 5yz stays. smtplib's -1 is no answer."""
+    """By RFC 5321, 4.2.1, 4yz is temporary, 5yz permanent. smtplib's -1 means no answer."""
     return 400 <= code < 500 or code < 0
 
 
@@ -283,7 +283,7 @@ def _as_error(code: int, what: str) -> TemporaryError | PermanentError:
 
 
 def _as_lines(message: EmailMessage, needs_utf8: bool) -> bytes:
-    """The mail as it goes over the line: CRLF, and a second dot where a line begins with one."""
+    """The mail as SMTP sends it: with CRLF, and dots at the beginning of a line doubled."""
     buffer = BytesIO()
     BytesGenerator(buffer, policy=_POLICY.clone(utf8=needs_utf8)).flatten(message)
     content = buffer.getvalue()
@@ -293,6 +293,6 @@ def _as_lines(message: EmailMessage, needs_utf8: bool) -> bytes:
 
 
 def _as_line(answer: bytes) -> str:
-    """A server's words on a line, without control characters."""
+    """A server's words on one line, without control characters."""
     text = answer.decode("utf-8", "replace")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:ANSWER_LENGTH]

@@ -1,8 +1,8 @@
-"""How the headers of a mail are written that hold what people gave: subject and addresses.
+"""Writes the mail headers that contain users' text: subject and addresses.
 
-A text is text: nothing in it is decoded, and what a receiver decodes is the very text. Python's own
-parser decodes encoded words of a value that is set, and its folding loses blanks and makes empty
-words, depending on its version; so neither of them touches these headers.
+Text is never decoded here, so a receiver decodes exactly the text that was given. Depending on its
+version, Python's parser decodes encoded words in a value, and its folding loses blanks and makes
+empty words, so neither is used for these headers.
 """
 
 import re
@@ -13,29 +13,29 @@ from textwrap import wrap
 from typing import Any
 
 LONGEST_LINE = 78
-"""In characters, without its end; RFC 5322, 2.1.1 advises it."""
+"""In characters, without the line end; advised by RFC 5322, 2.1.1."""
 LONGEST_WORD = 75
-"""An encoded word's; RFC 2047, 2 demands it."""
+"""Of an encoded word; required by RFC 2047, 2."""
 _FRAME = len("=?utf-8?q??=")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
-# In a person's name, fewer signs mean themselves than in a subject (RFC 2047, 5.3).
+# In a person's name fewer signs stay unencoded than in a subject (RFC 2047, 5.3).
 _AS_THEY_ARE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
 class MailPolicy(EmailPolicy):
-    """Keeps these headers as the text that they are until the mail is written, with CRLF."""
+    """Keeps these headers as plain text until the mail is written, with CRLF."""
 
     linesep = "\r\n"
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """As it was given."""
+        """The value unchanged for these headers."""
         return (
             (name, value) if name.lower() in _WRITERS else super().header_store_parse(name, value)
         )
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
-        """As it was given."""
+        """The value unchanged for these headers."""
         return value if name.lower() in _WRITERS else super().header_fetch_parse(name, value)
 
     def fold(self, name: str, value: Any) -> str:
@@ -54,13 +54,13 @@ class MailPolicy(EmailPolicy):
 
 
 def write_text(text: str, used: int) -> list[str]:
-    """The lines of a text, of which the first one has so many characters already.
+    """The lines of a text; `used` characters of the first line are taken already.
 
-    Plain text stays readable where it fits; all else becomes encoded words, the whole text, so that
-    no blank lies between a word and a text, where receivers would keep or drop it as they like.
+    Plain text stays readable if it fits. Any other text is encoded as a whole: receivers would keep
+    or drop a blank between an encoded word and plain text as they like.
     """
     if _PLAIN.fullmatch(text) and "=?" not in text:
-        # A line that goes on begins with a blank; the first line's is what it has already.
+        # Continuation lines begin with a blank; the indent stands for the first line's used part.
         lines = wrap(
             text,
             LONGEST_LINE - 1,
@@ -92,7 +92,7 @@ def write_mailbox(mailbox: str, used: int) -> list[str]:
 
 
 def split_mailbox(mailbox: str) -> tuple[str, str]:
-    """The person's name, as text, and the address."""
+    """Split a mailbox into the person's name, as text, and the address."""
     if not mailbox.endswith(">"):
         return "", mailbox
     name, _, address = mailbox[:-1].rpartition("<")
@@ -103,7 +103,7 @@ def split_mailbox(mailbox: str) -> tuple[str, str]:
 
 
 def _write_words(text: str, used: int) -> list[str]:
-    """The text as encoded words, one a line; each is whole characters (RFC 2047, 5)."""
+    """The text as encoded words, one per line, each of whole characters (RFC 2047, 5)."""
     ways: dict[str, Callable[[str], str]] = {"q": _quote, "b": _to_base64}
     made = [
         [f"=?utf-8?{way}?{encode(part)}?=" for part in _split(text, encode, used)]
@@ -119,7 +119,7 @@ def _split(text: str, encode: Callable[[str], str], used: int) -> list[str]:
         before = 1 if parts else used
         longest = min(LONGEST_WORD, LONGEST_LINE - before) - _FRAME
         if part and len(encode(part + character)) > longest:
-            # Blanks begin a word, where there is anything else: receivers trim the ends of some.
+            # Blanks go to the start of the next word if possible: some receivers trim a word's end.
             full = part.rstrip(" ")
             blanks = part[len(full) :]
             if not full or len(encode(blanks + character)) > LONGEST_WORD - _FRAME:

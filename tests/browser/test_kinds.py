@@ -135,7 +135,7 @@ def test_mail_with_an_attachment_reaches_its_recipient(form: Form, stack: Stack)
     form.field("Text").fill("Dear Ada,\n\nhere they are.")
     form.open_options()
     send(form, "Attachments", a_file("regions.csv", b"a,b\n1,2\n", "text/csv"))
-    form.field("Names of the attachments").fill("regions.csv")
+    form.field("Attachment names").fill("regions.csv")
 
     result = run(form)
 

@@ -58,7 +58,7 @@ def test_template_and_values_become_mails(
     ("changes", "sentence"),
     [
         ({"text": "{{ nmae }}"}, "text: `values` has no 'nmae', which the template needs."),
-        ({"html": "{% include 'x' %}"}, "html, line 1: a template may hold values"),
+        ({"html": "{% include 'x' %}"}, "html, line 1: a template may contain only values"),
         ({"recipients": ["bob@example.org"]}, "give either `recipient` or `recipients`"),
     ],
 )

@@ -200,7 +200,7 @@ def test_job_fails_where_nobody_was_sent_a_mail(room: MailRoom, job: Job) -> Non
     with pytest.raises(PermanentError) as caught:
         job.run(TO_THREE)
 
-    assert "None of 3 mails" in str(caught.value)
+    assert "None of the 3 mails" in str(caught.value)
     assert "example.org" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -249,7 +249,7 @@ def test_recipient_who_is_put_off_for_too_long_is_given_up(room: MailRoom, job: 
 
     result = job.run(TO_THREE)
 
-    assert result["summary"] == "2 of 3 mails sent, 1 not taken"
+    assert result["summary"] == "2 of 3 mails sent, 1 not accepted"
     assert result["outcomes"][2]["code"] == 451
     assert [len(room.received[each]) for each in (ADA, BOB)] == [1, 1]
 
@@ -312,7 +312,7 @@ def test_recipient_in_doubt_gets_no_second_mail_and_is_reported(room: MailRoom, 
 
     result = job.run(TO_THREE)
 
-    assert result["summary"] == "2 of 3 mails sent, 1 not known"
+    assert result["summary"] == "2 of 3 mails sent, 1 unknown"
     assert outcomes_of(result) == ["sent", "unknown", "sent"]
     assert [len(room.received[each]) for each in (ADA, BOB, EVE)] == [1, 1, 1]
     assert "was not sent again" in str(result["tables"][0]["rows"][1])
@@ -336,7 +336,7 @@ def test_recipient_in_doubt_gets_the_same_mail_again_where_that_is_wanted(
 def test_only_mail_in_doubt_fails_the_job_and_says_so(room: MailRoom, job: Job) -> None:
     room.answer_mail(ADA, DROPPED)
 
-    with pytest.raises(PermanentError, match="whole mail was handed over"):
+    with pytest.raises(PermanentError, match="whole mail was sent"):
         job.run(MAIL)
     with pytest.raises(PermanentError):
         job.run(MAIL)
@@ -428,13 +428,13 @@ def test_braces_are_nothing_special_without_values(room: MailRoom, job: Job) -> 
         ("{{ name | markdown }}", "there is no filter 'markdown'"),
         ("{{ name | safe }}", "there is no filter 'safe'"),
         ("{{ name is divisibleby 3 }}", "there is no test 'divisibleby'"),
-        ("{% include '/etc/passwd' %}", "and nothing else"),
-        ("{% set x = 1 %}", "and nothing else"),
-        ("{{ name.format('x') }}", "and nothing else"),
-        ("{{ 'x' * 1000000000 }}", "and nothing else"),
-        ("{{ 2 ** 100000000 }}", "and nothing else"),
-        ("{{ name ~ name }}", "and nothing else"),
-        ("{{ '%1000000000d' % 1 }}", "and nothing else"),
+        ("{% include '/etc/passwd' %}", "only values, `if`"),
+        ("{% set x = 1 %}", "only values, `if`"),
+        ("{{ name.format('x') }}", "only values, `if`"),
+        ("{{ 'x' * 1000000000 }}", "only values, `if`"),
+        ("{{ 2 ** 100000000 }}", "only values, `if`"),
+        ("{{ name ~ name }}", "only values, `if`"),
+        ("{{ '%1000000000d' % 1 }}", "only values, `if`"),
         ("{{ cycler.__init__.__globals__ }}", "has no 'cycler'"),
         ("{{ " + "(" * 20_000 + " }}", "text"),
         ("{% if name %}" * 1_500 + "{% endif %}" * 1_500, "nested too deeply"),
@@ -442,10 +442,10 @@ def test_braces_are_nothing_special_without_values(room: MailRoom, job: Job) -> 
         ("{{ name }}" * 3_001, "more than 3,000 tags"),
         ("{{ (" + "1," * 5_000 + ") }}", "more than 10,000 names and signs"),
         ("{{ " + "9" * 5_000 + " }}", "a number in the template is too long"),
-        ("{% for x in name recursive %}{% endfor %}", "and nothing else"),
-        ("{{ name is none(1) }}", "and nothing else"),
-        ("{{ name | join(*name) }}", "and nothing else"),
-        ("{% filter upper %}{% endfilter %}", "and nothing else"),
+        ("{% for x in name recursive %}{% endfor %}", "only values, `if`"),
+        ("{{ name is none(1) }}", "only values, `if`"),
+        ("{{ name | join(*name) }}", "only values, `if`"),
+        ("{% filter upper %}{% endfilter %}", "only values, `if`"),
     ],
 )
 def test_template_that_cannot_be_used_is_refused_at_once(text: str, sentence: str) -> None:
@@ -467,10 +467,10 @@ def test_template_that_cannot_be_used_is_refused_at_once(text: str, sentence: st
         ("{{ order.items.x }}", "`order` has no 'items'"),
         ("{{ many[1000] }}", "`many` has no '1000'"),
         ("\n{{ many[0].x }}", "text, line 2: a value has no 'x'"),
-        ("{{ '' | first }}", "no first one"),
+        ("{{ '' | first }}", "no first element"),
         (r"{{ '\ud800' }}", "half a character"),
         ("{% for x in order.rows %}{% endfor %}", "`order` has no 'rows'"),
-        ("{% for x in name %}x{% endfor %}", "lists and objects only"),
+        ("{% for x in name %}x{% endfor %}", "only on lists and objects"),
         ("{% for x in many %}{% for y in many %}{% endfor %}{% endfor %}", "20,000 rounds"),
         ("{% for x in many %}{{ long }}{% endfor %}", "500,000 characters"),
         ("{{ many | join(long) }}", "500,000 characters"),
@@ -610,7 +610,7 @@ def test_name_of_an_attachment_is_safe_and_tells_the_truth(
 def test_attachments_that_are_too_large_together_are_refused(room: MailRoom, job: Job) -> None:
     half = job.files.write(bytes(MOST_ATTACHED_BYTES // 2 + 1), ".bin")
 
-    with pytest.raises(PermanentError, match=r"25,000,002 bytes; a mail takes 25,000,000"):
+    with pytest.raises(PermanentError, match=r"25,000,002 bytes in all; at most 25,000,000"):
         job.run({**MAIL, "attachments": [half, half]})
 
     assert not room.received

@@ -1,1 +1,1 @@
-"""`email.send`: templates, what each recipient gets, and what becomes of each mail."""
+"""`email.send`: templates, the mail for each recipient, and the outcome of each mail."""

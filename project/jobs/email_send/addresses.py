@@ -7,10 +7,10 @@ from pydantic_core import PydanticCustomError
 
 
 def _check(address: str) -> str:
-    # Such an address may exist by the letter of RFC 5322, and nobody has one. Programs that decode
-    # what they should not (RFC 2047, 5) would make headers of it.
+    # RFC 5322 permits such an address, but nobody has one. Programs that wrongly decode it
+    # (RFC 2047, 5) would turn it into headers.
     if "=?" in address:
-        raise PydanticCustomError("address", "an address with `=?` in it is not taken")
+        raise PydanticCustomError("address", "an address must not contain `=?`")
     return address
 
 

@@ -1,8 +1,8 @@
-"""What becomes of each mail of a job, over all of its attempts.
+"""The outcome of each mail of a job, over all of its attempts.
 
-The job's memory has an entry for each recipient: `doubt` before the step that cannot be taken back,
-and in its place the server's answer as soon as it is there. What was answered for good is never
-asked again; what was put off is tried in the next attempt.
+The job's memory has an entry for each recipient: `doubt` just before the step that cannot be
+undone, replaced by the server's answer as soon as it arrives. A mail with a final answer is never
+sent again; the next attempt retries deferred mails.
 """
 
 from collections import Counter
@@ -21,19 +21,19 @@ from project.kinds.result_view import Table, show
 
 LISTED_REASONS = 5
 _DEFERRALS = "deferrals"
-"""How many attempts have ended because mails were put off."""
+"""The memory's name for how many attempts have ended because mails were deferred."""
 _IN_DOUBT = (
-    "The worker was stopped before the mail server's answer came: "
+    "The worker was stopped before the mail server answered: "
     "the mail may have been sent, and was not sent again."
 )
-_WORDS = {"sent": "sent", "refused": "refused", "deferred": "not taken", "unknown": "not known"}
+_WORDS = {"sent": "sent", "refused": "refused", "deferred": "not accepted", "unknown": "unknown"}
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one mail: `sent`, `refused`, `deferred`, `unknown`, or `doubt` until then."""
+    """The outcome of one mail: `sent`, `refused`, `deferred`, `unknown`, or `doubt` until then."""
 
     outcome: str
     code: int = 0
@@ -42,7 +42,7 @@ class Delivery:
 
 
 class Deliveries:
-    """Hands letters over, each at most once as far as can be known."""
+    """Sends letters, each at most once as far as SMTP allows to know."""
 
     def __init__(
         self, letters: Sequence[Letter], context: Context, *, is_to_skip: bool, max_attempts: int
@@ -54,7 +54,7 @@ class Deliveries:
         self._made = [self._recall(number) for number in range(len(letters))]
 
     def make(self) -> None:
-        """Hand over what was not yet; TemporaryError where another attempt is to follow."""
+        """Send the letters that are left; TemporaryError if another attempt must follow."""
         with self._context.mail.open() as line:
             for number, letter in enumerate(self._letters):
                 self._context.report_progress(
@@ -64,12 +64,14 @@ class Deliveries:
                     try:
                         self._made[number] = self._hand_over(number, letter, line)
                     except (TemporaryError, PermanentError) as error:
-                        self._give_up(error)  # without a connection none of the others goes either
+                        self._give_up(
+                            error
+                        )  # without a connection no other letter can be sent either
                         break
         self._retry()
 
     def conclude(self) -> dict[str, Any]:
-        """The job's result where at least one mail was sent; else the error."""
+        """The job's result if at least one mail was sent; raises otherwise."""
         made = [delivery for delivery in self._made if delivery]
         counts = Counter(delivery.outcome for delivery in made)
         if not counts["sent"]:
@@ -84,7 +86,7 @@ class Deliveries:
         return show(_summarise(counts), tables=[_tabulate(outcomes)], outcomes=outcomes, **more)
 
     def _recall(self, number: int) -> Delivery | None:
-        """What is settled of a mail; None where it is still to be handed over."""
+        """The known outcome of a mail; None if it has yet to be sent."""
         found = self._context.memory.get(_name(number))
         if found is None:
             return None
@@ -94,7 +96,7 @@ class Deliveries:
         return Delivery("unknown", reason=_IN_DOUBT) if self._is_to_skip else None
 
     def _hand_over(self, number: int, letter: Letter, line: MailLine) -> Delivery:
-        """The server's answer, which is remembered unless it asks for another attempt."""
+        """Send one letter; the answer is remembered unless it asks for another attempt."""
 
         def commit() -> None:
             self._context.check()
@@ -124,19 +126,19 @@ class Deliveries:
             _log.warning("mail_not_sent", number=number + 1, code=delivery.code)
 
     def _is_put_off(self, delivery: Delivery) -> bool:
-        """Whether another attempt is to hand it over."""
+        """Whether another attempt must send it."""
         again = {"deferred"} if self._is_to_skip else {"deferred", "unknown"}
         return delivery.outcome in again
 
     def _give_up(self, error: TemporaryError | PermanentError) -> None:
-        """None of the mails that are left can be handed over now."""
+        """Record that no remaining mail can be sent now."""
         outcome = "deferred" if isinstance(error, TemporaryError) else "refused"
         for number, delivery in enumerate(self._made):
             if delivery is None:
                 self._made[number] = Delivery(outcome, reason=str(error))
 
     def _retry(self) -> None:
-        """End this attempt where mails were put off, unless there have been enough."""
+        """Raise TemporaryError if mails were deferred, unless this was the last attempt."""
         put_off = [one for one in self._made if one and self._is_put_off(one)]
         tried = int(self._context.memory.get(_DEFERRALS, 0)) + 1
         if not put_off or tried >= self._max_attempts:
@@ -151,7 +153,7 @@ class Deliveries:
 
 
 def _name(number: int) -> str:
-    """Of a recipient's entry in the job's memory; the addresses are in the parameters."""
+    """The name of a recipient's entry in the job's memory, which holds no addresses."""
     return f"mail {number}"
 
 
@@ -200,18 +202,18 @@ def _summarise(counts: Counter[str]) -> str:
 def _explain_failure(
     made: Sequence[Delivery], counts: Counter[str]
 ) -> TemporaryError | PermanentError:
-    """Why not a single mail is known to be sent."""
+    """The error if no mail is known to be sent."""
     only_put_off = counts["deferred"] == len(made)
     error = TemporaryError if only_put_off else PermanentError
     if len(made) == 1:
         return error(made[0].reason)
     told = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in sorted(counts.items()))
     reasons = " ".join(islice(_list_reasons(made), LISTED_REASONS))
-    return error(f"None of {len(made)} mails is known to be sent: {told}. {reasons}")
+    return error(f"None of the {len(made)} mails is known to be sent: {told}. {reasons}")
 
 
 def _list_reasons(made: Sequence[Delivery]) -> Iterator[str]:
-    """Each reason once, with the mails that it is of; the job's log has each mail's own line."""
+    """Yield each reason once, with the numbers of its mails; the job's log has a line per mail."""
     numbers: dict[str, list[int]] = {}
     for number, delivery in enumerate(made, start=1):
         numbers.setdefault(delivery.reason, []).append(number)

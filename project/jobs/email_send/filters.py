@@ -1,7 +1,7 @@
-"""What a template of a mail can do with a value: filters and tests.
+"""The filters and tests for values in a mail's template.
 
-Values are JSON's: text, numbers, true and false, none, lists, objects. Before a filter works on a
-value, it pays for the value's size: so no template takes long or makes much, whatever it does.
+Values are JSON values: text, numbers, true and false, none, lists, objects. A filter pays for a
+value's size before it processes the value, so no template can run long or produce much.
 """
 
 import math
@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_STEPS = 500_000
-"""That a part of a mail takes; a step takes a microsecond or two."""
+"""The most steps for a part of a mail; a step takes a microsecond or two."""
 CHARACTERS_OF_A_STEP = 10
 MOST_DIGITS = 15
-"""That `round` takes: a float has no more."""
+"""The most digits that `round` accepts; a float has no more."""
 
 Pay = Callable[[int], None]
-"""Takes so many steps from what the template has; it raises where there are not so many."""
+"""Deducts steps from the template's budget; raises if the budget is exhausted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A value that is not there; the sentence says which."""
+    """A missing value; the sentence says which."""
 
     sentence: str
 
 
 def weigh(*values: Any) -> int:
-    """How many steps it takes to look at all of them; more than a template has end the count.
+    """How many steps it takes to process the values; stops counting beyond the budget.
 
-    A template can make a list that holds another one many times, which holds a third many times:
-    small to keep, and endless to look at.
+    A template can build a list that holds another list many times, which holds a third many times:
+    small in memory, and endless to process.
     """
     steps, left = 0, list(values)
     while left and steps <= MOST_STEPS:
@@ -50,7 +50,7 @@ def weigh(*values: Any) -> int:
 
 
 def show(value: Any, pay: Pay) -> str:
-    """As text."""
+    """The value as text."""
     pay(weigh(value))
     return value if isinstance(value, str) else str(value)
 
@@ -60,11 +60,11 @@ def _default(pay: Pay, value: Any, default_value: Any = "", boolean: Any = False
 
 
 def _first(pay: Pay, value: Any) -> Any:
-    return next(iter(_listed(value)), Missing("there is no first one of none"))
+    return next(iter(_listed(value)), Missing("there is no first element, because it is empty"))
 
 
 def _last(pay: Pay, value: Any) -> Any:
-    return next(reversed(_listed(value)), Missing("there is no last one of none"))
+    return next(reversed(_listed(value)), Missing("there is no last element, because it is empty"))
 
 
 def _items(pay: Pay, value: Any) -> list[list[Any]]:
@@ -98,7 +98,7 @@ def _round(pay: Pay, value: Any, precision: Any = 0, method: Any = "common") -> 
 
 
 def _title(pay: Pay, value: Any) -> str:
-    # Letters behind an apostrophe stay small, as `str.title` would not have them.
+    # Letters after an apostrophe stay lower-case, unlike with `str.title`.
     return re.sub(
         r"[^-\s({\[<]+",
         lambda word: word[0][:1].upper() + word[0][1:].lower(),
@@ -133,7 +133,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "trim": _trim,
     "upper": lambda pay, value: show(value, pay).upper(),
 }
-"""By name; each is called with what it pays by, the value and the template's arguments."""
+"""By name; each is called with the pay function, the value and the template's arguments."""
 
 TESTS: Mapping[str, Callable[[Any], bool]] = {
     "defined": lambda value: not isinstance(value, Missing),

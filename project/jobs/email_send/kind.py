@@ -1,13 +1,12 @@
-"""`email.send`: a mail of their own to one person or to many, as text and HTML, with attachments.
+"""`email.send`: sends a separate mail to each recipient, as text and HTML, with attachments.
 
-No recipient gets a second mail from the same job, wherever SMTP allows to know that. The job
-remembers of each recipient what the server has said, and, just before the last step of a mail,
-that the answer is not known yet (`mail_deliveries`). An attempt that follows a killed worker
-leaves out whom the server has answered. Only who was between that last step and the answer is in
-doubt, for milliseconds as a rule: SMTP has no way to ask a server whether it has taken a mail
-(RFC 1047). `when_in_doubt` decides: "skip" sends nothing more to such a recipient and reports
-`unknown`; "send" sends the mail again under the same Message-ID, by which many receivers, and not
-all, find and drop the copy.
+A job sends no recipient a second mail, as far as SMTP allows to know that. The job remembers the
+server's answer for each recipient and, just before the last step of a mail, that the answer is not
+known yet (`deliveries`). After a worker was killed, the next attempt skips the recipients whose
+answer is known. Only a recipient between that last step and the answer is in doubt, usually for
+milliseconds: SMTP cannot ask a server whether it has accepted a mail (RFC 1047). `when_in_doubt`
+decides: "skip" sends this recipient nothing more and reports `unknown`; "send" sends the mail again
+under the same Message-ID, by which many receivers, but not all, recognise and drop the copy.
 """
 
 import json
@@ -32,25 +31,25 @@ from project.kinds.files import AnyFile
 from project.kinds.parameters import Parameters
 
 MAX_ATTEMPTS = 10
-"""In about half an hour: servers that make unknown senders wait (greylisting) ask for minutes."""
+"""Over about half an hour; servers that make unknown senders wait (greylisting) want minutes."""
 SHORT_RECIPIENTS = 5
 MOST_VALUE_BYTES = 100_000
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
 
 
 class EmailParameters(Parameters):
-    """The mail, and whom it goes to."""
+    """The mail and its recipients."""
 
     recipient: Address | None = Field(
         None,
         title="Recipient",
-        description="One address; or else give several",
+        description="One address; leave it out to give several",
         examples=["ada@example.org"],
     )
     recipients: list[Address] = Field(
         [],
         title="Recipients",
-        description="Several addresses: each gets a mail of its own, and sees no other address",
+        description="Several addresses; each gets a separate mail and sees no other address",
         max_length=100,
         examples=[["ada@example.org", "grace@example.org"]],
     )
@@ -59,49 +58,49 @@ class EmailParameters(Parameters):
         min_length=1,
         max_length=200,
         pattern=ONE_LINE,
-        description="One line; may hold values, as in `Order {{ number }}`",
+        description="One line; may contain values, as in `Order {{ number }}`",
         examples=["Your report"],
     )
     text: str = Field(
         title="Text",
         min_length=1,
         max_length=50_000,
-        description="The mail as plain text; may hold values",
+        description="The mail as plain text; may contain values",
         examples=["Hello Ada,\n\nhere it is.\n"],
     )
     html: str = Field(
         "",
         title="HTML",
         max_length=200_000,
-        description="The same as HTML, for those who want it; values in it are escaped",
+        description="The same mail as HTML, optional; values in it are escaped",
     )
     values: dict[Name, JsonValue] | None = Field(
         None,
         title="Values",
-        description="Values by name: with them subject, text and HTML are templates; `recipient` "
-        "is there by itself. Without them braces are nothing special",
+        description="Values by name, for `{{ name }}` in subject, text and HTML; `recipient` is "
+        "always defined. Without values, braces are plain text",
         examples=[{"name": "Ada"}],
     )
     attachments: list[AnyFile] = Field(
-        [], title="Attachments", description="Files of 25 MB in all", max_length=20
+        [], title="Attachments", description="Files, 25 MB in total at most", max_length=20
     )
     attachment_names: list[Annotated[str, Field(max_length=255)]] = Field(
         [],
-        title="Names of the attachments",
-        description="As the recipients see them, in the same order",
+        title="Attachment names",
+        description="File names that the recipients see, in the same order",
         max_length=20,
         examples=[["report.pdf"]],
     )
     reply_to: Address | None = Field(
         None,
-        title="Answers go to",
-        description="An address; else the sender's",
+        title="Reply to",
+        description="Address for replies; the sender's if left out",
     )
     when_in_doubt: Literal["skip", "send"] = Field(
         "skip",
         title="When in doubt",
-        description="Where a worker was killed before the mail server's answer came: skip that "
-        "recipient and say so, or send the mail again (under the same Message-ID)",
+        description="If a worker was killed before the mail server answered: skip that recipient "
+        "and report it, or send the mail again with the same Message-ID",
     )
 
     @model_validator(mode="after")
@@ -117,7 +116,7 @@ class EmailParameters(Parameters):
         if self.values is None:
             return self
         _check_values(self.values)
-        # Jinja2 takes a megabyte: only where there are templates.
+        # Jinja2 takes a megabyte, so it is loaded only for templates.
         from project.jobs.email_send.templates import parse  # noqa: PLC0415
 
         try:
@@ -130,12 +129,12 @@ class EmailParameters(Parameters):
 
     @property
     def addresses(self) -> list[str]:
-        """Whom it goes to, each once."""
+        """The recipients' addresses, each once."""
         return list(dict.fromkeys([self.recipient] if self.recipient else self.recipients))
 
     @property
     def template(self) -> dict[str, str]:
-        """The parts that values may be in."""
+        """The parts that may contain values."""
         return {"subject": self.subject, "text": self.text, "html": self.html}
 
 
@@ -144,18 +143,18 @@ def _check_values(values: dict[str, Any]) -> None:
         size = len(json.dumps(values, ensure_ascii=False).encode())
     except (RecursionError, ValueError):
         raise PydanticCustomError(
-            "values", "the values are nested too deeply, or have half a character in them"
+            "values", "the values are nested too deeply, or contain half a character"
         ) from None
     if size > MOST_VALUE_BYTES:
         raise PydanticCustomError(
             "values",
-            "the values have more than {most} bytes of JSON: send fewer",
+            "the values may have at most {most} bytes as JSON",
             {"most": MOST_VALUE_BYTES},
         )
 
 
 def choose_queue(parameters: EmailParameters) -> Literal["short", "long"]:
-    """A mail to many goes to the long queue."""
+    """Mails to more than five recipients go to the long queue."""
     return "short" if len(parameters.addresses) <= SHORT_RECIPIENTS else "long"
 
 
@@ -168,12 +167,12 @@ def choose_queue(parameters: EmailParameters) -> Literal["short", "long"]:
     retry_delay_seconds=5,
 )
 def send_email(parameters: EmailParameters, context: Context) -> dict[str, Any]:
-    """Send a mail to one person, or one to each of many, with attachments.
+    """Send a mail to one person, or a separate mail to each of many, with attachments.
 
-    `outcomes` tells of each, in the order of the recipients: `{"number", "recipient", "outcome",
-    "code", "answer", "message_id"}`, where the outcome is `sent`, `refused`, `deferred` (given up
-    after many attempts) or `unknown`. Addresses are shortened there: everybody may see a result.
-    The job succeeds where at least one was sent.
+    `outcomes` lists each mail, in the order of the recipients: `{"number", "recipient", "outcome",
+    "code", "answer", "message_id"}`, where the outcome is `sent`, `refused`, `deferred` (not
+    accepted in any attempt) or `unknown`. It shortens addresses, because everybody may see a
+    result. The job succeeds if at least one mail was sent.
     """
     addresses = parameters.addresses
     context.report_progress(0, len(addresses), "Preparing the mail")
@@ -186,7 +185,7 @@ def send_email(parameters: EmailParameters, context: Context) -> dict[str, Any]:
 
 
 def make_letters(parameters: EmailParameters, context: Context) -> list[Letter]:
-    """What each recipient gets; PermanentError where a template or an attachment does not do."""
+    """Make each recipient's letter; PermanentError if a template or an attachment is unusable."""
     attached = read_attachments(parameters.attachments, parameters.attachment_names, context.files)
     domain = domain_of(context.mail)
     fill = make_filler(parameters.template, parameters.values)

@@ -1,4 +1,4 @@
-"""The mails of `email.send`: what each recipient gets, with attachments."""
+"""The mails of `email.send`, one for each recipient, with attachments."""
 
 import hashlib
 import re
@@ -14,12 +14,12 @@ from project.kinds.mail import Mail
 from project.mail_headers import MailPolicy
 
 MOST_ATTACHED_BYTES = 25_000_000
-"""Of all attachments together; by base64 they become 35 MB, and few servers take more."""
+"""Of all attachments together; base64 makes them 35 MB, and few servers accept more."""
 NAME_LENGTH = 100
 MOST_SUBJECT_CHARACTERS = 300
-# A header may hold no control character and no line break, those that only Unicode knows included.
+# A header must contain no control character and no line break, Unicode's own ones included.
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-_POLICY = MailPolicy(cte_type="7bit")  # not every server takes eight bits (RFC 6152)
+_POLICY = MailPolicy(cte_type="7bit")  # not every server accepts eight bits (RFC 6152)
 _TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -35,10 +35,10 @@ _TYPES = {
     ".xml": "application/xml",
     ".parquet": "application/vnd.apache.parquet",
 }
-"""By the suffix of a file's id, which is what its bytes are; all others are plain data."""
+"""By the suffix of a file's id, which matches its content; all other files are plain data."""
 _ALIKE = {".jpeg": ".jpg", ".jpe": ".jpg", ".htm": ".html"}
 _OPEN_ENDED = {".txt", ".bin"}
-"""Text and data come with endings of all kinds."""
+"""Files with these suffixes may keep any extension in their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What one recipient gets."""
+    """The mail for one recipient."""
 
     recipient: str
     message_id: str
@@ -63,13 +63,13 @@ class Letter:
     attachments: Sequence[Attachment]
 
     def compose(self) -> EmailMessage:
-        """The mail, but for its sender, which the mail server's settings know."""
+        """The mail without its sender, which the mail server adds from its settings."""
         message = EmailMessage(policy=_POLICY)
         message["To"] = self.recipient
         message["Subject"] = self.subject
         message["Date"] = formatdate()
         message["Message-ID"] = self.message_id
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday note comes back
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents automatic replies
         if self.reply_to:
             message["Reply-To"] = self.reply_to
         message.set_content(self.text)
@@ -84,9 +84,9 @@ class Letter:
 
 
 def make_message_id(job_id: str, number: int, domain: str) -> str:
-    """The same for the same mail in every attempt, so that a receiver knows a copy for one.
+    """The same id for the same mail in every attempt, so that receivers recognise a copy.
 
-    The recipient's number stands for the address, which nobody is to guess from a hash.
+    It is made from the recipient's number, because an address could be guessed from its hash.
     """
     if not job_id:
         return make_msgid(domain=domain)
@@ -95,20 +95,20 @@ def make_message_id(job_id: str, number: int, domain: str) -> str:
 
 
 def mask_addresses(text: str) -> str:
-    """With the first letter of each address alone: who sent the mail knows the rest."""
+    """Shorten each address to its first letter and domain; whoever sent the mail knows the rest."""
     return re.sub(r"([^\s<>\"'():,;@])[^\s<>\"'():,;@]*(@[^\s<>\"'():,;]+)", r"\1…\2", text)
 
 
 def domain_of(mail: Mail) -> str:
-    """The sender's; letters and digits only, whatever a setting says."""
+    """The sender's domain, or `localhost` if the setting's domain has unusual characters."""
     return mail.domain if re.fullmatch(r"[A-Za-z0-9.-]+", mail.domain) else "localhost"
 
 
 def make_name(wanted: str, file_id: str, number: int) -> str:
-    """A file's name that is safe on every system, and whose ending is that of its content."""
+    """A file name that is safe on every system, with the extension of the file's content."""
     suffix = file_id[file_id.index(".") :]
     plain = unicodedata.normalize("NFC", wanted).replace("\\", "/").rpartition("/")[2]
-    # Control characters, and those that turn the direction of writing, are of category C.
+    # Control characters, and those that change the writing direction, are of category C.
     kept = "".join(
         c for c in plain if not unicodedata.category(c).startswith(("C", "Z")) or c == " "
     )
@@ -124,12 +124,12 @@ def make_name(wanted: str, file_id: str, number: int) -> str:
 
 
 def read_attachments(file_ids: Sequence[str], names: Sequence[str], files: Any) -> list[Attachment]:
-    """The files, with the names for them as far as there are some; PermanentError: too large."""
+    """Read the files, with their names if given; PermanentError if they are too large."""
     total = sum(files.size(file_id) for file_id in file_ids)
     if total > MOST_ATTACHED_BYTES:
         raise PermanentError(
-            f"The attachments have {total:,} bytes; a mail takes {MOST_ATTACHED_BYTES:,} in all: "
-            "send fewer, or a link."
+            f"The attachments have {total:,} bytes in all; at most {MOST_ATTACHED_BYTES:,} are "
+            "allowed: send fewer, or a link."
         )
     return [
         Attachment(
@@ -148,10 +148,10 @@ def _pairs(file_ids: Sequence[str], names: Sequence[str]) -> list[tuple[str, str
 def make_filler(
     template: Mapping[str, str], values: Mapping[str, Any] | None
 ) -> Callable[[str], Mapping[str, str]]:
-    """Gives subject, text and HTML for an address; without any values they are what they are."""
+    """Make a function that fills the template for an address; without values nothing is filled."""
     if values is None:
         return lambda _address: template
-    # Jinja2 takes a megabyte: only where there are templates.
+    # Jinja2 takes a megabyte, so it is loaded only for templates.
     from project.jobs.email_send.rendering import render  # noqa: PLC0415
     from project.jobs.email_send.templates import parse  # noqa: PLC0415
 
@@ -170,7 +170,7 @@ def _check_subject(filled: Mapping[str, str]) -> Mapping[str, str]:
     is_line = re.fullmatch(ONE_LINE, filled["subject"])
     if not is_line or len(filled["subject"]) > MOST_SUBJECT_CHARACTERS:
         raise PermanentError(
-            f"subject: it must be one line of {MOST_SUBJECT_CHARACTERS} characters at the most "
-            "once it is made: look at the values in it."
+            f"subject: it must be one line of at most {MOST_SUBJECT_CHARACTERS} characters after "
+            "its values are filled in: check them."
         )
     return filled

@@ -1,8 +1,8 @@
 """Makes the text of a mail from a template and its values.
 
-Follows the template's tree, node by node, and knows only what JSON knows: there is no Python to be
-reached. Each node is a step, and large values take more of them, before anything is done with them:
-the steps that a part has are a limit on its time and on what it makes on the way.
+Walks the template's tree, node by node, and handles only JSON values: no template reaches Python.
+Each node costs a step, and a large value costs more before it is processed: the step budget of a
+part limits its time and its intermediate values.
 """
 
 import operator
@@ -19,18 +19,18 @@ from project.jobs.email_send.filters import FILTERS, MOST_STEPS, TESTS, Missing,
 from project.jobs.email_send.templates import Template
 
 MOST_ROUNDS = 20_000
-"""Of all loops of a mail's part together."""
+"""The most rounds of all loops of a part together."""
 MOST_CHARACTERS = 500_000
-"""That a part of a mail may have once it is made."""
+"""The most characters of a rendered part."""
 _ORDERS = {"lt": operator.lt, "lteq": operator.le, "gt": operator.gt, "gteq": operator.ge}
 
 Scope = ChainMap[str, Any]
 
 
 def render(template: Template, values: Mapping[str, Any], *, is_html: bool) -> str:
-    """The text that the template makes of these values; PermanentError where it cannot.
+    """Render the template with these values; PermanentError if it does not fit them.
 
-    In HTML every value is escaped: none becomes markup.
+    In HTML every value is escaped, so that it cannot become markup.
     """
     rendering = _Rendering(template.part, is_html)
     try:
@@ -39,12 +39,14 @@ def render(template: Template, values: Mapping[str, Any], *, is_html: bool) -> s
         raise PermanentError(f"{template.part}: the values are nested too deeply.") from None
     text = "".join(rendering.made)
     if re.search(r"[\ud800-\udfff]", text):  # `\ud800` in a template's text
-        raise PermanentError(f"{template.part}: it would have half a character, which no mail has.")
+        raise PermanentError(
+            f"{template.part}: it would contain half a character, which a mail cannot contain."
+        )
     return text
 
 
 class _Rendering:
-    """One part in the making."""
+    """The rendering of one part."""
 
     def __init__(self, part: str, is_html: bool) -> None:
         self.made: list[str] = []
@@ -57,7 +59,7 @@ class _Rendering:
     # Statements
 
     def write(self, body: Sequence[nodes.Node], scope: Scope) -> None:
-        """Add what these nodes make."""
+        """Render these nodes."""
         for node in body:
             self._pay(1)
             if isinstance(node, nodes.Output):
@@ -78,14 +80,14 @@ class _Rendering:
         self._characters -= len(text)
         if self._characters < 0:
             raise PermanentError(
-                f"{self._part}: it would have more than {MOST_CHARACTERS:,} characters: send less."
+                f"{self._part}: it would have more than {MOST_CHARACTERS:,} characters."
             )
         self.made.append(text)
 
     def _show(self, node: nodes.Node, scope: Scope) -> str:
         try:
             return show(self._present(node, scope), self._pay)
-        except ValueError:  # Python writes no number of thousands of digits
+        except ValueError:  # Python refuses to format numbers of thousands of digits
             raise self._unfit(node) from None
 
     def _choose(self, node: nodes.If, scope: Scope) -> None:
@@ -115,14 +117,14 @@ class _Rendering:
             self.write(node.else_, scope)
 
     def _rows(self, node: nodes.For, scope: Scope, inner: Scope) -> list[Any]:
-        """What a loop goes through: a list, or an object's names."""
+        """The items of a loop: a list's elements, or an object's names."""
         rows = self._present(node.iter, scope)
         if not isinstance(rows, list | dict):
-            raise PermanentError(f"{self._part}: `for` goes through lists and objects only.")
+            raise PermanentError(f"{self._part}: `for` works only on lists and objects.")
         self._rounds -= len(rows)
         if self._rounds < 0:
             raise PermanentError(
-                f"{self._part}: the loops make more than {MOST_ROUNDS:,} rounds: send fewer rows."
+                f"{self._part}: the loops run more than {MOST_ROUNDS:,} rounds: send fewer rows."
             )
         if node.test is None:
             return list(rows)
@@ -130,7 +132,7 @@ class _Rendering:
 
     def _is_wanted(self, node: nodes.For, row: Any, inner: Scope) -> bool:
         self._bind(node.target, row, inner)
-        assert node.test is not None  # noqa: S101 - for the type checker; `_rows` has asked
+        assert node.test is not None  # noqa: S101 - for the type checker; `_rows` has checked
         return bool(self._present(node.test, inner))
 
     def _bind(self, target: nodes.Node, row: Any, inner: Scope) -> None:
@@ -145,14 +147,14 @@ class _Rendering:
     # Expressions
 
     def _present(self, node: nodes.Node, scope: Scope) -> Any:
-        """The value, which must be there."""
+        """The value; PermanentError if it is missing."""
         value = self._find(node, scope)
         if isinstance(value, Missing):
             raise PermanentError(f"{self._part}, line {node.lineno}: {value.sentence}.")
         return value
 
     def _find(self, node: nodes.Node, scope: Scope) -> Any:
-        """The value, or that there is none."""
+        """The value, or `Missing`."""
         self._pay(1)
         try:
             return self._evaluate(node, scope)
@@ -161,8 +163,7 @@ class _Rendering:
 
     def _unfit(self, node: nodes.Node) -> PermanentError:
         return PermanentError(
-            f"{self._part}, line {node.lineno}: "
-            "a filter or a comparison of the template does not fit its value."
+            f"{self._part}, line {node.lineno}: a filter or comparison does not fit its value."
         )
 
     def _evaluate(self, node: nodes.Node, scope: Scope) -> Any:  # noqa: PLR0911 - a case each
@@ -197,7 +198,7 @@ class _Rendering:
                 return not self._present(denied, scope)
             case nodes.Neg(node=number):
                 return -self._present(number, scope)
-        raise TypeError(type(node).__name__)  # `mail_templates` lets no other through
+        raise TypeError(type(node).__name__)  # `templates` allows no other node
 
     def _look_up(self, node: nodes.Node, name: Any, scope: Scope) -> Any:
         owner = self._present(node, scope)
@@ -234,8 +235,8 @@ class _Rendering:
         self._steps -= steps
         if self._steps < 0:
             raise PermanentError(
-                f"{self._part}: the template takes more than {MOST_STEPS:,} steps with these "
-                "values: send fewer or smaller ones."
+                f"{self._part}: the template takes more than {MOST_STEPS:,} steps for these "
+                "values: send fewer or smaller values."
             )
 
 
@@ -248,12 +249,12 @@ def _holds(left: Any, comparison: str, right: Any) -> bool:
 
 
 def _spell_place(name: Any) -> str:
-    """What a sentence calls the place of an element; a list or an object could be huge."""
+    """How an error names an element's place; a list or an object could be huge."""
     return "such element" if isinstance(name, list | dict) else repr(str(name)[:60])
 
 
 def _spell(node: nodes.Node) -> str:
-    """What a sentence calls the value."""
+    """How an error names the value."""
     if isinstance(node, nodes.Name):
         return f"`{node.name[:60]}`"
     if isinstance(node, nodes.Getattr):

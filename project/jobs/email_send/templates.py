@@ -1,8 +1,8 @@
 """Templates of mails: values, `if`, `for` and a few filters, in the syntax of Jinja2.
 
-Strangers write them. So Jinja2 only reads them here: its parser makes a tree and evaluates nothing.
-Every node of the tree is one of a few kinds, which `mail_rendering` knows how to follow, and both
-the reading and the tree have limits. This module is all that the web server uses of them.
+Strangers write them, so Jinja2 only parses them here: it builds a tree and evaluates nothing. Only
+a few types of nodes are allowed, which `rendering` walks, and both the parsing and the tree have
+limits. The web server uses only this module of the templates.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from project.errors import PermanentError
 from project.jobs.email_send.filters import FILTERS, TESTS
 
 MOST_TAGS = 3_000
-"""Values, `if`, `for` and their ends, comments, of a part."""
+"""The most tags of a part: values, `if`, `for` and their ends, comments."""
 MOST_TOKENS = 10_000
-"""Names, signs, and texts between the braces, of a part; a parser takes microseconds for each."""
+"""The most names, signs and texts within the braces of a part; each takes microseconds."""
 MOST_DEPTH = 100
-"""Of nodes within nodes."""
+"""The deepest nesting of nodes."""
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -48,15 +48,15 @@ _ALLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template of a part of a mail, of which every node is allowed."""
+    """The checked template of a part of a mail."""
 
     part: str
     tree: nodes.Template
 
     def check_names(self, names: set[str]) -> None:
-        """PermanentError where it needs a value of another name.
+        """Raise PermanentError if the template needs a value that is not among the names.
 
-        A name that the template asks about, by `default` or `is defined`, needs no value.
+        A name that the template tests with `default` or `is defined` needs no value.
         """
         missing = sorted({*_free_names(self.tree)} - {*_doubted_names(self.tree)} - names)
         if missing:
@@ -66,10 +66,10 @@ class Template:
 
 
 class _TokenLimit(Extension):
-    """Stops the parser, which asks for one token after the other."""
+    """Stops the parser after too many tokens."""
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
-        """The same tokens."""
+        """The same tokens, up to the limit."""
         for number, token in enumerate(stream):
             if number == MOST_TOKENS:
                 raise TemplateSyntaxError(
@@ -80,7 +80,7 @@ class _TokenLimit(Extension):
 
 
 def parse(part: str, source: str) -> Template:
-    """The template; PermanentError where it cannot be used."""
+    """Parse and check a template; PermanentError if it cannot be used."""
     # The parser does not see comments, but its lexer does.
     if sum(map(source.count, ("{{", "{%", "{#"))) > MOST_TAGS:
         raise PermanentError(f"{part}: the template has more than {MOST_TAGS:,} tags in braces.")
@@ -90,7 +90,7 @@ def parse(part: str, source: str) -> Template:
         raise PermanentError(f"{part}, line {error.lineno}: {_shorten(error.message)}.") from None
     except RecursionError:
         raise _too_deep(part) from None
-    except ValueError:  # Python reads no number of thousands of digits
+    except ValueError:  # Python refuses to read numbers of thousands of digits
         raise PermanentError(f"{part}: a number in the template is too long.") from None
     _check_tree(part, tree)
     return Template(part, tree)
@@ -124,20 +124,20 @@ def _check_tree(part: str, tree: nodes.Template) -> None:
 def _check_node(where: str, node: nodes.Node) -> None:
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         raise PermanentError(
-            f"{where}: there is no filter {node.name[:60]!r}; there are {', '.join(FILTERS)}."
+            f"{where}: there is no filter {node.name[:60]!r}; use {', '.join(FILTERS)}."
         )
     if isinstance(node, nodes.Test) and node.name not in TESTS:
         raise PermanentError(
-            f"{where}: there is no test {node.name[:60]!r}; there are {', '.join(TESTS)}."
+            f"{where}: there is no test {node.name[:60]!r}; use {', '.join(TESTS)}."
         )
     if not isinstance(node, _ALLOWED) or _has_more(node):
         raise PermanentError(
-            f"{where}: a template may hold values, `if`, `for` and filters, and nothing else."
+            f"{where}: a template may contain only values, `if`, `for` and filters."
         )
 
 
 def _has_more(node: nodes.Node) -> bool:
-    """Does an allowed node say something that is not?"""
+    """Whether an allowed node has options that are not allowed."""
     if isinstance(node, nodes.For):
         return bool(node.recursive)
     if isinstance(node, nodes.Filter):
@@ -148,7 +148,7 @@ def _has_more(node: nodes.Node) -> bool:
 
 
 def _free_names(node: nodes.Node) -> Iterator[str]:
-    """The names that no loop around them gives."""
+    """The names that no enclosing loop defines."""
     if isinstance(node, nodes.For):
         yield from _free_names(node.iter)
         within = [*node.body, *([node.test] if node.test else [])]
@@ -164,7 +164,7 @@ def _free_names(node: nodes.Node) -> Iterator[str]:
 
 
 def _doubted_names(tree: nodes.Node) -> Iterator[str]:
-    """The names that the template asks about: is there such a value?"""
+    """The names that the template tests for existence."""
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         if node.name in {"default", "defined", "undefined"} and isinstance(node.node, nodes.Name):
             yield node.node.name
