@@ -1,4 +1,4 @@
-"""Is an upload a picture that can be taken? Judged by its bytes, before anything is stored."""
+"""Checks by its bytes whether an upload is an acceptable picture, before it is stored."""
 
 import warnings
 from typing import IO
@@ -20,22 +20,22 @@ _ALLOWED = "JPEG, PNG, GIF or WebP"
 
 
 def check_picture(stream: IO[bytes], declared_type: str, max_pixels: int) -> str:
-    """The suffix for the picture's real format. Only its header is read; the stream is rewound.
+    """Return the suffix of the picture's real format. Reads only the header and rewinds the stream.
 
-    InvalidPictureError where it is no picture, too large in pixels, or not what it says it is.
+    InvalidPictureError if it is not a picture, has too many pixels, or has another declared type.
     """
     name, width, height = _read_header(stream)
     stream.seek(0)
     declared = _CONTENT_TYPES.get(declared_type.lower())
     if declared_type and declared_type != "application/octet-stream" and declared != name:
         raise InvalidPictureError(
-            f"The file is {name}, but was sent as {declared_type[:50]}: send it as what it is.",
+            f"The file is {name}, but was sent as {declared_type[:50]}: correct its type.",
             field="picture",
         )
     if width * height > max_pixels:
         raise InvalidPictureError(
-            f"The picture has {width} × {height} pixels; at most {max_pixels:,} in all are taken: "
-            "make it smaller.",
+            f"The picture has {width} × {height} pixels; at most {max_pixels:,} in all are "
+            "allowed: make it smaller.",
             field="picture",
         )
     return SUFFIXES[name]
@@ -47,7 +47,7 @@ def _read_header(stream: IO[bytes]) -> tuple[str, int, int]:
     )
     try:
         with warnings.catch_warnings():
-            # Pillow's own limit is a warning or an error by size; ours is checked by the caller.
+            # Pillow warns or fails by size; the caller checks our own limit.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(stream, formats=tuple(SUFFIXES))
     except Image.DecompressionBombError as error:
@@ -58,6 +58,6 @@ def _read_header(stream: IO[bytes]) -> tuple[str, int, int]:
         raise refusal from error
     if picture.format is None or 0 in picture.size:
         raise refusal
-    # A phone's JPEG with a depth map or a second size behind the photograph, which comes first.
+    # MPO is a phone's JPEG with a depth map or a second size after the photograph.
     name = "JPEG" if picture.format == "MPO" else picture.format
     return name, picture.width, picture.height

@@ -1,6 +1,6 @@
-"""The process: a request a line on stdin, an answer a line on stdout, both JSON.
+"""The process: JSON requests on stdin, JSON answers on stdout, one per line.
 
-A request is `{"do": name, …}`. Its answer is `{"done": {…}}`, or `{"refused": sentence}` where the
+A request is `{"do": name, …}`. Its answer is `{"done": {…}}`, or `{"refused": sentence}` if the
 picture is at fault. The process ends with its stdin.
 """
 
@@ -16,20 +16,22 @@ from project.pixels.reading import DAMAGED, Reading, read_picture
 from project.pixels.sheet import Cell, draw_sheet
 
 MEMORY_BYTES = 2 * 1024**3
-"""Address space; a picture of 50 million pixels, the largest that is taken, needs half of it."""
+"""Address space; a picture of 50 million pixels, the largest allowed, needs half of it."""
 REQUEST_CPU_SECONDS = 90
-"""A thumbnail of 4096 × 4096 pixels takes AVIF's encoder a tenth of that."""
-NEEDS_TOO_MUCH_MEMORY = "The picture needs too much memory: save it anew, or make it smaller."
+"""AVIF's encoder needs a tenth of that for a thumbnail of 4096 × 4096 pixels."""
+NEEDS_TOO_MUCH_MEMORY = (
+    "The picture needs too much memory: make it smaller, or save it in another format."
+)
 
 
 class Desk:
-    """Does what requests say; keeps the picture that was read last."""
+    """Answers requests; keeps the picture that was read last."""
 
     def __init__(self) -> None:
         self._reading: Reading | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a request; what is wrong with a picture is an answer, too."""
+        """Answer a request; faults of a picture become an answer, not an exception."""
         work: Any = {"read": self.read, "make": self.make, "sheet": self.draw}[request.pop("do")]
         try:
             return {"done": work(**request)}
@@ -43,8 +45,8 @@ class Desk:
             return {"refused": DAMAGED}
 
     def read(self, path: str, longest: int) -> dict[str, Any]:
-        """Read a picture, of which nothing longer than `longest` pixels will be made."""
-        self._reading = None  # its memory goes before the next one comes
+        """Read a picture; no copy of it will be longer than `longest` pixels."""
+        self._reading = None  # frees its memory before the next one is read
         self._reading = reading = read_picture(Path(path), longest)
         return {
             "width": reading.width,
@@ -69,20 +71,20 @@ class Desk:
 
 
 def limit_memory(size_bytes: int = MEMORY_BYTES) -> None:
-    """What claims more ends with a MemoryError, and leaves no core dump."""
+    """Limit the address space, so that more raises MemoryError, and write no core dumps."""
     resource.setrlimit(resource.RLIMIT_AS, (size_bytes, size_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def limit_time() -> None:
-    """A request that takes longer than that from now ends the process."""
+    """Let the kernel end the process if this request takes more processor time than allowed."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = round(used.ru_utime + used.ru_stime) + REQUEST_CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
 
 
 def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Answer until there are no more requests."""
+    """Answer requests until the input ends."""
     desk = Desk()
     for line in requests:
         limit_time()

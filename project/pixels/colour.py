@@ -1,4 +1,4 @@
-"""Colours: whatever profile a picture has, it becomes sRGB, which is what is shown without one."""
+"""Converts pictures of any colour profile to sRGB, which programs assume without a profile."""
 
 import io
 
@@ -6,13 +6,13 @@ from PIL import Image, ImageCms
 
 NAME_LENGTH = 60
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-"""What the profile of a picture of that mode is about, in the words of ICC.1."""
+"""The colour space that a mode's profile must have, by its ICC.1 name."""
 
 
 def convert_to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """The picture in RGB, with alpha where it has some, and the name of the profile it had.
+    """Return the picture in RGB, with its alpha if any, and the name of its former profile.
 
-    A profile that is damaged, or of something else than these pixels, is left aside.
+    A profile that is damaged or does not fit the pixels is ignored.
     """
     alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
     pixels = picture if alpha is None else picture.convert(picture.mode.removesuffix("A"))
@@ -32,7 +32,7 @@ def _open_profile(profile: bytes) -> ImageCms.ImageCmsProfile | None:
 
 
 def _apply(pixels: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image | None:
-    """None where the profile is of no use."""
+    """Apply the profile; None if it cannot be used."""
     space = source.profile.xcolor_space.strip()
     if pixels.mode == "L" and space == "RGB":
         pixels = pixels.convert("RGB")
@@ -52,7 +52,7 @@ def _apply(pixels: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image
 
 
 def _name(source: ImageCms.ImageCmsProfile) -> str:
-    """What the profile calls itself, as a short line."""
+    """The profile's own name, shortened to one line."""
     text = "".join(letter if letter.isprintable() else " " for letter in _description(source))
     return " ".join(text.split())[:NAME_LENGTH]
 

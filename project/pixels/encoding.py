@@ -8,31 +8,31 @@ from PIL import Image, features
 from project.errors import PermanentError
 
 AVIF_SHARE = 0.8
-"""AVIF's scale is another one: 66 of its 100 look like 82 of WebP's and JPEG's."""
+"""AVIF's scale differs: its quality 66 looks like 82 of WebP and JPEG."""
 
 
 def find_size(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The size with that longest side, at least a pixel each; never larger than it was."""
+    """The size with that longest side, at least 1 × 1, never larger than the picture."""
     scale = min(1, longest / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """The picture in exactly that size."""
+    """Resize the picture to exactly that size."""
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def write_picture(picture: Image.Image, path: Path, kind: str, quality: int) -> None:
-    """Write it as `webp`, `avif`, `jpeg` or `png`; JPEG shows white where it was transparent."""
+    """Write it as `webp`, `avif`, `jpeg` or `png`; JPEG gets white for transparent pixels."""
     if kind == "avif" and not features.check("avif"):
-        raise PermanentError("This installation of Pillow cannot write AVIF: leave it out.")
+        raise PermanentError("This installation cannot write AVIF: choose other formats.")
     plain = flatten(picture) if kind == "jpeg" and picture.mode == "RGBA" else picture.copy()
-    plain.info = {}  # Pillow would write some of what it has read
+    plain.info = {}  # Pillow would write some of the metadata it has read
     plain.save(path, kind.upper(), **_options(kind, quality))
 
 
 def flatten(picture: Image.Image) -> Image.Image:
-    """On white."""
+    """The picture on white, without alpha."""
     white = Image.new("RGB", picture.size, "white")
     white.paste(picture, mask=picture.getchannel("A"))
     return white

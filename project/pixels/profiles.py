@@ -1,7 +1,7 @@
-"""Colour profiles for pictures that have numbers instead: PNG's cICP and gAMA, AVIF's nclx.
+"""Makes colour profiles for pictures that have numbers instead: PNG's cICP, gAMA, AVIF's nclx.
 
-What is named is made an ICC profile, so that one way leads from all colours to sRGB. It is what
-Chromium shows. HDR (the curves PQ and HLG) is left as it is: to show it takes a screen.
+The numbers become an ICC profile, so that all colours are converted to sRGB in one way. The result
+is what Chromium shows. HDR (the curves PQ and HLG) is not converted: that depends on the screen.
 """
 
 import struct
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _HEAD_BYTES = 100_000
-"""Of an AVIF file; its description of colours is near the start."""
+"""How much of an AVIF file is searched; its description of colours is near the start."""
 _D65 = (0.3127, 0.3290)
 _SRGB = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060)
 _PRIMARIES = {
@@ -24,14 +24,14 @@ _PRIMARIES = {
     11: ("DCI-P3", (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)),
     12: ("Display P3", (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)),
 }
-"""By their number in ITU-T H.273: white, red, green and blue, as x and y of CIE 1931."""
+"""By number in ITU-T H.273: white, red, green and blue, as x and y of CIE 1931."""
 _VIDEO = 2.4
 _GAMMAS = {1: _VIDEO, 6: _VIDEO, 14: _VIDEO, 15: _VIDEO, 4: 2.2, 5: 2.8, 8: 1.0, 13: 0.0}
-"""The curves of H.273, as the power that makes light of values; 0 is sRGB's own curve."""
+"""The curves of H.273, as the exponent from values to light; 0 is sRGB's own curve."""
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _PNG_GAMMA = 0.45455
 _SAME_GAMMA = 0.01
-"""Gammas nearer than that to the usual one mean sRGB."""
+"""Gammas that differ less than this from the usual one mean sRGB."""
 
 Matrix = tuple[tuple[float, ...], ...]
 _TO_CONES: Matrix = (
@@ -39,13 +39,13 @@ _TO_CONES: Matrix = (
     (-0.7502, 1.7135, 0.0367),
     (0.0389, -0.0685, 1.0296),
 )
-"""Bradford's, by which whites are adapted (ICC.1:2022, annex E)."""
+"""Bradford's matrix, used to adapt the white point (ICC.1:2022, annex E)."""
 _D50 = (0.9642, 1.0, 0.8249)
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """White and primaries, and the power that makes light of values; 0 is sRGB's own curve."""
+    """White, primaries, and the exponent from values to light; 0 is sRGB's own curve."""
 
     name: str
     chromaticities: Sequence[float]
@@ -53,7 +53,7 @@ class Colours:
 
 
 def find_profile(path: Path, kind: str | None, info: Mapping[Any, Any]) -> bytes | None:
-    """The picture's ICC profile, or one made from what else it says of its colours."""
+    """The picture's ICC profile, or one made from its other colour data."""
     profile: bytes | None = info.get("icc_profile")
     if kind == "PNG":
         # In the order of PNG's third edition: cICP, iCCP, sRGB, gAMA.
@@ -68,7 +68,7 @@ def find_profile(path: Path, kind: str | None, info: Mapping[Any, Any]) -> bytes
 
 
 def _by_numbers(numbers: tuple[int, int] | None) -> Colours | None:
-    """None where they say sRGB, nothing, or what is not known."""
+    """The colours of these numbers; None if they are sRGB, missing or unknown."""
     if numbers is None or numbers[0] not in _PRIMARIES or numbers[1] not in _GAMMAS:
         return None
     name, chromaticities = _PRIMARIES[numbers[0]]
@@ -77,7 +77,7 @@ def _by_numbers(numbers: tuple[int, int] | None) -> Colours | None:
 
 
 def _by_gamma(info: Mapping[Any, Any]) -> Colours | None:
-    """Of a PNG file that says how its values were made of light; primaries alone say too little."""
+    """The colours of a PNG file with a gamma; primaries alone do not suffice."""
     gamma, chromaticities = info.get("gamma", 0), info.get("chromaticity")
     if not gamma or (chromaticities is None and abs(gamma - _PNG_GAMMA) < _SAME_GAMMA):
         return None
@@ -85,7 +85,7 @@ def _by_gamma(info: Mapping[Any, Any]) -> Colours | None:
 
 
 def _find_png_numbers(path: Path) -> tuple[int, int] | None:
-    """Of cICP; None where it is not that of RGB values of full range."""
+    """The numbers in cICP; None unless it describes full-range RGB values."""
     for name, data in _read_png_chunks(path):
         if name == b"cICP" and len(data) == 4:
             return (data[0], data[1]) if data[2:] == b"\0\1" else None
@@ -93,7 +93,7 @@ def _find_png_numbers(path: Path) -> tuple[int, int] | None:
 
 
 def _read_png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Small chunks before the pixels."""
+    """Yield the small chunks before the pixels."""
     with path.open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
@@ -104,11 +104,11 @@ def _read_png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
                 file.seek(size, 1)
             else:
                 yield name, file.read(size)
-            file.seek(4, 1)  # its checksum
+            file.seek(4, 1)  # the checksum
 
 
 def _find_avif_numbers(path: Path) -> tuple[int, int] | None:
-    """Of the first colour box of that type; its decoder has made RGB of the values."""
+    """The numbers in the first `nclx` box; the decoder has already converted values to RGB."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     place = head.find(b"colrnclx")
@@ -122,7 +122,7 @@ def _find_avif_numbers(path: Path) -> tuple[int, int] | None:
 
 
 def make_profile(colours: Colours) -> bytes | None:
-    """A profile of three primaries and a curve; None where the primaries make no space."""
+    """Make a profile of three primaries and a curve; None if the primaries span no space."""
     try:
         columns = _adapt(colours.chromaticities)
     except ZeroDivisionError:
@@ -137,7 +137,7 @@ def make_profile(colours: Colours) -> bytes | None:
 
 
 def _adapt(chromaticities: Sequence[float]) -> Matrix:
-    """XYZ of the three primaries, with the white as D50."""
+    """XYZ of the three primaries, adapted to the white D50."""
     white, *primaries = (
         (x / y, 1.0, (1 - x - y) / y)
         for x, y in zip(chromaticities[::2], chromaticities[1::2], strict=True)
@@ -166,7 +166,7 @@ def _transpose(rows: Sequence[Sequence[float]]) -> Matrix:
 
 
 def _invert(matrix: Matrix) -> Matrix:
-    """Of three rows; ZeroDivisionError where there is no inverse."""
+    """The inverse of a 3 × 3 matrix; ZeroDivisionError if there is none."""
     a, b, c = matrix
     crossed = (_cross(b, c), _cross(c, a), _cross(a, b))
     whole = sum(x * y for x, y in zip(a, crossed[0], strict=True))
@@ -188,7 +188,7 @@ def _xyz(values: Sequence[float]) -> bytes:
 
 
 def _fixed(value: float) -> bytes:
-    """s15Fixed16."""
+    """The value as an s15Fixed16 number."""
     return struct.pack(">i", round(max(-32768.0, min(32767.0, value)) * 65536))
 
 

@@ -1,4 +1,4 @@
-"""Reads a picture: judged by its header, decoded, made smaller early, turned upright, made sRGB."""
+"""Reads a picture: checks its header, decodes, shrinks early, converts to sRGB, turns upright."""
 
 import warnings
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from project.pixels.colour import convert_to_srgb
 from project.pixels.profiles import find_profile
 
 MAX_PIXELS = 50_000_000
-"""Of one picture; each takes up to 16 bytes while it is decoded."""
+"""The most pixels of a picture; each needs up to 16 bytes while it is decoded."""
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "GIF": "GIF", "WEBP": "WebP", "AVIF": "AVIF"}
-"""Pillow's names and ours."""
+"""Pillow's names of the formats, and their names for people."""
 DAMAGED = "The picture is damaged: it could not be read to its end."
 _NOT_UNDERSTOOD = (
-    "The picture is damaged: it is cut off, or what it says of itself is wrong. Send it again, or "
-    "save it anew."
+    "The picture is damaged: it is cut off, or its header is wrong. Upload it again, or save it "
+    "again with another program."
 )
 _NO_PICTURE = (
     "The file is not a picture that can be read: choose a JPEG, PNG, GIF, WebP or AVIF file."
@@ -25,7 +25,7 @@ _NO_PICTURE = (
 _MARKS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 """First bytes of JPEG, PNG and GIF files."""
 _DEEP, _DEEP_REVERSED = "RGB;16B", "RGB;16L"
-"""Pillow's names for three times two bytes, of which the high ones come first or last."""
+"""Pillow's names for three 16-bit values, with the high byte first or last."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,39 +36,39 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What stands a picture of that EXIF orientation upright (Exif 2.32, tag 0x0112)."""
+"""How to turn a picture of each EXIF orientation upright (Exif 2.32, tag 0x0112)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A picture upright, in RGB or RGBA, maybe smaller than it was; its own size in pixels."""
+    """An upright picture in RGB or RGBA, maybe shrunk; width and height are the original's."""
 
     picture: Image.Image
     width: int
     height: int
     format: str
     colour: str
-    """The name of the colour profile it had; empty where it had none that could be used."""
+    """The name of its former colour profile; empty if it had no usable one."""
 
 
 def read_picture(path: Path, longest: int) -> Reading:
-    """The picture, of which nothing longer than `longest` pixels will be made.
+    """Read a picture; no copy of it will be longer than `longest` pixels.
 
-    Of an animation it is the first frame. PermanentError where it has too many pixels or cannot be
+    Reads the first frame of an animation. PermanentError if it has too many pixels or cannot be
     read to its end.
     """
     with _open(path) as picture:
         size = picture.size
         profile = find_profile(path, picture.format, picture.info)
-        # JPEG's decoder itself can leave pixels out, without which less memory is needed.
+        # JPEG's decoder can leave out pixels itself, which saves memory.
         picture.draft(None, (2 * longest, 2 * longest))
         low_bytes = _load_low_bytes(path, picture)
         _load(picture)
-        # Not before: of a PNG the library reads the pixels for it, and their errors come only once.
+        # After `_load`: this call also reads a PNG's pixels, whose errors appear only once.
         turn = _TURNS.get(_find_orientation(picture))
         small = _shrink(_simplify(picture, low_bytes), 2 * longest)
         converted, colour = convert_to_srgb(small, profile)
-        # A phone's MPO is a JPEG with a second picture behind the first.
+        # A phone's MPO is a JPEG with a second picture after the first.
         name = FORMATS.get(picture.format or "", "JPEG")
     is_turned = turn is not None and turn.name in {
         *("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"),
@@ -79,11 +79,11 @@ def read_picture(path: Path, longest: int) -> Reading:
 
 
 def _open(path: Path) -> ImageFile.ImageFile:
-    """The picture with its header read, which says that its pixels are not too many."""
+    """Read the picture's header and check that it does not have too many pixels."""
     _check_size(*_find_webp_size(path))
     try:
         with warnings.catch_warnings():
-            # Of odd metadata, and of sizes: ours is the lower limit.
+            # Warnings of odd metadata and of sizes, for which our own limit is lower.
             warnings.simplefilter("ignore")
             picture = Image.open(path, formats=tuple(FORMATS))
     except Image.DecompressionBombError as error:
@@ -95,14 +95,14 @@ def _open(path: Path) -> ImageFile.ImageFile:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether it begins as one."""
+    """Whether the file begins like a picture."""
     with path.open("rb") as file:
         head = file.read(12)
     return head.startswith(_MARKS) or head[8:12] == b"WEBP" or head[4:8] == b"ftyp"
 
 
 def _find_webp_size(path: Path) -> tuple[int, int]:
-    """Of a WebP file with a canvas: Pillow claims memory for it before it tells the size."""
+    """The canvas size of a WebP file: Pillow allocates memory for it before it reports the size."""
     with path.open("rb") as file:
         head = file.read(30)
     if head[:4] != b"RIFF" or head[8:16] != b"WEBPVP8X" or len(head) < 30:
@@ -117,7 +117,7 @@ def _check_size(width: int, height: int) -> None:
 
 def _too_large(pixels: str) -> str:
     return (
-        f"The picture has {pixels} pixels; at most {MAX_PIXELS:,} in all are taken: "
+        f"The picture has {pixels} pixels; at most {MAX_PIXELS:,} in all are allowed: "
         "make it smaller."
     )
 
@@ -130,20 +130,20 @@ def _load(picture: Image.Image) -> None:
 
 
 def _find_orientation(picture: Image.Image) -> int:
-    """1 where the metadata cannot be read: the pixels may be well all the same."""
+    """The orientation; 1 if the metadata is unreadable, because the pixels may still be fine."""
     try:
-        # XMP's orientation is for programs that edit: viewers heed EXIF's alone, Pillow both.
+        # Viewers use only EXIF's orientation, Pillow also XMP's, which is for editing programs.
         for name in ("xmp", "XML:com.adobe.xmp"):
             picture.info.pop(name, None)
         return int(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - whatever the library meets in there
+    except Exception:  # noqa: BLE001 - damaged metadata raises all kinds of errors
         return 1
 
 
 def _load_low_bytes(path: Path, picture: ImageFile.ImageFile) -> Image.Image | None:
-    """Of a PNG of 16 bits a colour, one of which is transparent; Pillow reads the high bytes.
+    """The low bytes of a 16-bit RGB PNG with a transparent colour; Pillow reads the high bytes.
 
-    The same pixels read as if their low byte came last have their low bytes in the result.
+    Reading the same pixels with the byte order reversed returns their low bytes.
     """
     if "transparency" not in picture.info or _find_raw_mode(picture) != _DEEP:
         return None
@@ -159,10 +159,10 @@ def _find_raw_mode(picture: ImageFile.ImageFile) -> object:
 
 
 def _simplify(picture: Image.Image, low_bytes: Image.Image | None) -> Image.Image:
-    """In a mode that can be averaged: L, LA, RGB, RGBA or CMYK."""
+    """Convert to a mode that can be averaged: L, LA, RGB, RGBA or CMYK."""
     if low_bytes is not None:
         return _hide_deep_colour(picture, low_bytes)
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         return _simplify_deep_grey(picture)
     if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} and "transparency" not in picture.info:
         return picture
@@ -172,13 +172,13 @@ def _simplify(picture: Image.Image, low_bytes: Image.Image | None) -> Image.Imag
 
 
 def _simplify_deep_grey(picture: Image.Image) -> Image.Image:
-    """L, or LA where one of the 65,536 greys is transparent, which must be found before that."""
+    """Convert to L, or to LA if one of the 65,536 greys is transparent."""
     grey = picture.point(lambda value: value * (1 / 256)).convert("L")
     hidden = picture.info.get("transparency")
     if not isinstance(hidden, int):
         return grey
     wide = picture.convert("I")
-    # L is cut off at 0 and 255: the one is above where a grey is lighter, the other where darker.
+    # L is clipped at 0 and 255: one is above 0 where a grey is lighter, the other where darker.
     lighter = wide.point(lambda value: value * 1.0 + float(-hidden)).convert("L")
     darker = wide.point(lambda value: value * -1.0 + float(hidden)).convert("L")
     grey.putalpha(ImageChops.add(lighter, darker).point(lambda value: 255 if value else 0))
@@ -186,7 +186,7 @@ def _simplify_deep_grey(picture: Image.Image) -> Image.Image:
 
 
 def _hide_deep_colour(picture: Image.Image, low_bytes: Image.Image) -> Image.Image:
-    """RGBA, transparent where all six bytes are those of the hidden colour."""
+    """Convert to RGBA, transparent where all six bytes equal the hidden colour's."""
     hidden = picture.info.pop("transparency")
     alpha = Image.new("L", picture.size)
     for half, colour in (
@@ -203,6 +203,6 @@ def _hide_deep_colour(picture: Image.Image, low_bytes: Image.Image) -> Image.Ima
 
 
 def _shrink(picture: Image.Image, longest: int) -> Image.Image:
-    """By a whole number, to no less than `longest`: what follows takes less time and memory."""
+    """Shrink by a whole factor, to no less than `longest`, to save time and memory later."""
     factor = max(picture.size) // longest
     return picture.reduce(factor) if factor > 1 else picture

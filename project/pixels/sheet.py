@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in equal cells on white, each with its number below."""
+"""Draws contact sheets: pictures in equal cells on white, each above its number."""
 
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -18,14 +18,14 @@ INK, FAINT, LINE, PANEL = "#27272a", "#71717a", "#e4e4e7", "#f4f4f5"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A picture with its number; without a path it is one that could not be used."""
+    """A picture with its number; without a path, a picture that could not be used."""
 
     number: int
     path: Path | None
 
 
 def draw_sheet(cells: list[Cell], title: str) -> Image.Image:
-    """One page of these cells, row by row."""
+    """Draw one page of these cells, row by row."""
     columns = find_columns(len(cells))
     rows = ceil(len(cells) / columns)
     width = 2 * MARGIN + columns * CELL + (columns - 1) * GAP
@@ -43,7 +43,7 @@ def draw_sheet(cells: list[Cell], title: str) -> Image.Image:
 
 
 def find_columns(count: int) -> int:
-    """As many as make the page about square."""
+    """How many columns make the page about square."""
     return min(MOST_COLUMNS, max(LEAST_COLUMNS, ceil(sqrt(count))))
 
 
@@ -60,7 +60,7 @@ def _draw_cell(
 
 
 def _paste(page: Image.Image, pen: ImageDraw.ImageDraw, path: Path, left: int, top: int) -> None:
-    """In the middle of its cell; a hairline shows where a white picture ends."""
+    """Draw the picture in the middle of its cell, with a hairline around it."""
     with Image.open(path) as opened:
         width, height = find_size(*opened.size, CELL)
         picture = fit(opened.convert("RGBA"), width, height)

@@ -62,7 +62,7 @@ def test_wide_colours_are_right_without_their_profile(browser: Client) -> None:
     with Image.open(BytesIO(download(browser, job["result"]["thumbnails"][0]))) as thumbnail:
         assert thumbnail.getpixel((20, 20)) == pytest.approx(DISPLAY_P3.as_srgb(COLOUR), abs=2)
         assert "icc_profile" not in thumbnail.info
-    assert job["result"]["facts"]["Colours"] == "Display P3, made sRGB"
+    assert job["result"]["facts"]["Colours"] == "Display P3, converted to sRGB"
 
 
 def test_many_pictures_get_a_contact_sheet(browser: Client) -> None:

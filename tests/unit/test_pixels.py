@@ -338,7 +338,7 @@ def claims_of_pixels() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", claims_of_pixels())
 def test_claim_of_too_many_pixels_is_refused_by_the_header(tmp_path: Path, name: str) -> None:
-    with pytest.raises(PermanentError, match=r"pixels; at most 50,000,000 in all are taken"):
+    with pytest.raises(PermanentError, match=r"pixels; at most 50,000,000 in all are allowed"):
         reading_of(tmp_path, claims_of_pixels()[name])
 
 

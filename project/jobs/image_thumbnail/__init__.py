@@ -1,1 +1,1 @@
-"""`image.thumbnail`: pictures in several sizes, made in a process with limits of its own."""
+"""`image.thumbnail`: pictures in several sizes, made in a separate process with its own limits."""

@@ -1,7 +1,7 @@
 """`image.thumbnail`: pictures in several sizes and formats, and a contact sheet of many.
 
-Each thumbnail is upright, in sRGB, without metadata, and never larger than its picture. The pixels
-are worked on in a process of its own (`picture_process`).
+Each thumbnail is upright, in sRGB, without metadata, and never larger than its picture. A separate
+process (`process`) works on the pixels.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from project.jobs.image_thumbnail.process import PictureProcess
-from project.jobs.image_thumbnail.thumbnails import Order, make_all, make_one
+from project.jobs.image_thumbnail.thumbnails import Options, make_all, make_one
 from project.kinds.definition import Context, job
 from project.kinds.files import PictureFile
 from project.kinds.parameters import Parameters
@@ -19,28 +19,28 @@ SIZES = (64, 256, 640)
 MOST_PICTURES = 200
 MOST_THUMBNAILS = 2_000
 SHORT_THUMBNAILS = 12
-"""A job of one picture and no more thumbnails than that takes a second or two."""
+"""A job of one picture with at most this many thumbnails takes a second or two."""
 SHORT_SIDE = 1_024
 
 
 class ThumbnailParameters(Parameters):
-    """Which pictures, and what is made of them."""
+    """Which pictures, and which thumbnails to make."""
 
     picture: PictureFile | None = Field(
         None,
         title="Picture",
-        description="One picture; or else choose several",
+        description="One picture; leave it out to choose several",
     )
     pictures: list[PictureFile] = Field(
         [],
         title="Pictures",
-        description="Several pictures: they get a contact sheet, too, in this order",
+        description="Several pictures; a contact sheet shows them in this order",
         max_length=MOST_PICTURES,
     )
     sizes: list[Annotated[int, Field(ge=16, le=4096)]] = Field(
         list(SIZES),
         title="Sizes",
-        description="Longest side of each thumbnail in pixels; none is larger than its picture",
+        description="Longest side of each thumbnail in pixels; pictures are never enlarged",
         min_length=1,
         max_length=8,
         examples=[[320, 1280]],
@@ -48,7 +48,7 @@ class ThumbnailParameters(Parameters):
     formats: list[Literal["webp", "avif", "jpeg", "png"]] = Field(
         ["webp"],
         title="Formats",
-        description="Each thumbnail is made in all of these",
+        description="Formats in which each thumbnail is made",
         min_length=1,
         max_length=4,
         examples=[["avif", "jpeg"]],
@@ -56,7 +56,7 @@ class ThumbnailParameters(Parameters):
     quality: int = Field(
         82,
         title="Quality",
-        description="Alike in all formats; PNG has no loss",
+        description="Comparable in all formats; PNG is lossless",
         ge=1,
         le=100,
     )
@@ -68,7 +68,7 @@ class ThumbnailParameters(Parameters):
         if self.count > MOST_THUMBNAILS:
             raise PydanticCustomError(
                 "amount",
-                "these are {count} thumbnails, and one job makes at most {most}: "
+                "a job makes at most {most} thumbnails, and these are {count}: "
                 "choose fewer pictures, sizes or formats",
                 {"count": self.count, "most": MOST_THUMBNAILS},
             )
@@ -76,7 +76,7 @@ class ThumbnailParameters(Parameters):
 
     @property
     def count(self) -> int:
-        """How many thumbnails are made at the most."""
+        """The most thumbnails that the job can make."""
         return max(1, len(self.pictures)) * len(set(self.sizes)) * len(set(self.formats))
 
 
@@ -98,17 +98,18 @@ def choose_queue(parameters: ThumbnailParameters) -> Literal["short", "long"]:
     extra="images",
 )
 def make_thumbnails(parameters: ThumbnailParameters, context: Context) -> dict[str, Any]:
-    """Small copies of a picture or of many: upright, in sRGB, without metadata.
+    """Makes small copies of pictures: upright, in sRGB, without metadata.
 
-    `thumbnails` lists them, smallest first: `{"width", "height", "format", "bytes", "file"}`. Of
-    many pictures each has the number of its `picture`, from 1; the file `thumbnails.json` has all.
+    `thumbnails` lists them, smallest first: `{"width", "height", "format", "bytes", "file"}`. With
+    several pictures, each also has the number of its `picture`, from 1, and the file
+    `thumbnails.json` lists them all.
     """
-    order = Order(
+    options = Options(
         sizes=sorted(set(parameters.sizes)),
         formats=list(dict.fromkeys(parameters.formats)),
         quality=parameters.quality,
     )
     with PictureProcess(context.check) as process:
         if parameters.picture is not None:
-            return make_one(parameters.picture, order, process, context)
-        return make_all(parameters.pictures, order, process, context)
+            return make_one(parameters.picture, options, process, context)
+        return make_all(parameters.pictures, options, process, context)

@@ -1,4 +1,4 @@
-"""The process that works on pictures (`project.pixels`), as a job sees it: it asks, and ends it."""
+"""Starts, uses and ends the process that works on pictures (`project.pixels`)."""
 
 import json
 import select
@@ -14,13 +14,13 @@ from project.errors import PermanentError, TemporaryError
 
 ROOT = Path(__file__).parents[3]
 CHECK_SECONDS = 0.2
-"""So often, while it works, the job looks whether it was cancelled."""
+"""How often the job checks whether it was cancelled while the process works."""
 
 
 class PictureProcess:
-    """Answers one request after the other; one that has ended is started again for the next.
+    """A process that answers one request at a time; if it has ended, the next request restarts it.
 
-    Its environment is empty: no secret of ours is in there. `check` may raise, which ends it.
+    Its environment is empty, so it holds no secret. If `check` raises, the process is ended.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ class PictureProcess:
             self._forget(self._process)
 
     def ask(self, do: str, **values: Any) -> dict[str, Any]:
-        """What it has done; PermanentError where the picture is at fault."""
+        """Send a request and return its result; PermanentError if the picture is at fault."""
         process = self._process or self._start()
         answer = self._exchange(process, json.dumps({"do": do, **values}))
         if "refused" in answer:
@@ -56,8 +56,8 @@ class PictureProcess:
             env={},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what a library says there is of no use to anybody
-            bufsize=0,  # nothing is left to be written when it has ended
+            stderr=subprocess.DEVNULL,  # only messages of libraries, which help nobody
+            bufsize=0,  # so that nothing is left to write when it has ended
         )
         return self._process
 
@@ -69,20 +69,24 @@ class PictureProcess:
         output = cast(IO[bytes], process.stdout)
         while not select.select([output], [], [], CHECK_SECONDS)[0]:
             self._check()
-        line = output.readline()  # it writes a line at once
+        line = output.readline()  # it writes whole lines
         if not line:
             raise self._explain_end(process)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def _explain_end(self, process: subprocess.Popen[bytes]) -> PermanentError | TemporaryError:
-        """Why it has ended, by its exit status."""
+        """The error for an ended process, by its exit status."""
         code = self._forget(process)
         if code == -signal.SIGXCPU:
-            return PermanentError("The picture takes too long to be read: save it anew.")
-        if code == -signal.SIGKILL or code >= 0:  # the system lacked memory, or it could not start
+            return PermanentError(
+                "The picture takes too long to read: save it again with another program."
+            )
+        if (
+            code == -signal.SIGKILL or code >= 0
+        ):  # the system ran out of memory, or it could not start
             return TemporaryError(f"The process that works on pictures ended with status {code}.")
-        return PermanentError("The picture is damaged: it cannot be read.")
+        return PermanentError("The picture is damaged and cannot be read.")
 
     def _forget(self, process: subprocess.Popen[bytes]) -> int:
         self._process = None

@@ -1,4 +1,4 @@
-"""The steps of `image.thumbnail`: read pictures, make thumbnails, lay out many, tell of them."""
+"""The steps of `image.thumbnail`: read pictures, make thumbnails and contact sheets, report."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,8 +22,8 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is made of each picture; sizes in pixels, smallest first."""
+class Options:
+    """Which thumbnails to make of each picture; sizes in pixels, smallest first."""
 
     sizes: Sequence[int]
     formats: Sequence[str]
@@ -31,13 +31,13 @@ class Order:
 
     @property
     def count(self) -> int:
-        """Thumbnails of one picture."""
+        """How many thumbnails one picture gets."""
         return len(self.sizes) * len(self.formats)
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A thumbnail that was made; sizes in pixels."""
+    """A finished thumbnail; sizes in pixels."""
 
     width: int
     height: int
@@ -46,13 +46,13 @@ class Thumbnail:
     file: str
 
     def as_picture(self) -> Picture:
-        """As the gallery shows it."""
+        """The thumbnail as the gallery shows it."""
         title = f"{self.width} × {self.height}, {_NAMES[self.format]}, {format_bytes(self.bytes)}"
         return Picture(file=self.file, title=title, width=self.width, height=self.height)
 
 
 class Source(TypedDict):
-    """What was read: the picture's size, upright, its format, and the name of its profile."""
+    """A picture that was read: its upright size, its format and its profile's name."""
 
     width: int
     height: int
@@ -61,10 +61,12 @@ class Source(TypedDict):
 
 
 class Studio:
-    """Makes what a job has ordered, and reports how far it is."""
+    """Makes a job's thumbnails and contact sheets, and reports progress."""
 
-    def __init__(self, context: Context, process: PictureProcess, order: Order, total: int) -> None:
-        self.order = order
+    def __init__(
+        self, context: Context, process: PictureProcess, options: Options, total: int
+    ) -> None:
+        self.options = options
         self.done = 0
         self._context = context
         self._process = process
@@ -72,7 +74,7 @@ class Studio:
         self._folder = context.files.folder
 
     def read(self, file_id: str, longest: int, name: str = "the picture") -> Source:
-        """Read a picture, of which nothing longer than `longest` pixels will be made."""
+        """Read a picture; no thumbnail of it will be longer than `longest` pixels."""
         self._begin(f"Reading {name}")
         path = self._context.files.path(file_id)
         found = self._process.ask("read", path=str(path), longest=longest)
@@ -80,20 +82,20 @@ class Studio:
         return cast(Source, found)
 
     def make(self, source: Source, name: str = "") -> Iterator[Thumbnail]:
-        """Its thumbnails; pixels cannot be made up, so none is larger than the picture."""
+        """Make the picture's thumbnails; none is larger than the picture itself."""
         longest = max(source["width"], source["height"])
-        for size in sorted({min(size, longest) for size in self.order.sizes}):
-            for kind in self.order.formats:
+        for size in sorted({min(size, longest) for size in self.options.sizes}):
+            for kind in self.options.formats:
                 self._begin(f"Resizing{name} to {size} pixels, {_NAMES[kind]}")
                 yield self._make(size, kind)
 
     def make_cell(self, number: int) -> None:
-        """What stands for the picture in the contact sheet."""
+        """Make the picture's copy for the contact sheet."""
         path = self._cell_path(number)
         self._process.ask("make", path=path, size=CELL, kind="png", quality=100)
 
     def draw_sheets(self, count: int, absent: Collection[int]) -> Iterator[Picture]:
-        """The pages of the contact sheet."""
+        """Draw the pages of the contact sheet."""
         starts = range(1, count + 1, CELLS_PER_PAGE)
         for page, first in enumerate(starts, start=1):
             self._begin(f"Drawing the contact sheet, page {page} of {len(starts)}")
@@ -103,7 +105,7 @@ class Studio:
     def _make(self, size: int, kind: str) -> Thumbnail:
         path = self._folder / f"thumbnail{_SUFFIXES[kind]}"
         done = self._process.ask(
-            "make", path=str(path), size=size, kind=kind, quality=self.order.quality
+            "make", path=str(path), size=size, kind=kind, quality=self.options.quality
         )
         _log.info("thumbnail_made", width=done["width"], height=done["height"], bytes=done["bytes"])
         return Thumbnail(**done, format=kind, file=self._context.files.add(path))
@@ -133,14 +135,14 @@ class Studio:
 
 
 def make_one(
-    file_id: str, order: Order, process: PictureProcess, context: Context
+    file_id: str, options: Options, process: PictureProcess, context: Context
 ) -> dict[str, Any]:
     """The result for one picture."""
-    studio = Studio(context, process, order, order.count + 1)
-    source = studio.read(file_id, max(order.sizes))
+    studio = Studio(context, process, options, options.count + 1)
+    source = studio.read(file_id, max(options.sizes))
     made = list(studio.make(source))
     size = f"{source['width']:,} × {source['height']:,}"
-    colour = f"{source['colour']}, made sRGB" if source["colour"] else "sRGB"
+    colour = f"{source['colour']}, converted to sRGB" if source["colour"] else "sRGB"
     return show(
         f"{_count(len(made), 'thumbnail')} of a picture of {size} pixels",
         facts={"Picture": f"{size} pixels, {source['format']}", "Colours": colour},
@@ -150,11 +152,11 @@ def make_one(
 
 
 def make_all(
-    file_ids: Sequence[str], order: Order, process: PictureProcess, context: Context
+    file_ids: Sequence[str], options: Options, process: PictureProcess, context: Context
 ) -> dict[str, Any]:
-    """The result for many pictures: one that cannot be read is told of, and the others are made."""
-    count, steps = len(file_ids), order.count + 1
-    studio = Studio(context, process, order, count * steps + -(-count // CELLS_PER_PAGE))
+    """The result for many pictures; it reports unreadable pictures and contains the others."""
+    count, steps = len(file_ids), options.count + 1
+    studio = Studio(context, process, options, count * steps + -(-count // CELLS_PER_PAGE))
     made: list[dict[str, Any]] = []
     refused: dict[int, str] = {}
     for number, file_id in enumerate(file_ids, start=1):
@@ -175,14 +177,14 @@ def make_all(
 
 def _make_numbered(studio: Studio, file_id: str, number: int, count: int) -> list[Thumbnail]:
     name = f"picture {number} of {count}"
-    source = studio.read(file_id, max(*studio.order.sizes, CELL), name)
+    source = studio.read(file_id, max(*studio.options.sizes, CELL), name)
     thumbnails = list(studio.make(source, f" {name}"))
     studio.make_cell(number)
     return thumbnails
 
 
 def format_bytes(count: int) -> str:
-    """As in "41 KB"."""
+    """The size for people, as in "41 KB"."""
     if count < 1_000:
         return f"{count} bytes"
     return f"{count / 1_000:.0f} KB" if count < 999_500 else f"{count / 1_000_000:.1f} MB"
