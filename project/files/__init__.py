@@ -1,8 +1,7 @@
-"""Files that people send and jobs make: named by us, typed by their bytes, known by an id.
+"""Files that people upload and jobs make: named by the store, typed by content, found by id.
 
-`store` keeps them in a place, which is a `folder` or a `bucket`; `types` says what a file is,
-`job_files` is what the code of a job sees. Which jobs hold a file, so that it is kept as long as
-they are, is the ledger's
+`store` keeps them in a `folder` or a `bucket`; `types` recognises a file's type; a job's code
+uses `job_files`. The ledger records which jobs hold a file, which is kept as long as they are
 (`project.ledger.file_holders`).
 """
 

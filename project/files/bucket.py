@@ -1,10 +1,10 @@
 """A bucket that speaks S3, as the store's place: `s3://bucket/folder`.
 
-Its address, region and keys come from what such libraries read everywhere: `AWS_ENDPOINT_URL`,
+Its address, region and keys come from the usual variables: `AWS_ENDPOINT_URL`,
 `AWS_DEFAULT_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, or the machine's own role.
 
-The library is botocore alone, because it waits on plain sockets. The ones that wait in an event
-loop of their own (s3fs, for one) cannot be called under gevent, as the web server does.
+It uses only botocore, which waits on plain sockets. Libraries with their own event loop (such as
+s3fs) cannot be called under gevent, which the web server uses.
 """
 
 import io
@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 20.0
-"""As long the bucket may be silent."""
+"""How long the bucket may be silent."""
 ATTEMPTS = 2
-"""A job has attempts of its own, and a client is told to come again."""
+"""Jobs have their own attempts, and clients are asked to try again."""
 CHUNK_BYTES = 1024 * 1024
 _UNKNOWN = {"404", "NoSuchKey", "NotFound"}
 
@@ -36,26 +36,26 @@ class Bucket:
 
     @property
     def scratch(self) -> Path:
-        """Where jobs put files that are not to stay: on this machine."""
+        """Where jobs put temporary files: on this machine."""
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._scratch
 
     @property
     def staging(self) -> Path:
-        """Where files are written before they are sent."""
+        """Where files are written before they are uploaded."""
         return self.scratch
 
     def keep(self, part: Path, key: str) -> None:
-        """Take in a file; a bucket shows it when it has all of it."""
+        """Upload a file; a bucket shows it only when it is complete."""
         with _asking(), _Source(part) as body:
             self._client.put_object(**self._at(key), Body=body)
 
     def open(self, key: str) -> IO[bytes]:
-        """Its content, seekable; it is asked for from where it is read."""
+        """The file's content, seekable; requested from the position where it is read."""
         return cast(IO[bytes], BucketFile(self._client, self._at(key), self.find_size(key)))
 
     def fetch(self, key: str, target: Path) -> None:
-        """Copy it; half a copy does not stay."""
+        """Copy the file to `target`; a failed copy leaves nothing behind."""
         part = target.with_suffix(".part")
         try:
             with self.open(key) as content, part.open("wb") as copy:
@@ -66,17 +66,17 @@ class Bucket:
             part.unlink(missing_ok=True)
 
     def find_size(self, key: str) -> int:
-        """How many bytes it has."""
+        """The file's size in bytes."""
         with _asking():
             return int(self._client.head_object(**self._at(key))["ContentLength"])
 
     def remove(self, key: str) -> None:
-        """Remove it; a bucket does not tell whether it was there."""
+        """Remove the file; a bucket does not say whether it existed."""
         with _asking():
             self._client.delete_object(**self._at(key))
 
     def list_all(self) -> Iterator[tuple[str, float]]:
-        """Each key, and when it was kept, seconds since 1970."""
+        """Yield each key, and when it was stored, in seconds since 1970."""
         with _asking():
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._name, Prefix=self._folder):
@@ -89,7 +89,7 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Any:
-        """At first use: its library is large."""
+        """The client, made at first use because its library is large."""
         from botocore.config import Config  # noqa: PLC0415
         from botocore.session import get_session  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ class Bucket:
 
 
 class BucketFile(io.RawIOBase):
-    """Reads on from one request until it is told to go elsewhere."""
+    """Reads from one request until `seek` moves the position."""
 
     def __init__(self, client: Any, place: dict[str, str], size: int) -> None:
         self._client = client
@@ -115,19 +115,19 @@ class BucketFile(io.RawIOBase):
         self._body: Any = None
 
     def readable(self) -> bool:
-        """It is."""
+        """It is readable."""
         return True
 
     def seekable(self) -> bool:
-        """It is: nothing is asked for before it is read."""
+        """It is seekable: data is requested only when it is read."""
         return True
 
     def tell(self) -> int:
-        """Where it is read next."""
+        """The position of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go there."""
+        """Move the position of the next read."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset != self._position:
             self._position = max(0, start + offset)
@@ -135,7 +135,7 @@ class BucketFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """As many bytes as there are now; 0 at the end."""
+        """Read as many bytes as are available now; 0 at the end."""
         if self._position >= self._size:
             return 0
         with _asking():
@@ -150,7 +150,7 @@ class BucketFile(io.RawIOBase):
         return len(chunk)
 
     def close(self) -> None:
-        """Give its connection back."""
+        """Release the connection."""
         self._let_go()
         super().close()
 
@@ -161,9 +161,9 @@ class BucketFile(io.RawIOBase):
 
 
 class _Source(io.FileIO):
-    """A file that is sent: between two reads other requests of the process have their turn.
+    """A file to upload; between two reads it yields to the process's other requests.
 
-    The library makes a checksum of the whole file first, for a second or more.
+    The library first computes a checksum of the whole file, for a second or more.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -173,7 +173,7 @@ class _Source(io.FileIO):
 
 @contextmanager
 def _asking() -> Iterator[None]:
-    """What the library raises becomes an OSError, of what is not there a FileNotFoundError."""
+    """Turn the library's errors into OSErrors, for a missing file into FileNotFoundError."""
     from botocore.exceptions import (  # noqa: PLC0415
         BotoCoreError,
         ClientError,

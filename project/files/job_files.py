@@ -1,6 +1,6 @@
-"""What the code of one attempt sees of the files: read by id, write, and a folder of its own.
+"""The files of one attempt, for a job's code: read by id, write, and the attempt's own folder.
 
-An attempt that fails leaves nothing behind: its folder goes, and so do the files it has made.
+A failed attempt leaves nothing behind: its folder and the files it has made are removed.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from project.files.scratch import make_folder
 from project.files.store import FileStore
 
 UNUSED_SECONDS = 24 * 3600
-"""A file that no job holds is kept so long: its job may not have been submitted yet."""
+"""How long a file that no job holds is kept: its job may not have been submitted yet."""
 
 
 class JobFiles:
@@ -35,41 +35,41 @@ class JobFiles:
 
     @property
     def folder(self) -> Path:
-        """An empty folder of the attempt's own; removed when it ends."""
+        """The attempt's own folder, empty at its start and removed at its end."""
         if self._folder is None:
             self._folder = make_folder(self._store.scratch, self._name)
         return self._folder
 
     def path(self, file_id: str) -> Path:
-        """The file, to be read only; NotFoundError where there is none."""
+        """The path of the file, for reading only; NotFoundError if there is no such file."""
         if self._store.is_local:
             return self._store.path(file_id)
         copy = self.folder / file_id
         return copy if copy.exists() else self._store.copy(file_id, self.folder)
 
     def size(self, file_id: str) -> int:
-        """How many bytes it has; NotFoundError where there is none."""
+        """The file's size in bytes; NotFoundError if there is no such file."""
         return self._store.size(file_id)
 
     def write(self, content: bytes, suffix: str) -> str:
-        """Keep the bytes; the new file's id."""
+        """Store the bytes; returns the new file's id."""
         return self._note(self._store.write(content, suffix))
 
     def add(self, path: Path, suffix: str = "") -> str:
-        """Keep a file of `folder`, which is moved; the new file's id."""
+        """Move a file from `folder` to the store; returns the new file's id."""
         return self._note(self._store.add(path, suffix))
 
     def sweep(self) -> int:
-        """Remove the files that no job holds (any more); how many they were."""
+        """Remove the files that no job holds; returns how many were removed."""
         return len(self._store.sweep(UNUSED_SECONDS, self._find_held))
 
     def close(self, *, is_to_keep: bool) -> None:
-        """The attempt is over; unless it has succeeded, what it has made goes."""
+        """End the attempt; unless `is_to_keep`, remove the files it has made."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         if not is_to_keep:
             for file_id in self._made:
-                with suppress(UnavailableError):  # the sweep will see to it
+                with suppress(UnavailableError):  # the sweep removes it later
                     self._store.delete(file_id)
 
     def _note(self, file_id: str) -> str:
@@ -86,7 +86,7 @@ def open_files(
     hold: Callable[[str], None] | None = None,
     find_held: Callable[[Collection[str]], set[str]] = set,
 ) -> Iterator[JobFiles]:
-    """The files of one attempt, until it ends."""
+    """The files of one attempt, closed at its end."""
     files, is_to_keep = JobFiles(store, name, hold, find_held), False
     try:
         yield files

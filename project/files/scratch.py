@@ -1,4 +1,4 @@
-"""Where this machine's processes put files that are not to stay."""
+"""The folders where this machine's processes put temporary files."""
 
 import shutil
 import tempfile
@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 KEPT_SECONDS = 2 * 24 * 3600
-"""What a process that was killed has left is removed after so long."""
+"""After this time, leftovers of killed processes are removed."""
 
 
 def make_folder(scratch: Path, name: str = "") -> Path:
-    """An empty folder in that one; one of that name is emptied."""
+    """Make an empty folder in `scratch`; an existing folder of that name is emptied."""
     _remove_old(scratch)
     if not name:
         return Path(tempfile.mkdtemp(dir=scratch))

@@ -1,7 +1,7 @@
 """The store: a folder that web servers and workers share, or a bucket.
 
-An id is 32 hex digits and a suffix, `3f…9a.webp`; the suffix tells the type. No path or name from a
-client is ever used. A file is there as a whole or not at all, and never changes.
+An id is 32 hex digits and a suffix, `3f…9a.webp`; the suffix stands for the type. The store never
+uses a client's path or name. It has a file completely or not at all, and a file never changes.
 """
 
 import re
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that was just taken in."""
+    """A file that was just stored."""
 
     id: str
     type: FileType
@@ -40,16 +40,16 @@ class StoredFile:
 
 
 def is_file_id(text: str) -> bool:
-    """Whether a file could have that id."""
+    """Whether the text has the form of a file's id."""
     match = _ID.fullmatch(text)
     return match is not None and match[1] in TYPES
 
 
 class FileStore:
-    """Files in the folder or bucket at `url`: a path, or as in `s3://bucket/folder`.
+    """Files in the folder or bucket at `url`: a path, or `s3://bucket/folder`.
 
-    What is on its way to a bucket, or needed a while beside one, lies in the folder `scratch`.
-    UnavailableError where the disk is full or the bucket does not answer.
+    With a bucket, the folder `scratch` holds uploads in progress and temporary files. Methods raise
+    UnavailableError if the disk is full or the bucket does not answer.
     """
 
     def __init__(self, url: str, scratch: Path = SCRATCH) -> None:
@@ -57,9 +57,9 @@ class FileStore:
         self._place = Bucket(url, scratch) if url.startswith(_BUCKET) else Folder(url)
 
     def take(self, stream: IO[bytes], max_bytes: int | None = None, suffix: str = "") -> StoredFile:
-        """Keep what somebody sends; its type is found from its bytes, unless a suffix is given.
+        """Store an upload; unless a suffix is given, its bytes decide its type.
 
-        TooLargeError where there are more bytes than that. A failed copy leaves nothing behind.
+        TooLargeError if it has more than `max_bytes`. A failed copy leaves nothing behind.
         """
         with self._stage() as part:
             size, head = _copy(stream, part, max_bytes)
@@ -67,14 +67,14 @@ class FileStore:
             return StoredFile(self._keep(part, found.suffix), found, size)
 
     def write(self, content: bytes, suffix: str) -> str:
-        """Keep the bytes; the new file's id."""
+        """Store the bytes; returns the new file's id."""
         with self._stage() as part:
             with _asking():
                 part.write_bytes(content)
             return self._keep(part, suffix)
 
     def add(self, path: Path, suffix: str = "") -> str:
-        """Keep a local file, which is moved; the new file's id. Its own suffix counts, or that."""
+        """Move a local file to the store; returns its id. `suffix` replaces the file's own."""
         suffix = suffix or path.suffix
         with self._stage() as part:
             with _asking():
@@ -82,14 +82,14 @@ class FileStore:
             return self._keep(part, suffix)
 
     def open(self, file_id: str) -> IO[bytes]:
-        """The file's content, seekable; NotFoundError where there is none."""
+        """The file's content, seekable; NotFoundError if there is no such file."""
         with _asking():
             return self._place.open(_key(file_id))
 
     def path(self, file_id: str) -> Path:
-        """Where the file is on this machine; NotFoundError where there is none.
+        """The file's path on this machine; NotFoundError if there is no such file.
 
-        Only of a store in a folder: see `is_local`.
+        Works only if the store is a folder: see `is_local`.
         """
         key = _key(file_id)
         if not isinstance(self._place, Folder) or not self._place.path(key).is_file():
@@ -97,33 +97,33 @@ class FileStore:
         return self._place.path(key)
 
     def copy(self, file_id: str, folder: Path) -> Path:
-        """A copy of the file in that folder; NotFoundError where there is none."""
+        """Copy the file to that folder; NotFoundError if there is no such file."""
         target = folder / file_id
         with _asking():
             self._place.fetch(_key(file_id), target)
         return target
 
     def type(self, file_id: str) -> FileType:
-        """The type that the id's suffix stands for; NotFoundError where it stands for none."""
+        """The type that the id's suffix stands for; NotFoundError if the id is invalid."""
         _key(file_id)
         return TYPES[file_id[file_id.index(".") :]]
 
     def size(self, file_id: str) -> int:
-        """How many bytes it has; NotFoundError where there is none."""
+        """The file's size in bytes; NotFoundError if there is no such file."""
         with _asking():
             return self._place.find_size(_key(file_id))
 
     def delete(self, file_id: str) -> None:
-        """Remove the file; one that is gone already is no error."""
+        """Remove the file; a missing file is no error."""
         with suppress(NotFoundError), _asking():
             self._place.remove(_key(file_id))
 
     def sweep(
         self, older_than_seconds: float, find_held: Callable[[Collection[str]], set[str]]
     ) -> list[str]:
-        """Remove the files that were kept longer ago than that and that no job holds; their ids.
+        """Remove the files older than `older_than_seconds` that no job holds; returns their ids.
 
-        What was never kept as a whole goes, too.
+        Also removes files that were never completed.
         """
         removed: list[str] = []
         limit = time.time() - older_than_seconds
@@ -132,19 +132,19 @@ class FileStore:
                 held = find_held(batch.keys())
                 for file_id, key in batch.items():
                     if file_id not in held:
-                        with suppress(FileNotFoundError):  # somebody else was faster
+                        with suppress(FileNotFoundError):  # another process was faster
                             self._place.remove(key)
                             removed.append(file_id)
         return removed
 
     @property
     def scratch(self) -> Path:
-        """Where jobs put files that are not to stay."""
+        """Where jobs put temporary files."""
         return self._place.scratch
 
     @property
     def staging(self) -> Path:
-        """Where files are that are not there as a whole yet."""
+        """Where incomplete files are written."""
         with _asking():
             return self._place.staging
 
@@ -155,7 +155,7 @@ class FileStore:
 
     @contextmanager
     def _stage(self) -> Iterator[Path]:
-        """A path for a file that is not there as a whole yet."""
+        """A path for an incomplete file, which is removed at the end."""
         part = self.staging / uuid4().hex
         try:
             yield part
@@ -169,7 +169,7 @@ class FileStore:
         return file_id
 
     def _list_older(self, limit: float) -> Iterator[tuple[str, str]]:
-        """Id and key of the files that were kept before that time, seconds since 1970."""
+        """Yield id and key of the files stored before that time, in seconds since 1970."""
         for key, kept_at in self._place.list_all():
             if kept_at < limit:
                 yield key.rpartition("/")[2], key
@@ -177,7 +177,7 @@ class FileStore:
 
 @contextmanager
 def _asking() -> Iterator[None]:
-    """The place's errors in our words; the log has its own."""
+    """Turn the place's errors into ours; the log has the original."""
     try:
         yield
     except FileNotFoundError as error:
@@ -188,14 +188,14 @@ def _asking() -> Iterator[None]:
 
 
 def _key(file_id: str) -> str:
-    """Where in its place the file is."""
+    """The file's key in the folder or bucket."""
     if not is_file_id(file_id):
         raise _no_file()
     return f"{file_id[:2]}/{file_id}"
 
 
 def _copy(stream: IO[bytes], part: Path, max_bytes: int | None) -> tuple[int, bytes]:
-    """The stream's size and first bytes. An error of its own is no error of the store's."""
+    """Copy the stream; returns its size and first bytes. The stream's own errors pass through."""
     size, head = 0, b""
     with _asking():
         copy = part.open("xb", buffering=0)
@@ -204,14 +204,14 @@ def _copy(stream: IO[bytes], part: Path, max_bytes: int | None) -> tuple[int, by
             head += chunk[: HEAD_BYTES - len(head)]
             size += len(chunk)
             if max_bytes is not None and size > max_bytes:
-                raise TooLargeError(f"At most {max_bytes:,} bytes are taken: send a smaller file.")
+                raise TooLargeError(f"Files may be at most {max_bytes:,} bytes.")
             with _asking():
                 _write_all(copy, chunk)
     return size, head
 
 
 def _write_all(copy: IO[bytes], chunk: bytes) -> None:
-    """A disk that is nearly full takes a part, and says so with the next one."""
+    """Write everything; a nearly full disk accepts a part and raises at the next write."""
     rest = memoryview(chunk)
     while rest:
         rest = rest[copy.write(rest) :]

@@ -1,21 +1,21 @@
-"""What a file is, by its first bytes, and how a browser gets it. Pure."""
+"""Recognises a file's type by its first bytes; says how browsers get it. Pure."""
 
 import csv
 from dataclasses import dataclass
 
 HEAD_BYTES = 4096
-"""So many first bytes say what a file is."""
+"""How many first bytes decide a file's type."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """A type of files; the suffix is the end of such a file's id."""
+    """A type of file; ids of such files end in the suffix."""
 
     suffix: str
     content_type: str
     name: str
     is_shown: bool = False
-    """A browser may show it in the page; all others it saves."""
+    """Whether a browser may show it in the page; it downloads all others."""
 
 
 _TYPES = (
@@ -45,15 +45,15 @@ _SIGNATURES = (
     (b"%PDF-", ".pdf"),
     (b"PAR1", ".parquet"),
 )
-"""First bytes of what is no text. Each format's own specification says so."""
+"""First bytes of formats other than text, from each format's specification."""
 
 _DELIMITERS = ",;\t|"
 
 
 def find_type(head: bytes) -> FileType:
-    """The type of a file that somebody has sent, by its first bytes; `data` where none is known.
+    """The type of an uploaded file by its first bytes; `data` if unknown.
 
-    Never HTML, SVG or a model: what is sent as such is text or data to us, and is never shown.
+    Never HTML, SVG or a model: such uploads count as text or data, and are never shown.
     """
     for signature, suffix in _SIGNATURES:
         if head.startswith(signature):
@@ -68,14 +68,14 @@ def find_type(head: bytes) -> FileType:
 
 
 def _is_text(head: bytes) -> bool:
-    """No control characters but blanks; of whatever encoding, and UTF-16 only with its mark."""
+    """Whether it has no control characters but blanks; UTF-16 needs its byte order mark."""
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return True
     return bool(head) and not any(byte < 32 and byte not in b"\t\n\v\f\r\x1b" for byte in head)
 
 
 def _is_table(head: bytes) -> bool:
-    """Whether the first lines have the same delimiter."""
+    """Whether the first lines share a delimiter."""
     lines = head.decode("utf-8", "replace").splitlines()[:20]
     try:
         dialect = csv.Sniffer().sniff("\n".join(lines), _DELIMITERS)

@@ -93,7 +93,7 @@ def test_what_a_client_sends_is_never_a_sheet_or_a_model() -> None:
 
 
 def test_file_beyond_the_limit_is_refused_and_leaves_nothing(store: FileStore) -> None:
-    with pytest.raises(TooLargeError, match="At most 10 bytes"):
+    with pytest.raises(TooLargeError, match="at most 10 bytes"):
         take(store, b"x" * 11, 10)
 
     assert files_in(store) == []

@@ -80,7 +80,7 @@ def test_file_that_turns_out_too_large_is_refused(system: IsolatedSystem) -> Non
         status, document = read_answer(line)
 
     assert status == 413
-    assert "at most " in document["detail"].lower()
+    assert "Files may be at most" in document["detail"]
 
 
 @pytest.mark.usefixtures("_nothing_is_left")
