@@ -65,7 +65,7 @@ def of(name: str) -> dict[str, Any]:
         ({"a": {"kind": "no.kind"}}, "step a: There is no kind 'no.kind'"),
         ({"a": {"kind": "files.sweep"}}, "files.sweep is internal"),
         ({"a": {"kind": "create_task", "parameters": {"type": -1}}}, "step a: type"),
-        ({"a": {**SLEEP, "after": ["b"]}}, "step a needs b, and there is no such step"),
+        ({"a": {**SLEEP, "after": ["b"]}}, "step a needs step b, which does not exist"),
         (
             {"a": {**SLEEP, "after": ["b"]}, "b": {**SLEEP, "after": ["a"]}},
             "these steps wait for each other: a, b",
@@ -76,17 +76,20 @@ def of(name: str) -> dict[str, Any]:
         ),
         (
             {"a": {"kind": "create_task", "parameters": {"type": {"$item": ""}}}},
-            "step a: there is no item here",
+            r"step a: \$item may be used only",
         ),
         (
             {"a": {**SLEEP, "for_each": [{"$item": ""}]}},
-            "step a: there is no item here",
+            r"step a: \$item may be used only",
         ),
         (
             {"a": {"kind": "create_task", "parameters": {"type": -1}, "for_each": [1, 2]}},
             "step a: type",
         ),
-        ({"a": a_workflow(b=SLEEP, c=a_workflow(d=of("e")))}, "step a needs e, and there is no"),
+        (
+            {"a": a_workflow(b=SLEEP, c=a_workflow(d=of("e")))},
+            "step a needs step e, which does not",
+        ),
         (
             {"a": a_workflow(b=of("c"), c=of("b"))},
             "step a: .*these steps wait for each other: b, c",
@@ -151,7 +154,7 @@ def test_step_that_may_fail_holds_nothing_up() -> None:
 def test_missing_part_of_a_result_is_named() -> None:
     steps = {"a": say_step("x"), "b": say_step({"$result": "a", "path": "file"})}
 
-    with pytest.raises(PermanentError, match="no 'file' in what a has returned"):
+    with pytest.raises(PermanentError, match="no 'file' in the result of a"):
         run(steps)
 
 

@@ -1,1 +1,1 @@
-"""`workflow`: kinds as steps, one after the other, beside each other, and joined."""
+"""`workflow`: several kinds as steps of one job, in sequence or in parallel."""

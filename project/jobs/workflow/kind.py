@@ -1,4 +1,4 @@
-"""`workflow`: kinds as steps, one after the other, beside each other, and joined; one job in all.
+"""`workflow`: several kinds as steps of one job, in sequence or in parallel.
 
     {"steps": {
         "thumbnails": {"kind": "image.thumbnail", "parameters": {"picture": "3f…9a.jpg"}},
@@ -6,9 +6,10 @@
             "recipient": "ada@example.org", "subject": "Your picture", "text": "Here it is.",
             "attachments": [{"$result": "thumbnails", "path": "thumbnails.2.file"}]}}}}
 
-A step begins when those have succeeded whose results it uses or that it names in `after`. The steps
-are jobs of their own, children of this one, which takes no worker while it waits for them. It is
-cancelled as a whole or by the step; run again, it runs only the steps that have not succeeded.
+A step begins when the steps whose results it uses, and the steps it names in `after`, have
+succeeded. The steps are child jobs of the workflow, which occupies no worker process while it waits
+for them. The whole workflow or a single step can be cancelled; a rerun runs only the steps that
+have not succeeded.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -36,44 +37,48 @@ _EXAMPLE = {
         },
     },
 }
-"""It needs no file, so that it can be tried as it is."""
+"""It needs no file, so that it works unchanged."""
 _SHOWN = ("facts", "pictures", "report", "tables", "files")
 
 
 class Step(Parameters):
     """One step."""
 
-    kind: str = Field(description="What is run", examples=["image.thumbnail"])
+    kind: str = Field(description="The kind that the step runs", examples=["image.thumbnail"])
     parameters: dict[str, Any] = Field(
         default_factory=dict,
-        description='Of the kind; {"$result": "step", "path": "files.0.file"} anywhere in them is '
-        "what that step has returned there",
+        description='The kind\'s parameters; {"$result": "step", "path": "files.0.file"} anywhere '
+        "in them stands for that part of the step's result",
     )
-    after: list[Name] = Field(default_factory=list, description="It begins after these steps")
+    after: list[Name] = Field(
+        default_factory=list, description="Steps that must finish before this one begins"
+    )
     for_each: list[Any] | dict[str, str] | None = Field(
         None,
-        description="A job for each of these, or for each of what a step has returned; "
-        '{"$item": ""} in the parameters is the one',
+        description="Runs one job per element of this list, or of a list that a step has returned; "
+        '{"$item": ""} in the parameters stands for the element',
     )
-    may_fail: bool = Field(False, description="Go on even where it does not succeed")
+    may_fail: bool = Field(
+        False, description="The workflow continues even if this step does not succeed"
+    )
 
 
 class WorkflowParameters(Parameters):
     """The steps."""
 
-    title: str = Field("", max_length=100, description="What it is for")
+    title: str = Field("", max_length=100, description="Title of the workflow")
     steps: dict[Name, Step] = Field(
         min_length=1,
         max_length=200,
-        description="Each has a name, a kind and its parameters; in these, "
-        '`{"$result": "a step", "path": "files.0.file"}` is what that step has returned there',
+        description="Steps by name, each with a kind and its parameters; in these, "
+        '`{"$result": "a step", "path": "files.0.file"}` stands for that part of a result',
         examples=[_EXAMPLE],
     )
     on_failure: Literal["stop", "go_on"] = Field(
         "stop",
         title="When a step fails",
-        description="Stop: no other one begins. Go on: all run that do not need it. Either way the "
-        "workflow fails in the end, once what runs has ended",
+        description="Stop: no further step begins. Go on: all steps run that do not need the "
+        "failed one. Either way the workflow fails, once its running steps have finished",
     )
 
     @model_validator(mode="after")
@@ -85,7 +90,7 @@ class WorkflowParameters(Parameters):
 
 @job(WORKFLOW, title="Workflow", queue="short", time_limit_seconds=300)
 def run_workflow(parameters: WorkflowParameters, context: Context) -> dict[str, Any]:
-    """Several jobs as one: one after the other, beside each other, one for each of a list."""
+    """Runs several jobs as one: in sequence, in parallel, or once per element of a list."""
     plan = Plan(parameters.steps, stops=parameters.on_failure == "stop")
     ids: dict[str, str] = context.memory.get("jobs", {})
     while True:
@@ -113,7 +118,7 @@ def _conclude(parameters: WorkflowParameters, plan: Plan) -> dict[str, Any]:
         named = "; ".join(f"{name}: {reason}" for name, reason in failed[:3])
         raise PermanentError(
             f"{len(failed)} of {len(parameters.steps)} steps did not succeed ({named}). "
-            "Run it again, and only these and those that need them are run."
+            "Rerun the workflow to run only these and the steps that need them."
         )
     last, count = plan.list_last(), len(parameters.steps)
     steps = [
@@ -123,14 +128,14 @@ def _conclude(parameters: WorkflowParameters, plan: Plan) -> dict[str, Any]:
     table = {"title": "Steps", "columns": ["Step", "Kind", "Outcome"], "rows": steps}
     result = show(
         f"{parameters.title or 'Workflow'}: {count} step{'s' * (count > 1)}",
-        tables=[table],  # type: ignore[list-item]  # as a Table says
+        tables=[table],  # type: ignore[list-item]  # it has the members of a Table
         steps={name: [child.id for child in plan.children_of(name)] for name in parameters.steps},
     )
     return _with_parts_of(last, result)
 
 
 def _with_parts_of(children: list[Child], result: dict[str, Any]) -> dict[str, Any]:
-    """Where one job comes last, what it has to show is what there is to see."""
+    """If one job comes last, show its result's members as the workflow's."""
     if len(children) != 1 or not isinstance(children[0].result, dict):
         return result
     shown = {name: children[0].result[name] for name in _SHOWN if name in children[0].result}

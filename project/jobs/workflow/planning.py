@@ -1,4 +1,4 @@
-"""The plan of a workflow: which steps can begin, which are over, what to wait for. Pure."""
+"""The plan of a workflow: which steps can begin, which are finished, what to wait for. Pure."""
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -10,14 +10,14 @@ from project.kinds.context import Child
 from project.kinds.registry import get_offered
 
 Call = tuple[str, Mapping[str, Any], str]
-"""Kind, parameters and key of a job to be submitted."""
+"""Kind, parameters and key of a job to submit."""
 
 MOST_JOBS = 2000
-"""So many jobs a workflow may have."""
+"""The most jobs of a workflow."""
 
 
 class Step(Protocol):
-    """One step, as `workflow.Step` has it."""
+    """A step; `kind.Step` is its model."""
 
     @property
     def kind(self) -> str: ...
@@ -32,7 +32,7 @@ class Step(Protocol):
 
 
 class Plan:
-    """The steps, and how far they are."""
+    """The steps and their progress."""
 
     def __init__(self, steps: Mapping[str, Step], *, stops: bool) -> None:
         self._steps = steps
@@ -43,19 +43,19 @@ class Plan:
         self._calls: dict[str, list[Call]] = {}
 
     def note(self, children: Mapping[str, Child]) -> None:
-        """The jobs that there are, by key."""
+        """Record the submitted jobs, by key."""
         self._children = {name: {} for name in self._steps}
         for key, child in children.items():
             self._children[key.partition("[")[0]][key] = child
 
     def list_ready(self) -> list[Call]:
-        """The jobs that can be submitted now."""
+        """List the jobs that can be submitted now."""
         is_stopped = self._stops and bool(self._failed_names())
         for name in self._order:
             if name not in self._calls and (self._children[name] or not is_stopped):
                 self._begin(name)
         if sum(map(len, self._calls.values())) > MOST_JOBS:
-            raise PermanentError(f"A workflow may have {MOST_JOBS} jobs at the most.")
+            raise PermanentError(f"A workflow may have at most {MOST_JOBS} jobs.")
         return (
             []
             if is_stopped
@@ -69,16 +69,16 @@ class Plan:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing runs, and nothing can begin."""
+        """Whether no job is running."""
         return not self._running()
 
     @property
     def count(self) -> int:
-        """How many jobs there are, or will be, as far as that is known."""
+        """How many jobs the workflow has or will have, as far as is known."""
         return sum(max(1, len(self._calls.get(name, [0]))) for name in self._steps)
 
     def count_finished(self) -> int:
-        """How many of them have ended."""
+        """How many of the jobs are finished."""
         return sum(child.is_finished for child in self._all())
 
     def choose_wait(self) -> tuple[list[str], str]:
@@ -97,7 +97,7 @@ class Plan:
         return sorted(set().union(*needed) or running), "any"
 
     def describe(self) -> str:
-        """What runs, in few words."""
+        """The running steps, in a few words."""
         names = [
             name for name in self._steps if any(not c.is_finished for c in self.children_of(name))
         ]
@@ -110,7 +110,7 @@ class Plan:
         return [found[key] for _, _, key in self._calls.get(name, []) if key in found]
 
     def list_failed(self) -> list[tuple[str, str]]:
-        """Steps that did not succeed and had to, each with the reason."""
+        """List the steps that had to succeed and did not, each with the reason."""
         failed = [(name, self._reason(name)) for name in self._failed_names()]
         skipped = [
             (name, "a step before it did not succeed")
@@ -120,7 +120,7 @@ class Plan:
         return failed + skipped
 
     def list_last(self) -> list[Child]:
-        """The jobs of the steps that no other one needs."""
+        """The jobs of the steps that no other step needs."""
         needed = set().union(*self._needs.values())
         return [c for name in self._steps if name not in needed for c in self.children_of(name)]
 
@@ -129,7 +129,7 @@ class Plan:
     def _begin(self, name: str) -> None:
         if self._can_begin(name):
             self._calls[name] = self._make_calls(name)
-        elif begun := self._children[name]:  # what it needed is run once more by somebody
+        elif begun := self._children[name]:  # a step that it needs was rerun meanwhile
             self._calls[name] = [(self._steps[name].kind, {}, key) for key in begun]
 
     def _can_begin(self, name: str) -> bool:
@@ -152,7 +152,7 @@ class Plan:
         ]
 
     def _is_skipped(self, name: str) -> bool:
-        """Whether it can never begin."""
+        """Whether the step can never begin."""
         failed = set(self._failed_names())
         return bool(self._needs[name] & failed) or any(
             need not in self._calls and self._is_skipped(need) for need in self._needs[name]
@@ -191,14 +191,14 @@ class Plan:
             return [(step.kind, fill(step.parameters, results, kind=step.kind), name)]
         items = fill(step.for_each, results)
         if not isinstance(items, list):
-            raise PermanentError(f"Step {name}: for_each must be a list, and is none.")
+            raise PermanentError(f"Step {name}: for_each must be a list.")
         return [
             (step.kind, fill(step.parameters, results, item, step.kind), f"{name}[{number}]")
             for number, item in enumerate(items)
         ]
 
     def _results(self) -> dict[str, Any]:
-        """What steps have returned; of one with for_each a list."""
+        """The steps' results by name; a list for a step with for_each."""
         return {
             name: [c.result for c in self.children_of(name)]
             if self._steps[name].for_each is not None
@@ -208,17 +208,17 @@ class Plan:
 
 
 def find_needs(step: Step) -> set[str]:
-    """The steps that must have ended before this one begins."""
+    """The steps that must finish before this one begins."""
     named = list_references(step.parameters, step.kind) | list_references(step.for_each)
     return {*step.after} | named - {ITEM}
 
 
 def find_fault(steps: Mapping[str, Step]) -> str:
-    """What is wrong with the steps, in one sentence; empty where nothing is."""
+    """What is wrong with the steps, in one sentence; empty if nothing is."""
     for name, step in steps.items():
         for need in sorted(find_needs(step)):
             if need not in steps:
-                return f"step {name} needs {need}, and there is no such step"
+                return f"step {name} needs step {need}, which does not exist"
         if fault := _find_fault_of(step):
             return f"step {name}: {fault}"
     try:
@@ -231,10 +231,10 @@ def find_fault(steps: Mapping[str, Step]) -> str:
 def _find_fault_of(step: Step) -> str:
     named = list_references(step.parameters, step.kind)
     if ITEM in (named if step.for_each is None else list_references(step.for_each)):
-        return "there is no item here: $item stands in the parameters of a step that has for_each"
+        return "$item may be used only in the parameters of a step with for_each"
     try:
         kind = get_offered(step.kind)
-        if not named:  # or else they are known when it begins
+        if not named:  # with references, they are known only when the step begins
             kind.parse(dict(step.parameters))
     except (UnknownKindError, InvalidInputError) as error:
         return str(error).rstrip(".")

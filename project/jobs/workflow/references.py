@@ -1,8 +1,8 @@
-"""References in a workflow's parameters: what another step has returned, or the item at hand. Pure.
+"""References in a workflow's parameters: to another step's result, or to the item. Pure.
 
 `{"$result": "step", "path": "files.0.file"}` and `{"$item": "file"}` stand for values; in a path
-`*` is each element of a list, and an empty one is all of it. In a step that is a workflow itself,
-its own steps come first: what they name among themselves is left to it.
+`*` is each element of a list, and an empty path is the whole value. In a step that is itself a
+workflow, the names of its own steps take precedence; it resolves references among them itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Replace = Callable[[Reference], Any]
 
 
 def fill(value: Any, results: Mapping[str, Any], item: Any = None, kind: str = "") -> Any:
-    """The value (parameters of that kind, if it is named) with what references stand for."""
+    """Replace the references in a value, which is the parameters of `kind` if that is given."""
 
     def find(reference: Reference) -> Any:
         if ITEM in reference:
@@ -31,7 +31,7 @@ def fill(value: Any, results: Mapping[str, Any], item: Any = None, kind: str = "
 
 
 def list_references(value: Any, kind: str = "") -> set[str]:
-    """The steps that the value (parameters of that kind, if it is named) refers to, and ITEM."""
+    """The steps, and ITEM, that a value refers to; it is `kind`'s parameters if that is given."""
     found: set[str] = set()
 
     def note(reference: Reference) -> None:
@@ -42,7 +42,7 @@ def list_references(value: Any, kind: str = "") -> set[str]:
 
 
 def _replace(value: Any, replace: Replace, kind: str, hidden: frozenset[str] = frozenset()) -> Any:
-    """`hidden` are the names that mean something else there."""
+    """`hidden` are names that an inner workflow redefines."""
     if kind != WORKFLOW or not _has_steps(value):
         return _walk(value, replace, hidden)
     names = hidden | value["steps"].keys()
@@ -80,7 +80,7 @@ def _is_reference(value: Mapping[str, Any]) -> bool:
 
 
 def _pick(value: Any, path: str, what: str) -> Any:
-    """What lies at a path like `files.0.file`; `*` stands for each element of a list."""
+    """The value at a path like `files.0.file`; `*` stands for each element of a list."""
     head, _, rest = path.partition(".")
     if not path:
         return value
@@ -89,5 +89,5 @@ def _pick(value: Any, path: str, what: str) -> Any:
     try:
         inner = value[int(head)] if isinstance(value, list) else value[head]
     except (KeyError, IndexError, TypeError, ValueError):
-        raise PermanentError(f"There is no {head!r} in what {what} has returned.") from None
+        raise PermanentError(f"There is no {head!r} in the result of {what}.") from None
     return _pick(inner, rest, what)
