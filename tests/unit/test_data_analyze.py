@@ -101,7 +101,7 @@ def test_what_stands_out_is_told(store: FileStore) -> None:
     result = analyze(store, csv_bytes(*rows, *rows[1:4]))
 
     assert "“area” is 40.3 % missing" in findings(result)
-    assert "“price” and “tax” are correlated with 1.00" in findings(result)
+    assert "“price” and “tax” have a correlation of 1.00" in findings(result)
     assert "“country” has the same value in each row" in findings(result)
     assert "3 rows (1 %) repeat an earlier row" in findings(result)
 

@@ -1,5 +1,6 @@
-"""What `data.analyze` finds out about a table.
+"""How `data.analyze` analyses a table.
 
-`profiling` looks at each column, `relations` at columns beside each other, `calendar_months` at
-time; `findings` says what stands out; `report`, `pictures` and `overview` show it.
+`profiling` describes each column, `relations` and `associations` compare columns, and
+`calendar_months` counts rows over time. `findings` picks what stands out; `report`, `pictures` and
+`overview` show the results.
 """

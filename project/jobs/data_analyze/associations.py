@@ -1,4 +1,4 @@
-"""What categories have to do with each other and with numbers; correlations are of numbers."""
+"""Associations of categories with each other and with numbers. `relations` correlates numbers."""
 
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -11,17 +11,17 @@ from project.jobs.data_analyze.profile import Association, Column, Role
 from project.jobs.data_analyze.relations import SAMPLED_ROWS
 
 MAX_CATEGORIES = 20
-"""Columns of categories that are compared, and as many of numbers."""
+"""Compare at most this many category columns, and this many number columns."""
 _MOST_VALUES = 200
-"""Of a column: with more, all of them seem related, as each has few rows."""
+"""A column with more values is skipped: each has so few rows that everything seems related."""
 _LEAST_ROWS = 30
 
 
 def associate(frame: pl.DataFrame, columns: Sequence[Column]) -> list[Association]:
-    """Each pair of categories by Cramér's V, each with a number by its correlation ratio.
+    """Measure category pairs by Cramér's V, and category-number pairs by the correlation ratio.
 
-    Both are 0 where one says nothing about the other, and 1 where it says all; over the rows in
-    which both are there, of many rows over as many as correlations are. The strongest come first.
+    Both measures go from 0, unrelated, to 1, fully determined. Only rows that have both values
+    count. Of more than SAMPLED_ROWS rows, a random sample is used. The strongest pairs come first.
     """
     if frame.height > SAMPLED_ROWS:
         frame = frame.sample(SAMPLED_ROWS, seed=0)
@@ -48,7 +48,7 @@ def associate(frame: pl.DataFrame, columns: Sequence[Column]) -> list[Associatio
 
 
 def _measure_v(pair: pl.DataFrame) -> float | None:
-    """Cramér's V; None where one of both is always the same."""
+    """Return Cramér's V, or None if one column is constant."""
     counted = pair.group_by("a", "b").len()
     places = [counted[name].rank("dense").to_numpy() - 1 for name in ("a", counted.columns[1])]
     table = np.zeros([int(each.max()) + 1 for each in places], dtype=np.int64)
@@ -57,9 +57,9 @@ def _measure_v(pair: pl.DataFrame) -> float | None:
 
 
 def _measure_ratio(pair: pl.DataFrame) -> float | None:
-    """The root of the share of the number's variance that lies between the categories."""
+    """Return the square root of the share of the number's variance between the categories."""
     number = pl.col("b").cast(pl.Float64)
-    # Centred first: squares of large numbers would swallow small differences.
+    # Centre the values first: otherwise the squares of large numbers swallow small differences.
     centred = pair.select("a", number - number.mean())
     whole = centred.select((pl.col("b") ** 2).sum()).item()
     means = centred.group_by("a").agg(pl.col("b").mean(), pl.len())

@@ -1,4 +1,4 @@
-"""Dates and times: how the rows lie in time, by the hour, day, month or year."""
+"""Counts rows over time, by hour, day, month or year."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -19,7 +19,7 @@ _MAX_STEPS = 300
 
 
 def describe_times(present: pl.Series) -> TimeFacts:
-    """The first and last one, and how many there are in each step of time between."""
+    """Return the first and the last time, and the number of rows in each step between them."""
     first, last = cast(datetime, present.min()), cast(datetime, present.max())
     step, every, form = _choose_step(first, last)
     counted = _by_step(pl.DataFrame({"at": present}), every, [pl.len().alias("rows")])
@@ -33,7 +33,7 @@ def describe_times(present: pl.Series) -> TimeFacts:
 
 
 def count_over_time(frame: pl.DataFrame, columns: Sequence[Column]) -> Months | None:
-    """Rows over the time of the fullest column of dates, and means of numbers; None without one."""
+    """Count rows and average numbers over the fullest date column; None without a date column."""
     dated = [each for each in columns if each.times is not None and each.distinct > 2]
     if not dated:
         return None
@@ -66,7 +66,7 @@ def _choose_step(first: date | datetime, last: date | datetime) -> tuple[str, st
 
 
 def _by_step(frame: pl.DataFrame, every: str, what: list[pl.Expr]) -> pl.DataFrame:
-    """A row for each step, those without any too; the newest, where there are very many."""
+    """Return a row for each step, empty steps too; only the newest _MAX_STEPS if there are more."""
     grouped: Any = (
         frame.lazy().group_by(pl.col("at").dt.truncate(every)).agg(what).sort("at").collect()
     )

@@ -1,4 +1,4 @@
-"""The cards of a table's columns: what each holds, as a plot and figures. Pure."""
+"""A card for each column of a table, with a plot and figures. Pure."""
 
 from collections.abc import Iterator
 
@@ -25,11 +25,11 @@ _TAGS = {
     Role.TRUTH: "text",
 }
 _SHOWN_SHARE = 0.005
-"""Of texts among which none is more frequent, examples say more than bars."""
+"""If no text is more frequent than this, the card shows examples in place of bars."""
 
 
 def make_cards(profile: Profile) -> Html:
-    """A card for each column."""
+    """Return a card for each column."""
     return page.cards(*(_column_card(place, each) for place, each in enumerate(profile.columns)))
 
 
@@ -48,7 +48,7 @@ def _column_card(place: int, column: Column) -> Html:
 
 
 def _presence(column: Column) -> Html:
-    """A thin bar that shows how much of the column is there."""
+    """Return a thin bar that shows the share of rows with a value."""
     if not column.missing:
         return Html("")
     there = element("i", style=f"width:{100 * column.present / column.rows:.1f}%")
@@ -88,7 +88,7 @@ def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
         facts.whiskers[1],
     )
     beyond = (
-        f" {figures.counted(facts.beyond, 'value')} farther out not drawn." if facts.beyond else ""
+        f" {figures.counted(facts.beyond, 'value')} farther out not shown." if facts.beyond else ""
     )
     yield page.figure(
         plots.histogram(
@@ -97,7 +97,7 @@ def _number_parts(column: Column, facts: NumberFacts) -> Iterator[Html]:
             box,
             is_stepwise=facts.is_stepwise,
         ),
-        f"Histogram, and the middle half as a box.{beyond}",
+        f"Histogram; the box marks the middle half.{beyond}",
     )
     yield page.facts(
         {
@@ -152,5 +152,5 @@ def _text_parts(column: Column, facts: TextFacts) -> Iterator[Html]:
 
 
 def part_of(place: int) -> str:
-    """The id of a column's card, which links lead to."""
+    """Return the id of a column's card, the target of links."""
     return f"c{place + 1}"

@@ -1,4 +1,4 @@
-"""What stands out in a table: sentences, the most serious first. Pure."""
+"""Findings about a table, as sentences, the most serious first. Pure."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ _ORDER = {Level.SERIOUS: 0, Level.NOTABLE: 1, Level.MINOR: 2, Level.GOOD: 3}
 
 
 def find_findings(profile: Profile) -> list[Finding]:
-    """What stands out; where nothing does, a sentence that says so."""
+    """Return the findings, or a sentence that says that nothing stands out."""
     found = [
         *_of_table(profile),
         *_of_gaps(profile),
@@ -56,7 +56,10 @@ def _of_table(profile: Profile) -> Iterator[Finding]:
     ids = [each.name for each in profile.columns if each.role is Role.ID]
     if ids:
         looks = "looks like an identifier" if len(ids) == 1 else "look like identifiers"
-        yield Level.MINOR, f"{_names(ids)} {looks}: all values differ. Name another type if not."
+        yield (
+            Level.MINOR,
+            f"{_names(ids)} {looks}: all values differ. If not, set another column type.",
+        )
 
 
 def _of_pairs(profile: Profile) -> Iterator[Finding]:
@@ -64,11 +67,11 @@ def _of_pairs(profile: Profile) -> Iterator[Finding]:
     for first, second, value, _ in close[:_MOST_PAIRS]:
         yield (
             Level.NOTABLE,
-            f"{quote(first)} and {quote(second)} are correlated with {coefficient(value)}: "
-            "one tells nearly all of the other.",
+            f"{quote(first)} and {quote(second)} have a correlation of {coefficient(value)}: "
+            "each nearly determines the other.",
         )
     if len(close) > _MOST_PAIRS:
-        yield Level.NOTABLE, f"{len(close) - _MOST_PAIRS} more pairs are correlated as closely."
+        yield Level.NOTABLE, f"{len(close) - _MOST_PAIRS} more pairs are as closely correlated."
 
 
 def _of_categories(profile: Profile) -> Iterator[Finding]:
@@ -77,7 +80,7 @@ def _of_categories(profile: Profile) -> Iterator[Finding]:
         measure = "correlation ratio" if each.is_ratio else "Cramér’s V"
         yield (
             Level.MINOR,
-            f"{quote(each.first)} tells nearly all of {quote(each.second)} ({measure} "
+            f"{quote(each.first)} nearly determines {quote(each.second)} ({measure} "
             f"{coefficient(each.value)}).",
         )
 
@@ -96,7 +99,7 @@ def _of_gaps(profile: Profile) -> Iterator[Finding]:
         more = counted(len(gaps) - _MOST_GAPS, "more column")
         yield (
             Level.NOTABLE,
-            f"{more} have gaps in {100 * MISSING_NOTABLE:.0f} % of the rows or more.",
+            f"{more} with values missing in {100 * MISSING_NOTABLE:.0f} % of the rows or more.",
         )
 
 
@@ -136,7 +139,7 @@ def _of_numbers(profile: Profile) -> Iterator[Finding]:
 
 
 def quote(name: str) -> str:
-    """The name or value, as part of a sentence."""
+    """Return the name or value in quotation marks, shortened to 40 characters."""
     return f"“{shorten(name, 40)}”"
 
 

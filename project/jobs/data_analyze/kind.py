@@ -1,4 +1,4 @@
-"""`data.analyze`: what is in a table, as a report, pictures and a table of its columns."""
+"""`data.analyze`: describes a table in a report, pictures and a table of its columns."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from project.tables.opening import Table
 
 READ_SHARE = 0.4
-"""Of the whole time, for progress: to read takes as long as to look at the columns."""
+"""Reading's share of the progress: it takes about as long as analysing the columns."""
 _SHOWN_FINDINGS = 12
 
 _log = structlog.get_logger()
 
 
 class AnalyzeParameters(TableParameters):
-    """Which table."""
+    """The table to analyse, and the report's heading."""
 
     title: str = Field(
         "Table",
@@ -46,11 +46,11 @@ class AnalyzeParameters(TableParameters):
     extra="tables",
 )
 def analyze(parameters: AnalyzeParameters, context: Context) -> dict[str, Any]:
-    """Look at each column of a CSV or Parquet table and at what connects them.
+    """Analyse each column of a CSV or Parquet table, and the relations between columns.
 
     The result has a report (HTML), two pictures, a table of the columns, and `columns.csv`.
     """
-    # polars and matplotlib take seconds and 100 MiB: only where a table is analysed.
+    # Importing polars and matplotlib takes seconds and 100 MiB: import them only here.
     from project.jobs.data_analyze.findings import find_findings  # noqa: PLC0415
     from project.tables.opening import open_table  # noqa: PLC0415
 
@@ -69,25 +69,25 @@ def analyze(parameters: AnalyzeParameters, context: Context) -> dict[str, Any]:
 
 
 class _Reporter:
-    """Progress from 0 to 1: reading, then the columns, then what is made of them."""
+    """Reports progress from 0 to 1: reading, then analysing the columns, then writing results."""
 
-    def __init__(self, tell: Callable[..., None]) -> None:
-        self._tell = tell
+    def __init__(self, report_progress: Callable[..., None]) -> None:
+        self._report_progress = report_progress
         self._done = 0.0
         self.steps = 1
 
     def __call__(self, step: str) -> None:
-        """The next step of looking at the table."""
+        """Report the next step of the analysis."""
         self.at(self._done, step)
         self._done += (0.9 - READ_SHARE) / self.steps if self.steps > 1 else 0
 
     def at(self, done: float, step: str) -> None:
-        """So much is done."""
+        """Report `step`, with this share of the job done."""
         self._done = done
-        self._tell(round(min(done, 1.0), 3), 1, step)
+        self._report_progress(round(min(done, 1.0), 3), 1, step)
 
     def rows_read(self, rows: int) -> None:
-        """While the file is read; how many rows it has is not known yet."""
+        """Report the rows read so far, before the file's row count is known."""
         self.at(min(READ_SHARE, 0.05 + rows / 4_000_000), f"Reading the table: {rows:,} rows")
 
 

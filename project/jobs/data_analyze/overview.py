@@ -1,4 +1,4 @@
-"""The columns of a table as rows: for the result's table, and for columns.csv."""
+"""One row for each column of a table: for the result's table, and for columns.csv."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ _LARGEST_SHOWN = 40
 
 
 def describe(column: Column) -> dict[str, Fact]:
-    """One row: what there is to say about the column, by NAMES."""
+    """Return the column's facts, by NAMES."""
     facts: dict[str, Fact] = {
         "column": column.name,
         "type": column.role.value,
@@ -48,7 +48,7 @@ def describe(column: Column) -> dict[str, Fact]:
 
 
 def write_csv(columns: Sequence[Column]) -> bytes:
-    """All columns, with all that is known of each."""
+    """Write all facts of all columns."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, NAMES, lineterminator="\n")
     writer.writeheader()
@@ -58,7 +58,7 @@ def write_csv(columns: Sequence[Column]) -> bytes:
 
 
 def make_table(columns: Sequence[Column]) -> Table:
-    """The first columns, with the main figures."""
+    """Return the main figures of the first _LARGEST_SHOWN columns."""
     rows: list[list[Fact]] = []
     for column in columns[:_LARGEST_SHOWN]:
         described = describe(column)

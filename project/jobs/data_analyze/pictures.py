@@ -1,4 +1,4 @@
-"""The pictures of a table: all distributions at a glance, and the correlations. With matplotlib."""
+"""Draws a table's distributions and correlations with matplotlib."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,9 +16,9 @@ _BARS = 5
 
 
 def draw_distributions(profile: Profile) -> Canvas:
-    """A small plot of each column, at most MAX_PANELS."""
+    """Draw a small plot of each column, at most MAX_PANELS."""
     shown = [each for each in profile.columns if each.role is not Role.EMPTY]
-    # What says the most comes first; identifiers and constants only where there is room.
+    # Identifiers, constants and texts say least: they come last.
     shown.sort(key=lambda each: each.role in {Role.ID, Role.CONSTANT, Role.TEXT})
     shown = shown[:MAX_PANELS]
     down = max(1, -(-len(shown) // _ACROSS))
@@ -97,7 +97,7 @@ def _draw_bars(axes: Any, top: Sequence[tuple[str, int]], whole: int) -> None:
 
 
 def _align_ends(axes: Any) -> None:
-    """The labels of both ends stay within the panel."""
+    """Keep the labels of both ends within the panel."""
     labels = axes.get_xticklabels()
     if len(labels) == 2:
         labels[0].set_ha("left")
@@ -105,7 +105,7 @@ def _align_ends(axes: Any) -> None:
 
 
 def draw_correlations(found: Correlations) -> Canvas:
-    """The heat map, with the coefficients where there is room."""
+    """Draw the heat map, with the coefficients if there is room."""
     size = len(found.names)
     cell = max(26, min(64, 900 // size))
     left = 190

@@ -1,4 +1,4 @@
-"""What is known about a column and a table once they have been looked at. Pure values."""
+"""The facts about a table and its columns. Pure values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import polars as pl
 
 
 class Role(StrEnum):
-    """What a column is to people; the value is the word for it."""
+    """The type of a column as reports show it; the value is the word for it."""
 
     NUMBER = "number"
     WHOLE = "whole number"
@@ -25,40 +25,40 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
-    """Of a column of numbers."""
+    """Facts about a number column."""
 
     minimum: float
     maximum: float
     mean: float
     median: float
     deviation: float
-    """Standard deviation, of a sample."""
+    """Sample standard deviation."""
     skewness: float
     quantiles: dict[int, float]
-    """By percent: 1, 5, 25, 75, 95, 99."""
+    """Keys are percentiles: 1, 5, 25, 75, 95, 99."""
     zeros: int
     negatives: int
     counts: Sequence[int]
     edges: Sequence[float]
-    """Of the histogram, one more than there are counts."""
+    """Bin edges of the histogram, one more than counts."""
     is_stepwise: bool
     """Whether each bar of the histogram is one whole number."""
     beyond: int
-    """Values outside of the histogram, which leaves out far tails."""
+    """Number of values outside the histogram, which leaves out far tails."""
     fences: tuple[float, float]
-    """Values outside are outliers: 1.5 times the middle half beyond the quartiles."""
+    """Values outside are outliers: 1.5 times the interquartile range beyond the quartiles."""
     whiskers: tuple[float, float]
     outliers: int
     outlier_examples: Sequence[tuple[int, float]]
-    """Row (from 1) and value, the farthest first."""
+    """Row number (from 1) and value, the farthest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextFacts:
-    """Of a column of texts, or of one that has few values."""
+    """Facts about a text column, or a column with few values."""
 
     top: Sequence[tuple[str, int]]
-    """The most frequent values, most frequent first."""
+    """The most frequent values and their counts, most frequent first."""
     shortest: int
     longest: int
     mean_length: float
@@ -66,51 +66,51 @@ class TextFacts:
 
 @dataclass(frozen=True, slots=True)
 class TimeFacts:
-    """Of a column of dates or times."""
+    """Facts about a column of dates or times."""
 
     first: date | datetime
     last: date | datetime
     step: str
-    """`hour`, `day`, `month` or `year`: what a count is of."""
+    """`hour`, `day`, `month` or `year`: the span of each count."""
     labels: Sequence[str]
     counts: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column."""
+    """Facts about a column."""
 
     name: str
     role: Role
     rows: int
     missing: int
     distinct: int
-    """Different values, without the missing ones."""
+    """Number of different values, not counting missing ones."""
     lost: int = 0
-    """Values that are not of the column's type, as a word among dates; they are not missing."""
+    """Values that are not of the column's type, like a word among dates; they are not missing."""
     numbers: NumberFacts | None = None
     texts: TextFacts | None = None
     times: TimeFacts | None = None
 
     @property
     def present(self) -> int:
-        """Rows that have a value."""
+        """Number of rows with a value."""
         return self.rows - self.missing - self.lost
 
 
 @dataclass(frozen=True, slots=True)
 class Correlations:
-    """Between columns of numbers, in the order of `names`; None where it cannot be said."""
+    """Correlations of number columns, in the order of `names`; None where undefined."""
 
     names: Sequence[str]
     pearson: Sequence[Sequence[float | None]]
     spearman: Sequence[Sequence[float | None]]
     rows_used: int
     left_out: int
-    """Columns of numbers beyond those that are compared."""
+    """Number columns that were not compared."""
 
     def pairs(self) -> list[tuple[str, str, float, float | None]]:
-        """Each pair with both coefficients, the strongest first."""
+        """Return each pair with both coefficients, the strongest first."""
         found = [
             (self.names[a], self.names[b], value, self.spearman[b][a])
             for b in range(len(self.names))
@@ -122,18 +122,18 @@ class Correlations:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """Of a category with another one (Cramér's V) or with a number (correlation ratio)."""
+    """A category's association with another category (Cramér's V) or a number (ratio)."""
 
     first: str
     second: str
     value: float
-    """From 0, nothing, to 1, all."""
+    """From 0, unrelated, to 1, fully determined."""
     is_ratio: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Months:
-    """The rows by month of a column of dates, and the means of some numbers."""
+    """Row counts and means of some numbers for each step of a date column."""
 
     column: str
     step: str
@@ -144,28 +144,28 @@ class Months:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A table."""
+    """Facts about a table."""
 
     rows: int
     columns: Sequence[Column]
     duplicates: int
-    """Rows that are the same as an earlier one."""
+    """Number of rows that repeat an earlier row."""
     missing_patterns: Sequence[tuple[tuple[str, ...], int]]
-    """Columns that are missing together, and in how many rows; the most frequent first."""
+    """Columns that are missing together, and in how many rows, the most frequent first."""
     correlations: Correlations
     months: Months | None
     first_rows: pl.DataFrame
     associations: Sequence[Association] = field(default=())
     """The strongest first."""
     doubts: Sequence[str] = field(default=())
-    """Sentences on columns whose type is a guess, or is not that of all values."""
+    """Sentences on columns whose type is a guess, or does not fit all values."""
 
     @property
     def missing(self) -> int:
-        """Cells without a value."""
+        """Number of cells without a value."""
         return sum(column.missing for column in self.columns)
 
     @property
     def cells(self) -> int:
-        """All cells."""
+        """Number of all cells."""
         return self.rows * len(self.columns)

@@ -1,4 +1,4 @@
-"""Looks at a table's columns one by one, so that no more than one is copied at a time."""
+"""Analyses a table's columns one by one, so that only one at a time is copied."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ SHOWN_ROWS = 8
 MAX_BINS = 40
 OUTLIER_EXAMPLES = 5
 FENCE = 1.5
-"""An outlier is so many times the middle half beyond a quartile (Tukey)."""
+"""An outlier is more than this many interquartile ranges beyond a quartile (Tukey)."""
 _QUANTILES = (1, 5, 25, 75, 95, 99)
 _FEW = 50
-"""Texts with so few different values are a category, whatever the number of rows."""
+"""Texts with at most this many different values are a category, whatever the number of rows."""
 _CATEGORY_ROWS = 3
-"""Texts that occur this often on average are a category, too."""
+"""Texts that occur this often on average are also a category."""
 _MOST_CATEGORIES = 10_000
 _LEAST_IDS = 20
 IDENTIFIER_NAME = re.compile(r"(?i:^|[_\W])(?i:id|no|nr|key|index|idx|row)$|[a-z]I[dD]$")
@@ -43,7 +43,7 @@ Array = Any
 """A numpy array of numbers."""
 
 Report = Callable[[str], None]
-"""Called with what comes next; may raise, as when the job was cancelled."""
+"""Called with the next step's name; may raise, for example if the job was cancelled."""
 
 
 def profile_table(
@@ -52,10 +52,10 @@ def profile_table(
     types: Mapping[str, str] = NOTHING,
     lost: Mapping[str, int] = NOTHING,
 ) -> Profile:
-    """All that is found out about the table.
+    """Describe the table and its columns.
 
-    `types` are the types that a person chose for columns; `lost` counts, for each column, the nulls
-    that are not missing values.
+    `types` are the column types that the user chose. `lost` counts, for each column, the nulls that
+    stand for values of another type, not for missing values.
     """
     columns = []
     for number, name in enumerate(frame.columns, start=1):
@@ -69,7 +69,7 @@ def profile_table(
     correlations = correlate(frame, columns)
     report("Time")
     months = count_over_time(frame, columns)
-    report("Relations of categories")
+    report("Associations of categories")
     associations = associate(frame, columns)
     return Profile(
         frame.height,
@@ -84,7 +84,7 @@ def profile_table(
 
 
 def profile_column(values: pl.Series, type_: str = "", lost: int = 0) -> Column:
-    """A column, by the type of its values and how many differ, or by the type named for it."""
+    """Describe a column, by `type_` or else by the type of its values and how many differ."""
     present = values.drop_nulls()
     column = Column(
         name=values.name,
@@ -122,8 +122,8 @@ def _find_role(present: pl.Series, distinct: int, type_: str) -> Role:
 
 
 def _is_identifier(present: pl.Series, distinct: int) -> bool:
-    """Whether whole numbers look like the numbers of rows: all differ, and they are named so, or
-    none is left out from 0 or 1 on. That they only rise says nothing: years do so, too.
+    """Whether whole numbers look like identifiers: all differ, and either the column is named so,
+    or they count up from 0 or 1 without a gap. Rising is not enough: years rise, too.
     """
     if distinct < len(present) or distinct < _LEAST_IDS:
         return False
@@ -137,7 +137,7 @@ def _find_text_role(present: pl.Series, distinct: int) -> Role:
     has_one_word = _as_float(present.str.contains(r"\s").mean()) < 0.05
     if is_unique and has_one_word:
         return Role.ID
-    # Words that come again name something, as countries do; sentences hardly come again.
+    # Texts that repeat are names, like countries; sentences hardly ever repeat.
     few = max(_FEW, min(_MOST_CATEGORIES, len(present) / _CATEGORY_ROWS))
     return Role.CATEGORY if distinct <= few else Role.TEXT
 
@@ -176,7 +176,7 @@ def _describe_numbers(values: pl.Series, present: pl.Series, distinct: int) -> N
 
 
 def _as_float(value: object) -> float:
-    """polars gives None where there is nothing to say."""
+    """Convert a polars aggregate, which is None if it is undefined."""
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
@@ -187,7 +187,7 @@ def _count_bins(
     distinct: int,
     dtype: pl.DataType,
 ) -> tuple[Array, Array]:
-    """Of all values; where few lie far away, of the others, so that these have a shape."""
+    """Count the values in bins. A few values far away are left out, to show the others' shape."""
     low, high = extent
     reach = (bulk[1] - bulk[0]) or 1.0
     low, high = max(low, bulk[0] - reach), min(high, bulk[1] + reach)

@@ -1,4 +1,4 @@
-"""Columns beside each other: which numbers go together, and what is missing together."""
+"""Compares columns: which numbers correlate, and which values are missing together."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import polars as pl
 from project.jobs.data_analyze.profile import Column, Correlations, Role
 
 MAX_COMPARED = 30
-"""Columns of numbers; more would be no picture that anybody can read."""
+"""At most this many number columns are compared: a larger picture is unreadable."""
 SAMPLED_ROWS = 200_000
 _SEED = 0
 _MAX_PATTERN_COLUMNS = 20
@@ -20,14 +20,14 @@ _COMPARED = {Role.NUMBER, Role.WHOLE, Role.TRUTH}
 Array = Any
 """A numpy array of numbers."""
 Matrix = Any
-"""One of two dimensions."""
+"""A numpy array of two dimensions."""
 
 
 def correlate(frame: pl.DataFrame, columns: Sequence[Column]) -> Correlations:
-    """Pearson's and Spearman's coefficients of each pair, over the rows in which both are there.
+    """Compute Pearson's and Spearman's coefficients of each pair, over the rows that have both.
 
-    Of more rows than SAMPLED_ROWS, so many are drawn at random: rows at equal distances may all be
-    of one sensor, weekday or shop. The draw is the same each time.
+    Of more than SAMPLED_ROWS rows, a random sample is used: every n-th row might always be the same
+    sensor, weekday or shop. The seed is fixed, so the sample is the same each time.
     """
     fitting = [each.name for each in columns if each.role in _COMPARED and each.distinct > 1]
     names = fitting[:MAX_COMPARED]
@@ -47,11 +47,11 @@ def _to_array(frame: pl.DataFrame) -> Matrix:
 
 
 def _correlate_pairs(values: Matrix) -> Matrix:
-    """By sums over the rows in which both columns have a value."""
+    """Compute Pearson's coefficients by sums over the rows in which both columns have a value."""
     if not values.size:
         return np.zeros((0, 0))
     is_there = ~np.isnan(values)
-    # Centred and scaled first: else squares of large numbers would swallow small differences.
+    # Centre and scale first: otherwise the squares of large numbers swallow small differences.
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column without values has no mean
         scaled = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
@@ -67,9 +67,9 @@ def _correlate_pairs(values: Matrix) -> Matrix:
 
 
 def _correlate_ranks(sample: pl.DataFrame) -> Matrix:
-    """Each pair by its ranks among the rows in which both columns have a value.
+    """Compute Spearman's coefficients, ranking each pair within the rows that have both values.
 
-    Ranks among all values of a column would leave holes where the other one has gaps.
+    Ranks among all values of a column would have holes where the other column has gaps.
     """
     places = [
         values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
@@ -86,7 +86,7 @@ def _correlate_ranks(sample: pl.DataFrame) -> Matrix:
 
 
 def _rank(places: Array) -> Array:
-    """The mean rank of each among these, by its place in an order of more; no sorting anew."""
+    """Return each value's mean rank among these, from dense ranks among more, without sorting."""
     counts = np.bincount(places)
     return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
@@ -98,7 +98,7 @@ def _as_rows(matrix: Matrix) -> list[list[float | None]]:
 def find_missing_patterns(
     frame: pl.DataFrame, columns: Sequence[Column]
 ) -> list[tuple[tuple[str, ...], int]]:
-    """Which columns are missing together, among those with the most gaps."""
+    """Find which columns are missing together, among the columns with the most gaps."""
     gaps = sorted(
         (each for each in columns if each.missing and each.distinct), key=lambda each: -each.missing
     )

@@ -1,4 +1,4 @@
-"""The sheet of a table: what stands out first, then all columns, then what connects them. Pure."""
+"""The report on a table: findings first, then all columns, then their relations. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,15 +12,15 @@ from project.jobs.data_analyze.profile import Column, Correlations, Profile, Rol
 _LINKED_COLUMNS = 60
 _SHOWN_PAIRS = 10
 _WEAK = 0.05
-"""Pairs below are no relation."""
+"""Pairs below this are not shown."""
 _SMALL_MAP = 8
-"""Columns of a heat map that fits beside the pairs."""
+"""A heat map of at most this many columns fits beside the pairs."""
 _SHOWN_COLUMNS = 12
-"""Of the first rows; more would not be looked at."""
+"""The first rows are shown with at most this many columns."""
 
 
 def write_report(title: str, profile: Profile, found: Sequence[Finding], made_on: str) -> str:
-    """The whole sheet."""
+    """Write the whole report."""
     has_pairs = len(profile.correlations.names) > 1
     links = {
         "Findings": "findings",
@@ -44,14 +44,16 @@ def write_report(title: str, profile: Profile, found: Sequence[Finding], made_on
     if has_pairs:
         body.append(page.section("correlations", "Correlations", *_correlations(profile)))
     if profile.associations:
-        relations = page.section("categories", "Relations of categories", *_associations(profile))
+        relations = page.section(
+            "categories", "Associations of categories", *_associations(profile)
+        )
         body.append(relations)
     if profile.months:
         body.append(page.section("time", "Over time", *_over_time(profile)))
     body.append(page.section("rows", "First rows", *_first_rows(profile)))
     lead = (
         f"{figures.counted(profile.rows, 'row')} and "
-        f"{figures.counted(len(profile.columns), 'column')}, looked at on {made_on}."
+        f"{figures.counted(len(profile.columns), 'column')}, analysed on {made_on}."
     )
     return page.sheet(
         eyebrow="Table analysis", title=title, lead=lead, body=body, foot=_foot(profile)
@@ -63,9 +65,9 @@ def _tiles(profile: Profile) -> Html:
         {
             "rows": count(profile.rows),
             "columns": count(len(profile.columns)),
-            "of all cells missing": share(profile.missing, profile.cells),
+            "of cells missing": share(profile.missing, profile.cells),
             "duplicate rows": count(profile.duplicates),
-            "columns of numbers": count(
+            "number columns": count(
                 sum(each.role in {Role.NUMBER, Role.WHOLE} for each in profile.columns)
             ),
         }
@@ -129,9 +131,9 @@ def _missing(profile: Profile) -> Iterator[Html]:
         )
         for names, times in profile.missing_patterns
     ]
-    yield page.note(f"{len(gaps)} of {len(profile.columns)} columns have gaps.")
+    yield page.note(f"{len(gaps)} of {len(profile.columns)} columns have missing values.")
     yield page.cards(
-        page.card("Columns with the most gaps", page.bars(rows)),
+        page.card("Columns with the most missing values", page.bars(rows)),
         page.card(
             "Missing together",
             page.table(("Exactly these columns", "Rows", "Share"), patterns, ("Rows", "Share")),
@@ -144,12 +146,12 @@ def _correlations(profile: Profile) -> Iterator[Html]:
     basis = (
         f"over {count(found.rows_used)} rows drawn at random"
         if found.rows_used < profile.rows
-        else "over all rows in which both are there"
+        else "over the rows that have both values"
     )
     left_out = f" {found.left_out} more columns are not compared." if found.left_out else ""
     yield page.note(
-        f"Pearson’s coefficient, {basis}: 1 rises together, −1 falls while the other rises, 0 has "
-        f"no straight relation.{left_out}"
+        f"Pearson’s coefficient, {basis}: 1 means that both rise together, −1 that one falls as "
+        f"the other rises, 0 that there is no linear relation.{left_out}"
     )
     heat_map = page.card("Heat map", grids.heat_map(found.names, found.pearson))
     pairs = page.card("Strongest pairs", *_strongest(found))
@@ -166,9 +168,9 @@ def _strongest(found: Correlations) -> Iterator[Html]:
         if max(abs(value), abs(rank or 0)) >= _WEAK
     ]
     if not rows:
-        yield page.note(f"No pair has more than {_WEAK}.")
+        yield page.note(f"No pair reaches {_WEAK}.")
         return
-    yield page.note("Spearman’s compares ranks: it sees relations that are no straight line.")
+    yield page.note("Spearman’s coefficient compares ranks, so it also finds curved relations.")
     names = ("Column", "with", "Pearson", "Spearman")
     yield page.table(names, rows, ("Pearson", "Spearman"))
 
@@ -185,16 +187,16 @@ def _associations(profile: Profile) -> Iterator[Html]:
         if each.value >= _WEAK
     ]
     if not rows:
-        yield page.note(f"No pair has more than {_WEAK}.")
+        yield page.note(f"No pair reaches {_WEAK}.")
         return
     of_rows = (
         f"{count(profile.correlations.rows_used)} rows drawn at random"
         if profile.correlations.rows_used < profile.rows
-        else "the rows in which both are there"
+        else "the rows that have both values"
     )
     yield page.note(
-        "0 where a category says nothing about the other column, 1 where it says all; over "
-        f"{of_rows}."
+        "0 means that the two columns are unrelated, 1 that the category determines the other; "
+        f"over {of_rows}."
     )
     yield page.table(("Category", "with", "Measure", "Value"), rows, ("Value",))
 
@@ -208,7 +210,7 @@ def _over_time(profile: Profile) -> Iterator[Html]:
     if months is None:
         return
     first, last = months.labels[0], months.labels[-1]
-    yield page.note(f"By {months.step} of {quote(months.column)}.")
+    yield page.note(f"For each {months.step} of {quote(months.column)}.")
     cards = [
         page.card("Rows", page.figure(plots.columns(months.counts, first, last, months.labels)))
     ]
@@ -222,7 +224,7 @@ def _first_rows(profile: Profile) -> Iterator[Html]:
     frame = profile.first_rows
     names = frame.columns[:_SHOWN_COLUMNS]
     if len(frame.columns) > len(names):
-        yield page.note(f"The first {len(names)} columns.")
+        yield page.note(f"Only the first {len(names)} columns are shown.")
     rows = [
         [None if cell is None else shorten(cell, 40) for cell in row]
         for row in frame.select(names).iter_rows()
@@ -234,8 +236,8 @@ def _first_rows(profile: Profile) -> Iterator[Html]:
 def _foot(profile: Profile) -> Html:
     return join(
         (
-            "A column has a type where each of its values is of that type. An outlier is a value "
-            "more than 1.5 times the width of the middle half beyond it. ",
+            "A column has a type only if all of its values are of that type. An outlier lies more "
+            "than 1.5 times the width of the middle half outside it. ",
             "Quantiles are interpolated; skewness is not corrected for small samples.",
         )
     )
