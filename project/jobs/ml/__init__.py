@@ -1,6 +1,6 @@
-"""What `ml.train` and `ml.predict` share: from a table to a model that was tested honestly.
+"""Trains, tests and uses models: the kinds `ml.train` and `ml.predict`.
 
-`features` chooses columns and makes numbers of them, `splitting` keeps rows apart for the test,
-`models` fits, `scoring` measures, `leakage` and `importance` ask single columns, `stored` writes a
-model and reads it again without ever running what a file says; `training` is the order of it all.
+`features` chooses columns and encodes them as numbers, `splitting` holds out test rows, `models`
+fits, `scoring` measures, `leakage` and `importance` test single columns, `stored` saves a model and
+loads it without running code from the file; `training` runs these steps in order.
 """

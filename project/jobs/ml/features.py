@@ -1,7 +1,7 @@
 """Columns as numbers that a model can learn from.
 
-A number stays, a truth value is 0 or 1, a date becomes its parts, a category the number of its word
-in a list. The list is made from the training part; a word that is not in it is missing.
+A number stays as it is, a truth value becomes 0 or 1, a date its parts, and a category the index of
+its word in a list. The list comes from the training part; other words count as missing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,14 +19,14 @@ from project.jobs.data_analyze.profiling import NOTHING, profile_column
 from project.tables.parameters import ColumnType
 
 MAX_CATEGORIES = 10_000
-"""The most frequent ones of a column; the others are taken as missing."""
+"""A column keeps its most frequent categories; the others count as missing."""
 
 Array = Any
 """A numpy array."""
 
 
 class Use(StrEnum):
-    """As what a column is used."""
+    """How a model uses a column."""
 
     NUMBER = "number"
     TRUTH = "truth value"
@@ -56,7 +56,7 @@ _REASONS = {
 }
 _PARTS = ("month", "day", "weekday", "hour", "year", "days")
 _RECURRING_PARTS = _PARTS[:4]
-"""Those that come again: the others are of no use for a time that lies after all known ones."""
+"""Parts that recur: the others do not help with a time that is later than all known ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +68,22 @@ class Feature:
     categories: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     read_as: ColumnType | None = None
-    """How its texts were read; the same texts mean the same wherever the model is used."""
+    """The type its texts were read as, so that later tables are read in the same way."""
 
     @property
     def type(self) -> ColumnType:
-        """How its texts are to be read."""
+        """The type to read its texts as."""
         return self.read_as or _TYPES[self.use]
 
     @property
     def width(self) -> int:
-        """How many numbers it becomes."""
+        """Number of model inputs it becomes."""
         return len(self.parts) if self.use is Use.DATE else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A column that is not learnt from."""
+    """A column that the model does not learn from."""
 
     name: str
     reason: str
@@ -97,9 +97,9 @@ def choose_features(
     time_column: str,
     types: Mapping[str, ColumnType] = NOTHING,
 ) -> tuple[list[Feature], list[Dropped]]:
-    """The columns to learn from: those that are wanted, or else all that can be of use.
+    """Choose the columns to learn from: the `wanted` ones, or else all useful ones.
 
-    `types` are the types that a person chose. PermanentError where no column is left.
+    `types` are the types that the user chose. Raises PermanentError if no column is left.
     """
     names = list(wanted) or [name for name in frame.columns if name not in leave_out]
     features: list[Feature] = []
@@ -108,7 +108,7 @@ def choose_features(
         column = profile_column(frame[name], types.get(name, ""))
         role = column.role
         if wanted and role is Role.ID and frame[name].dtype.is_numeric():
-            role = Role.WHOLE  # who names it means it
+            role = Role.WHOLE  # the user asked for this column
         use = _USES.get(role)
         if name == time_column and use is not Use.DATE:
             dropped.append(Dropped(name, "the order in time"))
@@ -129,7 +129,7 @@ def choose_features(
 
 
 def learn_categories(features: Sequence[Feature], frame: pl.DataFrame) -> list[Feature]:
-    """The features with the words of the training part as their categories, frequent ones first."""
+    """Set the features' categories to the training part's words, the most frequent first."""
     return [
         replace(feature, categories=_list_words(frame[feature.name]))
         if feature.use is Use.CATEGORY
@@ -146,7 +146,7 @@ def _list_words(values: pl.Series) -> tuple[str, ...]:
 
 
 def encode(frame: pl.DataFrame, features: Sequence[Feature]) -> Array:
-    """The rows as numbers; NaN is missing."""
+    """Encode the rows as numbers; NaN means missing."""
     columns = [part for feature in features for part in _encode_column(frame, feature)]
     return np.column_stack(
         [each.cast(pl.Float64).fill_null(float("nan")).to_numpy() for each in columns]
@@ -173,7 +173,7 @@ def _take_part(values: pl.Series, part: str) -> pl.Series:
 
 
 def name_inputs(features: Sequence[Feature]) -> list[str]:
-    """A name for each number of a row."""
+    """Return a name for each number of a row."""
     return [
         f"{feature.name}: {part}" if part else feature.name
         for feature in features

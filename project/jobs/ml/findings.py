@@ -1,4 +1,4 @@
-"""What stands out in a training: sentences, the most serious first. Pure."""
+"""Findings about a training, as sentences, the most serious first. Pure."""
 
 from collections.abc import Iterator
 from math import isnan, sqrt
@@ -16,7 +16,7 @@ _ORDER = [Level.SERIOUS, Level.NOTABLE, Level.GOOD, Level.MINOR]
 
 
 def find_findings(training: Training) -> list[Finding]:
-    """What the reader should know before the figures are believed."""
+    """Return what the reader should know before trusting the figures."""
     found = [
         *_of_baseline(training),
         *_of_cross_validation(training),
@@ -38,8 +38,8 @@ def _of_baseline(training: Training) -> Iterator[Finding]:
     if main.low <= main.baseline and area and area.low > (area.baseline or 0.5):
         yield (
             Level.NOTABLE,
-            f"The model puts the rows in a better order than a guess (ROC AUC {score(area.value)}, "
-            f"{score(area.low)} to {score(area.high)}), but what it says of each is not clearly "
+            f"The model ranks the rows better than a guess (ROC AUC {score(area.value)}, "
+            f"{score(area.low)} to {score(area.high)}), but its predictions are not clearly "
             f"better: {figures}, which may be as low as {score(main.low)}. Use its probabilities.",
         )
     elif main.low <= main.baseline:
@@ -57,18 +57,18 @@ def _of_baseline(training: Training) -> Iterator[Finding]:
 
 
 def _of_cross_validation(training: Training) -> Iterator[Finding]:
-    """Where the test and the cross-validation contradict each other, one of them is by luck."""
+    """Warn if the test and the cross-validation disagree: then one of them is luck."""
     main, chosen = training.scores[0], next(each for each in training.compared if each.is_chosen)
-    # Of few rows all may be right, and the interval is none: a second sample would differ, too.
+    # With few rows, all may be right and the interval empty; another sample would still differ.
     room = max(_SMALL_DIFFERENCE, 2 * chosen.deviation, 1 / sqrt(len(training.split.test)))
     if main.low - room <= chosen.mean <= main.high + room or isnan(chosen.mean):
         return
     yield (
         Level.SERIOUS,
-        f"The test contradicts the cross-validation within the training part: {main.name} is "
-        f"{score(main.value)} ({score(main.low)} to {score(main.high)}) in the test, and "
-        f"{score(chosen.mean)} there. The parts differ, as by time or groups, or are too small: "
-        "believe the lower figure.",
+        f"The test and the cross-validation disagree: {main.name} is {score(main.value)} "
+        f"({score(main.low)} to {score(main.high)}) in the test, and {score(chosen.mean)} in the "
+        "cross-validation of the training part. The two parts differ, for example in time or "
+        "groups, or are too small: trust the lower figure.",
     )
 
 
@@ -76,15 +76,15 @@ def _of_leaks(training: Training) -> Iterator[Finding]:
     for name, value in training.leaks:
         yield (
             Level.SERIOUS,
-            f"“{shorten(name, 40)}” alone tells the target ({score(value)}): is it made from "
-            "it, or known only afterwards? If so, leave it out.",
+            f"“{shorten(name, 40)}” alone predicts the target ({score(value)}). If it is computed "
+            "from the target, or known only afterwards, leave it out.",
         )
 
 
 def _of_rows(training: Training) -> Iterator[Finding]:
     tested = len(training.split.test)
     if tested < _SMALL_TEST:
-        yield Level.NOTABLE, f"The test has {counted(tested, 'row')} only: its figures are rough."
+        yield Level.NOTABLE, f"The test has only {counted(tested, 'row')}: its figures are rough."
     if training.class_counts:
         whole = sum(training.class_counts)
         rarest = min(training.class_counts)
@@ -92,20 +92,20 @@ def _of_rows(training: Training) -> Iterator[Finding]:
             name = training.target.classes[training.class_counts.index(rarest)]
             yield (
                 Level.NOTABLE,
-                f"The class “{shorten(name, 40)}” is rare ({share(rarest, whole)}): look at "
-                "balanced accuracy, not at accuracy.",
+                f"The class “{shorten(name, 40)}” is rare ({share(rarest, whole)}): use "
+                "balanced accuracy, not accuracy.",
             )
     if training.threshold is not None:
         name = training.target.classes[1]
         yield (
             Level.MINOR,
-            f"“{shorten(name, 40)}” is said from a probability of {training.threshold:.2g} on, as "
-            "one class is rarer than the other: chosen by cross-validation within the training "
-            "part.",
+            f"The model predicts “{shorten(name, 40)}” from a probability of "
+            f"{training.threshold:.2g}, because one class is rarer than the other. "
+            "Cross-validation within the training part chose this threshold.",
         )
 
 
 def _of_columns(training: Training) -> Iterator[Finding]:
     if training.dropped:
         names = [f"{shorten(each.name, 30)} ({each.reason})" for each in training.dropped]
-        yield Level.MINOR, f"Not learnt from: {enumerate_names(names, 8)}."
+        yield Level.MINOR, f"Columns not learnt from: {enumerate_names(names, 8)}."

@@ -1,4 +1,4 @@
-"""How much worse a model becomes when a column is shuffled: its importance, on the test part."""
+"""A column's importance: how much the model's test score falls when the column is shuffled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """By how much the main score falls, over some shuffles."""
+    """How much the main score falls, over REPEATS shuffles."""
 
     name: str
     mean: float
@@ -36,7 +36,7 @@ def measure_importance(
     seed: int,
     check: Callable[[], None],
 ) -> list[Importance]:
-    """All features, the most important first. `rows` are inputs and truth of the test part."""
+    """Measure all features, the most important first. `rows` are the test's inputs and truth."""
     step = max(1, len(rows[1]) // _ROWS)
     inputs, truth = rows[0][::step], rows[1][::step]
     chance = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Finds features that tell the target alone: they are often made from it, and not there in use."""
+"""Finds features that alone predict the target: often computed from it and unknown in real use."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def find_leaks(
     truth: Array,
     check: Callable[[], None],
 ) -> list[tuple[str, float]]:
-    """Features of the training part with which a small tree scores SUSPICIOUS or more."""
+    """Find features with which, alone, a small tree scores SUSPICIOUS or more."""
     step = max(1, len(truth) // _ROWS)
     inputs, truth = inputs[::step], truth[::step]
     half = np.random.default_rng(0).random(len(truth)) < 0.5
@@ -43,7 +43,7 @@ def find_leaks(
 
 
 def group_inputs(features: Sequence[Feature]) -> list[tuple[Feature, list[int]]]:
-    """Each feature with the places of its numbers in a row."""
+    """Return each feature with the positions of its numbers in a row."""
     groups, start = [], 0
     for feature in features:
         groups.append((feature, list(range(start, start + feature.width))))

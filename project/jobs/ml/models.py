@@ -1,6 +1,6 @@
-"""The models: a linear one and trees, each with its preprocessing, fitted on what it is given.
+"""The models: a linear one and trees, each with preprocessing that is fitted with it.
 
-To fit trees takes long: it is done in steps, so that a cancelled job stops between two of them.
+Fitting trees takes long: it runs in steps, so that a cancelled job can stop between them.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,40 +33,40 @@ TREES = 120
 _TREES_AT_ONCE = 40
 _MAX_ITERATIONS = 500
 MANY_WORDS = 100
-"""A column of more words is learnt by the target's mean for each."""
+"""In a column with more words, each word is encoded as its mean target."""
 _ENCODER_FOLDS = 5
 
 Array = Any
 """A numpy array."""
 Estimator = Any
-"""Of scikit-learn: `fit`, `predict`, maybe `predict_proba`."""
+"""A scikit-learn estimator: `fit`, `predict`, maybe `predict_proba`."""
 Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to fit."""
+    """Which model to fit, and how."""
 
     name: ModelName
     task: Task
     features: Sequence[Feature]
     seed: int
     is_balanced: bool = False
-    """Whether rows of rare classes count for more, so that all classes count alike."""
+    """Whether rows of rare classes weigh more, so that all classes weigh the same."""
 
     @property
     def class_weight(self) -> str | None:
-        """What scikit-learn calls it."""
+        """The model's `class_weight` in scikit-learn."""
         return "balanced" if self.is_balanced else None
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The model's name for people."""
         return TITLES[self.name][self.task]
 
 
 def fit(recipe: Recipe, inputs: Array, target: Array, check: Check) -> Estimator:
-    """A fitted model; `check` may raise, as when the job was cancelled."""
+    """Return a fitted model. `check` may raise, for example if the job was cancelled."""
     check()
     if recipe.name == "trees":
         return _fit_trees(recipe, inputs, target, check)
@@ -76,7 +76,7 @@ def fit(recipe: Recipe, inputs: Array, target: Array, check: Check) -> Estimator
 
 
 def fit_baseline(task: Task, inputs: Array, target: Array) -> Estimator:
-    """Predicts what is most frequent, or the mean: what a model must be better than."""
+    """Fit a baseline to beat: it always predicts the most frequent class, or the mean."""
     model = DummyRegressor() if task == "regression" else DummyClassifier(strategy="prior")
     return model.fit(inputs[:, :1], target)
 
@@ -122,9 +122,9 @@ def _make_trees(recipe: Recipe, rows: int, is_category: Array) -> Estimator:
 
 
 def _make_target_encoder(recipe: Recipe, target: Array) -> TargetEncoder:
-    """A word becomes the mean of the target of its rows, drawn to that of all rows if they are few.
+    """Encode a word as the mean target of its rows; for few rows, closer to the mean of all rows.
 
-    While it is fitted, that of other rows than the row itself: else a model learns it by heart.
+    In fitting, a row's code comes from other folds: otherwise the model memorises the target.
     """
     if recipe.task == "regression":
         folds: Any = KFold(_ENCODER_FOLDS, shuffle=True, random_state=recipe.seed)
@@ -135,14 +135,14 @@ def _make_target_encoder(recipe: Recipe, target: Array) -> TargetEncoder:
 
 
 def _find_many(features: Sequence[Feature]) -> Array:
-    """Which inputs are codes of a column with many words, so that each word has few rows."""
+    """Find the inputs that encode columns with more than MANY_WORDS words."""
     return np.array(
         [len(feature.categories) > MANY_WORDS for feature in features for _ in range(feature.width)]
     )
 
 
 def set_threshold(model: Estimator, threshold: float, inputs: Array, target: Array) -> Estimator:
-    """The fitted model, which says the second class from that probability on."""
+    """Make the fitted model predict the second class from that probability."""
     frozen = FixedThresholdClassifier(
         FrozenEstimator(model), threshold=threshold, response_method="predict_proba"
     )
@@ -150,7 +150,7 @@ def set_threshold(model: Estimator, threshold: float, inputs: Array, target: Arr
 
 
 def _find_categories(features: Sequence[Feature]) -> Array:
-    """Which numbers of a row are those of words."""
+    """Find the inputs that encode words."""
     return np.array(
         [feature.use is Use.CATEGORY for feature in features for _ in range(feature.width)]
     )

@@ -1,4 +1,4 @@
-"""The pictures of a training, as PNG: what was predicted, and what counts. With matplotlib."""
+"""Draws a training's predictions and its columns' importance with matplotlib, as PNG."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ Array = Any
 
 
 def draw_pictures(training: Training) -> list[tuple[str, Canvas]]:
-    """Each with its title."""
+    """Draw the training's pictures, each with its title."""
     if training.target.classes:
         pictures = [("Confusion matrix", _draw_confusions(training))]
         if len(training.target.classes) == 2 and len(np.unique(training.truth)) == 2:
@@ -37,7 +37,7 @@ def draw_pictures(training: Training) -> list[tuple[str, Canvas]]:
 
 
 def draw_predictions(name: str, values: Array, classes: Sequence[str]) -> Canvas:
-    """How predictions are distributed: by class, or as a histogram."""
+    """Draw the predictions' distribution: by class, or as a histogram."""
     if classes:
         return _draw_class_counts(
             name, np.bincount(values.astype(int), minlength=len(classes)), classes
@@ -157,7 +157,7 @@ def _draw_importances(importances: Sequence[Importance]) -> Canvas:
     axes = canvas.figure.add_axes((0.28, 16 / canvas.height, 0.58, 1 - 90 / canvas.height))
     values = [max(0.0, each.mean) for each in shown]
     _bars(axes, [each.name for each in shown], values, score)
-    _head(canvas, "Importance of columns", "fall of the score when shuffled")
+    _head(canvas, "Importance of columns", "drop in score when shuffled")
     return canvas
 
 

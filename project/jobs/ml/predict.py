@@ -1,4 +1,4 @@
-"""`ml.predict`: uses a model of `ml.train` on another table."""
+"""`ml.predict`: applies a model of `ml.train` to another table."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,11 @@ _log = structlog.get_logger()
 
 
 class PredictParameters(TableParameters):
-    """Which model, and which table."""
+    """The model, and the table to predict."""
 
-    model: ModelFile = Field(title="Model", description="The model that ml.train has made")
+    model: ModelFile = Field(title="Model", description="A model file from ml.train")
     with_input: bool = Field(
-        True, title="Keep the columns", description="Write the table's own columns beside"
+        True, title="Keep the columns", description="Also write the table's own columns"
     )
 
 
@@ -41,13 +41,13 @@ class PredictParameters(TableParameters):
     extra="ml",
 )
 def predict_rows(parameters: PredictParameters, context: Context) -> dict[str, Any]:
-    """Predict the target of a model for each row of a table, in the order of its rows.
+    """Predict a model's target for each row of a table, in the table's order.
 
-    The result has the predictions as CSV and as Parquet, and a picture of them; and scores, where
-    the table has the target.
+    The result has the predictions as CSV and as Parquet, a picture of them, and scores if the table
+    has the target.
     """
     context.report_progress(0, 1, "Reading the model")
-    # scikit-learn and polars take seconds and 150 MiB: only where a model is used.
+    # Importing scikit-learn and polars takes seconds and 150 MiB: import them only here.
     from project.jobs.ml.stored import load_model  # noqa: PLC0415
     from project.jobs.ml.threads import limited_threads  # noqa: PLC0415
     from project.jobs.ml.using import check_features, use_model  # noqa: PLC0415
@@ -128,7 +128,7 @@ def _make_tables(model: "StoredModel", used: "Used") -> list[Table]:
         "rows": [list(row) for row in describe_counts(model, used.predicted)],
     }
     scores: Table = {
-        "title": "Scores on the rows that have the target",
+        "title": "Scores on rows with a known target",
         "columns": ["score", "value", "from", "to"],
         "rows": [
             [each.name, *(round(value, 4) for value in (each.value, each.low, each.high))]

@@ -1,7 +1,7 @@
-"""Rows that belong together, as visits of one patient or days after each other.
+"""Finds rows that belong together, like visits of one patient or consecutive days.
 
-A test by chance has rows beside others that were learnt from: it says how well the model remembers.
-The report names what is found here; only a person can decide to split the rows by it.
+If a random split parts such rows, the test measures how well the model remembers. The report names
+such columns; only the user can decide to split the rows by them.
 """
 
 import re
@@ -15,7 +15,7 @@ from project.jobs.data_analyze.profiling import IDENTIFIER_NAME
 _LEAST_ENTITIES = 10
 _MANY_WORDS = 50
 _MOST_ROWS = 200
-"""What comes more often than that each is a class of things, as a city is."""
+"""Values with more rows than this on average are categories, like cities, not entities."""
 _CODES = 0.9
 """If this share of a column's texts contains a digit, they are codes, like p017."""
 _LEAST_TIMES = 20
@@ -26,21 +26,21 @@ _ENTITY_NAME = re.compile(
 
 
 def find_relations(frame: pl.DataFrame, taken: Sequence[str]) -> Iterator[str]:
-    """Sentences on columns, except the target, time and group columns, which are in use."""
+    """Yield a sentence on each such column that is not in `taken`."""
     others = [name for name in frame.columns if name not in taken]
     for name in others:
         values = frame[name].drop_nulls()
         if values.dtype.is_temporal() and _orders_rows(values):
             yield (
-                f"The rows are of different times (“{shorten(name, 40)}”), and the test is by "
-                "chance: its rows lie between others that were learnt from. Name it as time column "
-                "to test on the latest rows."
+                f"The rows have different times (“{shorten(name, 40)}”), and the test rows were "
+                "chosen at random, between rows that the model learnt from. To test on the latest "
+                "rows, set this as the time column."
             )
         elif (values.dtype == pl.String or values.dtype.is_integer()) and _names_entities(values):
             yield (
-                f"“{shorten(name, 40)}” has {count(values.n_unique())} values that come again, as "
-                "those of patients or customers: the test has rows of the same ones. Name it as "
-                "group column to test on others."
+                f"“{shorten(name, 40)}” has {count(values.n_unique())} values that repeat, like "
+                "patients or customers, and the model was tested on values that it learnt from. "
+                "To test on new ones, set this as the group column."
             )
 
 
@@ -52,7 +52,7 @@ def _orders_rows(times: pl.Series) -> bool:
 
 
 def _names_entities(values: pl.Series) -> bool:
-    """Whether each of many values comes a few times, and is somebody's by its name or form."""
+    """Whether each of many values occurs a few times and, by its name or form, is an entity's."""
     different = values.n_unique()
     if different < _LEAST_ENTITIES or not 2 <= len(values) / different <= _MOST_ROWS:
         return False

@@ -1,4 +1,4 @@
-"""The sheet of a training: may one believe it, how good is it, by what. Pure."""
+"""The report on a training: whether to trust the model, how good it is, what it uses. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ Array = Any
 
 
 def write_report(title: str, training: Training, found: Sequence[Finding], made_on: str) -> str:
-    """The whole sheet."""
+    """Write the whole report."""
     links = {
         "Findings": "findings",
         "Scores": "scores",
@@ -50,8 +50,8 @@ def write_report(title: str, training: Training, found: Sequence[Finding], made_
 
 
 _FOOT = (
-    "An interval says where a score would lie for other rows of the same kind (bootstrap of the "
-    "test part, 95 %). It does not say how the model does when the world has changed."
+    "An interval shows where a score would lie for other rows of the same kind (bootstrap of the "
+    "test part, 95 %). It does not cover changes in the world after the data was collected."
 )
 
 
@@ -61,7 +61,7 @@ def _tiles(training: Training) -> Html:
     return page.tiles(
         {
             f"{main.name}, tested": score(main.value),
-            "the same, by a guess": baseline,
+            "the same, guessing": baseline,
             "rows to learn from": count(len(training.split.train)),
             "rows kept for the test": count(len(training.split.test)),
             "columns learnt from": count(len(training.features)),
@@ -71,7 +71,7 @@ def _tiles(training: Training) -> Html:
 
 def _scores(training: Training) -> Iterator[Html]:
     yield page.note(
-        "On the rows that were kept apart. The baseline always says "
+        "Measured on the held-out rows. The baseline always predicts "
         f"{'the most frequent class' if training.target.classes else 'the mean'}."
     )
     yield page.table(
@@ -118,7 +118,8 @@ def _class_parts(training: Training) -> Iterator[Html]:
     matrix = count_confusions(len(classes), training.truth, training.predicted.values)
     drawn = page.figure(
         grids.matrix(classes, matrix.tolist()),
-        "Rows are what is true. The fuller a cell’s colour, the larger its share of its row.",
+        "Rows are true classes, columns predicted ones. A stronger colour means a larger share of "
+        "the row.",
     )
     cards = [
         page.card("Confusion matrix", drawn),
@@ -141,7 +142,7 @@ def _by_class(matrix: Array, classes: Sequence[str]) -> Html:
 
 
 def _curves(truth: Array, shares: Array, positive: str) -> list[Html]:
-    """ROC, and precision by recall, where there are two classes."""
+    """Return the ROC curve, and precision by recall, if there are two classes."""
     if len(np.unique(truth)) < 2:
         return []
     false_rate, true_rate, _ = metrics.roc_curve(truth, shares)
@@ -151,7 +152,7 @@ def _curves(truth: Array, shares: Array, positive: str) -> list[Html]:
         _thin(false_rate, true_rate), "false alarms", f"{name} found", has_diagonal=True
     )
     pr = plots.curve(
-        _thin(recall[::-1], precision[::-1]), f"{name} found", "right of those", has_diagonal=False
+        _thin(recall[::-1], precision[::-1]), f"{name} found", "of these, right", has_diagonal=False
     )
     return [
         page.card("ROC curve", page.figure(roc, "The dashed line is a guess.")),
@@ -177,7 +178,7 @@ def _number_parts(training: Training) -> Iterator[Html]:
             "Predicted and true",
             page.figure(
                 plots.scatter(_pair(truth, values), "true", "predicted", is_even=True),
-                f"On the line, both are the same.{of}",
+                f"On the line, both are equal.{of}",
             ),
         ),
         page.card(
@@ -186,11 +187,11 @@ def _number_parts(training: Training) -> Iterator[Html]:
                 plots.scatter(
                     _pair(values, residuals), "predicted", "true − predicted", is_even=False
                 ),
-                f"A pattern here is something that the model has not learnt.{of}",
+                f"A pattern here is something that the model did not learn.{of}",
             ),
         ),
         page.card(
-            "How far off",
+            "Errors",
             page.figure(
                 plots.histogram(counts.tolist(), edges.tolist()),
                 "True − predicted, without the farthest 1 %.",
@@ -228,8 +229,8 @@ def _columns(training: Training) -> Iterator[Html]:
         page.card(
             "Importance",
             page.note(
-                f"How much {name} falls on the test part when the column is shuffled. Columns that "
-                "say the same share their importance."
+                f"How much {name} falls on the test part when the column is shuffled. Columns with "
+                "the same information share their importance."
             ),
             page.bars(bars),
         ),
@@ -244,16 +245,16 @@ def _method(training: Training) -> Iterator[Html]:
     whole = len(training.split.train) + len(training.split.test)
     tested = share(len(training.split.test), whole)
     chosen = (
-        "The model was chosen by cross-validation within the training part; the test part was used "
+        "Cross-validation within the training part chose the model; the test part was used only "
         "once, for the scores above."
         if len(training.compared) > 1
-        else "The test part was used once, for the scores above."
+        else "The test part was used only once, for the scores above."
     )
     told = page.card(
         "How it was tested",
         page.note(f"Rows were split {training.split.how}; {tested} were kept for the test."),
         page.note(
-            "Gaps are filled, numbers scaled and categories listed by the training part alone. "
+            "Gaps are filled, numbers scaled and categories listed from the training part alone. "
             + chosen
         ),
         *(page.note(text) for text in training.notes),

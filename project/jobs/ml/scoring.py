@@ -1,7 +1,7 @@
-"""How good predictions are, each figure with the interval that chance alone explains.
+"""Scores predictions, each score with the interval that chance alone explains.
 
 The interval is from the 2.5th to the 97.5th percentile over samples of the tested rows, drawn with
-replacement (bootstrap). Of a confusion matrix such a sample is a draw of its cells.
+replacement (bootstrap). For a confusion matrix, a sample is a multinomial draw of its cells.
 """
 
 import warnings
@@ -17,10 +17,10 @@ from project.jobs.ml.targets import Target
 
 SAMPLES = 200
 _SAMPLED_ROWS = 5000
-"""To sort more rows 200 times would take minutes; the interval of a ranking is scaled to all."""
+"""Sorting more rows 200 times would take minutes; the interval is scaled to all rows."""
 
 _LEAST_SHARE = 1e-15
-"""Of a class that cannot be: the logarithm of 0 is none."""
+"""The least probability of a class, because the logarithm of 0 is undefined."""
 
 Array = Any
 """A numpy array."""
@@ -28,7 +28,7 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One figure: of the model, with its interval, and of the baseline."""
+    """One score of the model, with its interval, and of the baseline."""
 
     name: str
     value: float
@@ -40,14 +40,14 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Of some rows. `shares` has a column for each class; None where a number is predicted."""
+    """Predictions for some rows. `shares` has a column for each class; None for numbers."""
 
     values: Array
     shares: Array | None = None
 
 
 def predict(model: Any, inputs: Array) -> Predictions:
-    """What the model says."""
+    """Predict the rows' values, and the classes' shares if the model has them."""
     values = model.predict(inputs)
     has_shares = hasattr(model, "predict_proba")
     return Predictions(values, model.predict_proba(inputs) if has_shares else None)
@@ -56,7 +56,7 @@ def predict(model: Any, inputs: Array) -> Predictions:
 def score(
     target: Target, truth: Array, predicted: Predictions, baseline: Predictions | None, seed: int
 ) -> list[Score]:
-    """All figures that fit; the first is the main one."""
+    """Return all scores that apply; the first is the main score."""
     chance = np.random.default_rng(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class that is not among the tested rows
@@ -66,14 +66,14 @@ def score(
 
 
 RARE_CLASS = 0.2
-"""Of two classes, one with a smaller share of the rows is rare."""
+"""Of two classes, a class with less than this share of the rows is rare."""
 
 
 def choose_threshold(target: Target, held: Sequence[tuple[Array, Predictions]]) -> float | None:
-    """The probability from which on the second class is said, where one of two classes is rare.
+    """Choose the probability from which to predict the second class, if one of two is rare.
 
-    At a half, a rare class would hardly ever be said. Chosen so that balanced accuracy is highest
-    on rows that were held out; None where no class is rare.
+    With a half, the model would hardly ever predict a rare class. The threshold gives the highest
+    balanced accuracy on held-out rows; None if no class is rare.
     """
     truth = np.concatenate([each for each, _ in held]) if held else np.zeros(0)
     positive = float(truth.mean()) if len(truth) else 0.5
@@ -85,14 +85,14 @@ def choose_threshold(target: Target, held: Sequence[tuple[Array, Predictions]]) 
 
 
 def decide(predicted: Predictions, threshold: float | None) -> Array:
-    """What is said with that threshold."""
+    """Return the predicted values with that threshold."""
     if threshold is None or predicted.shares is None:
         return predicted.values
     return (predicted.shares[:, 1] >= threshold).astype(float)
 
 
 def main_score(target: Target, truth: Array, values: Array) -> float:
-    """Balanced accuracy, or R²: what models are chosen by."""
+    """Return balanced accuracy, or R²: the score that chooses between models."""
     if target.task == "regression":
         return explain(truth, values)
     matrix = count_confusions(len(target.classes), truth, values)
@@ -103,7 +103,7 @@ def main_score(target: Target, truth: Array, values: Array) -> float:
 
 
 def count_confusions(classes: int, truth: Array, values: Array) -> Array:
-    """A row for each true class, a column for each predicted one."""
+    """Return a matrix with a row for each true class and a column for each predicted class."""
     cells = truth.astype(int) * classes + values.astype(int)
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
@@ -147,7 +147,7 @@ def _accuracy(matrix: Array) -> Any:
 
 
 def _balanced_accuracy(matrix: Array) -> Any:
-    """The mean, over the classes that there are, of how many of a class were found."""
+    """Return the mean recall of the classes that occur."""
     whole = matrix.sum(axis=-1)
     found = np.diagonal(matrix, axis1=-2, axis2=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -188,9 +188,9 @@ def _score_shares(
 
 
 def measure_area(is_positive: Array, shares: Array) -> float:
-    """Under the ROC curve: how often a positive row has the larger share than another one.
+    """Return the area under the ROC curve: how often a positive row outranks a negative one.
 
-    By ranks, because it is asked for hundreds of samples; NaN where all rows are alike.
+    Computed by ranks, because it is called for hundreds of samples; NaN if all rows are one class.
     """
     positives = int(is_positive.sum())
     others = len(is_positive) - positives
@@ -204,7 +204,7 @@ def measure_area(is_positive: Array, shares: Array) -> float:
 
 
 def explain(truth: Array, values: Array) -> float:
-    """R²: the share of the variance that is explained; NaN where there is none."""
+    """Return R²: the explained share of the variance; NaN if there is no variance."""
     spread = ((truth - truth.mean()) ** 2).sum()
     return float(1 - ((truth - values) ** 2).sum() / spread) if spread else float("nan")
 
@@ -246,7 +246,7 @@ def _of_rows(
     value = figure(rows, predicted)
     drawn = min(count, _SAMPLED_ROWS)
     samples = [figure(chance.integers(0, count, drawn), predicted) for _ in range(SAMPLES)]
-    # An interval is as wide as the root of the rows is small.
+    # An interval's width is proportional to 1 / √rows.
     width = np.sqrt(drawn / count)
     low, high = np.nanpercentile(np.asarray(samples) - value, (2.5, 97.5)) * width + value
     return Score(
@@ -260,7 +260,7 @@ def _of_rows(
 
 
 def describe_classes(matrix: Array, classes: Sequence[str]) -> list[tuple[str, int, float, float]]:
-    """Of each class: name, rows, which share of them was found, and how much of that is right."""
+    """Return each class's name, number of rows, recall and precision."""
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = np.diag(matrix) / matrix.sum(axis=1)
         precision = np.diag(matrix) / matrix.sum(axis=0)

@@ -1,9 +1,9 @@
-"""Keeps rows apart for the test, so that nothing of them is seen in training.
+"""Holds rows out for the test, so that training sees nothing of them.
 
-Rows that are the same in all features go to the same side: a copy would be known by heart. Where
-there are few combinations of values, rows that are the same are no copies, and go by chance. With a
-column of groups, rows of the same customer or patient go to the same side; with one of time, the
-test is what came last, as it will be when the model is used.
+Rows with the same features go to the same side: the model would know a copy by heart. If there are
+few combinations of values, equal rows are not copies, and are split at random. With a group column,
+rows of the same customer or patient go to the same side; with a time column, the latest rows are
+the test, as in real use.
 """
 
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ Array = Any
 _MIN_TEST_ROWS = 5
 _MIN_GROUPS = 4
 _ROWS_OF_A_COMBINATION = 3
-"""From this many rows per possible combination on, equal rows are the rule, not copies."""
+"""With at least this many rows per possible combination, equal rows are normal, not copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Numbers of the rows of both parts, and how they were parted, as a sentence."""
+    """Row numbers of both parts, and how they were split, as words."""
 
     train: Array
     test: Array
@@ -39,7 +39,7 @@ class Split:
 def split_rows(
     rows: pl.DataFrame, target: Array, *, test_share: float, seed: int, is_stratified: bool
 ) -> Split:
-    """By chance; of each class the same share, where there are classes. `rows` has the features."""
+    """Split at random, with the same share of each class if stratified. `rows` has the features."""
     is_coarse = _has_few_combinations(rows)
     groups = np.arange(rows.height) if is_coarse else _number_groups(rows)
     first, inverse = _first_of_each(groups)
@@ -58,21 +58,21 @@ def split_rows(
     notes = (_note_copies(copies),) if copies else ()
     if is_coarse:
         notes = (
-            "The features have few combinations of values, so that many rows are the same in all "
-            "of them: such rows are in both parts.",
+            "The features have few combinations of values, so many rows are equal in all of them: "
+            "equal rows are in both parts.",
         )
-    how = "by chance, of each class the same share" if is_stratified else "by chance"
+    how = "at random, with the same share of each class" if is_stratified else "at random"
     return _checked(Split(np.flatnonzero(~is_tested), np.flatnonzero(is_tested), how, notes))
 
 
 def split_groups(
     groups: Array, target: Array, *, test_share: float, seed: int, is_stratified: bool, name: str
 ) -> Split:
-    """By chance, with all rows of a group on one side; of each class about the same share."""
+    """Split groups at random, with about the same share of each class if stratified."""
     if len(np.unique(groups)) < _MIN_GROUPS:
         raise PermanentError(
             f"“{shorten(name, 40)}” has fewer than {_MIN_GROUPS} different values: choose another "
-            "column of groups, or none."
+            "group column, or leave it out."
         )
     folds: Any = (
         StratifiedGroupKFold(max(2, round(1 / test_share)), shuffle=True, random_state=seed)
@@ -80,16 +80,16 @@ def split_groups(
         else GroupShuffleSplit(1, test_size=test_share, random_state=seed)
     )
     train, test = next(folds.split(target, target, groups))
-    how = f"by chance, all rows of the same “{shorten(name, 40)}” in one part"
+    how = f"at random, with all rows of the same “{shorten(name, 40)}” in one part"
     return _checked(Split(train, test, how))
 
 
 def split_by_time(rows: pl.DataFrame, times: pl.Series, *, test_share: float) -> Split:
-    """The test is what came last. Rows of the same time are on the same side."""
+    """Test on the latest rows. Rows of the same time are on the same side."""
     if times.null_count():
         raise PermanentError(
             f"{counted(times.null_count(), 'row')} have no time in “{shorten(times.name, 40)}”: "
-            "choose another column of time, or none."
+            "choose another time column, or leave it out."
         )
     order = times.arg_sort().to_numpy()
     border = times[int(order[int(len(order) * (1 - test_share))])]
@@ -101,11 +101,11 @@ def split_by_time(rows: pl.DataFrame, times: pl.Series, *, test_share: float) ->
     if copies := int((is_late & is_known).sum()):
         was = "was" if copies == 1 else "were"
         notes.append(
-            f"{counted(copies, 'late row')} with the same features as an earlier one {was} not "
-            "tested."
+            f"{counted(copies, 'late row')} with the same features as an earlier row {was} left "
+            "out of the test."
         )
-    how = f"by “{shorten(times.name, 40)}”: the test is from {_describe(border)} on"
-    # In the order of time: cross-validation within the training part goes by it, too.
+    how = f"by “{shorten(times.name, 40)}”, testing from {_describe(border)}"
+    # In the order of time, which cross-validation within the training part also uses.
     train = order[~is_late[order]]
     return _checked(Split(train, np.flatnonzero(tested), how, tuple(notes)))
 
@@ -115,12 +115,12 @@ def _describe(border: Any) -> str:
 
 
 def _number_groups(rows: pl.DataFrame) -> Array:
-    """The same number for rows that are the same."""
+    """Give equal rows the same number."""
     return rows.hash_rows(seed=0).to_numpy()
 
 
 def _has_few_combinations(rows: pl.DataFrame) -> bool:
-    """Whether rows are the same by chance, as they must be where there are more than values."""
+    """Whether rows must be equal by chance, because there are more rows than combinations."""
     combinations = prod(each.n_unique() for each in rows.iter_columns())
     return combinations * _ROWS_OF_A_COMBINATION <= rows.height
 
@@ -131,21 +131,21 @@ def _first_of_each(groups: Array) -> tuple[Array, Array]:
 
 
 def _draw(candidates: Array, share: float, chance: np.random.Generator) -> Array:
-    """That share of them, at least one, and not all of several."""
+    """Draw that share of the candidates: at least one, but not all unless there is only one."""
     wanted = max(1, min(round(share * len(candidates)), len(candidates) - 1))
     return chance.permutation(candidates)[:wanted]
 
 
 def _note_copies(copies: int) -> str:
     if copies == 1:
-        return "1 row has the same features as another one: both are in the same part."
-    return f"{copies:,} rows have the same features as another one: they are in the same part."
+        return "1 row has the same features as another row: both are in the same part."
+    return f"{copies:,} rows have the same features as another row: they are in the same part."
 
 
 def _checked(split: Split) -> Split:
     if len(split.test) < _MIN_TEST_ROWS or len(split.train) < _MIN_TEST_ROWS:
         raise PermanentError(
-            f"{counted(len(split.train), 'row')} to learn from and {len(split.test)} to test are "
-            "too few: send more rows, or choose another share for the test."
+            f"{counted(len(split.train), 'row')} to learn from and {len(split.test)} to test on "
+            "are too few: send more rows, or choose another test share."
         )
     return split

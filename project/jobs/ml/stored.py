@@ -1,8 +1,8 @@
-"""A model in a file, and back. Nothing that the file says is run.
+"""Saves a model to a file and loads it, without running code from the file.
 
-The file is of skops: a ZIP with a description of the objects, and arrays. Only objects of the types
-that scikit-learn's own models consist of are made from it; a file that names any other is refused,
-and so is one that is larger than it should be, or of another version of scikit-learn.
+The file is in skops format: a ZIP with a description of the objects, and arrays. It may contain
+only the types that scikit-learn's own models consist of; a file with any other type is refused, and
+so is a file that is too large or from another version of scikit-learn.
 """
 
 import json
@@ -23,13 +23,13 @@ from project.jobs.ml.features import Feature
 from project.jobs.ml.targets import Target
 
 TRUSTED = (
-    # Beside the estimators of scikit-learn, which skops knows; these are parts of
-    # HistGradientBoosting*. A partial can only be of a function that is trusted, too.
+    # skops already trusts scikit-learn's estimators; these are parts of HistGradientBoosting*.
+    # A partial can only wrap a function that is also trusted.
     "functools.partial",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
-    # Numbers and flags: how the encoder of words has parted its rows.
+    # Numbers and flags: how the word encoder split its rows.
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
 )
@@ -37,7 +37,7 @@ _READER_ERRORS = (
     *(AttributeError, EOFError, ImportError, LookupError, NotImplementedError, OSError),
     *(RecursionError, TypeError, ValueError, zipfile.BadZipFile, zlib.error),
 )
-"""What skops trips over where a file is damaged: it has no error of its own for that."""
+"""Errors that skops raises for a damaged file: it has no specific error for that."""
 MAX_UNPACKED_BYTES = 500_000_000
 MAX_MEMBERS = 50_000
 _FORMAT = 1
@@ -45,21 +45,21 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A fitted model with all that is needed to use it on another table."""
+    """A fitted model with everything needed to use it on another table."""
 
     estimator: Any
     title: str
     target: Target
     features: Sequence[Feature]
     rows: int
-    """Rows that it has learnt from."""
+    """Number of rows that it learnt from."""
     main_score: tuple[str, float]
     """Name and value of the main score on the test part."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What stands beside the estimator, as JSON."""
+    """The facts stored with the estimator, as JSON."""
 
     format: int
     sklearn: str
@@ -86,8 +86,8 @@ def save_model(model: StoredModel, path: Path) -> None:
 
 
 def load_model(path: Path) -> StoredModel:
-    """The model in that file; PermanentError where it is none that `save_model` has written."""
-    refusal = PermanentError("The file is no model that ml.train has made: choose another one.")
+    """Load the model; raises PermanentError if `save_model` did not write the file."""
+    refusal = PermanentError("The file is not a model from ml.train: choose another file.")
     _check_archive(path, refusal)
     try:
         content = skops.io.load(path, trusted=list(TRUSTED))
@@ -95,14 +95,14 @@ def load_model(path: Path) -> StoredModel:
         estimator = content["estimator"]
     except UntrustedTypesFoundException as error:
         raise PermanentError(
-            "The model holds objects that no model of ml.train has; it was not loaded."
+            "The model contains objects that no model from ml.train has, so it was not loaded."
         ) from error
-    # Whatever skops trips over: its reader has no error of its own for a file that is damaged.
+    # Any error: skops has no specific one for a damaged file.
     except (ValidationError, Exception) as error:
         raise refusal from error
     if facts.format != _FORMAT or facts.sklearn != sklearn.__version__:
         raise PermanentError(
-            f"The model was trained with scikit-learn {facts.sklearn[:20]}, and this is "
+            f"The model was trained with scikit-learn {facts.sklearn[:20]}, but this server has "
             f"{sklearn.__version__}: train it again."
         )
     if not hasattr(estimator, "predict"):
@@ -113,7 +113,7 @@ def load_model(path: Path) -> StoredModel:
 
 
 def _check_archive(path: Path, refusal: PermanentError) -> None:
-    """Before anything is unpacked: how much it would be."""
+    """Refuse an archive that would unpack to too much, before unpacking it."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -121,5 +121,6 @@ def _check_archive(path: Path, refusal: PermanentError) -> None:
         raise refusal from error
     if len(members) > MAX_MEMBERS or sum(each.file_size for each in members) > MAX_UNPACKED_BYTES:
         raise PermanentError(
-            f"The model would unpack to more than {MAX_UNPACKED_BYTES:,} bytes; it was not loaded."
+            f"The model would unpack to more than {MAX_UNPACKED_BYTES:,} bytes, so it was not "
+            "loaded."
         )

@@ -1,4 +1,4 @@
-"""What is to be predicted: a class or a number."""
+"""The target to predict: a class or a number."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +13,7 @@ Task = Literal["classification", "regression"]
 
 MAX_CLASSES = 30
 MIN_CLASS_ROWS = 5
-"""A class with fewer rows cannot be learnt and tested."""
+"""A class with fewer rows can't be both learnt and tested."""
 MIN_ROWS = 20
 _FEW_NUMBERS = 10
 
@@ -23,14 +23,14 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The column that is predicted. `classes` is empty where it is a number."""
+    """The column to predict. `classes` is empty if it is a number."""
 
     name: str
     task: Task
     classes: tuple[str, ...] = ()
 
     def encode(self, values: pl.Series) -> Array:
-        """Numbers of classes, or the numbers themselves; NaN where there is none that is known."""
+        """Return class numbers, or the numbers themselves; NaN if missing or an unknown class."""
         if self.task == "regression":
             numbers = values.cast(pl.Float64, strict=False)
         else:
@@ -42,7 +42,7 @@ class Target:
 
 
 def write_classes(values: pl.Series) -> pl.Series:
-    """As texts; 1.0 is the same class as 1."""
+    """Write class values as texts; 1.0 is the same class as 1."""
     if values.dtype.is_float() and bool((values == values.round()).all()):
         values = values.cast(pl.Int64)
     return values.cast(pl.String)
@@ -51,18 +51,18 @@ def write_classes(values: pl.Series) -> pl.Series:
 def choose_target(
     frame: pl.DataFrame, name: str, task: str
 ) -> tuple[Target, pl.DataFrame, list[str]]:
-    """The target, the rows that have one that can be learnt, and notes on those that have not."""
+    """Return the target, the rows that can be learnt from, and notes on the others."""
     known = frame.filter(pl.col(name).is_not_null())
     notes = []
     if known.height < frame.height:
         without = counted(frame.height - known.height, "row")
-        notes.append(f"{without} without a value of the target {_was(known, frame)} left out.")
+        notes.append(f"{without} without a target value {_was(known, frame)} left out.")
     _check_known(known, name)
     chosen: Task = _choose_task(known[name]) if task == "auto" else _check_task(known[name], task)
     if task == "auto" and chosen == "classification" and known[name].dtype.is_numeric():
         notes.append(
-            f"The numbers of the target “{shorten(name, 40)}” are taken as classes, because they "
-            f"are few and whole: choose the task regression if they are amounts."
+            f"The target “{shorten(name, 40)}” has few different numbers, all whole, so they are "
+            "used as classes. If they are amounts, choose the task regression."
         )
     if chosen == "classification":
         target, known, more = _choose_classes(known, name)
@@ -74,7 +74,7 @@ def choose_target(
 
 
 def keep_words(frame: pl.DataFrame, table: Table, name: str) -> pl.DataFrame:
-    """The frame with a target of yes and no in these words, and not as truth values."""
+    """Return the frame with a yes/no target in the table's own words, not as truth values."""
     if frame.schema[name] != pl.Boolean:
         return frame
     words = table.original.select(pl.col(name).cast(pl.String).str.strip_chars()).collect()[name]
@@ -86,7 +86,8 @@ def keep_words(frame: pl.DataFrame, table: Table, name: str) -> pl.DataFrame:
 def _check_known(known: pl.DataFrame, name: str) -> None:
     if known.height < MIN_ROWS:
         raise PermanentError(
-            f"Only {counted(known.height, 'row')} can be learnt from: {MIN_ROWS} are needed."
+            f"Only {counted(known.height, 'row')} can be learnt from: at least {MIN_ROWS} are "
+            "needed."
         )
     if known[name].n_unique() < 2:
         raise PermanentError(
@@ -100,7 +101,7 @@ def _was(known: pl.DataFrame, frame: pl.DataFrame) -> str:
 
 
 def _choose_task(values: pl.Series) -> Task:
-    """Few whole numbers are classes, also where gaps have made 1.0 of 1; but see the finding."""
+    """Few different whole numbers are classes, even if gaps turned 1 into 1.0; a note says so."""
     if not values.dtype.is_numeric():
         return "classification"
     is_whole = bool((values == values.round()).all()) if values.dtype.is_float() else True
@@ -112,7 +113,7 @@ def _check_task(values: pl.Series, task: str) -> Task:
         return "classification"
     if not values.dtype.is_numeric():
         raise PermanentError(
-            f"The target “{shorten(values.name, 40)}” is no column of numbers: choose the task "
+            f"The target “{shorten(values.name, 40)}” is not a number column: choose the task "
             "classification, or another target."
         )
     return "regression"
@@ -123,14 +124,15 @@ def _choose_classes(known: pl.DataFrame, name: str) -> tuple[Target, pl.DataFram
     counts = words.value_counts(name="rows").sort(["rows", "word"], descending=[True, False])
     if counts.height > MAX_CLASSES:
         raise PermanentError(
-            f"The target “{shorten(name, 40)}” has {counts.height:,} different values; at most "
-            f"{MAX_CLASSES} classes are taken. Choose the task regression, or another target."
+            f"The target “{shorten(name, 40)}” has {counts.height:,} different values, but may "
+            f"have at most {MAX_CLASSES} classes. Choose the task regression, or another target."
         )
     kept = counts.filter(pl.col("rows") >= MIN_CLASS_ROWS)["word"].to_list()
     rare = counts.filter(pl.col("rows") < MIN_CLASS_ROWS)["word"].to_list()
     if len(kept) < 2:
         raise PermanentError(
-            f"The target “{shorten(name, 40)}” needs two classes of at least {MIN_CLASS_ROWS} rows."
+            f"The target “{shorten(name, 40)}” needs at least two classes with at least "
+            f"{MIN_CLASS_ROWS} rows each."
         )
     classes = tuple(sorted(kept))
     if not rare:

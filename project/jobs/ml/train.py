@@ -1,4 +1,4 @@
-"""`ml.train`: learns to predict a column of a table, and says honestly how well."""
+"""`ml.train`: learns to predict a column of a table, and measures how well."""
 
 from datetime import UTC, datetime
 from math import isfinite
@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 
 class TrainParameters(TableParameters):
-    """What to learn from which table."""
+    """The table to learn from, the column to predict, and how."""
 
     target: ColumnName = Field(
         title="Target", description="The column to predict", examples=["price"]
@@ -36,66 +36,67 @@ class TrainParameters(TableParameters):
     task: Literal["auto", "classification", "regression"] = Field(
         "auto",
         title="Task",
-        description="Predict a class or a number; auto: as the target's values suggest",
+        description="Predict a class or a number; auto decides by the target's values",
     )
     features: list[ColumnName] = Field(
         [],
         title="Features",
-        description="Columns to learn from; none: all but identifiers, constants and free text",
+        description="Columns to learn from; default: all except identifiers, constants and free "
+        "text",
         max_length=500,
         examples=[["area", "city"]],
     )
     time_column: str = Field(
         "",
         title="Time column",
-        description="Test on the latest rows by this column; empty: on rows taken by chance",
+        description="Test on the latest rows by this column; default: test on random rows",
         max_length=200,
         examples=["ordered_on"],
     )
     group_column: str = Field(
         "",
         title="Group column",
-        description="Rows with the same value, as of one patient or customer, are never both "
-        "learnt from and tested on; empty: each row is by itself",
+        description="Keep rows with the same value, for example of one patient or customer, "
+        "together: either in training or in the test; default: rows are independent",
         max_length=200,
         examples=["customer"],
     )
     test_share: float = Field(
-        0.25, ge=0.05, le=0.5, title="Share for the test", description="Of all rows"
+        0.25, ge=0.05, le=0.5, title="Test share", description="Share of the rows to test on"
     )
     model: Literal["auto", "linear", "trees"] = Field(
         "auto",
         title="Model",
-        description="Linear, gradient-boosted trees, or the better one by cross-validation",
+        description="Linear, or gradient-boosted trees; auto: the better one by cross-validation",
     )
     row_limit: int = Field(
         200_000,
         ge=100,
         le=1_000_000,
         title="Row limit",
-        description="Of more rows, so many are taken by chance",
+        description="If the table has more rows, use a random sample of this many",
     )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="The same one gives the same model"
+        0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same model"
     )
     title: str = Field(
         "",
         max_length=120,
         title="Title",
-        description="Heading of the report; empty: made from the target",
+        description="Heading of the report; default: names the target",
         examples=["What orders cost"],
     )
 
 
 @job("ml.train", title="Train a model", queue="long", time_limit_seconds=3600, extra="ml")
 def train_model(parameters: TrainParameters, context: Context) -> dict[str, Any]:
-    """Learn to predict a column of a table, and test it on rows that were kept apart.
+    """Learn to predict a column of a table, and test the model on held-out rows.
 
-    The result has the scores beside a baseline, a report, pictures, and the model, which ml.predict
-    uses.
+    The result has the scores of the model and of a baseline, a report, pictures, and the model file
+    for ml.predict.
     """
     context.report_progress(0, 1, "Reading the table")
-    # scikit-learn and polars take seconds and 150 MiB: only where a model is trained.
+    # Importing scikit-learn and polars takes seconds and 150 MiB: import them only here.
     from project.jobs.ml.findings import find_findings  # noqa: PLC0415
     from project.jobs.ml.threads import limited_threads  # noqa: PLC0415
     from project.jobs.ml.training import train  # noqa: PLC0415
@@ -136,7 +137,7 @@ def _open(parameters: TrainParameters, context: Context) -> "OpenTable":
 
 
 def _load(table: "OpenTable", parameters: TrainParameters, context: Context) -> "pl.DataFrame":
-    """The columns that are needed; the classes of the target are the words that were sent."""
+    """Load the needed columns; the target's classes stay the table's own words."""
     from project.jobs.ml.targets import keep_words  # noqa: PLC0415
     from project.jobs.ml.training import check_columns  # noqa: PLC0415
 
@@ -243,5 +244,5 @@ def _make_tables(training: "Training") -> list[Table]:
 
 
 def _round(value: float | None) -> float | None:
-    """Numbers that are none have no JSON form."""
+    """Replace NaN, which JSON does not have, by None."""
     return None if value is None or not isfinite(value) else round(value, 4)

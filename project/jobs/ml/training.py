@@ -1,11 +1,11 @@
-"""From a table to a model that was tested, in order:
+"""Trains a model on a table and tests it, in this order:
 
-1. choose   the target, the rows that have one, and the columns to learn from
-2. split    keep rows apart for the test
+1. choose   the target, the rows that have it, and the columns to learn from
+2. split    hold out rows for the test
 3. learn    the categories, and everything else that is fitted, from the training part alone
-4. compare  the models by cross-validation within the training part, where there is a choice
-5. fit      the chosen one on the whole training part
-6. test     it, once, on the rows that were kept apart, beside a baseline
+4. compare  the models by cross-validation within the training part, if there is a choice
+5. fit      the chosen model on the whole training part
+6. test     it once on the held-out rows, together with a baseline
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ from project.tables.parameters import ColumnType
 
 FOLDS = 3
 _COMPARED_ROWS = 30_000
-"""Of the training part; to choose between two models, more are not needed."""
+"""Cross-validation uses at most about this many rows: enough to choose between two models."""
 
 Array = Any
 """A numpy array."""
@@ -53,7 +53,7 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a client wants to be learnt."""
+    """What the client wants the model to learn."""
 
     target: str
     task: str
@@ -65,16 +65,16 @@ class Plan:
     row_limit: int
     seed: int
     named_types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """The types that a person chose for columns."""
+    """The column types that the user chose."""
     read_types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """As what the columns were read; the model keeps them for other tables."""
+    """The types that the columns were read as; the model keeps them for other tables."""
     remarks: Sequence[str] = ()
-    """On how the table was read."""
+    """Notes on how the table was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A model in the cross-validation within the training part."""
+    """A model's score in the cross-validation within the training part."""
 
     title: str
     mean: float
@@ -84,7 +84,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A model, and how it did."""
+    """A trained model and its test."""
 
     estimator: Any
     recipe: Recipe
@@ -92,32 +92,32 @@ class Training:
     dropped: Sequence[Dropped]
     split: Split
     truth: Array
-    """Of the test part, as the two members below."""
+    """True values of the test part; `predicted` and `scores` are of the same rows."""
     predicted: Predictions
     scores: Sequence[Score]
     compared: Sequence[Compared]
     importances: Sequence[Importance]
     leaks: Sequence[tuple[str, float]]
     relations: Sequence[str]
-    """Sentences on rows that belong together, which the split has not kept so."""
+    """Sentences on rows that belong together, but that the split did not keep together."""
     threshold: float | None
-    """The probability from which on the second of two classes is said; None: a half."""
+    """The probability from which the model predicts the second of two classes; None: a half."""
     class_counts: Sequence[int]
-    """Rows of each class, in both parts."""
+    """Number of rows of each class, in both parts together."""
     notes: Sequence[str]
 
     @property
     def features(self) -> Sequence[Feature]:
-        """What it learns from."""
+        """The features that the model learns from."""
         return self.recipe.features
 
 
 Report = Callable[[float, str], None]
-"""Called with the share that is done and what comes next; may raise to stop."""
+"""Called with the share done and the next step's name; may raise to stop."""
 
 
 def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
-    """Learn and test. PermanentError says what in the table, or the plan, is in the way."""
+    """Train and test a model. PermanentError names the problem in the table or the plan."""
     check_columns(frame.columns, [plan.target, plan.time_column, plan.group_column, *plan.features])
     report(0.0, "Choosing columns")
     target, known, notes = choose_target(frame, plan.target, plan.task)
@@ -185,7 +185,7 @@ def train(frame: pl.DataFrame, plan: Plan, report: Report) -> Training:
 
 
 def check_columns(columns: Sequence[str], needed: Sequence[str]) -> None:
-    """PermanentError names those that are not there."""
+    """Raise a PermanentError that names the missing columns, if any."""
     missing = [name for name in dict.fromkeys(needed) if name and name not in columns]
     if missing:
         noun = "column" if len(missing) == 1 else "columns"
@@ -200,7 +200,7 @@ def _sample(known: pl.DataFrame, plan: Plan) -> tuple[pl.DataFrame, list[str]]:
         return known, []
     taken = known.sample(plan.row_limit, seed=plan.seed)
     whole = counted(known.height, "row")
-    return taken, [f"Of {whole}, {plan.row_limit:,} were taken by chance (the row limit)."]
+    return taken, [f"A random {plan.row_limit:,} of {whole} were used (the row limit)."]
 
 
 def _split(
@@ -227,20 +227,20 @@ def _split(
     times = known[plan.time_column]
     if not (times.dtype.is_temporal() or times.dtype.is_numeric()):
         raise PermanentError(
-            f"“{shorten(plan.time_column, 40)}” has neither dates nor numbers: it gives the rows "
-            "no order in time."
+            f"“{shorten(plan.time_column, 40)}” has neither dates nor numbers, so it can't order "
+            "the rows by time: choose another time column, or leave it out."
         )
     split = split_by_time(rows, times, test_share=plan.test_share)
     if target.classes and len(np.unique(truth[split.train])) < len(target.classes):
         raise PermanentError(
-            "A class of the target is only among the latest rows: choose a smaller share for the "
-            "test, or a split by chance."
+            "A class of the target occurs only in the latest rows: choose a smaller test share, or "
+            "leave the time column out."
         )
     return split
 
 
 def _number_values(values: pl.Series) -> Array:
-    """A number for each different value; a missing one is a group by itself."""
+    """Give each different value a number; missing values share the number 0."""
     return values.rank("dense").fill_null(0).to_numpy()
 
 
@@ -251,7 +251,7 @@ def _choose_model(
     plan: Plan,
     report: Report,
 ) -> tuple[Recipe, list[Compared], float | None]:
-    """The chosen model, or the better of two by cross-validation, and its threshold."""
+    """Return the chosen model, or the better of two by cross-validation, and its threshold."""
     names: list[ModelName] = ["linear", "trees"]
     recipes = [
         Recipe(name, target.task, features, plan.seed, is_balanced=_has_rare_class(target, part[1]))
@@ -276,7 +276,7 @@ def _choose_model(
 
 
 def _has_rare_class(target: Target, truth: Array) -> bool:
-    """Of more than two classes; of two, a threshold does it, and probabilities stay true."""
+    """Whether one of over two classes is rare. For two, a threshold keeps probabilities true."""
     counts = np.bincount(truth.astype(int)) if len(target.classes) > 2 else np.ones(1)
     return bool(counts.min() * len(counts) < RARE_CLASS * counts.sum())
 
@@ -288,7 +288,7 @@ def _cross_validate(
     plan: Plan,
     check: Callable[[], None],
 ) -> list[tuple[Array, Predictions]]:
-    """Of each fold the truth and what a model of the other ones says."""
+    """Return each fold's truth, and its predictions by a model of the other folds."""
     inputs, truth, *groups = part
     held_out = []
     for kept, held in _make_folds(target, plan).split(inputs, truth, *groups):

@@ -1,4 +1,4 @@
-"""Uses a stored model on a table: checks its columns, and predicts a part of the rows at a time."""
+"""Applies a stored model to a table: checks its columns, and predicts the rows in batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from project.tables.parameters import ColumnType
 
 ROWS_AT_ONCE = 20_000
 MAX_SHARES = 30
-"""Classes whose probabilities are written: as many as a model may have."""
+"""Probabilities are written for at most this many classes: as many as a model may have."""
 
 Array = Any
 """A numpy array."""
@@ -24,35 +24,35 @@ Array = Any
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a model says of the rows of a table, in their order."""
+    """A model's predictions for a table's rows, in their order."""
 
     predicted: Predictions
     notes: tuple[str, ...]
     scores: tuple[Score, ...]
-    """Where the table has the target; else none."""
+    """Empty if the table does not have the target."""
 
 
 def list_types(model: StoredModel) -> dict[str, ColumnType]:
-    """As what the columns are to be read: as the model has learnt them."""
+    """Return the types to read the columns as: the types that the model learnt from."""
     return {each.name: each.type for each in model.features}
 
 
 def check_features(model: StoredModel, columns: Sequence[str]) -> tuple[str, ...]:
-    """Notes on columns that are not needed; PermanentError names those that are missing."""
+    """Return notes on columns that are not needed; PermanentError names missing columns."""
     missing = [each.name for each in model.features if each.name not in columns]
     if missing:
         noun = "column" if len(missing) == 1 else "columns"
         raise PermanentError(
-            f"The model needs the {noun} {enumerate_names(missing, 8)}, which the table has not; "
-            f"it has {enumerate_names(columns, 8)}."
+            f"The model needs the {noun} {enumerate_names(missing, 8)}, but the table has only "
+            f"{enumerate_names(columns, 8)}."
         )
     needed = {each.name for each in model.features} | {model.target.name}
     extra = [name for name in columns if name not in needed]
-    return (f"Not needed by the model: {enumerate_names(extra, 8)}.",) if extra else ()
+    return (f"Columns the model does not use: {enumerate_names(extra, 8)}.",) if extra else ()
 
 
 def use_model(model: StoredModel, frame: pl.DataFrame, report: Callable[[int], None]) -> Used:
-    """Predict all rows; `report` gets the number of rows that are done, and may raise to stop."""
+    """Predict all rows. `report` is called with the number of rows done, and may raise to stop."""
     values, shares = [], []
     for start in range(0, frame.height, ROWS_AT_ONCE):
         report(start)
@@ -65,7 +65,7 @@ def use_model(model: StoredModel, frame: pl.DataFrame, report: Callable[[int], N
 
 
 def make_columns(model: StoredModel, predicted: Predictions, taken: list[str]) -> pl.DataFrame:
-    """The predictions as columns, of names that the table does not have."""
+    """Return the predictions as columns, with names that the table does not have."""
     target = model.target
     if not target.classes:
         return pl.DataFrame({_name("prediction", taken): predicted.values})
@@ -95,8 +95,8 @@ def _note_unknown(model: StoredModel, frame: pl.DataFrame) -> tuple[str, ...]:
             unknown = len(words) - int(words.is_in(list(feature.categories)).sum())
             if unknown:
                 notes.append(
-                    f"{counted(unknown, 'value')} of “{shorten(feature.name, 40)}” the model has "
-                    "not learnt: they count as missing."
+                    f"{counted(unknown, 'value')} of “{shorten(feature.name, 40)}” not seen in "
+                    "training: treated as missing."
                 )
     return tuple(notes)
 
@@ -104,7 +104,7 @@ def _note_unknown(model: StoredModel, frame: pl.DataFrame) -> tuple[str, ...]:
 def _score_known(
     model: StoredModel, frame: pl.DataFrame, predicted: Predictions
 ) -> tuple[Score, ...]:
-    """Of the rows that have a target that the model knows."""
+    """Score the rows whose target the model knows."""
     if model.target.name not in frame.columns:
         return ()
     truth = model.target.encode(frame[model.target.name])
@@ -117,7 +117,7 @@ def _score_known(
 
 
 def describe_counts(model: StoredModel, predicted: Predictions) -> list[list[str | int | float]]:
-    """Rows of a small table: predicted classes with their rows, or quantiles of the numbers."""
+    """Return the rows of a small table: predicted classes and their counts, or quantiles."""
     values = predicted.values
     if model.target.classes:
         counts = np.bincount(values.astype(int), minlength=len(model.target.classes))
@@ -129,7 +129,7 @@ def describe_counts(model: StoredModel, predicted: Predictions) -> list[list[str
 
 
 def summarise(model: StoredModel, rows: int) -> str:
-    """A sentence."""
+    """Return the result's sentence."""
     name, value = model.main_score
     return (
         f"Predicted “{shorten(model.target.name, 40)}” for {count(rows)} rows "
