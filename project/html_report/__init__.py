@@ -1,6 +1,6 @@
-"""A sheet: a report as one HTML file, with its style and its plots within it and no script.
+"""Writes a report as one HTML file, called a sheet: with its style and plots, without scripts.
 
-It is served so that nothing in it can run or load; still, all text goes through `markup`, which
-escapes it. `page` puts sheets together, `plots` draws, `figures` writes numbers, `style` has the
-look, which `pictures` has in PNG files too.
+The server's headers keep anything in it from running or loading; even so, `markup` escapes all
+text. `page` assembles sheets, `plots` draws, `figures` formats numbers, and `style` has the look,
+which the PNG pictures of `canvas` share.
 """

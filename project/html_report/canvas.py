@@ -1,4 +1,4 @@
-"""PNG pictures in the look of the sheets, by matplotlib, without its global state."""
+"""Draws PNG pictures in the sheets' look with matplotlib, without its global state."""
 
 import io
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from project.html_report.style import LINE, SOFT
 
 _DOTS_PER_INCH = 100
 _SHARPNESS = 1.5
-"""Pixels for each that a picture is wide: sharp on most screens."""
+"""Pixels of the file for each pixel of the picture: sharp on most screens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A picture that is being drawn; sizes in pixels of a plain screen."""
+    """A picture to draw on; sizes are in pixels of a standard screen."""
 
     figure: Any
     width: int
@@ -21,11 +21,11 @@ class Canvas:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the file, in pixels."""
+        """Size of the file, in pixels."""
         return round(self.width * _SHARPNESS), round(self.height * _SHARPNESS)
 
     def as_png(self) -> bytes:
-        """The file."""
+        """Return the PNG file."""
         buffer = io.BytesIO()
         _thicken(self.figure)
         self.figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH * _SHARPNESS)
@@ -33,7 +33,7 @@ class Canvas:
 
 
 def new_canvas(width: int, height: int) -> Canvas:
-    """An empty white picture."""
+    """Return an empty white picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -46,7 +46,7 @@ def new_canvas(width: int, height: int) -> Canvas:
 
 
 def _thicken(figure: Any) -> None:
-    """Letters of the font that has but a thin weight get a line around them."""
+    """Outline the letters of the font that only has a thin weight."""
     from matplotlib.patheffects import withStroke  # noqa: PLC0415
     from matplotlib.text import Text  # noqa: PLC0415
 
@@ -60,7 +60,7 @@ def _thicken(figure: Any) -> None:
 
 
 def clear_axes(axes: Any) -> None:
-    """Nothing but a base line."""
+    """Leave only the base line."""
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(LINE)

@@ -1,4 +1,4 @@
-"""Numbers, dates and texts as people read them. Pure."""
+"""Formats numbers, dates and texts for people. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ _LARGEST_PLAIN = 1e15
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`1234567` as 1,234,567, `0.0012345` as 0.001234 (so many digits that count)."""
+    """Format `1234567` as 1,234,567, `0.0012345` as 0.001234 (`digits` significant digits)."""
     if value is None or not math.isfinite(value):
         return NOTHING
     if value == 0:
@@ -24,17 +24,17 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def count(value: int) -> str:
-    """With a comma after each thousand."""
+    """Format with commas between thousands."""
     return f"{value:,}"
 
 
 def counted(value: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
+    """Return `1 row`, `2 rows`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
 def share(part: float, whole: float) -> str:
-    """In per cent; never 0 % of something, nor 100 % of less than all."""
+    """Format as per cent; never 0 % unless the part is 0, never 100 % unless it is all."""
     if not whole:
         return NOTHING
     percent = 100 * part / whole
@@ -46,19 +46,19 @@ def share(part: float, whole: float) -> str:
 
 
 def coefficient(value: float) -> str:
-    """From −1.00 to 1.00, and never −0.00."""
+    """Format a value from −1.00 to 1.00, never as −0.00."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def score(value: float | None) -> str:
-    """With three places, where it is small."""
+    """Format a score; a small one with three decimal places."""
     if value is None or abs(value) >= 10:
         return number(value)
     return NOTHING if math.isnan(value) else f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
 
 
 def moment(value: date | datetime | None) -> str:
-    """2026-05-04, with hours and minutes where it has some."""
+    """Format as 2026-05-04, with hours and minutes if it has a time."""
     if value is None:
         return NOTHING
     if isinstance(value, datetime) and (value.hour or value.minute or value.second):
@@ -67,13 +67,13 @@ def moment(value: date | datetime | None) -> str:
 
 
 def shorten(text: object, length: int = 60) -> str:
-    """The text's beginning, in one line."""
+    """Cut the text to `length` characters in one line."""
     line = " ".join(str(text)[: 4 * length].split())
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def enumerate_names(names: Sequence[str], most: int = 5) -> str:
-    """`a, b and c`, or `a, b and 7 more`."""
+    """Return `a, b and c`, or `a, b and 7 more`."""
     short = [shorten(name, 70) for name in names]
     if len(short) > most:
         return f"{', '.join(short[: most - 1])} and {len(short) - most + 1} more"

@@ -10,7 +10,7 @@ from project.html_report.style import ACCENT, GROUND, INK, WARM
 
 
 def heat_map(names: Sequence[str], values: Sequence[Sequence[float | None]]) -> Html:
-    """Correlations from -1 (warm) to 1 (cool), each pair once."""
+    """Draw correlations from -1 (warm) to 1 (cool), each pair once."""
     cell, left, top = 34.0, 120.0, 8.0
     parts: list[Html] = []
     for down, name in enumerate(names):
@@ -36,7 +36,7 @@ def heat_map(names: Sequence[str], values: Sequence[Sequence[float | None]]) -> 
 
 
 def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Html:
-    """A confusion matrix: a row for what is true, a column for what was predicted."""
+    """Draw a confusion matrix: a row for each true class, a column for each predicted class."""
     cell, left, top = max(30.0, min(64.0, 330 / len(names))), 110.0, 44.0
     parts = [
         text(left + cell * len(names) / 2, 12, "predicted →", "middle"),
@@ -98,13 +98,13 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Html:
 
 
 def mix(light: str, dark: str, share: float) -> str:
-    """A colour between two, `#rrggbb`: 0 is the first one."""
+    """Mix two colours to `#rrggbb`; a share of 0 is the first colour."""
     pairs = zip(_channels(light), _channels(dark), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def colour_of(correlation: float) -> str:
-    """Warm below zero, cool above."""
+    """Return a warm colour below zero, a cool one above."""
     return mix("#f4f5f3", ACCENT if correlation > 0 else WARM, min(1.0, abs(correlation)))
 
 

@@ -1,4 +1,4 @@
-"""HTML made of elements: whatever is no HTML already is escaped. Pure."""
+"""Builds HTML from elements, and escapes anything that is not HTML already. Pure."""
 
 from collections.abc import Iterable
 from html import escape
@@ -7,19 +7,19 @@ _VOID = {"br", "hr", "meta", "line", "rect", "circle", "path", "polyline"}
 
 
 class Html(str):
-    """Text that is HTML, and safe to be put into a page as it is."""
+    """HTML that is safe to put into a page as it is."""
 
     __slots__ = ()
 
 
 def as_html(content: object) -> Html:
-    """HTML as it is; any other value as the text it is."""
-    # A control character is allowed in no HTML; XML readers of an SVG stop at it.
+    """Return HTML unchanged, and any other value as escaped text."""
+    # HTML allows no control characters; XML readers of an SVG stop at them.
     return content if isinstance(content, Html) else Html(escape(_printable(str(content))))
 
 
 def element(name: str, /, *content: object, **attributes: object) -> Html:
-    """`element("p", "a < b", class_="note")`; an attribute that is None is left out."""
+    """Write an element: `element("p", "a < b", class_="note")`. None attributes are left out."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_printable(str(value)))}"'
         for key, value in attributes.items()
@@ -31,7 +31,7 @@ def element(name: str, /, *content: object, **attributes: object) -> Html:
 
 
 def join(parts: Iterable[object]) -> Html:
-    """The parts, one after the other."""
+    """Join the parts, one after the other."""
     return Html("".join(as_html(part) for part in parts))
 
 

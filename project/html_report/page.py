@@ -1,4 +1,4 @@
-"""The parts of a sheet, and the sheet. Pure: values in, HTML out."""
+"""Builds a sheet and its sections. Pure: values in, HTML out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -17,7 +17,7 @@ class Level(StrEnum):
 
 
 def sheet(*, eyebrow: str, title: str, lead: object, body: Iterable[object], foot: object) -> str:
-    """The whole file."""
+    """Return the whole HTML file."""
     head = join(
         (
             element("meta", charset="utf-8"),
@@ -42,7 +42,7 @@ def sheet(*, eyebrow: str, title: str, lead: object, body: Iterable[object], foo
 
 
 def tiles(values: Mapping[str, object]) -> Html:
-    """Large figures; the first one stands out."""
+    """Return large figures; the first one stands out."""
     return element(
         "div",
         *(
@@ -59,7 +59,7 @@ def tiles(values: Mapping[str, object]) -> Html:
 
 
 def contents(links: Mapping[str, str], *, is_main: bool = False) -> Html:
-    """Links to parts of the sheet, by their ids."""
+    """Return links to sections of the sheet, by their ids."""
     return element(
         "nav",
         *(element("a", name, href=f"#{part}", title=name) for name, part in links.items()),
@@ -69,17 +69,17 @@ def contents(links: Mapping[str, str], *, is_main: bool = False) -> Html:
 
 
 def section(part: str, title: str, *content: object) -> Html:
-    """A part of the sheet with a title, which `contents` leads to."""
+    """Return a section with a title, which `contents` links to."""
     return element("section", element("h2", title), *content, id=part)
 
 
 def note(*content: object) -> Html:
-    """A paragraph that explains."""
+    """Return an explanatory paragraph."""
     return element("p", *content, class_="note")
 
 
 def findings(found: Sequence[tuple[Level, object]]) -> Html:
-    """What stands out, each with how much it matters."""
+    """Return the findings as a list, each with its level."""
     return element(
         "ul",
         *(
@@ -97,19 +97,19 @@ def findings(found: Sequence[tuple[Level, object]]) -> Html:
 def card(
     title: str, *content: object, part: str | None = None, tag: tuple[str, str] | None = None
 ) -> Html:
-    """A framed part; `tag` is a word in its corner, with its class."""
+    """Return a framed card; `tag` is a word in its corner, and the word's class."""
     corner = element("span", tag[0], class_=f"tag {tag[1]}") if tag else ""
     head = element("div", element("h3", title), corner, class_="head")
     return element("article", head, *content, class_="card", id=part)
 
 
 def cards(*content: object) -> Html:
-    """Cards, two beside each other where there is room."""
+    """Return cards, two side by side if there is room."""
     return element("div", *content, class_="cards")
 
 
 def facts(values: Mapping[str, object]) -> Html:
-    """Small figures with their names."""
+    """Return small figures with their names."""
     return element(
         "dl",
         *(
@@ -120,14 +120,14 @@ def facts(values: Mapping[str, object]) -> Html:
 
 
 def figure(plot: Html, caption: object = "") -> Html:
-    """A plot with a sentence below it."""
+    """Return a plot with a caption."""
     return element("figure", plot, element("figcaption", caption) if caption else "")
 
 
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], numeric: Iterable[str] = ()
 ) -> Html:
-    """A table that scrolls by itself; the columns in `numeric` are set to the right."""
+    """Return a scrollable table; the columns in `numeric` are aligned right."""
     classes = ["n" if column in set(numeric) else None for column in columns]
     head = [
         element("th", column, class_=css, scope="col")
@@ -138,7 +138,7 @@ def table(
         for row in rows
     ]
     whole = element("table", element("thead", element("tr", *head)), element("tbody", *body))
-    # So that who uses the keyboard can scroll it.
+    # The tab index makes the table scrollable by keyboard.
     return element("div", whole, class_="scroll", tabindex="0", role="group")
 
 
@@ -150,7 +150,7 @@ def _cell(content: object, css: str | None) -> Html:
 
 
 def bars(rows: Iterable[tuple[str, float, str, bool]]) -> Html:
-    """Bars beside their names: name, length from 0 to 1, text, and whether it is the rest."""
+    """Return named bars: name, length from 0 to 1, text, and whether it is the rest."""
     cells: list[Html] = []
     for name, length, text, is_rest in rows:
         width = f"width:{100 * max(0.0, min(1.0, length)):.1f}%"

@@ -1,4 +1,4 @@
-"""Plots of values along an axis, as SVG within the sheet. Pure: numbers in, HTML out."""
+"""Draws plots with axes, as SVG within the sheet. Pure: numbers in, HTML out."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -38,9 +38,9 @@ def histogram(
     *,
     is_stepwise: bool = False,
 ) -> Html:
-    """Bars from edge to edge; with the box, a box plot under them on the same axis.
+    """Draw a histogram; with `box`, also a box plot under it on the same axis.
 
-    A bar of a stepwise one stands for the whole number in its middle.
+    In a stepwise histogram, each bar stands for the whole number in its middle.
     """
     height, top = 110.0, 4.0
     most = max(counts, default=0) or 1
@@ -77,7 +77,7 @@ def _name_bar(low: float, high: float, is_stepwise: bool) -> str:
 
 
 def sparkline(counts: Sequence[int]) -> Html:
-    """A histogram as small as a word."""
+    """Draw a histogram as small as a word."""
     most = max(counts, default=0) or 1
     step = 100 / max(len(counts), 1)
     bars = [
@@ -96,7 +96,7 @@ def sparkline(counts: Sequence[int]) -> Html:
 
 
 def columns(counts: Sequence[int], first: str, last: str, labels: Sequence[str]) -> Html:
-    """A bar for each of what follows one another, as months do."""
+    """Draw a bar for each step of a series, like months."""
     height, most = 110.0, max(counts, default=0) or 1
     step = (WIDTH - 2 * MARGIN) / max(len(counts), 1)
     gap = 1.5 if step > 4 else 0.2
@@ -124,7 +124,7 @@ def columns(counts: Sequence[int], first: str, last: str, labels: Sequence[str])
 def lines(
     series: Sequence[Sequence[float | None]], first: str, last: str, colour: str = ACCENT
 ) -> Html:
-    """One line each, over the same places; None is a gap."""
+    """Draw a line for each series, over the same positions; None is a gap."""
     values = [value for one in series for value in one if value is not None]
     low, high = widen(min(values, default=0.0), max(values, default=1.0))
     height, top = 110.0, 12.0
@@ -149,9 +149,9 @@ def lines(
 
 
 def scatter(points: Sequence[tuple[float, float]], across: str, up: str, *, is_even: bool) -> Html:
-    """Points; with `is_even`, both axes are the same and a line shows where both values are equal.
+    """Draw points and a line at zero.
 
-    Otherwise the line is at zero.
+    With `is_even`, both axes have the same scale, and the line is where both values are equal.
     """
     low_x, high_x = widen(min(x for x, _ in points), max(x for x, _ in points))
     low_y, high_y = widen(min(y for _, y in points), max(y for _, y in points))
@@ -194,7 +194,7 @@ def scatter(points: Sequence[tuple[float, float]], across: str, up: str, *, is_e
 def curve(
     points: Sequence[tuple[float, float]], across: str, up: str, *, has_diagonal: bool
 ) -> Html:
-    """A curve in the square from 0 to 1."""
+    """Draw a curve in the square from 0 to 1."""
     size, left, top = 260.0, 8.0, 18.0
     width = WIDTH - 2 * left
     placed = [(left + width * x, top + size * (1 - y)) for x, y in points]

@@ -1,8 +1,8 @@
-"""Text in all scripts of the world, for pictures and PDFs: Noto's fonts behind DejaVu's.
+"""Text in all scripts of the world, for pictures and PDFs: DejaVu's fonts, then Noto's.
 
 matplotlib shapes text (Arabic letters join, Hindi ones change places, Hebrew runs to the left) and
-takes each letter from the first font that has it. A PDF's own text knows neither, so that there
-such text is drawn as outlines, with the letters themselves invisible above, to be found and copied.
+takes each letter from the first font that has it. PDF text does neither. So a PDF shows such text
+as outlines, under invisible letters that can be searched and copied.
 """
 
 import logging
@@ -19,17 +19,17 @@ _PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 _LATIN = "DejaVu Sans"
 _LEFT_OUT = ("Italic", "Emoji")
 _SIMPLE = ((0x20, 0x0590), (0x1E00, 0x2000), (0x2010, 0x2028), (0x202F, 0x2060), (0x2070, 0x2C00))
-"""Letters that DejaVu has and that stand beside each other as they come: Latin, Greek, Cyrillic."""
+"""Letters that DejaVu has and that need no shaping: Latin, Greek, Cyrillic."""
 _THIN = ((0x1100, 0x1200), (0x2E80, 0xA4D0), (0xAC00, 0xD7FF), (0xF900, 0xFB00), (0xFE30, 0x40000))
-"""Chinese, Japanese and Korean. Of their font, the thinnest weight is what programs see."""
+"""Chinese, Japanese and Korean. Programs see only the thinnest weight of their font."""
 THIN_STROKE = 0.045
-"""Width of a line around thin letters, of their size: so they are about as black as the others."""
+"""Width of the outline of thin letters, as a share of their size: makes them as black as others."""
 
 
 @cache
 def use_all_scripts() -> list[str]:
-    """Have matplotlib look for letters in all of the fonts, and for formulas nowhere."""
-    # Of each script there is one weight; that it says so for each text is of no use to anybody.
+    """Make matplotlib look for letters in all fonts, and not parse formulas."""
+    # Each script has only one weight; matplotlib would warn about that for each text.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     families = [_LATIN]
     for package in _PACKAGES:
@@ -44,7 +44,7 @@ def use_all_scripts() -> list[str]:
 
 
 def find_folder(package: str) -> Path:
-    """Where the package lies, without importing it."""
+    """Find the package's folder without importing it."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{package}, which brings fonts, is not installed")
@@ -52,12 +52,12 @@ def find_folder(package: str) -> Path:
 
 
 def is_simple(text: str) -> bool:
-    """Whether DejaVu's letters, one beside the other, are the text."""
+    """Whether DejaVu can show the text without shaping."""
     return all(_is_in(letter, _SIMPLE) for letter in text)
 
 
 def is_thin(text: str) -> bool:
-    """Whether some of its letters are of the thin font."""
+    """Whether the text has letters of the thin font."""
     return any(_is_in(letter, _THIN) for letter in text)
 
 
@@ -66,13 +66,13 @@ def _is_in(letter: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 
 def outline(text: str, size: float, *, is_bold: bool = False) -> tuple[Any, Any, float]:
-    """Vertices and codes of matplotlib's paths, from the base line's start; and the width."""
+    """Return the vertices and codes of the text's outlines, from the base line's start; width."""
     from matplotlib.textpath import text_to_path  # noqa: PLC0415
 
     weight = "bold" if is_bold else "normal"
     font = FontProperties(family=use_all_scripts(), size=size, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     vertices, codes = text_to_path.get_text_path(font, text)
-    # Outlines are of the size that the font was read in.
+    # The outlines have the size that the font was loaded at.
     scale = size / text_to_path.FONT_SCALE
     return np.asarray(vertices) * scale, codes, float(width)

@@ -1,4 +1,4 @@
-"""The shapes that plots are made of, as SVG: lines, rectangles, text, and a scale. Pure."""
+"""SVG shapes for plots: lines, rectangles, text, and a scale. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from project.html_report.markup import Html, element
 from project.html_report.style import SOFT
 
 WIDTH = 440
-"""Of a drawing, about that of a card: so text in it is of the size of the text around it."""
+"""A drawing is about as wide as a card, so its text is as large as the text around it."""
 MARGIN = 2
 TEXT_SIZE = 11
 
@@ -109,6 +109,6 @@ class Scale(NamedTuple):
 
 
 def widen(low: float, high: float) -> tuple[float, float]:
-    """Room around the values; and some where all are the same."""
+    """Add room around the values, and some if all are equal."""
     room = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
     return low - room, high + room

@@ -1,4 +1,4 @@
-"""The look of all sheets and pictures: colours, and the sheet's style sheet."""
+"""The look of all sheets and pictures: the colours, and the CSS."""
 
 INK = "#181b22"
 SOFT = "#596070"
@@ -13,7 +13,7 @@ BAD = "#b3211f"
 AMBER = "#8a4b00"
 
 SERIES = (ACCENT, WARM, "#2f8f6b", "#8a4fbf", "#b58900", "#4f7a94")
-"""Colours of several lines in one plot."""
+"""Colours for several lines in one plot."""
 
 STYLE = """
 :root{--ink:#181b22;--soft:#596070;--line:#e2e5e0;--ground:#eff1ee;--paper:#f6f7f5;--accent:#3451d1;
