@@ -117,7 +117,7 @@ def test_file_that_the_report_names_has_what_it_says(store: FileStore) -> None:
 
     result = build(store, content, value="v")
 
-    assert "120 more are in periods.csv" in text_of(store, result)
+    assert "120 more in periods.csv" in text_of(store, result)
     found = pl.read_csv(store.path(result["files"][1]["file"]), infer_schema=False)
     assert result["files"][1]["name"] == "periods.csv"
     assert found["name"].to_list() == months
@@ -153,7 +153,9 @@ def test_pdf_has_title_figures_tables_and_origin(store: FileStore) -> None:
     text = text_of(store, result)
     for expected in ("Orders <b>& more</b>", "Sum of price by city", "2,000", "Köln", "2024-01"):
         assert expected in text
-    assert "2,000 of 2,000 rows, in 4 of 4 parts, each counted once" in " ".join(text.split())
+    assert "covers 2,000 of 2,000 rows, in 4 of 4 parts. Each row is counted once" in " ".join(
+        text.split()
+    )
 
 
 def test_columns_are_chosen_where_none_is_named(store: FileStore) -> None:
@@ -236,8 +238,8 @@ def test_table_without_numbers_counts_rows(store: FileStore) -> None:
     ("parameters", "reason"),
     [
         ({"value": "prize"}, "no column 'prize'"),
-        ({"value": "city"}, "'city' does not hold numbers"),
-        ({"date": "price"}, "'price' does not hold dates"),
+        ({"value": "city"}, "'city' does not contain numbers"),
+        ({"date": "price"}, "'price' does not contain dates"),
         ({"group_by": "x"}, "no column 'x'"),
     ],
 )

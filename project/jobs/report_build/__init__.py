@@ -1,5 +1,5 @@
-"""The work behind `report.build`: which columns, the sums of each part, their merge, the PDF.
+"""The kind `report.build`: a PDF with sums of a large table, computed by several child jobs.
 
-`columns` chooses what is summed, `sums` makes and merges the sums, `charts` draws and `document`
-lays out. They import large libraries, and are imported where such a job runs.
+`columns` chooses the columns, `sums` computes and merges the sums, `charts` draws, and `document`
+lays out. These modules import large libraries, so only such a job imports them.
 """

@@ -19,40 +19,40 @@ LABEL_POINTS = 7.5
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One bar, or one day or month."""
+    """A bar, a day or a month of a chart."""
 
     name: str
     value: float
     place: float = 0
-    """In time, in days or months."""
+    """Position in time, in days or months."""
 
 
 class Chart(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """A chart of that width and height."""
+    """A chart with a width and a height."""
 
     def __init__(self, width: float, height: float) -> None:
         super().__init__()
         self.width, self.height = width, height
 
     def wrap(self, *_: float) -> tuple[float, float]:
-        """Its size."""
+        """Return the chart's size."""
         return self.width, self.height
 
     def draw_label(
         self, x: float, y: float, text: str, *, at: str = "left", most: float = 0
     ) -> None:
-        """A text of a label; see `draw_text`."""
+        """Draw a label; see `draw_text`."""
         draw_text(self.canv, (x, y), text, size=LABEL_POINTS, at=at, most=most)
 
     def draw_hair(self, x1: float, y1: float, x2: float, y2: float) -> None:
-        """A thin line."""
+        """Draw a thin line."""
         self.canv.setStrokeColor(HAIR)
         self.canv.setLineWidth(0.6)
         self.canv.line(x1, y1, x2, y2)
 
 
 class Bars(Chart):
-    """Horizontal bars, each with its name and value; negative ones go to the left."""
+    """Horizontal bars, each with its name and value; negative bars go to the left."""
 
     ROW = 16.0
 
@@ -61,7 +61,7 @@ class Bars(Chart):
         self._points = points
 
     def draw(self) -> None:
-        """Names on the left, values at the ends of the bars."""
+        """Draw names on the left, and values at the ends of the bars."""
         left, right = 118.0, self.width - 62
         low = min(0.0, *(point.value for point in self._points))
         high = max(0.0, *(point.value for point in self._points))
@@ -80,9 +80,9 @@ class Bars(Chart):
 
 
 class Periods(Chart):
-    """A line over days or months, each at its place in time, with the area under it.
+    """A line over days or months, each at its position in time, with the area under it.
 
-    It is dashed where there are days or months without rows, and each point beside them is a dot.
+    The line is dashed over days or months without rows; points next to them are dots.
     """
 
     def __init__(self, width: float, height: float, points: Sequence[Point]) -> None:
@@ -90,7 +90,7 @@ class Periods(Chart):
         self._points = points
 
     def draw(self) -> None:
-        """Grid lines first, then the area and the line."""
+        """Draw the grid lines first, then the area and the line."""
         left, right, bottom, top = 48.0, self.width - 8, 18.0, self.height - 8
         low = min(0.0, *(point.value for point in self._points))
         high = round_up(max(0.0, *(point.value for point in self._points)))
@@ -139,7 +139,7 @@ class Periods(Chart):
         self.canv.drawPath(line, stroke=1, fill=0)
 
     def _split_runs(self, places: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
-        """The places of days or months that follow each other without a gap."""
+        """Split the points into runs of days or months without a gap."""
         runs = [[places[0]]]
         for (before, behind), place in zip(pairwise(self._points), places[1:], strict=True):
             if behind.place - before.place > 1:
@@ -148,7 +148,7 @@ class Periods(Chart):
         return runs
 
     def _name_periods(self, places: Sequence[tuple[float, float]]) -> None:
-        """As many names as find room beside each other."""
+        """Draw as many names as fit side by side."""
         self.canv.setFillColor(QUIET)
         free = -math.inf
         for (x, _), point in zip(places, self._points, strict=True):
@@ -158,7 +158,7 @@ class Periods(Chart):
 
 
 class Histogram(Chart):
-    """How many values lie in each of the bins, which are of one width."""
+    """A histogram: the number of values in each bin. All bins have the same width."""
 
     def __init__(
         self, width: float, height: float, counts: Sequence[int], bounds: tuple[float, float]
@@ -168,7 +168,7 @@ class Histogram(Chart):
         self._bounds = bounds
 
     def draw(self) -> None:
-        """Grid lines, bars that touch each other nearly, bounds below."""
+        """Draw grid lines, bars that nearly touch each other, and bounds below."""
         left, right, bottom, top = 48.0, self.width - 8, 18.0, self.height - 8
         highest = round_up(max(self._counts))
         draw_grid(self, (left, right, bottom, top), 0, highest)
@@ -187,7 +187,7 @@ class Histogram(Chart):
 def draw_grid(
     chart: Any, frame: tuple[float, float, float, float], low: float, high: float
 ) -> None:
-    """Four lines across, with their values on the left."""
+    """Draw horizontal grid lines, with their values on the left."""
     left, right, bottom, top = frame
     chart.canv.setFillColor(QUIET)
     for number in range(5):
@@ -199,13 +199,13 @@ def draw_grid(
 
 
 def find_place(period: str) -> int:
-    """Of a day its number, of a month that of months: 2024-03-01, 2024-03."""
+    """Return the number of a day, like 2024-03-01, or of a month, like 2024-03."""
     year, month, *day = map(int, period.split("-"))
     return date(year, month, day[0]).toordinal() if day else 12 * year + month
 
 
 def round_up(value: float) -> float:
-    """The least number that is not below it, and four times a 1, 2, 2.5 or 5 with zeros."""
+    """Round up to four times 1, 2, 2.5 or 5 times a power of ten."""
     if value <= 0:
         return 1.0
     size: float = 10.0 ** math.floor(math.log10(value / 4))
@@ -213,7 +213,7 @@ def round_up(value: float) -> float:
 
 
 def format_number(value: float) -> str:
-    """Short: 1,234,567 is 1.23 M, 0.12345 is 0.123."""
+    """Write a number short: 1,234,567 as 1.23 M, 0.12345 as 0.123."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             divisor = 1e3 if unit == "k" else size
@@ -224,5 +224,5 @@ def format_number(value: float) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """The text, or its beginning."""
+    """Return the text, cut to `most` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

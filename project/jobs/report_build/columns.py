@@ -1,4 +1,4 @@
-"""Which columns a report is about: those that were named, or the likeliest ones."""
+"""Chooses a report's columns: the named ones, or the likeliest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from project.errors import PermanentError
 from project.tables.opening import Table, reading
 
 DAYS_SHOWN = 100
-"""A table of no more days than that is summed by day, others by month."""
+"""A table that spans fewer days is summed by day, others by month."""
 
 MOST_GROUPS = 60
-"""A column that is chosen as groups by itself has so many different values at the most."""
+"""A group column is chosen automatically only if it has at most this many different values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What is summed, by what, and over which time; an empty name: there is no such column."""
+    """The columns to sum, to group by, and of dates; an empty name means no such column."""
 
     value: str
     group: str
     date: str
     is_daily: bool = False
-    """Whether it is summed by day, and not by month."""
+    """Whether to sum by day, not by month."""
 
 
 def choose_columns(table: Table, value: str, group: str, date: str) -> Columns:
-    """The named columns, which must be there and fit; for each empty name the likeliest one."""
+    """Return the named columns, which must exist and fit; for empty names, the likeliest."""
     with reading(table.format):
         schema = dict(table.frame.select(table.columns).collect_schema())
     numbers = [name for name, kind in schema.items() if kind.is_numeric()]
@@ -50,7 +50,7 @@ def choose_columns(table: Table, value: str, group: str, date: str) -> Columns:
 
 
 def is_brief(frame: pl.LazyFrame, date: str) -> bool:
-    """Whether the dates are of so few days that each is shown; False where there are none."""
+    """Whether the dates span so few days that each day is shown; False without dates."""
     if not date:
         return False
     first, last = (
@@ -65,13 +65,13 @@ def is_brief(frame: pl.LazyFrame, date: str) -> bool:
 
 def _check(name: str, columns: list[str], fitting: list[str], what: str) -> None:
     if name and name not in columns:
-        raise PermanentError(f"There is no column {name!r}: there are {', '.join(columns[:20])}.")
+        raise PermanentError(f"The table has no column {name!r}; it has {', '.join(columns[:20])}.")
     if name and name not in fitting:
-        raise PermanentError(f"Column {name!r} does not hold {what}: choose another one.")
+        raise PermanentError(f"Column {name!r} does not contain {what}: choose another one.")
 
 
 def _find_groups(table: Table, names: list[str], value: str) -> str:
-    """The first column of text or truth values that repeats itself."""
+    """Find the first column of text or truth values with repeated values."""
     if not names:
         return ""
     with reading(table.format):

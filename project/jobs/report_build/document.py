@@ -1,4 +1,4 @@
-"""The PDF of a report, and its groups as CSV."""
+"""Writes a report as PDF, and its groups and periods as CSV."""
 
 import csv
 from collections.abc import Sequence
@@ -57,11 +57,11 @@ LISTED_PERIODS = 120
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the report is about; an empty name: there is no such column."""
+    """What the report is about; an empty column name means no such column."""
 
     title: str
     measure: str
-    """What charts show: `sum`, `mean` or `rows`."""
+    """What the charts show: `sum`, `mean` or `rows`."""
     value: str
     group: str
     date: str
@@ -75,7 +75,7 @@ class Facts:
 
 
 def draw_report(path: Path, facts: Facts, totals: Totals) -> int:
-    """Write the PDF; how many pages it has."""
+    """Write the PDF and return its number of pages."""
     register_fonts()
     document = BaseDocTemplate(
         str(path),
@@ -97,7 +97,7 @@ def draw_report(path: Path, facts: Facts, totals: Totals) -> int:
 
 
 def write_figures(path: Path, figures: Sequence[Figures]) -> None:
-    """All groups, or days or months; for a spreadsheet, which must not run a cell."""
+    """Write all groups or periods as CSV, with cells that a spreadsheet does not run."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(
@@ -121,7 +121,7 @@ def _lay_out(facts: Facts, totals: Totals) -> list[Flowable]:
         Spacer(0, 3 * mm),
     ]
     if facts.missing_parts:
-        text = f"{facts.missing_parts} of {facts.parts} parts failed: their rows are not in here."
+        text = f"{facts.missing_parts} of {facts.parts} parts failed: their rows are left out."
         story += [Paragraph(text, _WARNING), Spacer(0, 2 * mm)]
     story += _draw_charts(facts, totals)
     story += _list_tables(facts, totals)
@@ -142,7 +142,7 @@ def _draw_tiles(facts: Facts, all_rows: Figures) -> Table:
             ("Sum", format_number(all_rows.sum)),
             ("Mean", "–" if mean is None else format_number(mean)),
             ("Standard deviation", "–" if deviation is None else format_number(deviation)),
-            ("Without a value", f"{all_rows.missing / max(1, all_rows.rows):.1%}"),
+            ("Missing values", f"{all_rows.missing / max(1, all_rows.rows):.1%}"),
         ]
     cells = [
         [Paragraph(text, _FIGURE) for _, text in tiles],
@@ -183,7 +183,7 @@ def _draw_charts(facts: Facts, totals: Totals) -> list[Flowable]:
 
 
 def _list_bars(facts: Facts, groups: Sequence[Figures]) -> list[Point]:
-    """The largest groups, and the rest as one."""
+    """Return a bar for each of the largest groups, and one for the rest."""
     bars = [Point(one.label, one.measure(facts.measure) or 0.0) for one in groups[:DRAWN_GROUPS]]
     if rest := groups[DRAWN_GROUPS:]:
         others = merge_all(rest).measure(facts.measure)
@@ -212,7 +212,7 @@ def _list_tables(facts: Facts, totals: Totals) -> list[Flowable]:
             story += [Spacer(0, 4 * mm), make_paragraph(heading, _HEADING)]
             story.append(_list_figures(name, figures[:most], is_valued=bool(facts.value)))
         if len(figures) > most:
-            text = f"{len(figures) - most:,} more are in {file}."
+            text = f"{len(figures) - most:,} more in {file}."
             story.append(Paragraph(text, _SMALL))
     return story
 
@@ -266,9 +266,9 @@ def _list_figures(name: str, figures: Sequence[Figures], *, is_valued: bool) -> 
 def _describe_origin(facts: Facts, totals: Totals) -> list[Flowable]:
     good = facts.parts - facts.missing_parts
     text = (
-        f"{totals.all.rows:,} of {facts.rows:,} rows, in {good} of {facts.parts} parts, each "
-        "counted once: the parts' rows add up to the table's. Sums are of 64-bit floating-point "
-        "numbers. Standard deviations are of the population."
+        f"This report covers {totals.all.rows:,} of {facts.rows:,} rows, in {good} of "
+        f"{facts.parts} parts. Each row is counted once. Sums are 64-bit floating-point numbers. "
+        "Standard deviations are of the population."
     )
     return [
         KeepTogether(

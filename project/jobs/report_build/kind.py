@@ -1,7 +1,7 @@
-"""`report.build`: a table split over many workers, and one PDF of what they have found.
+"""`report.build`: splits a table over many workers, and draws one PDF from their sums.
 
-It has children: one that reads the table and makes it fast to read in parts, then one a part. The
-report is drawn when all have ended; run again, it runs only those that had failed.
+Its child jobs are one that reads the table and prepares it for reading in parts, then one for each
+part. The report is drawn once all have finished. A rerun runs only the child jobs that failed.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,41 +23,42 @@ if TYPE_CHECKING:
 MOST_PARTS = 256
 PDF = "report.pdf"
 LISTED_GROUPS = 20
-"""So many groups are in the result; the PDF has more, the CSV file all."""
+"""The result lists at most this many groups; the PDF has more, the CSV file all."""
 
 ColumnName = Annotated[str, Field(max_length=200)]
 
 
 class ReportParameters(TableParameters):
-    """Which table, what is summed, and into how many parts it is split."""
+    """The table, what to sum, and the number of parts to split the table into."""
 
     title: str = Field("Report", min_length=1, max_length=120, description="Heading of the PDF")
     value: ColumnName = Field(
-        "", title="Column to sum", description="A column of numbers; empty: one is chosen"
+        "", title="Column to sum", description="A number column; default: chosen automatically"
     )
     group_by: ColumnName = Field(
         "",
         title="Sum by",
-        description="A column of few different values; empty: one is chosen",
+        description="A column with few different values; default: chosen automatically",
     )
     measure: Literal["sum", "mean", "rows"] = Field(
         "sum",
         title="Measure",
-        description="What the charts show: sums, means, or how many rows; the tables have all",
+        description="What the charts show: sums, means or numbers of rows; the tables show all",
     )
     date: ColumnName = Field(
-        "", title="Column of dates", description="For the chart over time; empty: the first one"
+        "", title="Date column", description="For the chart over time; default: the first one"
     )
-    parts: int = Field(8, ge=1, le=MOST_PARTS, description="Jobs that the table is split into")
+    parts: int = Field(8, ge=1, le=MOST_PARTS, description="Number of jobs to split the table into")
     on_part_failure: Literal["fail", "leave_out"] = Field(
         "fail",
         title="When a part fails",
-        description="Fail: no report without all parts. Leave out: the report says what is missing",
+        description="Fail: the whole report fails. Leave out: the report omits the part's rows and "
+        "says so",
     )
 
 
 class SourceParameters(TableParameters):
-    """The table, and which columns are wanted."""
+    """The table, and the chosen columns."""
 
     value: ColumnName = ""
     group_by: ColumnName = ""
@@ -66,7 +67,7 @@ class SourceParameters(TableParameters):
 
 
 class PartParameters(Parameters):
-    """Which rows of the prepared table."""
+    """The rows of the prepared table to sum."""
 
     source: AnyFile
     start: int = Field(ge=0)
@@ -81,7 +82,7 @@ class PartParameters(Parameters):
 
 @job("report.build", title="Report", queue="long", time_limit_seconds=900, extra="reports")
 def build_report(parameters: ReportParameters, context: Context) -> dict[str, Any]:
-    """A PDF with charts of a large table, which many workers sum up at once."""
+    """Sum up a large table on many workers at once, and draw a PDF with charts."""
     source = _gather_source(parameters, context)
     calls = [
         ("report.part", {**source["part"], "start": start, "count": count}, f"part {number}")
@@ -107,7 +108,7 @@ def build_report(parameters: ReportParameters, context: Context) -> dict[str, An
     extra="reports",
 )
 def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any]:
-    """The table as Parquet, in as many row groups as there will be parts; and its columns."""
+    """Write the table as Parquet with a row group for each part, and choose its columns."""
     import polars as pl  # noqa: PLC0415 - large: only where such a job runs
 
     from project.jobs.report_build.columns import choose_columns, is_brief  # noqa: PLC0415
@@ -118,7 +119,7 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
     table = open_table(path, folder, parameters.format, lambda *_: context.check())
     columns = choose_columns(table, parameters.value, parameters.group_by, parameters.date)
     wanted = list(dict.fromkeys(filter(None, (columns.value, columns.group, columns.date))))
-    context.report_progress(1, 3, "Writing it for the parts")
+    context.report_progress(1, 3, "Preparing the parts")
     prepared = folder / "source.parquet"
     rows_in_part = max(1, -(-table.row_count // parameters.parts))
     least = greatest = 0.0
@@ -156,7 +157,7 @@ def read_source(parameters: SourceParameters, context: Context) -> dict[str, Any
     extra="reports",
 )
 def sum_rows(parameters: PartParameters, context: Context) -> dict[str, Any]:
-    """The sums of some rows, as a small Parquet file."""
+    """Write the sums of some rows to a small Parquet file."""
     import polars as pl  # noqa: PLC0415 - large: only where such a job runs
 
     from project.jobs.report_build.columns import Columns  # noqa: PLC0415
@@ -173,7 +174,7 @@ def sum_rows(parameters: PartParameters, context: Context) -> dict[str, Any]:
 
 
 def split(rows: int, parts: int) -> list[tuple[int, int]]:
-    """Start and count of each part: as equal as they can be, and none empty."""
+    """Return each part's first row and number of rows. The last part may be shorter."""
     size = max(1, -(-rows // parts))
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]
 
@@ -192,7 +193,7 @@ def _gather_source(parameters: ReportParameters, context: Context) -> dict[str, 
 def _draw(
     parameters: ReportParameters, context: Context, source: dict[str, Any], parts: list[Child]
 ) -> dict[str, Any]:
-    """Merge the sums and lay them out."""
+    """Merge the sums and draw the report."""
     from project.jobs.report_build.document import (  # noqa: PLC0415
         GROUPS,
         PERIODS,
@@ -209,11 +210,11 @@ def _draw(
         [part["bins"] for part in good],
         sum(part["rows"] for part in good),
     )
-    told = {name: value for name, value in source["part"].items() if name != "source"}
+    columns = {name: value for name, value in source["part"].items() if name != "source"}
     facts = Facts(
-        **told,
+        **columns,
         title=parameters.title,
-        measure=parameters.measure if told["value"] else "rows",
+        measure=parameters.measure if columns["value"] else "rows",
         rows=source["rows"],
         parts=len(parts),
         missing_parts=len(parts) - len(good),

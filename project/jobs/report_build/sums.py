@@ -1,10 +1,11 @@
-"""The sums of a part of a table, and of all parts together.
+"""Computes the sums of a part of a table, and merges the sums of all parts.
 
-A part gives one row a group and one a day or month: how many rows, how many without a value, sum,
-what the sum's 64 bits leave over, the root of the sum of squared differences from the mean, least
-and greatest. All of these can be merged without loss, so that a report of many parts says what one
-of a single part says. (Chan, Golub and LeVeque, "Algorithms for computing the sample variance",
-1983. Squares of the values themselves would swallow small differences between large values.)
+A part has one row for each group and one for each day or month: number of rows, number of rows
+without a value, sum, the rounding error of the sum, the root of the sum of squared differences from
+the mean, least and greatest value. These merge without loss, so a report of many parts has the same
+figures as a report of one part. (Chan, Golub and LeVeque, "Algorithms for computing the sample
+variance", 1983. Squares of the values themselves would swallow small differences between large
+values.)
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,25 +23,25 @@ from project.jobs.report_build.columns import Columns
 BINS = 24
 GROUP, PERIOD, ALL = "group", "period", "all"
 NO_VALUE = "(no value)"
-"""What stands for rows whose group or date is missing; they are no group of that name."""
+"""Label of rows whose group or date is missing."""
 
 _TOO_LARGE = (
-    "The values of the summed column are too large: their sums have to stay below 1.8 × 10^308. "
+    "The values of the summed column are too large: their sums must stay below 1.8 × 10^308. "
     "Sum another column, or one in a larger unit."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of some rows: how many, and what is known of their values."""
+    """The number of some rows, and figures of their values."""
 
     name: str | None
-    """Of the group, day or month; None where it is missing."""
+    """Name of the group, day or month; None if it is missing."""
     rows: int
     missing: int
     sum: float
     rest: float
-    """What is left over where the sum has no more digits."""
+    """The exact sum minus `sum`: the part that 64 bits can't hold."""
     spread: float
     """The root of the sum of squared differences from the mean."""
     least: float | None
@@ -48,32 +49,32 @@ class Figures:
 
     @property
     def label(self) -> str:
-        """What people read."""
+        """The name to show."""
         return NO_VALUE if self.name is None else self.name
 
     @property
     def values(self) -> int:
-        """Rows that have one."""
+        """Number of rows with a value."""
         return self.rows - self.missing
 
     @property
     def mean(self) -> float | None:
-        """None where there is no value."""
+        """Mean of the values; None without values."""
         return self.sum / self.values if self.values else None
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation of the values (of the population); None where there is none."""
+        """Population standard deviation of the values; None without values."""
         return self.spread / sqrt(self.values) if self.values else None
 
     def measure(self, name: str) -> float | None:
-        """Its sum, its mean (None where there is no value) or how many rows it has."""
+        """Return the sum, the mean (None without values) or the number of rows."""
         return {"sum": self.sum, "mean": self.mean, "rows": float(self.rows)}[name]
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole report: all rows, by group, by day or month, and in bins."""
+    """The figures of a whole report: all rows, by group, by day or month, and in bins."""
 
     all: Figures
     groups: list[Figures]
@@ -82,7 +83,7 @@ class Totals:
 
 
 def sum_part(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    """One row for all, one a group, one a day or month."""
+    """Return one row for all rows, one for each group, and one for each day or month."""
     value = pl.col(columns.value).cast(pl.Float64) if columns.value else pl.lit(None, pl.Float64)
     prepared = frame.select(
         value.alias("value"),
@@ -95,7 +96,7 @@ def sum_part(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
 
 
 def count_bins(frame: pl.DataFrame, columns: Columns, least: float, greatest: float) -> list[int]:
-    """How many values fall into each of the bins between the least and the greatest value."""
+    """Count the values in each of BINS bins between the least and the greatest value."""
     if not columns.value or greatest <= least:
         return []
     width = (greatest - least) / BINS
@@ -106,7 +107,7 @@ def count_bins(frame: pl.DataFrame, columns: Columns, least: float, greatest: fl
 
 
 def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: int) -> Totals:
-    """The parts together. PermanentError where they do not make up all rows."""
+    """Merge the parts. Raises PermanentError if they do not add up to all rows."""
     parts: dict[str, dict[str | None, list[Figures]]] = {ALL: {}, GROUP: {}, PERIOD: {}}
     for row in pl.concat([pl.read_parquet(path) for path in paths]).iter_rows(named=True):
         by = parts[row.pop("by")]
@@ -115,7 +116,8 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
     (everything,) = found[ALL]
     if everything.rows != expected_rows:
         raise PermanentError(
-            f"The parts have {everything.rows:,} rows together, the table has {expected_rows:,}."
+            f"The parts have {everything.rows:,} rows together, but the table has "
+            f"{expected_rows:,}."
         )
     return Totals(
         all=everything,
@@ -126,7 +128,7 @@ def merge(paths: Iterable[Path], bins: Sequence[Sequence[int]], expected_rows: i
 
 
 def sort_groups(totals: Totals, measure: str) -> Totals:
-    """The groups by that measure, the largest first; those without a value come last."""
+    """Sort the groups by that measure, the largest first; groups without a value come last."""
 
     def place(one: Figures) -> tuple[float, int, str]:
         value = one.measure(measure)
@@ -136,7 +138,7 @@ def sort_groups(totals: Totals, measure: str) -> Totals:
 
 
 def merge_all(figures: Sequence[Figures]) -> Figures:
-    """Several groups as one."""
+    """Merge several groups into one."""
     return _merge(list(figures))
 
 
@@ -161,7 +163,7 @@ def _sum_by(prepared: pl.DataFrame, by: str) -> pl.DataFrame:
 
 
 def _sum(values: list[float]) -> tuple[float, float, float]:
-    """Sum, its rest and spread, each as near to the truth as 64 bits can be."""
+    """Return sum, rest and spread, each as exact as 64 bits allow."""
     if not values:
         return 0.0, 0.0, 0.0
     try:
@@ -170,7 +172,7 @@ def _sum(values: list[float]) -> tuple[float, float, float]:
     except OverflowError:
         raise PermanentError(_TOO_LARGE) from None
     mean = total / len(values)
-    # What the mean's last digit is off would be a difference of each value.
+    # Correct the mean's rounding error, which would otherwise be in each difference.
     differences = [each - mean for each in values]
     off = fsum(differences) / len(values) if all(map(isfinite, differences)) else 0.0
     spread = hypot(*(each - off for each in differences))
@@ -180,7 +182,7 @@ def _sum(values: list[float]) -> tuple[float, float, float]:
 
 
 def _merge(parts: list[Figures]) -> Figures:
-    """The same group of several parts. Differences between their means are exact until the end."""
+    """Merge a group's figures of several parts. Differences of means stay exact until the end."""
     if len(parts) == 1:
         return parts[0]
     try:

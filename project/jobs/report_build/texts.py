@@ -1,4 +1,4 @@
-"""Text of a PDF in any script: DejaVu's letters as text, others as outlines that can be copied."""
+"""Draws PDF text in any script: DejaVu's letters as text, others as outlines that can be copied."""
 
 from typing import Any
 from xml.sax.saxutils import escape
@@ -12,13 +12,13 @@ from reportlab.platypus import Flowable, Paragraph
 from project.html_report.scripts import THIN_STROKE, find_folder, is_simple, is_thin, outline
 
 FONT, BOLD, COPIED = "Sans", "Sans-Bold", "Copied"
-"""The last one has a blank for each letter that there is: what is copied from the PDF is right."""
+"""COPIED has a blank for every letter, so that text copied from the PDF is right."""
 _INVISIBLE = 3
 """PDF's text rendering mode (ISO 32000-2, 9.3.6)."""
 
 
 class _AllLetters(dict[int, int]):
-    """The glyph of each letter in a font: a blank for letters that the font lacks."""
+    """The glyph of each letter in a font, or a blank if the font lacks the letter."""
 
     def __contains__(self, letter: object) -> bool:
         return True
@@ -28,7 +28,7 @@ class _AllLetters(dict[int, int]):
 
 
 def register_fonts() -> None:
-    """DejaVu, which matplotlib brings: PDF's own fonts have Western letters only."""
+    """Register DejaVu from matplotlib, because PDF's own fonts have only Western letters."""
     if FONT in pdfmetrics.getRegisteredFontNames():
         return
     folder = find_folder("matplotlib") / "mpl-data" / "fonts" / "ttf"
@@ -49,9 +49,9 @@ def draw_text(
     font: str = FONT,
     most: float = 0,
 ) -> None:
-    """On that base line, in the fill colour; the place is the text's left or right end, or middle.
+    """Draw on the base line, in the fill colour; `place` is the text's left, right end or middle.
 
-    Text in outlines is made narrower where it is wider than `most`.
+    Text in outlines is narrowed if it is wider than `most`.
     """
     if is_simple(text):
         draw = {
@@ -68,7 +68,7 @@ def draw_text(
     canvas.saveState()
     canvas.translate(place[0] - shift, place[1])
     canvas.scale(narrower, 1)
-    canvas.setStrokeColor(canvas._fillColorObj)  # noqa: SLF001 - reportlab has no other name for it
+    canvas.setStrokeColor(canvas._fillColorObj)  # noqa: SLF001 - reportlab has no public name
     canvas.setLineWidth(THIN_STROKE * size)
     canvas.drawPath(_make_path(canvas, vertices, codes), stroke=int(is_thin(text)), fill=1)
     letters = canvas.beginText(0, 0)
@@ -81,7 +81,7 @@ def draw_text(
 
 
 def _make_path(canvas: Any, vertices: Any, codes: Any) -> Any:
-    """matplotlib's path as one of the PDF, which knows no curves of two ends and one point."""
+    """Convert matplotlib's path to a PDF path, which has no quadratic curves."""
     path = canvas.beginPath()
     last: Any = (0.0, 0.0)
     for points, code in Outline(vertices, codes).iter_segments(curves=True, simplify=False):
@@ -101,7 +101,7 @@ def _make_path(canvas: Any, vertices: Any, codes: Any) -> Any:
 
 
 def _raise(start: Any, points: Any) -> list[float]:
-    """A quadratic curve as a cubic one."""
+    """Convert a quadratic curve to a cubic one."""
     (x0, y0), (x1, y1, x2, y2) = start, points
     first = x0 + 2 / 3 * (x1 - x0), y0 + 2 / 3 * (y1 - y0)
     second = x2 + 2 / 3 * (x1 - x2), y2 + 2 / 3 * (y1 - y2)
@@ -109,7 +109,7 @@ def _raise(start: Any, points: Any) -> list[float]:
 
 
 class Line(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """One line of text in any script, as narrow as it must be."""
+    """One line of text in any script, narrowed to fit."""
 
     def __init__(self, text: str, style: ParagraphStyle) -> None:
         super().__init__()
@@ -117,12 +117,12 @@ class Line(Flowable):  # type: ignore[misc]  # reportlab has no types
         self._style = style
 
     def wrap(self, width: float, _height: float) -> tuple[float, float]:
-        """All of the width, and the style's height."""
+        """Return the whole width, and the style's height."""
         self.width, self.height = width, self._style.leading
         return self.width, self.height
 
     def draw(self) -> None:
-        """On the base line of a paragraph's first line."""
+        """Draw on the base line of a paragraph's first line."""
         style = self._style
         self.canv.setFillColor(style.textColor)
         place = (0.0, self.height - style.fontSize)
@@ -132,10 +132,10 @@ class Line(Flowable):  # type: ignore[misc]  # reportlab has no types
 
 
 def make_paragraph(text: str, style: ParagraphStyle) -> Flowable:
-    """Text that is no markup; a line of it, where it is drawn as outlines."""
+    """Return a paragraph of plain text, or a single line if the text is drawn as outlines."""
     return Paragraph(escape(text), style) if is_simple(text) else Line(text, style)
 
 
 def make_cell(text: str, style: ParagraphStyle) -> str | Flowable:
-    """What a table shows as that text; text alone is drawn by the table."""
+    """Return the text as a table cell: as it is, if the table can draw it itself."""
     return text if is_simple(text) else Line(text, style)
