@@ -1,8 +1,8 @@
-"""Has polars work in a thread of its own while this one asks whether the job is to go on.
+"""Runs polars in another thread, while this one checks whether the job was cancelled.
 
-Polars itself cannot be interrupted: a cancelled job would go on to the end of a step of seconds.
-Its own way to work in the background, `collect(background=True)`, ends the process where it panics,
-as it does over some damaged files; in a thread of Python's, a panic is an exception.
+Polars cannot be interrupted: a cancelled job would run to the end of a step, for seconds. Polars'
+`collect(background=True)` ends the process if it panics, as it does on some damaged files; in a
+Python thread, a panic is an exception.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def collect(
     check: Callable[[], None],
     engine: Literal["auto", "streaming"] = "streaming",
 ) -> pl.DataFrame:
-    """The frame's rows. Where `check` raises, they are not waited for."""
+    """Return the frame's rows. If `check` raises, do not wait for them."""
     executor = ThreadPoolExecutor(1, "polars")
     try:
         work = executor.submit(frame.collect, engine=engine)

@@ -1,9 +1,9 @@
-"""What a column of text holds: whole numbers, numbers, truth values, dates, times, or text.
+"""Finds the type of a text column: whole numbers, numbers, truth values, dates, times, or text.
 
-A column is of a type where its values are of that type; where nearly all are, the others are
-strays, which are counted and named. A number with leading zeros is none: it is a code, and so is
-one of more than 18 digits. Where a column can be read in two ways, one of them is a guess and says
-so. A person who names the type of a column has the last word.
+A column has a type if all of its values are of that type. If nearly all are, the others are strays,
+which are counted and reported. Digits with leading zeros, or more than 18 digits, are a code, not a
+number. If a column can be read in two ways, the choice is a guess and reported as one. A type that
+the user sets always wins.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,16 +17,16 @@ from project.tables.collecting import collect
 from project.tables.parameters import ColumnType, CsvFormat
 
 SAMPLED_ROWS = 5000
-"""These are looked at to see which types come into question; then all rows are."""
+"""This many rows are sampled to find the possible types; then all rows are checked."""
 _FIRST_ROWS = 200
-"""Half of these must be of a type for it to be tried on the sample: there are many forms."""
+"""A type is tried on the sample only if half of these first rows fit: there are many formats."""
 _COLUMNS_AT_ONCE = 20
 _ALMOST = 0.9
-"""If this share of a column's values has a type, the column has it; the others are strays."""
+"""If this share of a column's values has a type, the column has the type; the rest are strays."""
 _NO_NUMBER = r"^[+-]?(0\d|\d{19,})"
 _COMMA_NUMBER = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$"
 _GROUPED = r"^[+-]?\d{1,3}(,\d{3})+$"
-"""1,234 may be written with a decimal comma, or with one between thousands."""
+"""1,234 may have a decimal comma, or a comma between thousands."""
 _TRUE, _FALSE = ["true", "yes"], ["false", "no"]
 _DATES: tuple[tuple[str, ColumnType], ...] = (
     ("%Y-%m-%d", "date"),
@@ -55,28 +55,28 @@ _NOUNS: dict[ColumnType, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A way to read texts as values of a type; what cannot be read so becomes null."""
+    """A way to read texts as values of a type; other texts become null."""
 
     type: ColumnType
-    """The type that a person chooses to have the column read this way."""
+    """The type that the user sets to read a column in this way."""
     parse: Callable[[pl.Expr], pl.Expr]
     form: str = ""
-    """Of a date or time."""
+    """Format of a date or time."""
 
     @property
     def noun(self) -> str:
-        """What one of its values is."""
+        """The word for one of its values."""
         return _NOUNS.get(self.type, "text")
 
     @property
     def may_have_strays(self) -> bool:
-        """A truth value among other words is one of several words."""
+        """False for truth values: among other words, they are ordinary words."""
         return self.type != "truth"
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A column that is of a type but for a few values, which are left out."""
+    """A column of one type, except for a few values, which are left out."""
 
     column: str
     noun: str
@@ -85,32 +85,32 @@ class Stray:
 
     @property
     def sentence(self) -> str:
-        """What was left out, and what to do."""
+        """A sentence on what was left out, and what to do."""
         values = "1 value" if self.count == 1 else f"{self.count:,} values"
         left_out = "It is left out" if self.count == 1 else "They are left out"
         return (
-            f"“{self.column[:40]}” is a {self.noun} but for {values}, such as “{self.example}”. "
-            f"{left_out}; name the column’s type (text) to keep all values as they are."
+            f"“{self.column[:40]}” is a {self.noun} except for {values}, such as "
+            f"“{self.example}”. {left_out}; to keep all values, set the column’s type to text."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A column that could be read in another way, too."""
+    """A column that could also be read in another way."""
 
     column: str
     text: str
-    """What it is taken for, why, and what to do; as the rest of a sentence."""
+    """How it is read, why, and what to do, as the rest of a sentence."""
 
     @property
     def sentence(self) -> str:
-        """All of it."""
+        """The whole sentence."""
         return f"“{self.column[:40]}” {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """How to read each column, and what there is to say about that."""
+    """How to read each column, with its strays and guesses."""
 
     of: dict[str, Reading] = field(default_factory=dict)
     strays: list[Stray] = field(default_factory=list)
@@ -119,7 +119,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """A reading that comes into question, and how many values it does not fit."""
+    """A possible reading, and the number of values that do not fit it."""
 
     reading: Reading
     failures: int
@@ -129,9 +129,9 @@ TEXT = Reading("text", lambda text: text)
 
 
 def find_readings(frame: pl.LazyFrame, form: CsvFormat, check: Callable[[], None]) -> Readings:
-    """How to read each column of texts: as the format says of the table or the column, or a guess.
+    """Choose how to read each text column: by the format's settings, or by its values.
 
-    PermanentError where a column holds nothing of the type that it was said to be of.
+    Raises PermanentError if no value of a column has the type that the format sets for it.
     """
     frame = frame.select(clean(pl.all(), form))
     sample = frame.head(SAMPLED_ROWS).collect()
@@ -146,23 +146,23 @@ def find_readings(frame: pl.LazyFrame, form: CsvFormat, check: Callable[[], None
 
 
 def clean(column: pl.Expr, form: CsvFormat) -> pl.Expr:
-    """The text without blanks around it; null where nothing is left, or a missing value."""
+    """Strip the text; an empty text or a missing value becomes null."""
     stripped = column.str.strip_chars()
     absent = ["", *(each.strip() for each in form.missing_values)]
     return pl.when(~stripped.is_in(absent)).then(stripped)
 
 
 def _name_text(form: CsvFormat, name: str) -> Reading:
-    """Text: also what a person calls a category or an identifier."""
+    """Return the reading as text, also for categories and identifiers."""
     wanted = form.types.get(name, "text")
     return replace(TEXT, type=wanted) if wanted in {"category", "identifier"} else TEXT
 
 
-# ── Which readings there are ───────────────────────────────────────────────────────────────────
+# ── The possible readings ──────────────────────────────────────────────────────────────────────
 
 
 def _candidates(form: CsvFormat) -> list[Reading]:
-    """In the order in which they are tried: the narrower one first."""
+    """Return the readings in the order to try them, narrower ones first."""
     numbers = [Reading("number", _read_number), Reading("number_comma", _read_comma_number)]
     return [
         Reading("number_comma" if form.decimal_comma else "number", _read_whole),
@@ -187,7 +187,7 @@ def _read_number(text: pl.Expr) -> pl.Expr:
 
 
 def _read_comma_number(text: pl.Expr) -> pl.Expr:
-    """1.234,56; a point that does not part thousands is none of a number, as in 31.12.2024."""
+    """Read 1.234,56. A point that does not separate thousands is not a number's: 31.12.2024."""
     plain = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
     return pl.when(text.str.contains(_COMMA_NUMBER)).then(_read_number(plain))
 
@@ -198,7 +198,7 @@ def _read_truth(text: pl.Expr) -> pl.Expr:
 
 
 def _date_reader(form: str) -> Callable[[pl.Expr], pl.Expr]:
-    # A year of two digits would be one of the first century.
+    # A year of two digits would be in the first century.
     return lambda text: pl.when(text.str.contains(r"\d{4}")).then(
         text.str.to_date(form, strict=False)
     )
@@ -206,7 +206,7 @@ def _date_reader(form: str) -> Callable[[pl.Expr], pl.Expr]:
 
 def _time_reader(form: str) -> Callable[[pl.Expr], pl.Expr]:
     def read(text: pl.Expr) -> pl.Expr:
-        # 2026-05-04T12:00 is as good as 2026-05-04 12:00.
+        # 2026-05-04T12:00 is the same as 2026-05-04 12:00.
         spaced = text.str.replace(r"(\d)T(\d)", "$1 $2")
         moment = spaced.str.to_datetime(form, strict=False, time_unit="us")
         in_utc = moment.dt.replace_time_zone(None) if form.endswith("z") else moment
@@ -216,7 +216,7 @@ def _time_reader(form: str) -> Callable[[pl.Expr], pl.Expr]:
 
 
 def _find_fitting(values: pl.Series, form: CsvFormat) -> list[Reading]:
-    """The types of which all, or nearly all, of the sampled values are; or those of its name."""
+    """Return the readings that fit all or nearly all sampled values, or the type that is set."""
     wanted = form.types.get(values.name)
     if wanted is not None:
         return [
@@ -256,7 +256,7 @@ def _fails(name: str, reading: Reading) -> pl.Expr:
 def _count_failures(
     frame: pl.LazyFrame, fitting: Mapping[str, list[Reading]], check: Callable[[], None]
 ) -> dict[str, list[_Fit]]:
-    """Of each column and type, how many values are not of the type."""
+    """Count for each column and reading the values that do not fit."""
     counts = frame.select(
         _fails(name, reading).sum().alias(f"{number}.{place}")
         for number, (name, readings) in enumerate(fitting.items())
@@ -271,7 +271,7 @@ def _count_failures(
     }
 
 
-# ── Which one it is ────────────────────────────────────────────────────────────────────────────
+# ── The chosen reading ─────────────────────────────────────────────────────────────────────────
 
 
 class _Search:
@@ -285,10 +285,10 @@ class _Search:
         self._form = form
         self._check = check
         self._unsure: dict[str, tuple[Reading, Reading]] = {}
-        """Columns of dates of which day and month may be exchanged."""
+        """Date columns whose day and month may be swapped."""
 
     def choose(self, name: str, fits: Sequence[_Fit]) -> None:
-        """The reading that fits best, the first one of several; text, where none fits well."""
+        """Choose the reading that fits best, the first of several; text if no reading fits well."""
         best = min(fits, key=lambda fit: fit.failures)
         reading, is_named = best.reading, name in self._form.types
         if best.failures and not self._take_strays(name, best, is_named=is_named):
@@ -297,13 +297,13 @@ class _Search:
             if reading.type == "number_comma" and self._has_groups_alone(name):
                 self._guess(
                     name,
-                    "is taken as text: 1,234 may be a number with a decimal comma, or one with a "
-                    "comma between thousands. Name its type (number_comma), or send the numbers "
-                    "without commas.",
+                    "is read as text: 1,234 may be a number with a decimal comma, or with a comma "
+                    "between thousands. Set its type to number_comma, or send the numbers without "
+                    "commas.",
                 )
                 return
             sign = "comma" if reading.type == "number_comma" else "point"
-            self._guess(name, f"is taken as numbers that are written with a decimal {sign}.")
+            self._guess(name, f"is read as numbers with a decimal {sign}.")
         self.found.of[name] = reading
         twin = _exchange(reading.form)
         for fit in fits:
@@ -311,7 +311,7 @@ class _Search:
                 self._unsure[name] = reading, fit.reading
 
     def choose_orders(self) -> None:
-        """Of day and month, where both orders fit: as in the other columns, or the evener one."""
+        """Choose day/month or month/day where both fit: as in other columns, or the more even."""
         known = {
             reading.type
             for name, reading in self.found.of.items()
@@ -322,21 +322,21 @@ class _Search:
             self.found.of[name] = reading
             self._guess(
                 name,
-                f"can be read as day/month or as month/day: all of its dates fit both. It is read "
-                f"as {_ORDERS[reading.type]}{reason}. Name its type (date_day_first or "
-                "date_month_first) to be sure.",
+                f"fits both day/month and month/day. It is read as "
+                f"{_ORDERS[reading.type]}{reason}. To be sure, set its type to date_day_first or "
+                "date_month_first.",
             )
 
     @property
     def _unexpected_number(self) -> ColumnType:
-        """The type of numbers written with the decimal sign that the table does not use."""
+        """The type of numbers with the decimal sign that the table does not use."""
         return "number" if self._form.decimal_comma else "number_comma"
 
     def _guess(self, name: str, text: str) -> None:
         self.found.guesses.append(Guess(name, text))
 
     def _take_strays(self, name: str, fit: _Fit, *, is_named: bool) -> bool:
-        """Whether the column is of that type although some values are not; these are noted."""
+        """Whether the column has the type although some values do not fit; records them if so."""
         fails = _fails(name, fit.reading)
         described = self._frame.select(
             pl.col(name).count().alias("total"),
@@ -347,8 +347,8 @@ class _Search:
         example, noun = str(example)[:40], fit.reading.noun
         if is_named and fit.failures == total:
             raise PermanentError(
-                f"The column “{name[:40]}” is to be read as {fit.reading.type}, and has no {noun} "
-                f"in it, but values such as “{example}”. Name another type for it."
+                f"The column “{name[:40]}” is set to {fit.reading.type}, but contains no {noun}, "
+                f"only values such as “{example}”. Set another type for it."
             )
         is_code = noun == "number" and codes
         if not is_named and (is_code or fit.failures > (1 - _ALMOST) * total):
@@ -357,7 +357,7 @@ class _Search:
         return True
 
     def _has_groups_alone(self, name: str) -> bool:
-        """Whether each comma has three digits behind it, and so may be one between thousands."""
+        """Whether each comma has three digits after it, so it may separate thousands."""
         text = pl.col(name)
         has_other = (text.str.contains(",", literal=True) & ~text.str.contains(_GROUPED)).any()
         return not collect(self._frame.select(has_other), self._check).item()
@@ -365,20 +365,20 @@ class _Search:
     def _choose_order(
         self, name: str, pair: tuple[Reading, Reading], known: set[ColumnType]
     ) -> tuple[Reading, str]:
-        """The reading and what speaks for it."""
+        """Return the reading and the reason for it."""
         like_others = [each for each in pair if {each.type} == known]
         if like_others:
-            return like_others[0], ", as the table’s other dates are"
+            return like_others[0], ", like the table’s other dates"
         days = self._frame.select(
             each.parse(pl.col(name)).unique().sort().diff().max().alias(each.type) for each in pair
         )
         gaps: Any = collect(days, self._check).row(0)
         if None not in gaps and gaps[0] != gaps[1]:
-            return pair[gaps.index(min(gaps))], ", in which they follow one another more evenly"
+            return pair[gaps.index(min(gaps))], ", which makes the dates more evenly spaced"
         day_first = next(each for each in pair if each.type == "date_day_first")
         return day_first, ""
 
 
 def _exchange(form: str) -> str:
-    """The form with day and month exchanged."""
+    """Return the format with day and month swapped."""
     return form.replace("%d", "%?").replace("%m", "%d").replace("%?", "%m")

@@ -1,8 +1,8 @@
-"""A CSV file, read once from its start to its end before polars sees it.
+"""Checks a CSV file from start to end before polars reads it.
 
-Polars guesses where it cannot go on, and does not say in which line that was. So this pass finds
-what is wrong and names the line. A file that is right but unusual (UTF-16, blank lines, a lone
-quote within a cell) is written anew, in the one form that all readers understand alike.
+Polars guesses where it cannot parse a file, and does not say in which line. So this pass finds
+errors and names their lines. A valid but unusual file (UTF-16, blank lines, a lone quote within a
+cell) is rewritten in the plain form that all readers read in the same way.
 """
 
 import codecs
@@ -19,36 +19,36 @@ from project.tables.limits import MAX_CELLS, MAX_COLUMNS, MAX_LINE_BYTES, MAX_RO
 from project.tables.parameters import DELIMITERS, CsvFormat
 
 Check = Callable[[int], None]
-"""Called with the number of rows read so far; may raise, as when the job was cancelled."""
+"""Called with the number of rows read so far; may raise, for example if the job was cancelled."""
 
 ROWS_PER_CHECK = 20_000
 _SNIFFED_LINES = 50
 _HEAD_BYTES = 1000
 _CHUNK_CHARACTERS = 1_000_000
 _DELIMITER_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
-"""Excel's first line, which names the delimiter and is no row."""
+"""Excel's first line, which names the delimiter and is not a row."""
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
 class CsvText:
-    """A CSV file that can be read by its format; in UTF-8."""
+    """A valid CSV file in UTF-8."""
 
     path: Path
     delimiter: str
     has_header: bool
     header: tuple[str, ...]
-    """The first row's cells."""
+    """The cells of the first row."""
     row_count: int
-    """Without the header."""
+    """Number of rows, without the header."""
     is_regular: bool = True
-    """Whether all readers take it alike: no blank lines, no lone quotes."""
+    """Whether all readers read it in the same way: no blank lines, no lone quotes."""
     notes: tuple[str, ...] = ()
     """Sentences on what was left out."""
 
 
 def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> CsvText:
-    """The file, judged; PermanentError names what is wrong and its line."""
+    """Check the file. PermanentError names what is wrong, and the line."""
     if path.stat().st_size > MAX_TABLE_BYTES:
         raise PermanentError(f"The file is larger than {MAX_TABLE_BYTES:,} bytes: split it.")
     path = _as_utf8(path, folder, form.encoding)
@@ -59,21 +59,21 @@ def read_csv_text(path: Path, folder: Path, form: CsvFormat, check: Check) -> Cs
 
 
 def write_regular(text: CsvText, folder: Path, check: Check) -> CsvText:
-    """The same rows in a file of that folder, written in the plainest form."""
+    """Write the same rows in the plain form to a file in that folder."""
     target = folder / "regular.csv"
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=text.delimiter, lineterminator="\n")
         with text.path.open("rb") as source:
             for number, row in enumerate(_rows(_Lines(source), text.delimiter)):
                 if row:
-                    writer.writerow(row[: len(text.header)])  # no more than a blank is behind it
+                    writer.writerow(row[: len(text.header)])  # only a blank cell can follow
                 if number % ROWS_PER_CHECK == 0:
                     check(number)
     return replace(text, path=target, is_regular=True)
 
 
 def _as_utf8(path: Path, folder: Path, named: str) -> Path:
-    """A file in the named encoding, or in UTF-16, which begins with a mark, is written anew."""
+    """Rewrite a file in the set encoding, or in UTF-16 with a byte order mark, as UTF-8."""
     with path.open("rb") as file:
         marked = _UTF_16.get(file.read(2))
     encoding = marked or named
@@ -92,34 +92,34 @@ def _as_utf8(path: Path, folder: Path, named: str) -> Path:
                 copy.write(chunk)
     except UnicodeError:
         raise PermanentError(
-            f"Somewhere after line {line:,} the file is not valid {encoding.upper()}: "
-            "save it as UTF-8, or name its encoding."
+            f"The file is not valid {encoding.upper()} somewhere after line {line:,}: "
+            "save it as UTF-8, or set its encoding."
         ) from None
     return target
 
 
 def _refuse_page(path: Path) -> None:
-    """What a server sends instead of a file, as where one has to log in."""
+    """Refuse an HTML page, which a server may send in place of a file, for example to log in."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise PermanentError(
-            "The file is an HTML page, and no table: open it to see what it says, and download the "
+            "The file is an HTML page, not a table: open it to see what it says, and download the "
             "table itself."
         )
 
 
 class _Lines:
-    """The lines of a file as text, each with its number; one that cannot be read is an error."""
+    """The lines of a file as text, with line numbers. An unreadable line is an error."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.number = 0
-        """Of the line that came last, from 1."""
+        """Number of the last line read, from 1."""
         self.quotes = 0
-        """How many quotation marks there were so far."""
+        """Number of quotation marks so far."""
         self.has_delimiter_line = False
-        """Whether Excel's `sep=;` came first; it is left out."""
+        """Whether the first line was Excel's `sep=;`, which is left out."""
 
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(MAX_LINE_BYTES + 1):
@@ -135,23 +135,25 @@ class _Lines:
         if len(line) > MAX_LINE_BYTES:
             raise PermanentError(
                 f"Line {self.number:,} is longer than {MAX_LINE_BYTES:,} bytes: "
-                "is this a table with a row a line?"
+                "check that each row is on its own line."
             )
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
             place = f"byte {error.start + 1} of it is 0x{line[error.start]:02X}"
             raise PermanentError(
-                f"Line {self.number:,} is not UTF-8: {place}. Save the file as UTF-8, or name its "
+                f"Line {self.number:,} is not UTF-8: {place}. Save the file as UTF-8, or set its "
                 "encoding."
             ) from None
         if "\0" in text:
-            raise PermanentError(f"Line {self.number:,} holds a zero byte: this is no text.")
+            raise PermanentError(
+                f"Line {self.number:,} contains a zero byte, so the file is not text."
+            )
         return text.removeprefix("\ufeff") if self.number == 1 else text
 
 
 def _rows(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
-    """The rows; a quote that is not closed, or wrongly, is an error that names its line."""
+    """Yield the rows. PermanentError names the line of a quote that is not closed properly."""
     csv.field_size_limit(MAX_LINE_BYTES)
     reader, begun = csv.reader(lines, delimiter=delimiter, strict=True), 1
     try:
@@ -170,38 +172,38 @@ def _explain(error: csv.Error, begun: int, line: int) -> str:
         where = f"in line {line:,}" if line > begun else "in the same line"
     if "expected after" in str(error):
         return (
-            f"Line {begun:,}: a quote opens that is not closed properly: what should be its end, "
-            f"{where}, has text behind it. Close it, or write a quote within a cell twice."
+            f"Line {begun:,}: a quote is not closed properly, because text follows its end, "
+            f"{where}. Close the quote, or double quotes within a cell."
         )
-    return f"Line {begun:,}: a quote opens that is not closed, {where}. Close it."
+    return f"Line {begun:,}: a quote opens but is not closed, {where}. Close it."
 
 
 def _read_named_delimiter(path: Path) -> str:
-    """The one that the first line names, as Excel's `sep=;` does; empty where it is a row."""
+    """Return the delimiter that a first line like Excel's `sep=;` names; empty for a row."""
     with path.open("rb") as file:
         line = file.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
     found = _DELIMITER_LINE.fullmatch(line.decode("utf-8", "replace"))
     if found and not found[1].isascii():
         raise PermanentError(
-            f"Line 1 names {found[1]} as the delimiter, sep={found[1]}: write the file with a "
+            f"Line 1 sets the delimiter to {found[1]}, with sep={found[1]}: write the file with a "
             "comma, semicolon, tab or bar."
         )
     return found[1] if found else ""
 
 
 def _find_delimiter(path: Path, form: CsvFormat) -> str:
-    """The one that gives the first rows the same number of cells, and the most."""
+    """Return the delimiter that gives the first rows the same number of cells, and the most."""
     candidates = [each for each in DELIMITERS.values() if not (form.decimal_comma and each == ",")]
     return max(candidates, key=lambda each: _score(_read_widths(path, each)))
 
 
 def _score(widths: list[int]) -> tuple[bool, int]:
-    """Where no delimiter fits, as where a row is broken, the first row decides."""
+    """Choose by the first row if no delimiter fits all, for example if a row is broken."""
     return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
 
 
 def _read_widths(path: Path, delimiter: str) -> list[int]:
-    """How many cells each of the first rows has."""
+    """Count the cells of each of the first rows."""
     widths: list[int] = []
     with path.open("rb") as file, suppress(PermanentError):
         for row in _rows(_Lines(file), delimiter):
@@ -249,19 +251,19 @@ def _judge(path: Path, form: CsvFormat, delimiter: str, check: Check) -> CsvText
 def _note(longer: int) -> tuple[str, ...]:
     if not longer:
         return ()
-    return ("Each row ends with a blank cell that the header has no name for; it was left out.",)
+    return ("Each row ends with a blank cell without a name in the header; it was left out.",)
 
 
 def _has_blank_behind(row: list[str], header: list[str]) -> bool:
-    """Behind all rows such a cell is of no column; behind some of them, it is a fault."""
+    """Whether the row has one blank cell too many: fine after all rows, an error after some."""
     return len(row) == len(header) + 1 and not row[-1].strip()
 
 
 def _ragged(row: list[str], expected: int, line: int, before: str) -> str:
     blank = ", the last one blank," if len(row) > expected and not row[-1].strip() else ""
     return (
-        f"Line {line:,} has {_cells(len(row))}{blank} where {before or 'the first row'} has "
-        f"{expected}: is a delimiter missing, or a cell with one in it not quoted?"
+        f"Line {line:,} has {_cells(len(row))}{blank} but {before or 'the first row'} has "
+        f"{expected}: add a missing delimiter, or quote a cell that contains one."
     )
 
 
@@ -272,7 +274,7 @@ def _cells(count: int) -> str:
 def _check_width(columns: int, line: int) -> None:
     if columns > MAX_COLUMNS:
         raise PermanentError(
-            f"Line {line:,} has {columns:,} columns; at most {MAX_COLUMNS} are taken."
+            f"Line {line:,} has {columns:,} columns. A table may have at most {MAX_COLUMNS}."
         )
 
 

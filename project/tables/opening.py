@@ -1,7 +1,7 @@
-"""Opens a table: judges the file, finds out what its columns hold, and gives it as polars frames.
+"""Opens a table: checks the file, finds its columns' types, and returns it as polars frames.
 
-Nothing but the file is believed, and no error of polars gets through as such: it says neither where
-nor what to do, and a panic of its is no Exception, so that it would end the worker's process.
+The file's claims are checked. Polars' errors are replaced: they say neither where the problem is
+nor what to do, and a polars panic is not an Exception, so it would end the worker process.
 """
 
 import errno
@@ -35,9 +35,9 @@ _UNITS = {
     "us": _DAY_SECONDS * 10**6,
     "ns": _DAY_SECONDS * 10**9,
 }
-"""How many of them a day has."""
+"""Units in a day."""
 _YEARS = tuple(day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
-"""The first and last day that Python has, from 1970."""
+"""Python's first and last day, in days since 1970."""
 _WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
 _TEXT_TYPES: tuple[ColumnType, ...] = ("text", "category", "identifier")
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
@@ -46,13 +46,13 @@ Check = Callable[..., None]
 
 
 def _never_stopped(*_: object) -> None:
-    """Nobody cancels."""
+    """The check for a caller that never cancels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that can be read; its columns are whole numbers, numbers, truth values, dates,
-    times, or text, and nothing else."""
+    """A readable table. Its columns are whole numbers, numbers, truth values, dates, times or text,
+    and nothing else."""
 
     frame: pl.LazyFrame
     columns: tuple[str, ...]
@@ -61,20 +61,20 @@ class Table:
     """Sentences on what was left out or looks wrong."""
     format: str = "CSV"
     original: pl.LazyFrame = field(default_factory=pl.LazyFrame)
-    """The same columns as they came: of CSV their texts, of Parquet their own types."""
+    """The same columns as sent: CSV columns as text, Parquet columns in their own types."""
     types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """As what each column is read."""
+    """The type that each column is read as."""
     strays: Sequence[Stray] = ()
-    """Columns that are of a type but for a few values, which are left out."""
+    """Columns of one type, except for a few values, which are left out."""
     guesses: Sequence[Guess] = ()
-    """Columns that could be read in another way, too."""
+    """Columns that could also be read in another way."""
     lost: Mapping[str, int] = field(default_factory=dict)
-    """How many values of a column are left out, because they are not of its type; they are null as
-    missing ones are, and were not missing."""
+    """For each column, the number of values left out because they are not of its type. They are
+    null like missing values, but were not missing."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """All that is to be said on how the table was read, in sentences."""
+        """Sentences on how the table was read."""
         return (
             *self.notes,
             *(each.sentence for each in self.strays),
@@ -82,12 +82,12 @@ class Table:
         )
 
     def rows(self, start: int, count: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """So many rows from that one on (0 is the first), or those that there are."""
+        """Return up to `count` rows, beginning with row `start` (0 is the first)."""
         with reading(self.format):
             return self.frame.select(columns or self.columns).slice(start, count).collect()
 
     def batches(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pl.DataFrame]:
-        """All rows in their order, so many at a time at the most."""
+        """Yield all rows in their order, at most `rows_at_once` at a time."""
         with reading(self.format):
             batches = self.frame.collect_batches(chunk_size=rows_at_once, maintain_order=True)
             for batch in batches:
@@ -96,12 +96,12 @@ class Table:
     def load(
         self, columns: Sequence[str] | None = None, check: Callable[[], None] = _never_stopped
     ) -> pl.DataFrame:
-        """All rows, in memory."""
+        """Load all rows into memory."""
         with reading(self.format):
             return collect(self.frame.select(columns or self.columns), check, "auto")
 
     def load_original(self, check: Callable[[], None] = _never_stopped) -> pl.DataFrame:
-        """All rows as they came, in memory."""
+        """Load all rows as they were sent into memory."""
         with reading(self.format):
             return collect(self.original, check, "auto")
 
@@ -109,10 +109,10 @@ class Table:
 def open_table(
     path: Path, folder: Path, form: CsvFormat | None = None, check: Check = _never_stopped
 ) -> Table:
-    """The table in that file; a file that must be written anew goes into the folder.
+    """Open the table in that file; if the file must be rewritten, the new one goes into the folder.
 
-    `check` is called now and then, with the number of rows that were read. PermanentError says what
-    is wrong with the file, where, and what to do.
+    `check` is called now and then with the number of rows read. PermanentError says what is wrong
+    with the file, where, and what to do.
     """
     with path.open("rb") as file:
         is_parquet = file.read(len(MAGIC)) == MAGIC
@@ -123,20 +123,20 @@ def open_table(
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Whatever polars says about the file becomes a PermanentError; a full disk is none."""
+    """Raise polars' errors about the file as PermanentError, a full disk as TemporaryError."""
     try:
         yield
     except PanicException as error:
-        raise PermanentError(f"The {what} file is damaged: its content makes no sense.") from error
+        raise PermanentError(f"The {what} file is damaged: its content cannot be read.") from error
     except (PolarsError, OSError, ValueError, MemoryError) as error:
         if _is_of_the_disk(error):
-            raise TemporaryError("The disk of the worker is full: try again later.") from error
+            raise TemporaryError("The worker's disk is full: try again later.") from error
         reason = next(iter(str(error).splitlines()), "")[:200].rstrip(".") or type(error).__name__
         raise PermanentError(f"The {what} file is damaged: {reason}.") from error
 
 
 def _is_of_the_disk(error: Exception) -> bool:
-    """Whether what was written found no room; polars has the number in its text alone."""
+    """Whether a write failed because the disk is full: polars has the errno only in its text."""
     found = re.search(r"\(os error (\d+)\)", str(error))
     number = int(found[1]) if found else getattr(error, "errno", None)
     return number in _DISK_FULL
@@ -151,7 +151,7 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
         texts = _scan(text, names)
         if (
             _count(texts, pulse) != text.row_count
-        ):  # polars sees other rows: leave it nothing to guess
+        ):  # polars would see other rows: leave it nothing to guess
             texts = _scan(csv_text.write_regular(text, folder, check), names)
         found = find_readings(texts, form, pulse)
         parsed = texts.select(
@@ -176,12 +176,12 @@ def _open_csv(path: Path, folder: Path, form: CsvFormat, check: Check) -> Table:
 
 
 def _settle_types(form: CsvFormat, names: Sequence[str]) -> CsvFormat:
-    """The format with the types of this table's columns: what a person says goes first."""
+    """Return the format with the types for this table's columns; the user's types win."""
     unknown = [name for name in form.types if name not in names]
     if unknown:
         raise PermanentError(
-            f"A type is named for column {json.dumps(unknown[0][:40], ensure_ascii=False)}, which "
-            "the table does not have."
+            f"A type is set for column {json.dumps(unknown[0][:40], ensure_ascii=False)}, but the "
+            "table has no such column."
         )
     learnt: dict[str, ColumnType] = {
         name: "number_comma" if form.decimal_comma and learnt == "number" else learnt
@@ -196,7 +196,7 @@ def _add_strays(lost: Mapping[str, int], strays: Sequence[Stray]) -> dict[str, i
 
 
 def _scan(text: csv_text.CsvText, names: Sequence[str]) -> pl.LazyFrame:
-    """All columns as text."""
+    """Read all columns as text."""
     return pl.scan_csv(
         text.path,
         separator=text.delimiter,
@@ -212,14 +212,14 @@ def _count(frame: pl.LazyFrame, check: Callable[[], None]) -> int:
 
 
 def _name_columns(header: Sequence[str]) -> tuple[str, ...]:
-    """A name for each column: its own, made unique, or one by its number."""
+    """Return a unique name for each column: its own, or one made from its number."""
     names: dict[str, None] = {}
     for number, cell in enumerate(header, start=1):
         wanted = " ".join(cell.split()) or f"column {number}"
         if len(wanted) > MAX_NAME_LENGTH:
             raise PermanentError(
-                f"The name of column {number} has {len(wanted):,} characters; at most "
-                f"{MAX_NAME_LENGTH} are taken. Has the file a header, and is a quote closed?"
+                f"The name of column {number} has {len(wanted):,} characters, but may have at most "
+                f"{MAX_NAME_LENGTH}. Check that the file has a header and that all quotes close."
             )
         name, copies = wanted, 1
         while name in names:
@@ -242,7 +242,7 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
         kept = {name: each for name, each in converted.items() if each is not None}
         if not kept or not claimed:
             raise PermanentError(
-                "The table has no rows, or no columns with plain values: send one that has."
+                "The table has no rows, or no columns with plain values: send one that has both."
             )
         names = _name_columns(list(kept))
         form = _settle_types(form, names)
@@ -254,7 +254,9 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
         )
         _check_texts(scanned, [name for name in kept if schema[name] in _TEXTS], pulse)
         if _count(frame.select(names[0]), pulse) != claimed:
-            raise PermanentError("The Parquet file is damaged: it has other rows than it says.")
+            raise PermanentError(
+                "The Parquet file is damaged: its number of rows is not the number that it claims."
+            )
         lost, notes = _count_lost(scanned, kept, pulse)
         lost = {name: lost[own] for name, own in zip(names, kept, strict=True) if own in lost}
         frame, types, found = _apply_types(frame, form, pulse)
@@ -275,15 +277,15 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
 def _apply_types(
     frame: pl.LazyFrame, form: CsvFormat, check: Callable[[], None]
 ) -> tuple[pl.LazyFrame, dict[str, ColumnType], Readings]:
-    """The columns as the types that were named for them; of the others their own types stay."""
+    """Cast the columns to the types set for them; other columns keep their types."""
     schema = frame.collect_schema()
     own = {name: _find_type(kind) for name, kind in schema.items()}
     for name, wanted in form.types.items():
         is_text = schema[name] == pl.String
         if not is_text and wanted not in _TEXT_TYPES and not wanted.startswith(own[name]):
             raise PermanentError(
-                f"Column {json.dumps(name[:40], ensure_ascii=False)} is to be read as {wanted}, "
-                f"and the Parquet file has another type for it: {schema[name]}."
+                f"Column {json.dumps(name[:40], ensure_ascii=False)} cannot be read as {wanted}, "
+                f"because its type in the Parquet file is {schema[name]}."
             )
     texts = [name for name in form.types if schema[name] == pl.String]
     found = find_readings(frame.select(texts), form, check) if texts else Readings()
@@ -304,7 +306,7 @@ def _find_type(kind: pl.DataType) -> ColumnType:
 
 
 def _bound(name: str, kind: pl.DataType) -> pl.Expr:
-    """The column without dates that Python cannot hold: what follows asks for Python's."""
+    """Drop dates that Python's types cannot hold, because later steps use Python's types."""
     column = pl.col(name)
     unit = _UNITS.get(getattr(kind, "time_unit", None) or "day")
     if kind not in (pl.Date, pl.Datetime) or unit is None:
@@ -316,7 +318,7 @@ def _bound(name: str, kind: pl.DataType) -> pl.Expr:
 def _find_wide(
     scanned: pl.LazyFrame, schema: pl.Schema, check: Callable[[], None]
 ) -> dict[str, pl.DataType]:
-    """Of the columns of whole numbers that may be beyond 63 bits, the type that holds them."""
+    """For whole-number columns that may exceed 63 bits, return the type that can hold them."""
     names = [name for name, kind in schema.items() if kind in _WIDE or _is_whole_decimal(kind)]
     if not names:
         return {}
@@ -342,7 +344,7 @@ def _is_whole_decimal(kind: pl.DataType) -> bool:
 def _count_lost(
     before: pl.LazyFrame, after: Mapping[str, pl.Expr], check: Callable[[], None]
 ) -> tuple[dict[str, int], tuple[str, ...]]:
-    """How many values of a column become null that were not missing; and a sentence for each."""
+    """Count each column's values that become null but were not missing, and name them in notes."""
     schema = before.collect_schema()
     names = [name for name in after if schema[name].is_float() or schema[name].is_temporal()]
     lost = {
@@ -359,14 +361,14 @@ def _count_lost(
     counts = {name: count for name, count in counts.items() if count}
     return counts, tuple(
         f"{count:,} of the values of column {json.dumps(name[:40], ensure_ascii=False)} "
-        f"{'are infinite' if schema[name].is_float() else 'lie outside of the years 1 to 9999'}, "
-        f"such as {_find_example(before, name, lost[name])}: left out."
+        f"{'are infinite' if schema[name].is_float() else 'lie outside the years 1 to 9999'}, "
+        f"such as {_find_example(before, name, lost[name])}; they are left out."
         for name, count in counts.items()
     )
 
 
 def _find_example(frame: pl.LazyFrame, name: str, is_lost: pl.Expr) -> str:
-    """As text, where polars can write it; its number else."""
+    """Return a left-out value as text if polars can write it, or else its number."""
     lost = frame.filter(is_lost).select(name).head(1).collect()[name]
     try:
         return str(lost.cast(pl.String)[0])
@@ -383,7 +385,7 @@ def _note_left_out(names: list[str]) -> tuple[str, ...]:
 
 
 def _convert(name: str, kind: pl.DataType, form: CsvFormat) -> pl.Expr | None:
-    """The column as one of our types; None where it holds no plain values."""
+    """Cast the column to one of our types; None if it does not hold plain values."""
     column = pl.col(name)
     if kind.is_numeric():
         return _convert_number(column, kind)
@@ -404,7 +406,7 @@ def _convert_number(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
 
 
 def _convert_time(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    """A date, or a time in UTC; of a duration its seconds."""
+    """Convert to a date, a time in UTC, or a duration's seconds."""
     if isinstance(kind, pl.Duration):
         return column.cast(pl.Int64) * _DAY_SECONDS / _UNITS[kind.time_unit]
     column = _bound(str(column.meta.output_name()), kind)
@@ -415,7 +417,7 @@ def _convert_time(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
 
 
 def _check_texts(scanned: pl.LazyFrame, names: list[str], check: Callable[[], None]) -> None:
-    """A dictionary may stand for far more text than the file's pages hold."""
+    """Check the texts' size: with a dictionary, it may be far larger than the file's pages."""
     total = 0
     for name in names:
         length = pl.col(name).cast(pl.String).str.len_bytes()
@@ -424,6 +426,6 @@ def _check_texts(scanned: pl.LazyFrame, names: list[str], check: Callable[[], No
         total += size or 0
         if (longest or 0) > MAX_LINE_BYTES or total > MAX_TABLE_BYTES:
             raise PermanentError(
-                f"The texts of column {json.dumps(name[:40], ensure_ascii=False)} are too long: at "
-                f"most {MAX_LINE_BYTES:,} bytes a cell and {MAX_TABLE_BYTES:,} a table are taken."
+                f"The texts of column {json.dumps(name[:40], ensure_ascii=False)} are too long: a "
+                f"cell may have at most {MAX_LINE_BYTES:,} bytes, and a table {MAX_TABLE_BYTES:,}."
             )

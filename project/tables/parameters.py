@@ -1,4 +1,4 @@
-"""What a kind that reads a table asks for."""
+"""The parameters of kinds that read a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ Encoding = Literal[
     "gb18030",
     "big5",
 ]
-"""`auto` is UTF-8, or UTF-16 with its mark; no other one can be told by the bytes."""
+"""`auto` is UTF-8, or UTF-16 with a byte order mark; bytes do not reveal other encodings."""
 ColumnType = Literal[
     "text",
     "category",
@@ -38,66 +38,66 @@ ColumnType = Literal[
     "date_day_first",
     "date_month_first",
 ]
-"""As what a column can be read: `number_comma` is 1.234,56; `date` is of any order."""
+"""Types to read a column as: `number_comma` is 1.234,56; `date` has any order."""
 MISSING_VALUES = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "?")
-"""What people write where there is no value; an empty cell is always one."""
+"""Texts that mean a missing value. An empty cell always does."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvFormat:
-    """How the cells of a CSV file are written. A Parquet file needs no such thing."""
+    """How a CSV file is written. For a Parquet file, only the types matter."""
 
     delimiter: str = ""
-    """One character; empty: found from the first lines."""
+    """One character; empty means detected from the first lines."""
     has_header: bool = True
     decimal_comma: bool = False
     missing_values: tuple[str, ...] = MISSING_VALUES
     encoding: str = ""
-    """A name that Python has for it; empty: UTF-8, or UTF-16 with its mark."""
+    """A Python codec name; empty means UTF-8, or UTF-16 with a byte order mark."""
     types: Mapping[str, ColumnType] = field(default_factory=dict)
-    """Of columns for which a person has named it; in a Parquet file, too."""
+    """The types that the user set for columns, also in a Parquet file."""
     learnt_types: Mapping[str, ColumnType] = field(default_factory=dict)
     """The types that a model learnt, for columns that may be absent from the table."""
 
 
 class TableParameters(Parameters):
-    """Which table, and how it is written."""
+    """The table, and how it is written."""
 
     table: TableFile = Field(title="Table", description="A CSV or Parquet file")
     delimiter: Delimiter = Field(
-        "auto", title="Delimiter", description="What stands between the cells of a CSV file"
+        "auto", title="Delimiter", description="Separator of the cells in a CSV file"
     )
     encoding: Encoding = Field(
         "auto",
         title="Encoding",
-        description="Of a CSV file; auto: UTF-8, or UTF-16 with its mark",
+        description="Encoding of a CSV file; auto: UTF-8, or UTF-16 with a byte order mark",
     )
     has_header: bool = Field(
-        True, title="Header", description="The first line of a CSV file has the columns' names"
+        True, title="Header", description="The first line of a CSV file contains the column names"
     )
     decimal_comma: bool = Field(
-        False, title="Decimal comma", description="Numbers are written as in 1.234,56"
+        False, title="Decimal comma", description="Numbers are written like 1.234,56"
     )
     missing_values: list[Annotated[str, Field(max_length=100)]] = Field(
         list(MISSING_VALUES),
         title="Missing values",
-        description="Texts that stand for no value, beside the empty cell",
+        description="Texts that mean a missing value, in addition to the empty cell",
         max_length=50,
         examples=[["NA", "-"]],
     )
 
     column_types: dict[Annotated[str, Field(max_length=200)], ColumnType] = Field(
         {},
-        title="Types of columns",
-        description="For columns whose type, order of day and month, or decimal sign is guessed "
-        "wrongly, in CSV and Parquet",
+        title="Column types",
+        description="Set the type of columns whose type, order of day and month, or decimal sign "
+        "was guessed wrongly, in CSV or Parquet",
         max_length=500,
         examples=[{"ordered_on": "date_month_first", "zip": "category"}],
     )
 
     @property
     def format(self) -> CsvFormat:
-        """How the cells are written."""
+        """The table's format, from these parameters."""
         return CsvFormat(
             delimiter=DELIMITERS.get(self.delimiter, ""),
             has_header=self.has_header,

@@ -1,10 +1,10 @@
-"""Cells that people open in a spreadsheet. Pure."""
+"""Makes cells safe to open in a spreadsheet. Pure."""
 
 from typing import TypeVar
 
 Cell = TypeVar("Cell")
 
-# The wide ones are what a Japanese or Chinese keyboard writes; Excel may take them for the others.
+# Japanese and Chinese keyboards write the wide forms; Excel may treat them like the others.
 FORMULA_STARTS = (
     "=",
     "+",
@@ -22,5 +22,5 @@ FORMULA_STARTS = (
 
 
 def guard_cell(value: Cell) -> Cell | str:
-    """The value; a text that a spreadsheet would take for a formula gets a quote before it."""
+    """Return the value, with a quote before a text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -1,6 +1,6 @@
-"""The compact form of Thrift, in which Parquet writes its metadata: read with bounds. Pure.
+"""Reads Thrift's compact protocol, the form of Parquet's metadata, within bounds. Pure.
 
-A structure becomes a dict of field number to value, a list a list. Only what Parquet uses is known.
+A structure becomes a dict of field number to value, a list a list. Only what Parquet uses is read.
 Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_VALUES = 2_000_000
-"""Of one message: 500 columns in 100 row groups have half as many."""
+"""Values of one message: 500 columns in 100 row groups have half as many."""
 _MAX_DEPTH = 20
 _VARINT_BYTES = 10
 
@@ -16,11 +16,11 @@ _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _ST
 
 
 class ThriftError(ValueError):
-    """The bytes are no such message."""
+    """The bytes are not a valid message."""
 
 
 class ThriftReader:
-    """Reads one message from the start of the bytes; `position` is behind it then."""
+    """Reads one message from the start of the bytes; then `position` is its end."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -41,7 +41,7 @@ class ThriftReader:
         }
 
     def read_struct(self, depth: int = 0) -> dict[int, Any]:
-        """The fields by their numbers; ThriftError where the bytes are none."""
+        """Return the fields by their numbers. ThriftError if the bytes are not a structure."""
         if depth > _MAX_DEPTH:
             raise ThriftError("nested too deeply")
         fields: dict[int, Any] = {}
@@ -66,14 +66,14 @@ class ThriftReader:
         size, kind = head >> 4, head & 0x0F
         if size == 15:
             size = self._read_varint()
-        if kind in (_TRUE, _FALSE):  # in a list, a truth value is a byte of its own
+        if kind in (_TRUE, _FALSE):  # in a list, a truth value is a separate byte
             kind = _BYTE
         if size > MAX_VALUES:
             raise ThriftError("too many values")
         return [self._read(kind, depth + 1) for _ in range(size)]
 
     def _read_signed(self) -> int:
-        """Zigzag: the sign is the lowest bit."""
+        """Read a zigzag number: the sign is the lowest bit."""
         value = self._read_varint()
         return (value >> 1) ^ -(value & 1)
 

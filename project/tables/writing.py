@@ -1,4 +1,4 @@
-"""A frame as a CSV file that people open in a spreadsheet."""
+"""Writes a frame as a CSV file that is safe to open in a spreadsheet."""
 
 import csv
 from collections.abc import Collection
@@ -13,9 +13,9 @@ _NUMBER = r"^[+-]?[\d.,]+([eE][+-]?\d+)?\s*$"
 
 
 def write_csv(frame: pl.DataFrame, path: Path, numbers: Collection[str] = ()) -> None:
-    """Write it; texts and names are guarded as `guard_cell` does, numbers stay numbers.
+    """Write the frame. `guard_cell` guards texts and names; numbers stay numbers.
 
-    `numbers` are columns of texts that are numbers, as they were written: so they stay.
+    `numbers` are text columns that contain numbers as they were sent: these stay unguarded.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(map(guard_cell, frame.columns))

@@ -57,9 +57,9 @@ GOOD = parquet_bytes(orders(500))
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (csv_bytes("a,b", "1,2", '3,"x', "4,y"), "Line 3: a quote opens that is not closed"),
+        (csv_bytes("a,b", "1,2", '3,"x', "4,y"), "Line 3: a quote opens but is not closed"),
         (csv_bytes("a,b", "1,2") + b"3,\xe9\n", "Line 3 is not UTF-8"),
-        (csv_bytes("a,b", "1,2", "3"), "Line 3 has 1 cell where the header has 2"),
+        (csv_bytes("a,b", "1,2", "3"), "Line 3 has 1 cell but the header has 2"),
         (GOOD[:-100], "The Parquet file is cut off"),
         (GOOD[:-8] + b"\0\0\0\x80PAR1", "footer claims 2,147,483,648 bytes"),
         (DICTIONARY_BOMB, "are too long"),

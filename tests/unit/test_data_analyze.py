@@ -109,7 +109,7 @@ def test_what_stands_out_is_told(store: FileStore) -> None:
 def test_column_that_is_nearly_a_number_is_told(store: FileStore) -> None:
     result = analyze(store, csv_bytes("a,b", *(f"{n},{n % 7}" for n in range(1, 60)), "sold,3"))
 
-    assert "“a” is a number but for 1 value, such as “sold”" in findings(result)
+    assert "“a” is a number except for 1 value, such as “sold”" in findings(result)
 
 
 def test_figures_of_a_column_are_those_of_polars(store: FileStore) -> None:
@@ -251,7 +251,7 @@ def test_value_that_is_left_out_is_not_missing(store: FileStore) -> None:
     result = analyze(store, csv_bytes("day,n", *days, "TBD,1", ",2"))
 
     assert result["tables"][0]["rows"][0][:4] == ["day", "date", 1, 300]
-    assert "“day” is a date but for 1 value, such as “TBD”. It is left out" in findings(result)
+    assert "“day” is a date except for 1 value, such as “TBD”. It is left out" in findings(result)
 
 
 def test_months_whose_day_and_month_can_be_exchanged_are_months_and_told(store: FileStore) -> None:
@@ -261,7 +261,7 @@ def test_months_whose_day_and_month_can_be_exchanged_are_months_and_told(store: 
 
     described = pl.read_csv(store.path(result["files"][0]["file"]))
     assert described["last"][0] == "2023-12-01"
-    assert "“month” can be read as day/month or as month/day" in findings(result)
+    assert "“month” fits both day/month and month/day" in findings(result)
 
 
 def test_outliers_are_counted_and_the_farthest_are_named_with_their_rows() -> None:

@@ -269,7 +269,7 @@ def test_test_by_time_is_of_the_latest_rows(store: FileStore) -> None:
         store, flats(300), target="rent", features=HONEST, time_column="listed_on", model="linear"
     )
 
-    assert result["facts"]["Split"].startswith("by “listed_on”: testing from 2025-")
+    assert result["facts"]["Split"].startswith("by “listed_on”, testing from 2025-")
 
 
 def test_result_shows_pictures_report_and_model(trained: tuple[FileStore, Any]) -> None:
@@ -654,7 +654,7 @@ def test_model_keeps_the_formats_that_it_has_learnt(store: FileStore) -> None:
         "amount": "number_comma",
         "change": "number",
     }
-    assert any("“day” is a date but for 1 value, such as “soon”" in n for n in result["notes"])
+    assert any("“day” is a date except for 1 value, such as “soon”" in n for n in result["notes"])
 
 
 def test_predictions_alone_if_wanted(trained: tuple[FileStore, Any]) -> None:
@@ -685,9 +685,15 @@ def test_unknown_categories_and_empty_columns_are_missing_values(
 @pytest.mark.parametrize(
     ("frame", "sentence"),
     [
-        (flats(30).drop("city", "area"), r"needs the columns city and area, but the table has only"),
-        (flats(30).with_columns(pl.lit("big").alias("area")), "“area” is to be read as number"),
-        (flats(30).with_columns(pl.lit(7).alias("listed_on")), '"listed_on" is to be read as date'),
+        (
+            flats(30).drop("city", "area"),
+            r"needs the columns city and area, but the table has only",
+        ),
+        (flats(30).with_columns(pl.lit("big").alias("area")), "“area” is set to number"),
+        (
+            flats(30).with_columns(pl.lit(7).alias("listed_on")),
+            '"listed_on" cannot be read as date',
+        ),
     ],
 )
 def test_table_that_does_not_fit_is_named(
