@@ -1,20 +1,20 @@
-"""What the project costs, measured, and how others do beside it; reports in `results/`.
+"""Benchmarks of the project and of other job systems; reports in `results/`.
 
-    systems       all systems in turns: `make bench`
-    endurance     a million jobs through one worker, and its memory
-    ledger, logs  what a job's record and what a log line cost
+    systems       compares all systems in turns: `make bench`
+    endurance     runs a million jobs through one worker, and watches its memory
+    ledger, logs  measure the cost of a job's record, and of a log line
 
-Behind `systems`, in the order a run goes through them:
+Modules behind `systems`, in the order in which a run uses them:
 
-    beside        runs the command beside a throwaway stack
+    beside        runs the command with a throwaway stack
     environments  the other systems' Python environments, from the pinned lists in requirements/
-    plan          what is measured, how often, of which systems
-    rounds        takes the measurements in turns, keeps the raw figures
-    stack         the native stack that all share; `programs` starts the others' own programs
+    plan          decides what to measure, how often, on which systems
+    rounds        takes the measurements in turns, and keeps the raw figures
+    stack         the native stack that all systems share; `programs` starts the other programs
     measures/     one module a measure; `accounting` reads CPU time and memory, `browser` is a
                   client of our web server, `waiting` waits for a condition
-    delay         a proxy that is as slow as a network
+    delay         a proxy that adds a network's delay
     peers/        what runs in the other environments; `kinds` are our own jobs
-    machine       what it was measured on
+    machine       describes the machine
     report/       makes the report from the raw figures
 """

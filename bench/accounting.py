@@ -1,4 +1,4 @@
-"""What processes have used: CPU time and memory."""
+"""Reads the CPU time and memory of processes."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,24 +6,24 @@ from pathlib import Path
 import psutil
 
 Groups = Mapping[str, Iterable[int]]
-"""Process ids by what they are called in the report."""
+"""Process ids by their names in the report."""
 
 
 def cpu_seconds(groups: Groups) -> dict[str, float]:
-    """User and system time of the processes of each group, so far."""
+    """Return the user and system time of each group's processes so far."""
     return {name: sum(_cpu_seconds(pid) for pid in pids) for name, pids in groups.items()}
 
 
 def pss_bytes(pids: Iterable[int], kind: str = "Pss") -> int:
-    """Proportional set size: memory that processes share is counted once between them.
+    """Return the proportional set size: shared memory is split between the processes that share it.
 
-    `Pss_Anon` leaves out what comes from files: how many others share that is not ours to decide.
+    `Pss_Anon` leaves out memory of files, because how many others share it is not ours to decide.
     """
     return sum(_pss_bytes(pid, kind) for pid in pids)
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process is there and has not ended."""
+    """Whether the process exists and has not ended."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # type: ignore[no-any-return]
     except psutil.NoSuchProcess:
@@ -31,13 +31,13 @@ def is_running(pid: int) -> bool:
 
 
 def with_descendants(roots: Iterable[int]) -> list[int]:
-    """The processes, their children, and so on."""
+    """Return the processes and all of their descendants."""
     roots = list(roots)
     return roots + find_descendants(roots)
 
 
 def find_descendants(roots: Iterable[int]) -> list[int]:
-    """Their children, and so on, without themselves."""
+    """Return the descendants of the processes, without the processes themselves."""
     return [pid for root in roots for pid in _find_children(root)]
 
 
@@ -49,7 +49,7 @@ def _find_children(pid: int) -> list[int]:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """0 for a process that has ended."""
+    """Return the CPU time of a process; 0 if it has ended."""
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.NoSuchProcess:
@@ -58,7 +58,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _pss_bytes(pid: int, kind: str) -> int:
-    """From proc(5) itself: psutil has no `Pss_Anon`."""
+    """Read proc(5) directly, because psutil has no `Pss_Anon`."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

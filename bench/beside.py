@@ -1,4 +1,4 @@
-"""Runs a benchmark's own command again, as the command that a throwaway stack lives for."""
+"""Runs a benchmark's command again, inside a throwaway stack."""
 
 import os
 import subprocess
@@ -10,13 +10,13 @@ from bench.environments import ROOT
 FLAG = "--beside-stack"
 SETTINGS = {
     "JOBS_EXTRA_KINDS": "bench.kinds,bench.naps",
-    # Measures fill queues further than a normal client may.
+    # Measures fill queues further than the limit for normal clients.
     "JOBS_QUEUE_LIMIT": "2000000",
 }
 
 
 def start_again_beside_stack(module: str, settings: Mapping[str, str] | None = None) -> int:
-    """The exit status of the same command with `--beside-stack`, in the stack's environment."""
+    """Run the same command with `--beside-stack` in a stack's environment; return its status."""
     command = [sys.executable, "-m", module, *sys.argv[1:], FLAG]
     launcher = [sys.executable, "-m", "deploy.native", "exec", "--", *command]
     environment = {**os.environ, **SETTINGS, **(settings or {})}

@@ -1,4 +1,4 @@
-"""A client of our web server as a browser is one: a cookie, kept connections, an event stream."""
+"""A client that uses our web server like a browser: a cookie, kept connections, an event stream."""
 
 import http.client
 import json
@@ -18,29 +18,29 @@ class Browser:
         self.cookie = self._find_cookie()
 
     def post(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
-        """The answer's document; ValueError unless it is 2xx."""
+        """Post and return the document of the response; ValueError unless the status is 2xx."""
         headers = {"Cookie": self.cookie, "Content-Type": "application/json"}
         return self._ask("POST", path, json.dumps(document), headers)
 
     def get(self, path: str) -> dict[str, Any]:
-        """The document; ValueError unless it is 2xx."""
+        """Return the document; ValueError unless the status is 2xx."""
         return self._ask("GET", path, None, {"Cookie": self.cookie})
 
     def open_stream(self) -> "Stream":
-        """The server-sent events of this browser's jobs."""
+        """Open the server-sent events of this browser's jobs."""
         connection = self._connect()
         connection.request("GET", "/api/v1/events", headers={"Cookie": self.cookie})
         return Stream(connection)
 
     def close(self) -> None:
-        """End the connection; the next request opens another."""
+        """Close the connection; the next request opens another."""
         self._connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._address, timeout=LATE_SECONDS)
 
     def _find_cookie(self) -> str:
-        """The page gives it."""
+        """Get a cookie from the page."""
         self._connection.request("GET", "/")
         answer = self._connection.getresponse()
         answer.read()
@@ -64,10 +64,10 @@ class Stream:
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self._connection = connection
         self._response = connection.getresponse()
-        self._await_line(b"retry:")  # it is open, but may not listen yet: the first event shows
+        self._await_line(b"retry:")  # open, but it may not listen yet: the first event shows
 
     def await_status(self, job_id: str, statuses: frozenset[str]) -> float:
-        """The moment (`perf_counter`) at which an event told that the job has such a status."""
+        """Return the moment (`perf_counter`) of an event with the job in such a status."""
         while True:
             job = json.loads(self._await_line(b"data:").partition(b":")[2])
             if job.get("id") == job_id and job["status"] in statuses:

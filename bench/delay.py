@@ -1,10 +1,10 @@
-"""A TCP proxy that hands on all it reads after a delay, as a server on another machine answers.
+"""A TCP proxy that forwards everything after a delay, like a server on another machine.
 
     python -m bench.delay --milliseconds 1 20001:5673 20002:6380
 
-Each argument is a port to listen on and one to connect to, both on this machine. Bytes keep their
-order, and each way has the delay: a round trip takes twice as long. A connection is told to wait
-while its other end reads too slowly, so nothing piles up here.
+Each argument is a port to listen on and a port to connect to, both on this machine. Bytes keep
+their order, and each direction has the delay, so a round trip takes twice as long. If the other end
+reads too slowly, the proxy pauses a connection, so that no data piles up here.
 """
 
 import argparse
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 class Way(asyncio.Protocol):
-    """One end of a proxied connection: what it reads goes to the other end later."""
+    """One end of a proxied connection: forwards what it reads to the other end later."""
 
     def __init__(self, delay_seconds: float) -> None:
         self._delay = delay_seconds
@@ -26,41 +26,41 @@ class Way(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._other: asyncio.Transport | None = None
         self._underway: deque[tuple[float, bytes]] = deque()
-        """When each is due; the end of the connection is b""."""
+        """Data with the time when it is due; b"" stands for the end of the connection."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio switches Nagle's algorithm off, which would hold small messages back."""
+        """Start: asyncio switches Nagle's algorithm off, which would delay small messages."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type
         self._transport = transport
 
     def join(self, other: "Way") -> None:
-        """What was read until now, and what will be, goes there."""
+        """Forward to that end what was read so far, and everything later."""
         self._other = other._transport
         self._hand_on()
 
     def data_received(self, data: bytes) -> None:
-        """Hand it on when it is due."""
+        """Queue the data until it is due."""
         self._underway.append((self._loop.time() + self._delay, data))
         if self._timer is None:
             self._hand_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """The other end hears of it after all that was sent before."""
+        """Close the other end after everything that was sent before."""
         self.data_received(b"")
 
     def pause_writing(self) -> None:
-        """This end does not read what is sent to it: whoever sends must wait."""
+        """Pause the sender, because this end does not read its data."""
         if self._other and not self._other.is_closing():
             self._other.pause_reading()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Resume the sender, because this end reads again."""
         if self._other and not self._other.is_closing():
             self._other.resume_reading()
 
     def _hand_on(self) -> None:
-        """Send all that is due, and come again for the next one."""
+        """Send everything that is due, and schedule the next call."""
         self._timer = None
         if self._other is None:
             return
@@ -79,7 +79,7 @@ class Way(asyncio.Protocol):
 
 
 class Entrance(Way):
-    """The end that a client has connected to: it connects to the server."""
+    """The end that a client has connected to; it connects to the server."""
 
     def __init__(self, delay_seconds: float, port: int) -> None:
         super().__init__(delay_seconds)
@@ -87,7 +87,7 @@ class Entrance(Way):
         self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """What the client sends meanwhile is kept."""
+        """Keep what the client sends meanwhile."""
         super().connection_made(transport)
         self._connecting = self._loop.create_task(self._connect(transport))
 
@@ -104,7 +104,7 @@ class Entrance(Way):
 
 
 async def serve(delay_seconds: float, routes: Sequence[tuple[int, int]]) -> list[asyncio.Server]:
-    """Listen on the first port of each route for clients of the second."""
+    """Listen on the first port of each route, for clients of the second port."""
     loop = asyncio.get_running_loop()
     return [
         await loop.create_server(partial(Entrance, delay_seconds, port), HOST, listen)
@@ -113,7 +113,7 @@ async def serve(delay_seconds: float, routes: Sequence[tuple[int, int]]) -> list
 
 
 def make_loop() -> asyncio.AbstractEventLoop:
-    """A loop on `select`: asyncio's usual one, on epoll, rounds up to whole milliseconds."""
+    """Return a loop on `select`: asyncio's default, on epoll, rounds up to whole milliseconds."""
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 

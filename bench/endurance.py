@@ -1,9 +1,9 @@
-"""Many jobs through one short worker of two processes: does its memory grow?
+"""Runs many jobs through one short worker of two processes, to see whether its memory grows.
 
     python -m bench.endurance [--jobs 1000000] [--output bench/results/endurance.md]
 
-Starts a stack of its own that forgets jobs after a minute, keeps the short queue filled, and looks
-at the memory of the worker, of Redis and of RabbitMQ along the way. A million take ten minutes.
+Starts its own stack, which forgets jobs after a minute, keeps the short queue filled, and samples
+the memory of the worker, Redis and RabbitMQ on the way. A million jobs take ten minutes.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from project.ledger.keys import EXPIRING, waiting_key
 
 BATCH = 500
 FILLED = 5_000
-"""As many jobs wait in the queue at the most."""
+"""At most this many jobs wait in the queue."""
 SAMPLES = 20
 WARM_SHARE = 0.1
-"""Growth counts from here on: until then code is loaded and pools fill."""
+"""Growth counts from this share of the jobs: before it, code loads and pools fill."""
 GROWTH_LIMIT = 0.05
-"""More than this share is growth."""
+"""A larger share counts as growth."""
 IDLE_SECONDS = 120.0
 MIB = 2**20
 OWN = "Pss_Anon"
@@ -37,7 +37,7 @@ OWN = "Pss_Anon"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Memory in MiB after so many jobs, and how many the ledger still keeps."""
+    """Memory in MiB after `done` jobs, and the number of jobs that the ledger keeps."""
 
     done: int
     seconds: float
@@ -49,7 +49,7 @@ class Sample:
 
     @property
     def worker(self) -> float:
-        """The worker's processes together."""
+        """Memory of all the worker's processes."""
         return self.main + self.children
 
 
@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def run(stack: Stack, client: JobsClient, jobs: int) -> list[Sample]:
-    """Keep the queue filled until all are done; a sample each twentieth."""
+    """Keep the queue filled until all jobs are done; take a sample after each twentieth."""
     stack.stop("flower")
     began, submitted, samples = time.monotonic(), 0, list[Sample]()
     while submitted < jobs or _count_waiting(stack):
@@ -90,13 +90,13 @@ def run(stack: Stack, client: JobsClient, jobs: int) -> list[Sample]:
 
 
 def find_growth(samples: list[Sample]) -> float:
-    """The share by which the worker's memory has grown since it was warm."""
+    """Return the share by which the worker's memory has grown since it was warm."""
     warm = next(sample for sample in samples if sample.done >= samples[-1].done * WARM_SHARE)
     return samples[-1].worker / warm.worker - 1
 
 
 def report(samples: list[Sample], retention_seconds: int) -> str:
-    """Markdown."""
+    """Return the report as Markdown."""
     last, growth = samples[-1], find_growth(samples)
     verdict = "no growth" if growth <= GROWTH_LIMIT else "**growth**"
     rows = [
@@ -110,18 +110,18 @@ def report(samples: list[Sample], retention_seconds: int) -> str:
         ]
         for sample in samples
     ]
-    heads = ["jobs", "s", "main, MiB", "children, MiB", "RabbitMQ, MiB", "Redis, MiB", "jobs kept"]
+    heads = ["jobs", "s", "main, MiB", "processes, MiB", "RabbitMQ, MiB", "Redis, MiB", "jobs kept"]
     return "\n".join(
         [
             f"# {last.done:,} jobs through one worker",
             "",
-            f"One short worker of two processes, {last.done / last.seconds:,.0f} jobs/s with their "
-            "submits on the same machine. Its memory (its share of anonymous pages) has changed "
-            f"by {growth:+.1%} since a tenth of the jobs: {verdict} (more than {GROWTH_LIMIT:.0%} "
-            "would be).",
+            f"One short worker of two processes did {last.done / last.seconds:,.0f} jobs/s, with "
+            "the client on the same machine. The worker's memory (its share of anonymous pages) "
+            f"has changed by {growth:+.1%} since the first tenth of the jobs: {verdict} (the limit "
+            f"is {GROWTH_LIMIT:.0%}).",
             "",
-            f"Jobs are forgotten {retention_seconds} s after their end, so Redis keeps the newest; "
-            "of each forgotten one its id stays for five weeks.",
+            f"The ledger forgets jobs {retention_seconds} s after they finish, so Redis keeps only "
+            "the newest. The id of a forgotten job stays for five weeks.",
             "",
             *table(heads, rows),
         ]
@@ -142,7 +142,7 @@ def _look(stack: Stack, done: int, seconds: float) -> Sample:
 
 
 def _await_progress(stack: Stack) -> None:
-    """Until some of those that wait are done; SlowError where the worker has stopped."""
+    """Wait until some waiting jobs are done; SlowError if the worker has stopped."""
     before = _count_waiting(stack)
     await_that(lambda: _count_waiting(stack) < before or not before, "a job is done", IDLE_SECONDS)
 

@@ -1,7 +1,7 @@
-"""The environments that the systems run in: one a file of `requirements/`, below data/bench.
+"""The systems' Python environments, below data/bench: one for each list in `requirements/`.
 
-`uv` makes them from pinned lists with hashes; what is there and up to date is left alone. To renew
-a list:
+`uv` makes them from pinned lists with hashes, and leaves up-to-date ones alone. To renew a list:
+
 `uv pip compile --python-version 3.11 --generate-hashes --no-annotate --no-header -o X.txt X.in`.
 """
 
@@ -21,18 +21,18 @@ BEFORE_FOLDER = FOLDER / "before"
 
 
 def find_program(environment: str, program: str) -> str:
-    """The path of a program of that environment."""
+    """Return the path of that environment's program."""
     folder = Path(sys.prefix) if environment in (OURS, BEFORE) else FOLDER / environment
     return str(folder / "bin" / program)
 
 
 def find_folder(environment: str) -> Path:
-    """Where its programs are started: what is in it is imported first."""
+    """Return the folder to start its programs in: imports look there first."""
     return BEFORE_FOLDER if environment == BEFORE else ROOT
 
 
 def make_environment(name: str) -> None:
-    """Make it, unless it is there and made from the list as it is."""
+    """Make the environment, unless it exists and was made from the current list."""
     if name in (OURS, BEFORE):
         return
     pinned, folder = LISTS / f"{name}.txt", FOLDER / name
@@ -47,7 +47,7 @@ def make_environment(name: str) -> None:
 
 
 def list_versions(name: str) -> dict[str, str]:
-    """Package to version, as the environment's list pins them."""
+    """Return package versions as the environment's list pins them."""
     lines = (LISTS / f"{name}.txt").read_text().splitlines()
     return dict(line.removesuffix(" \\").split("==") for line in lines if "==" in line)
 

@@ -1,9 +1,9 @@
-"""Kinds whose work is known: what is measured is the way of a job, not its work.
+"""Kinds with known work: the benchmark measures how a job is handled, not its work.
 
-`bench.noop` and `bench.long` do nothing, one in each queue, `bench.repeatable` nothing that must
-not be repeated; the others do the work that `work` has for all systems.
+`bench.noop` and `bench.long` do nothing, one in each queue; `bench.repeatable` does nothing and is
+repeatable; the others do the work that `work` has for all systems.
 
-They are loaded by `JOBS_EXTRA_KINDS=bench.kinds`, as any team's own kinds are.
+`JOBS_EXTRA_KINDS=bench.kinds` loads them, like any team's own kinds.
 """
 
 from pydantic import BaseModel
@@ -18,13 +18,13 @@ BUSY, TAKE, GIVE = "bench.busy", "bench.take", "bench.give"
 
 
 class Numbered(BaseModel):
-    """A number, so that no job is another one's rerun."""
+    """A number, so that no job is a duplicate."""
 
     n: int = 0
 
 
 class Amount(BaseModel):
-    """Milliseconds, or characters."""
+    """A number of milliseconds or characters."""
 
     value: int
 

@@ -1,11 +1,11 @@
-"""The ledger at many jobs: what a list page, a step, a record and its removal cost.
+"""Measures the ledger with many jobs: a list page, a step, a record and its removal.
 
     python -m bench.ledger [--jobs 1000000] [--output bench/results/ledger.md]
 
-Starts a Redis server of its own with deploy/redis/redis.conf on a free port and a folder that is
-removed again, and takes jobs through the ledger's own steps. Costs must not grow with the number
-of jobs, so each is measured at a thousand, at ten times as many, and so on. `make bench` measures
-the same up to a hundred thousand.
+Starts its own Redis server with deploy/redis/redis.conf on a free port and in a temporary folder,
+and takes jobs through the ledger's own steps. Costs must not grow with the number of jobs, so each
+is measured at a thousand jobs, at ten times as many, and so on. `make bench` measures the same up
+to a hundred thousand.
 """
 
 import argparse
@@ -47,7 +47,7 @@ TITLES = {
 }
 
 Figures = dict[str, Any]
-"""What was measured, as plain values."""
+"""The measured figures, as plain values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def main() -> None:
 
 @contextmanager
 def own_redis() -> Iterator[int]:
-    """The port of a Redis server that lives as long as the block."""
+    """Run a Redis server while the block lasts; yield its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -94,7 +94,7 @@ def own_redis() -> Iterator[int]:
 
 
 def _await_redis(port: int) -> None:
-    """Until it answers, and lets jobs begin."""
+    """Wait until Redis answers and the ledger lets jobs begin."""
     deadline = time.monotonic() + 10 + GRACE_SECONDS
     uptime_seconds = -1
     while uptime_seconds < GRACE_SECONDS:
@@ -106,7 +106,7 @@ def _await_redis(port: int) -> None:
 
 
 def measure(port: int, jobs: int) -> Figures:
-    """Costs at growing sizes, the last of them `jobs`; then what it takes to forget all."""
+    """Measure costs at growing sizes up to `jobs`, then the time to forget all jobs."""
     redis = Redis(port=port, decode_responses=True, socket_timeout=None)
     ledger = Ledger(redis, RETENTION_SECONDS)
     empty_bytes, there, fill_seconds = _used_bytes(redis), 0, 0.0
@@ -132,7 +132,7 @@ def measure(port: int, jobs: int) -> Figures:
 
 
 def sizes_up_to(jobs: int) -> list[int]:
-    """A thousand, ten times as many each time, and `jobs`."""
+    """Return a thousand, ten times as many each time, and `jobs`."""
     sizes = [SMALLEST]
     while sizes[-1] * 10 < jobs:
         sizes.append(sizes[-1] * 10)
@@ -148,16 +148,16 @@ def report(figures: Figures) -> str:
         [
             f"# The ledger with {jobs:,} jobs",
             "",
-            f"Redis {figures['redis']} on {os.cpu_count()} cores; medians of {RUNS}, "
-            "the client included.",
+            f"Redis {figures['redis']} on {os.cpu_count()} cores; medians of {RUNS} runs, "
+            "including the client's time.",
             "",
             *costs_table(figures["costs"]),
             "",
             f"- Memory: {figures['bytes_a_job']:,.0f} bytes a job, with index and Celery's result.",
-            f"- Forgetting all: {trim:.1f} s, {trim / jobs * 1e6:.0f} µs a job.",
+            f"- Time to forget all jobs: {trim:.1f} s, {trim / jobs * 1e6:.0f} µs a job.",
             f"  {figures['left_bytes_a_job']:.0f} bytes a job stay for five weeks, "
-            "to tell that it was there.",
-            f"- To make them, four steps a job from {os.cpu_count()} processes: "
+            "to show that the job existed.",
+            f"- Time to make them, four steps a job from {os.cpu_count()} processes: "
             f"{figures['fill_seconds']:.0f} s.",
             "",
         ]
@@ -165,7 +165,7 @@ def report(figures: Figures) -> str:
 
 
 def costs_table(costs: dict[str, dict[str, float]]) -> list[str]:
-    """One row a cost, one column a size, and how much the last is of the first."""
+    """Return a row for each cost, a column for each size, and the ratio of last to first."""
     sizes = list(costs)
     lines = [
         "| | " + " | ".join(f"{int(size):,} jobs, ms" for size in sizes) + " | last / first |",
@@ -179,7 +179,7 @@ def costs_table(costs: dict[str, dict[str, float]]) -> list[str]:
 
 
 def fill(port: int, jobs: int) -> None:
-    """Take so many jobs through the ledger, in as many processes as there are cores."""
+    """Take that many jobs through the ledger, in as many processes as there are cores."""
     parts = os.cpu_count() or 1
     shares = [jobs // parts + (1 if number < jobs % parts else 0) for number in range(parts)]
     with multiprocessing.get_context("spawn").Pool(parts) as pool:
@@ -202,7 +202,7 @@ def _no_rules() -> Admission:
 
 
 def _a_job(number: int) -> Job:
-    """Five kinds on two queues, a hundred owners, parameters of some eighty bytes."""
+    """Return jobs of five kinds on two queues, a hundred owners, about 80 bytes of parameters."""
     kind = KINDS[number % len(KINDS)]
     return Job(
         id=str(uuid4()),
@@ -217,7 +217,7 @@ def _a_job(number: int) -> Job:
 
 
 def _run(ledger: Ledger, job: Job, number: int) -> None:
-    """Nine of ten succeed; the others fail."""
+    """Finish the jobs: nine of ten succeed, the others fail."""
     claimed = ledger.attempts.claim(job, "short@worker-1", "worker-1:4711:815")
     status = Status.FAILED if number % 10 == 9 else Status.SUCCEEDED
     ledger.attempts.finish(
@@ -242,7 +242,7 @@ def _measure_costs(ledger: Ledger) -> Costs:
 
 
 def _find_deep_cursor(ledger: Ledger) -> str:
-    """The cursor in the middle of all jobs: that of a page which ends there by its time."""
+    """Return the cursor in the middle of all jobs, of a page that would end there by its time."""
     newest = ledger.list_jobs(JobFilter(), limit=1).jobs[0].submitted_at
     oldest = _find_oldest(ledger)
     middle = oldest + (newest - oldest) / 2
@@ -265,7 +265,7 @@ def _find_oldest(ledger: Ledger) -> datetime:
 
 
 def _one_job(ledger: Ledger) -> None:
-    """Four steps: record, confirm, claim, finish."""
+    """Time four steps: record, confirm, claim, finish."""
     job = _a_job(0)
     ledger.admissions.record(job)
     _run(ledger, ledger.admissions.confirm(job), 0)
@@ -285,7 +285,7 @@ def _used_bytes(redis: "Redis") -> int:
 
 
 def forget_all(redis: "Redis") -> None:
-    """Forget all jobs that have ended, as if their retention were over."""
+    """Forget all finished jobs, as if their retention were over."""
     redis.zunionstore(EXPIRING, {EXPIRING: 0})
     ledger = Ledger(redis, RETENTION_SECONDS)
     while ledger.trim(BATCH):

@@ -1,9 +1,10 @@
-"""What a log line costs, beside what `ecs-logging` makes of it, and its share of requests and jobs.
+"""Measures the cost of a log line, compared with `ecs-logging`, and its share of requests and jobs.
 
     python -m deploy.native exec -- python -m bench.logs [--output bench/results/logs.md]
 
-The writers take turns in one run, so that a noisy machine hits them alike: trust the ratios. The
-shares are made from the running stack's own lines, which tell how long requests and attempts took.
+The writers take turns in one run, so that noise of the machine affects them equally: trust the
+ratios. The shares come from the running stack's own lines, which say how long requests and
+attempts took.
 """
 
 import argparse
@@ -58,7 +59,7 @@ EVENT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """One way to write a line."""
+    """A way to write a line."""
 
     name: str
     write: Callable[[], None]
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 def measure(writers: list[Writer]) -> dict[str, float]:
-    """Microseconds a line of each writer: the median of many short turns."""
+    """Return each writer's microseconds a line: the median of many short turns."""
     times: dict[str, list[float]] = defaultdict(list)
     for _ in range(ROUNDS):
         for writer in writers:
@@ -107,7 +108,7 @@ def _writers(folder: Path) -> list[Writer]:
 
 
 def _rivals(folder: Path) -> list[Writer]:
-    """As the documentation of `ecs-logging` sets it up, with a flush a line as ours has."""
+    """Return writers set up as `ecs-logging` documents, with a flush a line like ours."""
     rival = structlog.wrap_logger(
         structlog.WriteLogger((folder / "structlog.json").open("a")),
         processors=[
@@ -128,7 +129,7 @@ def _rivals(folder: Path) -> list[Writer]:
 
 
 def _production(folder: Path) -> Settings:
-    """Settings without the copy for people."""
+    """Return settings without the second log for people."""
     secrets = {
         "secret_key": "x" * 40,
         "broker_url": "amqp://jobs:x@localhost/jobs",
@@ -145,7 +146,7 @@ def _production(folder: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of the time of one thing is spent on its lines."""
+    """The share of an operation's time that its log lines take."""
 
     what: str
     lines: float
@@ -154,7 +155,7 @@ class Share:
 
 
 def _find_shares(settings: Settings, microseconds: float) -> list[Share]:
-    """A submit and the shortest job: where a line's share is the largest."""
+    """Measure a submit and the shortest job, where a line's share is the largest."""
     url = f"{settings.public_url}/api/v1/jobs"
     job = {"kind": "create_task", "parameters": {"type": 0}}
     ids = [requests.post(url, json=job, timeout=10).json()["id"] for _ in range(SUBMITS)]
@@ -197,13 +198,13 @@ def _report(costs: dict[str, float], shares: list[Share]) -> str:
             "# What a log line costs",
             "",
             "Made by `python -m deploy.native exec -- python -m bench.logs`. Medians of"
-            f" {ROUNDS} turns of {LINES} lines, each line written to its file before the next one.",
+            f" {ROUNDS} turns of {LINES} lines, each written to its file before the next one.",
             "",
-            "| writer | µs a line | to ours |",
+            "| writer | µs a line | × our event |",
             "|---|---|---|",
             *rows,
             "",
-            "| of the time of | lines | milliseconds | share of the lines |",
+            "| operation | lines | milliseconds | share of the lines |",
             "|---|---|---|---|",
             *parts,
             "",

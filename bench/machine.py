@@ -1,4 +1,4 @@
-"""What was measured on: machine and versions."""
+"""Describes the machine that was measured on, and its versions."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ OURS_SHOWN = ("celery", "kombu", "amqp", "redis", "flask", "gunicorn", "gevent",
 
 
 def describe_machine(stack: Stack) -> dict[str, Any]:
-    """Plain values, for the report's head."""
+    """Return plain values for the report's head."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

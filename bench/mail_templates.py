@@ -1,7 +1,7 @@
-"""Measures what the most hostile templates of a mail take: `python -m bench.mail_templates`.
+"""Measures the cost of the most hostile mail templates: `python -m bench.mail_templates`.
 
-Each case of `tests/hostile_templates.py` is read as the web server reads it, and rendered as a
-worker does. Prints the slowest of each kind, and the most memory.
+The web server's code parses each case of `tests/hostile_templates.py`, and a worker's code renders
+it. Prints the slowest of each, and the most memory.
 """
 
 import gc

@@ -1,6 +1,6 @@
-"""A kind that sleeps in the short queue: the measure `mixed` has jobs of 1 ms beside jobs of 2 s.
+"""A kind that sleeps in the short queue, for the measure `mixed`: jobs of 1 ms and of 2 s.
 
-A module by itself, which an earlier commit is given, too: that one's own kinds have no such job.
+A separate module, because it is also copied to an earlier commit, whose own kinds lack such a job.
 """
 
 import time
@@ -20,7 +20,7 @@ class Nap(BaseModel):
 
 @job(NAP, title="Nap", queue="short", time_limit_seconds=60)
 def nap(parameters: Nap, context: Context) -> float:  # noqa: ARG001 - every kind takes it
-    """Sleep, as a job that waits for another service; return the moment of its start."""
+    """Sleep like a job that waits for another service; return the moment of its start."""
     began_at = time.time()
     time.sleep(parameters.seconds)
     return began_at

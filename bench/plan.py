@@ -1,4 +1,4 @@
-"""What is measured, how often, of which systems."""
+"""Decides what to measure, how often, on which systems."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measurement of one system: its size in a full run and in a quick one."""
+    """A measure, and its size in a full run and in a quick one."""
 
     take: Callable[[System, Stack, int], dict[str, Any]]
     size: int
     quick_size: int
     deep_size: int = 0
-    """With `--deep`; 0: as in a full run."""
+    """Size with `--deep`; 0 means the size of a full run."""
     once: bool = False
-    """It takes long, or has many samples in itself: the first round is enough."""
+    """Measure in the first round only, because it takes long or has many samples already."""
     rounds: int = ROUNDS
-    """How often it is taken in a full run, unless the command line says."""
+    """Rounds in a full run, unless the command line sets them."""
 
 
 MEASURES: dict[str, Measure] = {
@@ -82,13 +82,13 @@ class Plan:
     """What a run does."""
 
     rounds: int | None
-    """As the command line says; None: as each measure does."""
+    """Rounds from the command line; None means each measure's own."""
     measures: list[str]
     systems: list[str]
     is_quick: bool
     is_deep: bool
     before: str
-    """The earlier commit that takes part; empty: none does."""
+    """The earlier commit to measure; empty for none."""
 
     @classmethod
     def choose(
@@ -101,7 +101,7 @@ class Plan:
         systems: list[str] | None = None,
         before: str = "",
     ) -> "Plan":
-        """All, unless something else is wanted; an earlier commit only if it is."""
+        """Choose all systems by default; an earlier commit only if one is given."""
         wanted = {*(systems or SYSTEMS), BEFORE} if before else {*(systems or SYSTEMS)} - {BEFORE}
         return cls(
             rounds=rounds or (1 if is_quick else None),
@@ -113,7 +113,7 @@ class Plan:
         )
 
     def steps(self) -> list[Step]:
-        """In their order: systems take turns, so that a noisy minute hits more than one."""
+        """Yield the steps in order: systems take turns, so that a noisy minute affects several."""
         return [
             Step(number, measure, system)
             for number in range(self.most_rounds)
@@ -124,16 +124,16 @@ class Plan:
 
     @property
     def most_rounds(self) -> int:
-        """Of any measure."""
+        """Return the most rounds of any measure."""
         return max(map(self.rounds_of, self.measures))
 
     def rounds_of(self, measure: str) -> int:
-        """How often it is taken."""
+        """Return the number of rounds of a measure."""
         found = MEASURES[measure]
         return 1 if found.once else self.rounds or found.rounds
 
     def size_of(self, measure: str) -> int:
-        """Jobs, or seconds, as that measure wants."""
+        """Return the measure's size: jobs or seconds."""
         found = MEASURES[measure]
         if self.is_deep and found.deep_size:
             return found.deep_size

@@ -1,4 +1,4 @@
-"""Programs of the systems: started with their environment, ended with the benchmark."""
+"""Starts the systems' programs in their environments, and stops them with the benchmark."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def running(
     commands: Sequence[Sequence[str]],
     variables: Mapping[str, str],
 ) -> Iterator[list[int]]:
-    """Run the commands while the block lasts; their process ids."""
+    """Run the commands while the block lasts; yield their process ids."""
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands:
@@ -40,7 +40,7 @@ def drive(
     variables: Mapping[str, str],
     *options: str,
 ) -> dict[str, Any]:
-    """What `bench.peers.driver` found."""
+    """Run `bench.peers.driver` and return its figures."""
     command = ["python", "-m", "bench.peers.driver", client, verb, "--jobs", str(jobs), *options]
     with _open_log(client) as log:
         found = subprocess.run(
@@ -61,7 +61,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     with _open_log(name) as stream:
         return subprocess.Popen(
-            # Nothing outlives the benchmark, however that ends.
+            # Nothing outlives the benchmark, however it ends.
             ["setpriv", "--pdeathsig", "TERM", find_program(environment, command[0]), *command[1:]],
             cwd=find_folder(environment),
             env={**os.environ, **variables},
@@ -73,7 +73,7 @@ def _start(
 
 
 def _open_log(name: str) -> BinaryIO:
-    """What a program prints is kept below data/bench/logs."""
+    """Open the log of a program's output, below data/bench/logs."""
     folder = FOLDER / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     return (folder / f"{name}.log").open("ab")

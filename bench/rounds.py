@@ -1,4 +1,4 @@
-"""Takes the measurements in their order, and keeps each figure as soon as it is there."""
+"""Takes the measurements in order, and keeps each figure as soon as it is measured."""
 
 import fcntl
 import json
@@ -27,9 +27,9 @@ def run_rounds(
     lock: Path | None,
     earlier: Mapping[str, Any],
 ) -> None:
-    """Measure all of the plan; the raw figures are written to the file after each step.
+    """Measure everything in the plan, and write the raw figures to the file after each step.
 
-    The stacks are by their environment. What earlier runs have measured is kept before these.
+    `stacks` are by environment. The figures of earlier runs stay before the new ones.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {
@@ -65,21 +65,21 @@ def run_rounds(
 
 
 def read_earlier(output: Path, plan: Plan) -> dict[str, Any]:
-    """What earlier runs have measured; ValueError if that is nothing to add to."""
+    """Return the figures of earlier runs; ValueError if new figures cannot be added to them."""
     if not output.exists():
         return {}
     earlier: dict[str, Any] = json.loads(output.read_text())
     has_other_commit = plan.before and earlier.get("before", "") not in ("", plan.before)
     if earlier["is_quick"] != plan.is_quick or has_other_commit:
         raise ValueError(
-            f"{output.name} is of a run with other sizes or another commit before: leave out "
+            f"{output.name} is from a run with other sizes or another earlier commit: leave out "
             "--add, or choose another --output."
         )
     return earlier
 
 
 def count_rounds(figures: list[dict[str, Any]]) -> dict[str, int]:
-    """How many rounds of each measure there are."""
+    """Return the number of rounds of each measure."""
     found: dict[str, int] = {}
     for entry in figures:
         found[entry["measure"]] = max(found.get(entry["measure"], 0), entry["round"] + 1)
@@ -87,7 +87,7 @@ def count_rounds(figures: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def take_step(plan: Plan, step: Step, stack: Stack) -> dict[str, Any]:
-    """A measurement that fails is kept as such, and told in the report; the others go on."""
+    """Take a measurement. Its failure is recorded and reported; the others continue."""
     measure = MEASURES[step.measure]
     try:
         return measure.take(SYSTEMS[step.system], stack, plan.size_of(step.measure))
@@ -97,7 +97,7 @@ def take_step(plan: Plan, step: Step, stack: Stack) -> dict[str, Any]:
 
 @contextmanager
 def _turn(lock: Path | None) -> Iterator[None]:
-    """Alone on the machine, as far as others keep to the same lock."""
+    """Wait for the lock file, so that no other program that uses the lock runs at the same time."""
     if lock is None:
         yield
         return
@@ -107,7 +107,7 @@ def _turn(lock: Path | None) -> Iterator[None]:
 
 
 def _shorten(figures: Any) -> str:
-    """Figures for a person who waits."""
+    """Shorten figures for the terminal."""
     if isinstance(figures, dict):
         return ", ".join(f"{name} {_shorten(value)}" for name, value in figures.items())
     if isinstance(figures, float):

@@ -1,4 +1,4 @@
-"""The native stack that the benchmark runs beside, and what it gives to the other systems."""
+"""The native stack that the benchmark runs in, and its servers for the other systems."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,10 +21,10 @@ from project.config import Settings
 PEERS = "peers"
 """The virtual host of the other systems."""
 BROKER_DATABASE, RESULTS_DATABASE = 1, 2
-"""Redis's databases of the other systems; ours is 0."""
+"""The Redis databases of the other systems; ours is 0."""
 WORKERS = ("worker-short", "worker-long")
 IDLE_PROGRAMS = ("web", "scheduler")
-"""What runs all the time, also while nothing is measured."""
+"""Programs that run all the time, even while nothing is measured."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,25 @@ class Stack:
 
     settings: Settings
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What its programs read that is not in the benchmark's own environment."""
+    """Variables that its programs read but that are not in the benchmark's own environment."""
 
     @cached_property
     def redis(self) -> "Redis":
-        """Our database."""
+        """Our Redis database."""
         return Redis.from_url(self.settings.redis_url, decode_responses=True)
 
     def redis_url(self, database: int) -> str:
-        """The address of another database of the same server."""
+        """Return the URL of another database of the same server."""
         return urlunsplit(urlsplit(self.settings.redis_url)._replace(path=f"/{database}"))
 
     @property
     def peers_broker_url(self) -> str:
-        """RabbitMQ, with the other systems' virtual host."""
+        """URL of the other systems' virtual host in RabbitMQ."""
         login = f"{ADMINISTRATOR}:{quote(self.settings.admin_password)}"
         return f"amqp://{login}@127.0.0.1:{url_port(self.settings.broker_url)}/{PEERS}"
 
     def at_ports(self, broker: int, redis: int) -> "Stack":
-        """The same, but for where programs that start now find RabbitMQ and Redis."""
+        """Return the same stack with other ports of RabbitMQ and Redis for new programs."""
         urls = {
             "broker_url": _at_port(self.settings.broker_url, broker),
             "redis_url": _at_port(self.settings.redis_url, redis),
@@ -59,7 +59,7 @@ class Stack:
         return replace(self, settings=self.settings.model_copy(update=urls))
 
     def environment(self) -> dict[str, str]:
-        """What the other systems' programs read."""
+        """Return the variables that the other systems' programs read."""
         return {
             "BENCH_BROKER_URL": self.peers_broker_url,
             "BENCH_REDIS_BROKER_URL": self.redis_url(BROKER_DATABASE),
@@ -67,7 +67,7 @@ class Stack:
         }
 
     def empty_peers(self) -> None:
-        """Make the other systems' virtual host and databases anew."""
+        """Recreate the other systems' virtual host, and empty their databases."""
         self._manage("DELETE", f"vhosts/{PEERS}")
         self._manage("PUT", f"vhosts/{PEERS}")
         rights = {"configure": ".*", "write": ".*", "read": ".*"}
@@ -77,44 +77,44 @@ class Stack:
                 redis.flushdb()
 
     def rabbitmq_version(self) -> str:
-        """As the server says."""
+        """The version of RabbitMQ."""
         return str(self._manage("GET", "overview").json()["rabbitmq_version"])
 
     def pid(self, program: str) -> int:
-        """The process of a program of ours."""
+        """Return the process id of one of our programs."""
         return self._daemon.program(program).pid
 
     def server_pids(self) -> dict[str, list[int]]:
-        """The processes of both servers."""
+        """Return the process ids of both servers."""
         return {
             "RabbitMQ": with_descendants([self.pid("rabbitmq")]),
             "Redis": [self.pid("redis")],
         }
 
     def stop(self, *names: str) -> None:
-        """Stop programs, those of a group together; returns when they have ended."""
+        """Stop programs, those of a group together, and wait until they have ended."""
         for group in {self._daemon.program(name).group for name in names}:
             self._daemon.stop_group(group)
         for name in names:
             await_that(partial(self._is_stopped, name), f"{name} stops")
 
     def start(self, *names: str) -> None:
-        """Start programs; returns when they are spawned."""
+        """Start programs, without waiting until they are ready."""
         for program in map(self._daemon.program, names):
             if not program.is_running():
                 self._daemon.start(program)
 
     def await_ready(self, *names: str) -> None:
-        """Wait until the programs do their work."""
+        """Wait until the programs are ready."""
         for name in names:
             await_that(partial(self._is_ready, name), f"{name} runs")
 
     def rest(self) -> None:
-        """Have only the servers run, so that another stack has the machine for itself."""
+        """Stop everything except the servers, so that another stack has the machine for itself."""
         self.stop(*IDLE_PROGRAMS, *WORKERS, "flower")
 
     def wake(self) -> None:
-        """Start what runs all the time, anew."""
+        """Restart the programs that run all the time."""
         self.stop(*IDLE_PROGRAMS)
         self.start(*IDLE_PROGRAMS)
         self.await_ready("web")

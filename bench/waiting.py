@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline."""
+"""Waits for a condition, with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class SlowError(Exception):
 def await_that(
     is_true: Callable[[], bool], what: str, patience_seconds: float = PATIENCE_SECONDS
 ) -> None:
-    """Look again and again until it is true; SlowError says what has not happened."""
+    """Poll until the condition is true; SlowError says what did not happen."""
     deadline = time.monotonic() + patience_seconds
     while not is_true():
         if time.monotonic() > deadline:

@@ -1,1 +1,1 @@
-"""What is measured: each module has `measure`, which returns plain figures of one system."""
+"""One module for each measure, with a `measure` that returns plain figures of one system."""

@@ -1,4 +1,4 @@
-"""Jobs a second that one client submits by `POST /api/v1/jobs/bulk`."""
+"""Measures how many jobs a second one client submits by `POST /api/v1/jobs/bulk`."""
 
 import time
 from contextlib import closing
@@ -15,7 +15,7 @@ PATH = "/api/v1/jobs/bulk"
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """A thousand a request, one request after the other; no worker runs."""
+    """Submit a thousand jobs a request, one request after the other; no worker runs."""
     system.empty(stack)
     with system.serving(stack) as server, closing(Browser(server.url)) as browser:
         _submit(browser, 1)

@@ -1,8 +1,8 @@
-"""RabbitMQ and Redis a millisecond away, each way: drain, round trip, requests.
+"""Measures drain, round trip and requests with RabbitMQ and Redis a millisecond away, each way.
 
-Both are behind a proxy of ours (`bench.delay`), which takes CPU time of the same machine, from all
-systems alike. What waits for one answer after the other is slow here; what sends much at a time
-is not.
+Both are behind our own proxy (`bench.delay`), which takes CPU time of the same machine, equally for
+all systems. Code that waits for one response after the other is slow here; code that sends much at
+a time is not.
 """
 
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ from deploy.native.ports import claim_block
 
 MILLISECONDS = 1
 TRIPS_SHARE = 0.05
-"""Of the jobs that are drained."""
+"""Of the drained jobs."""
 JOBS_A_SECOND_OF_REQUESTS = 1_000
-"""So many jobs to drain, and a second of requests."""
+"""This many jobs to drain for each second of requests."""
 LEAST_SECONDS = 2
 PINGS = 100
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """What each of those measures finds, and what a round trip to Redis takes."""
+    """Return the figures of each of these measures, and the time of a round trip to Redis."""
     with delayed(stack) as far:
         apart = system.with_processes(PROCESSES)
         seconds = max(LEAST_SECONDS, jobs // JOBS_A_SECOND_OF_REQUESTS)
@@ -46,7 +46,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 @contextmanager
 def delayed(stack: Stack) -> Iterator[Stack]:
-    """The stack, with the proxies in front of both servers while the block lasts."""
+    """Put proxies in front of both servers while the block lasts."""
     claim, (broker, redis) = claim_block(2)
     routes = (
         f"{broker}:{url_port(stack.settings.broker_url)}",
@@ -66,7 +66,7 @@ def _is_there(far: Stack) -> bool:
 
 
 def _time_ping(far: Stack) -> float:
-    """Milliseconds: the delay both ways, and what the proxy and Redis take."""
+    """Time a round trip in milliseconds: the delay both ways, plus proxy and Redis."""
     with Redis.from_url(far.settings.redis_url) as redis:
         return median(_time_one(redis) for _ in range(PINGS)) * 1000
 

@@ -1,4 +1,4 @@
-"""What a message costs RabbitMQ while many others wait in a queue made as our queues are."""
+"""Measures a message's cost in RabbitMQ with many others waiting in a queue declared like ours."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from project.broker.topology import make_job_queue
 
 SMALLEST = 100
 TIMED = 1_000
-"""So many are published, then as many taken, at each depth."""
+"""At each depth, this many messages are published, then as many taken."""
 
 
 def measure(_system: System, stack: Stack, deepest: int) -> dict[str, Any]:
-    """Microseconds of a publish with its confirm, and of a delivery with its ack, by depth."""
+    """Return microseconds of a publish with confirm, and of a delivery with ack, by depth."""
     stack.empty_peers()
     figures: dict[str, Any] = {}
     arguments = make_job_queue("short").queue_arguments  # type: ignore[attr-defined]  # missing in its stub
@@ -34,7 +34,7 @@ def measure(_system: System, stack: Stack, deepest: int) -> dict[str, Any]:
 
 
 def _depths(deepest: int) -> list[int]:
-    """A hundred, and ten times as many each time."""
+    """Return a hundred, ten times as many each time, and `deepest`."""
     depths = [SMALLEST]
     while depths[-1] * 10 <= deepest:
         depths.append(depths[-1] * 10)
@@ -42,7 +42,7 @@ def _depths(deepest: int) -> list[int]:
 
 
 def _time(step: Callable[[], None]) -> float:
-    """Microseconds of a step, on average."""
+    """Return the average microseconds of a step."""
     began = time.perf_counter()
     for _ in range(TIMED):
         step()

@@ -1,4 +1,4 @@
-"""Jobs that wait are done as fast as the workers can, and what each costs."""
+"""Measures how fast the workers do waiting jobs, and what each job costs."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ DRAIN_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the jobs are: their work, by its name in `bench.peers.work`, and its value."""
+    """The jobs' work, by its name in `bench.peers.work`, and its value."""
 
     work: str
     value: int
@@ -26,7 +26,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How far it is, and what was used until then."""
+    """The progress of a drain, and the CPU time used so far."""
 
     at: float
     done: int
@@ -34,7 +34,7 @@ class Moment:
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """Jobs that do nothing: from 20 % on to the end."""
+    """Measure jobs that do nothing, from 20 % to the end."""
     system.empty(stack)
     drive(system.environment, system.client, "fill", jobs, system.variables(stack))
     figures, _ = _drain(system, stack, jobs, end_share=1)
@@ -44,11 +44,11 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 def measure_load(
     system: System, stack: Stack, jobs: int, load: Load
 ) -> tuple[dict[str, Any], float]:
-    """Jobs with work: from 20 % on to 95 %; and the seconds of CPU that the worker processes used.
+    """Measure jobs with work, from 20 % to 95 %, and the CPU seconds of the worker processes.
 
-    At the very end a process may have nothing to do while another one finishes its job. The seconds
-    are those of all jobs, and of the start of the processes. The figures tell, too, how many jobs
-    one thread has submitted a second, one after the other.
+    At the very end, a process may be idle while another one finishes its job. The seconds are those
+    of all jobs and of the start of the processes. The figures also have the number of jobs a second
+    that one thread submitted, one after the other.
     """
     system.empty(stack)
     options = ("--work", load.work, "--value", str(load.value))
@@ -62,7 +62,7 @@ def measure_load(
 def _drain(
     system: System, stack: Stack, jobs: int, end_share: float
 ) -> tuple[dict[str, Any], float]:
-    """Start the workers, and take the slope from 20 % of the jobs on."""
+    """Start the workers, and take the slope from 20 % of the jobs."""
     with system.working(stack) as roots:
         _await_share(system, stack, roots, jobs, WARM_SHARE)
         groups = {"main": roots, "children": find_descendants(roots), **stack.server_pids()}
@@ -76,10 +76,10 @@ def _drain(
 
 
 def slope(begin: Moment, end: Moment) -> dict[str, Any]:
-    """Jobs a second, and milliseconds of CPU a job; ValueError where it was over too soon."""
+    """Return jobs a second, and CPU milliseconds a job; ValueError if it ended too soon."""
     done, seconds = end.done - begin.done, end.at - begin.at
     if done <= 0:
-        raise ValueError("All jobs were done before the first look at them: take more.")
+        raise ValueError("All jobs were done before the first sample: use more jobs.")
     cost = {name: (end.cpu[name] - begin.cpu[name]) * 1000 / done for name in end.cpu}
     return {"jobs_a_second": done / seconds, "cpu_ms_a_job": cost}
 

@@ -1,4 +1,4 @@
-"""Requests a second that a web server takes, and how long each takes: 16 and 64 connections."""
+"""Measures a web server's requests a second, and their latency, with 16 and 64 connections."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("requests.lua")
 
 
 def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
-    """POST while no worker runs, by few and by many connections, then GET of one of the jobs."""
+    """Measure POST with no worker, by few and by many connections, then GET of one of the jobs."""
     if system.web is None:
         raise ValueError(f"{system.title} has no web server.")
     system.empty(stack)
@@ -24,7 +24,7 @@ def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
 
 
 def measure_busy(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
-    """The same while the workers do those jobs, on the same machine."""
+    """Measure the same while the workers do those jobs on the same machine."""
     if system.web is None:
         raise ValueError(f"{system.title} has no web server.")
     system.empty(stack)
@@ -58,7 +58,7 @@ def run_counted(
     *,
     connections: int = CONNECTIONS,
 ) -> dict[str, Any]:
-    """A run of wrk, and the CPU time that each answer took."""
+    """Run wrk, and measure the CPU time of each response."""
     run_wrk(url, method, body, 1, connections)  # connects, and loads what is loaded late
     before = cpu_seconds(groups)
     figures = run_wrk(url, method, body, seconds, connections)
@@ -69,7 +69,7 @@ def run_counted(
 
 
 def run_wrk(url: str, method: str, body: str, seconds: int, connections: int) -> dict[str, Any]:
-    """Only 2xx answers count."""
+    """Count only 2xx responses."""
     command = wrk_command(url, method, body, seconds, connections)
     found = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     figures: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
@@ -79,7 +79,7 @@ def run_wrk(url: str, method: str, body: str, seconds: int, connections: int) ->
 def wrk_command(
     url: str, method: str, body: str, seconds: int, connections: int = CONNECTIONS
 ) -> list[str]:
-    """One thread, so many connections, the script that counts."""
+    """Run wrk with one thread, that many connections, and the counting script."""
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
     return ["wrk", *options, url, "--", method, body]
 

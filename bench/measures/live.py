@@ -1,4 +1,4 @@
-"""From a POST until the job's end is seen: by an event stream, and by asking again and again."""
+"""Measures the time from a POST until a client sees the job's end, by event stream or polling."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.005
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """Milliseconds on an idle system."""
+    """Return milliseconds on an idle system."""
     system.empty(stack)
     with system.working(stack), system.serving(stack) as server:
         browser = Browser(server.url)
@@ -30,25 +30,25 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 
 def repeat(take: Callable[[], float], times: int) -> list[float]:
-    """Seconds of each, without the first ones."""
+    """Return the seconds of each job, without the first ones."""
     for _ in range(WARM_UP):
         take()
     return [take() for _ in range(times)]
 
 
 def submit(browser: Browser) -> str:
-    """A no-op job's id."""
+    """Post a no-op job and return its id."""
     return str(browser.post(JOBS, {"kind": NOOP, "parameters": {"n": 1}})["id"])
 
 
 def see_end(browser: Browser, stream: Stream) -> float:
-    """Seconds until the stream has told of the end."""
+    """Return the seconds until the stream has the job's end."""
     began = time.perf_counter()
     return stream.await_status(submit(browser), SUCCEEDED) - began
 
 
 def _poll(browser: Browser) -> float:
-    """Seconds until an answer has told of the end; a pause between the questions."""
+    """Return the seconds until a response has the job's end, with a pause between requests."""
     began = time.perf_counter()
     job_id = submit(browser)
     while browser.get(f"{JOBS}/{job_id}")["status"] != "succeeded":

@@ -1,4 +1,4 @@
-"""Memory of an idle system: the proportional set size of its processes, servers apart."""
+"""Measures the memory of an idle system: its processes' proportional set size, without servers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ DONE_SECONDS = 60.0
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """MiB by program, after all have done something."""
+    """Return MiB by program, after all programs have done some work."""
     if system.web is None:
         raise ValueError(f"{system.title} has no web server.")
     system.empty(stack)
@@ -29,7 +29,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 
 def _submit(url: str, web: Web, jobs: int) -> None:
-    """Each over a connection of its own, so that every web process gets some."""
+    """Post each job over a new connection, so that every web process gets some."""
     headers = {"Content-Type": "application/json"}
     for _ in range(jobs):
         requests.post(url + web.post_path, web.body, headers=headers, timeout=10).raise_for_status()

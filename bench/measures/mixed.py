@@ -1,7 +1,7 @@
-"""Jobs of a millisecond beside jobs of two seconds in one queue: how long the quick ones wait.
+"""Measures how long jobs of 1 ms wait in one queue with jobs of two seconds.
 
-The jobs arrive when they are due, however far the earlier ones are, at moments that are random and
-the same for each system. Some have to wait in any system: at times all processes have slow jobs.
+The jobs arrive when they are due, whether or not earlier ones are done, at random moments that are
+the same for each system. Some jobs wait in any system: at times all processes run slow jobs.
 """
 
 import random
@@ -24,21 +24,21 @@ PROCESSES = 4
 QUICK_SECONDS, SLOW_SECONDS = 0.001, 2.0
 SLOW_SHARE = 0.1
 LOAD = 0.6
-"""Of what the processes could do if nothing but the jobs took time."""
+"""Share of what the processes could do if nothing but the jobs took time."""
 WARM_UP = 20
 DONE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A job: when it is due, in seconds from the beginning, and how long it takes."""
+    """When a job is due, in seconds from the beginning, and how long it takes."""
 
     at: float
     seconds: float
 
 
 def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
-    """Milliseconds from the moment at which a quick job is due to its start."""
+    """Return milliseconds from the moment when a quick job is due until its start."""
     apart = system.with_processes(PROCESSES)
     apart.empty(stack)
     with (
@@ -52,7 +52,7 @@ def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
         submitted = _submit_when_due(browser, arrivals)
         expected = len(warm) + len(submitted)
         await_that(lambda: apart.count_done(stack) >= expected, "all are done", DONE_SECONDS)
-        browser.close()  # the server ends a connection on which nothing has come for so long
+        browser.close()  # the server ends a connection that was idle for this long
         waits = [
             _find_start(browser, job_id) - due_at
             for arrival, (job_id, due_at) in zip(arrivals, submitted, strict=True)
@@ -62,7 +62,7 @@ def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
 
 
 def plan_arrivals(seconds: float) -> Iterator[Arrival]:
-    """The same ones each time, as many as the load wants."""
+    """Return the same arrivals each time, as many as the load needs."""
     chance = random.Random(1)  # noqa: S311 - no secret
     at = 0.0
     while True:
@@ -73,12 +73,12 @@ def plan_arrivals(seconds: float) -> Iterator[Arrival]:
 
 
 def arrival_rate() -> float:
-    """Jobs a second."""
+    """Return the rate in jobs a second."""
     return LOAD * PROCESSES / (SLOW_SHARE * SLOW_SECONDS + (1 - SLOW_SHARE) * QUICK_SECONDS)
 
 
 def _submit_when_due(browser: Browser, arrivals: list[Arrival]) -> list[tuple[str, float]]:
-    """Each job's id, and the moment at which it was due: a submit that is late is a wait, too."""
+    """Post the jobs; return their ids and when they were due: a late submit counts as a wait."""
     began_at = time.time()
     submitted = []
     for arrival in arrivals:
@@ -89,10 +89,10 @@ def _submit_when_due(browser: Browser, arrivals: list[Arrival]) -> list[tuple[st
 
 
 def _submit(browser: Browser, seconds: float) -> str:
-    """The job's id."""
+    """Post a job and return its id."""
     return str(browser.post(JOBS, {"kind": NAP, "parameters": {"seconds": seconds}})["id"])
 
 
 def _find_start(browser: Browser, job_id: str) -> float:
-    """What the job has returned."""
+    """Return the job's result."""
     return float(browser.get(f"{JOBS}/{job_id}")["result"])

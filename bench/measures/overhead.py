@@ -1,10 +1,10 @@
-"""What a system adds to jobs that do something: of 1 ms, 10 ms and 100 ms.
+"""Measures what a system adds to jobs of 1 ms, 10 ms and 100 ms.
 
-The jobs are busy. Were they asleep, all that the worker's first process and both servers do for a
-job would happen while it sleeps, and cost nothing; with as many busy jobs as cores, every
-millisecond that anybody spends is missing somewhere. The ideal is a machine on which each worker
-process, as far as there are cores, does nothing but the jobs. Two figures tell how far from it a
-system is: the rate has all in it, waits and the noise of the machine too; CPU time has neither.
+The jobs are busy. If they slept, the worker's main process and both servers could do all their work
+for a job during its sleep, at no cost; with as many busy jobs as cores, every millisecond spent
+elsewhere is missing. On an ideal machine, each worker process, as far as there are cores, only runs
+jobs. Two figures show how far a system is from it: the rate includes everything, even waits and the
+noise of the machine; CPU time includes neither.
 """
 
 import os
@@ -18,14 +18,14 @@ from bench.systems.system import PROCESSES, System
 
 MILLISECONDS = (1, 10, 100)
 MOST_JOBS = 3_000
-"""Of the shortest: a system that adds much would take long."""
+"""Most jobs of the shortest length: a system that adds much would take long."""
 FEWEST_JOBS = 30
-"""Of the longest: fewer would show little but the first and the last one."""
+"""Fewest jobs of the longest length: fewer would show little but the first and the last one."""
 FIRST_JOBS = 10
 
 
 def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
-    """By the length of the jobs, which would take so many seconds by themselves."""
+    """Measure by the length of the jobs, which alone would take `seconds`."""
     start = _measure_start(system, stack)
     found = {}
     for length in MILLISECONDS:
@@ -37,7 +37,7 @@ def measure(system: System, stack: Stack, seconds: int) -> dict[str, Any]:
 
 
 def _measure_start(system: System, stack: Stack) -> float:
-    """Seconds of CPU that the worker processes have used when they have run their first jobs."""
+    """Return the CPU seconds of the worker processes after their first jobs."""
     system.empty(stack)
     with system.working(stack) as roots:
         drive(system.environment, system.client, "trips", FIRST_JOBS, system.variables(stack))
@@ -45,22 +45,22 @@ def _measure_start(system: System, stack: Stack) -> float:
 
 
 def ideal_rate(milliseconds: int, processes: int, cores: int) -> float:
-    """Jobs a second, if nothing but the jobs took time."""
+    """Return the jobs a second if nothing but the jobs took time."""
     return min(processes, cores) * 1000 / milliseconds
 
 
 def count_jobs(ideal: float, seconds: int) -> int:
-    """As many as fill the time, within reason."""
+    """Return as many jobs as fill the time, within limits."""
     return max(FEWEST_JOBS, min(MOST_JOBS, round(ideal * seconds)))
 
 
 def summarize(
     drained: dict[str, Any], children_ms: float, milliseconds: int, ideal: float
 ) -> dict[str, Any]:
-    """Shares: of the ideal rate that is missing, and of CPU time that comes on top of the job's.
+    """Return the share of the ideal rate that is missing, and of CPU time beyond the jobs' own.
 
-    The worker processes' part is that of all jobs. Between two moments of a drain, jobs that have
-    begun are in it and their ends are not, which of long jobs is more than what is looked for.
+    The worker processes' CPU time is that of all jobs. Between two moments of a drain, it would
+    include jobs that began but did not end; for long jobs, that is more than the overhead itself.
     """
     cost = {**drained["cpu_ms_a_job"], "children": children_ms}
     added = sum(cost.values()) - milliseconds

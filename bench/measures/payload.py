@@ -1,4 +1,4 @@
-"""Jobs with a large parameter, and jobs with a large result: how many a second, how many bytes."""
+"""Measures jobs with a large parameter or a large result: jobs a second, bytes a second."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from bench.systems.system import System
 
 SIZES = {"1 KB": 1_000, "32 KB": 32_000, "1 MB": 1_000_000}
 SHARES = {"1 KB": 1.0, "32 KB": 0.5, "1 MB": 0.03}
-"""Of the jobs: larger ones take longer, and memory."""
+"""Share of the jobs for each size: larger ones take longer, and more memory."""
 FEWEST_JOBS = 20
 WAYS = {"parameter": "take", "result": "give"}
-"""The work of each, in `bench.peers.work`."""
+"""The work for each, in `bench.peers.work`."""
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """By way and size; at the end nothing of it is left in Redis."""
+    """Measure by way and size; afterwards nothing is left in Redis."""
     try:
         return {
             way: {
@@ -29,7 +29,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 
 def count_jobs(jobs: int, size: str) -> int:
-    """Fewer of the large ones."""
+    """Return fewer jobs for the large sizes."""
     return max(FEWEST_JOBS, round(jobs * SHARES[size]))
 
 
@@ -43,7 +43,7 @@ def _measure_size(system: System, stack: Stack, jobs: int, load: Load) -> dict[s
 
 
 def _bytes_of_redis(stack: Stack) -> dict[str, int]:
-    """What it has read and written until now, from submit to end, our looks at it among them."""
+    """Return the bytes that Redis read and wrote so far, including our own requests."""
     stats = stack.redis.info("stats")
     return {
         "read": int(stats["total_net_input_bytes"]),

@@ -1,4 +1,4 @@
-"""Jobs that do nothing, by the number of worker processes: more than cores are part of it."""
+"""Measures jobs that do nothing, by the number of worker processes, even more than cores."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ COUNTS = (1, 2, 4, 8)
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """What `drain` finds, for each number of processes."""
+    """Return the figures of `drain` for each number of processes."""
     return {
         str(count): drain.measure(system.with_processes(count), stack, jobs) for count in COUNTS
     }

@@ -1,4 +1,4 @@
-"""Where the time goes: py-spy watches a worker during a drain, and the web server under load."""
+"""Measures where the time goes: py-spy samples a worker during a drain, and the web server."""
 
 import subprocess
 import tempfile
@@ -23,7 +23,7 @@ DRAIN_SECONDS = 180.0
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """Shares of samples: of the worker's main process, of a child, of a web process."""
+    """Return shares of samples in the worker's main process, a worker process and a web process."""
     system.empty(stack)
     drive(system.environment, system.client, "fill", jobs, system.variables(stack))
     with system.working(stack) as roots:
@@ -34,7 +34,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 
 def record(pids: Mapping[str, int]) -> dict[str, Any]:
-    """What py-spy saw of the processes, all at the same time."""
+    """Sample the processes with py-spy, all at the same time."""
     with tempfile.TemporaryDirectory() as name:
         files = {process: Path(name) / process for process in pids}
         spies = [_spy(pids[process], file) for process, file in files.items()]
@@ -44,7 +44,7 @@ def record(pids: Mapping[str, int]) -> dict[str, Any]:
 
 
 def summarize(stacks: str) -> dict[str, Any]:
-    """Shares from py-spy's raw format: a line is frames joined by `;`, then a count."""
+    """Compute shares from py-spy's raw format: a line is frames joined by `;`, then a count."""
     own: Counter[str] = Counter()
     modules: Counter[str] = Counter()
     total = 0
@@ -61,7 +61,7 @@ def summarize(stacks: str) -> dict[str, Any]:
 
 
 def _record_web(system: System, stack: Stack) -> dict[str, Any]:
-    """While wrk posts; no worker runs."""
+    """Sample while wrk posts; no worker runs."""
     if system.web is None:
         return {}
     with system.serving(stack) as server:
@@ -86,12 +86,12 @@ def _spy(pid: int, output: Path) -> subprocess.Popen[bytes]:
 
 
 def _name_function(frame: str) -> str:
-    """`execute (project/worker/execution:12)` without the line."""
+    """Return `execute (project/worker/execution:12)` without the line number."""
     return frame.rpartition(":")[0] + ")" if ":" in frame else frame
 
 
 def _name_module(frame: str) -> str:
-    """The library, or the part of the project, that a frame's file belongs to."""
+    """Return the library, or the part of the project, that a frame's file belongs to."""
     path = frame.rpartition("(")[2].partition(":")[0].rstrip(")")
     parts = path.split("/")
     if parts[0] in {"project", "bench"}:

@@ -1,4 +1,4 @@
-"""A short job's round trip on an idle system, and with ten thousand long jobs waiting."""
+"""Measures a short job's round trip on an idle system, and with ten thousand long jobs waiting."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ EMPTY_SECONDS = 300.0
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """Milliseconds: idle, and beside the long jobs."""
+    """Return milliseconds: idle, and with the long jobs waiting."""
     system.empty(stack)
     with system.working(stack):
         idle = _trips(system, stack, jobs)

@@ -1,4 +1,4 @@
-"""The ledger at a growing number of jobs: `bench.ledger`, beside the other measures."""
+"""Measures the ledger at a growing number of jobs: `bench.ledger` as one of the measures."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from bench.systems.system import System
 
 
 def measure(_system: System, _stack: Stack, jobs: int) -> dict[str, Any]:
-    """On a Redis of its own, so that nothing else is in its memory."""
+    """Use a separate Redis, so that nothing else is in its memory."""
     with own_redis() as port:
         return measure_ledger(port, jobs)

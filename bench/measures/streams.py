@@ -1,4 +1,4 @@
-"""Many open event streams: what each costs, and how long news and submits take beside them."""
+"""Measures the cost of many open event streams, and how they slow down events and submits."""
 
 import time
 from typing import Any
@@ -14,9 +14,9 @@ COUNTS = (10, 100, 1000)
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """For each number of streams: KiB a stream, milliseconds until an event, and of a POST."""
+    """For each number of streams, measure KiB a stream, and milliseconds to an event and a POST."""
     system.empty(stack)
-    # Memory that earlier streams have left behind would be used again, and cost nothing.
+    # Memory left by earlier streams would be used again, and cost nothing.
     stack.stop("web")
     stack.start("web")
     stack.await_ready("web")
@@ -30,7 +30,7 @@ def _measure_beside(server: Server, count: int, jobs: int) -> dict[str, Any]:
     repeat(lambda: see_end(browser, observed), 1)
     before = _memory(server)
     streams = [_open_another(server) for _ in range(count)]
-    browser.close()  # the server has done so, too, if that took longer than it keeps idle ones
+    browser.close()  # the server may have closed it already, as idle
     memory = (_memory(server) - before) / 1024 / count
     seen = summarize(repeat(lambda: see_end(browser, observed), jobs))
     posts = summarize(repeat(lambda: _time_submit(browser), jobs))
@@ -41,7 +41,7 @@ def _measure_beside(server: Server, count: int, jobs: int) -> dict[str, Any]:
 
 
 def _open_another(server: Server) -> Stream:
-    """Of a browser of its own."""
+    """Open a stream of a new browser."""
     browser = Browser(server.url)
     stream = browser.open_stream()
     browser.close()

@@ -1,4 +1,4 @@
-"""Jobs a second that one thread submits, one after the other and many together."""
+"""Measures how many jobs a second one thread submits, one by one and in bulk."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from bench.stack import Stack
 from bench.systems.system import System
 
 BULK_SHARE = 2
-"""Twice as many in bulk, which is quicker."""
+"""Bulk submits twice as many, because it is quicker."""
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """While no worker runs."""
+    """Measure while no worker runs."""
     system.empty(stack)
     return {
         "one": _drive(system, stack, "submit", jobs),
@@ -21,7 +21,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 
 def _drive(system: System, stack: Stack, verb: str, jobs: int) -> dict[str, Any]:
-    """Jobs a second; milliseconds of CPU a job, of the client and of both servers."""
+    """Return jobs a second, and CPU milliseconds a job of the client and of both servers."""
     servers = stack.server_pids()
     before = cpu_seconds(servers)
     found = drive(system.environment, system.client, verb, jobs, system.variables(stack))

@@ -1,4 +1,4 @@
-"""How long it takes from a submit to the result in hand, on an idle system, by its own means."""
+"""Measures the time from a submit to the result on an idle system, by the system's own client."""
 
 from statistics import median
 from typing import Any
@@ -10,7 +10,7 @@ from bench.systems.system import System
 
 
 def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
-    """Milliseconds; the driver waits for the first jobs, so the workers are there."""
+    """Return milliseconds. The driver first waits for some jobs, so the workers are ready."""
     system.empty(stack)
     with system.working(stack):
         variables = system.variables(stack)
@@ -19,7 +19,7 @@ def measure(system: System, stack: Stack, jobs: int) -> dict[str, Any]:
 
 
 def summarize(seconds: list[float]) -> dict[str, float]:
-    """Percentiles in milliseconds."""
+    """Return percentiles in milliseconds."""
     return {
         "p50_ms": median(seconds) * 1000,
         "p99_ms": percentile(seconds, 0.99) * 1000,

@@ -1,10 +1,10 @@
-"""What runs in the systems' own environments: their applications, and a client for each.
+"""Code that runs in the systems' own environments: their applications, and a client for each.
 
-A module here is run by the Python of one environment below data/bench and knows, of this project,
-no module outside this package but, in ours, the project itself. Addresses come as BENCH_... names.
+The Python of an environment below data/bench runs a module here. It imports nothing of this project
+outside this package, except ours, which uses the project. Addresses come as BENCH_... variables.
 
-    work        what the jobs do, the same for all
-    json_log    a log line for each start and end, for those that write them
-    driver      the one command line: fills, single submits, round trips; answers in JSON
-    <a system>  its application as its documentation has it, and `connect()`, which makes a client
+    work        the jobs' work, the same for all
+    json_log    writes a log line for each start and end, for the systems that have them
+    driver      the command line: fills, single submits, round trips; prints JSON
+    <a system>  its application as its documentation shows it, and `connect()`, which makes a client
 """

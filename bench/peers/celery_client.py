@@ -12,11 +12,11 @@ class CeleryClient:
         self._tasks = tasks or {}
 
     def submit(self, number: int) -> Any:
-        """The job's AsyncResult."""
+        """Submit a job and return its AsyncResult."""
         return self._noop.delay(number)
 
     def submit_work(self, name: str, value: Any) -> Any:
-        """The job's AsyncResult."""
+        """Submit a job with work and return its AsyncResult."""
         return self._tasks[name].delay(value)
 
     def trip(self, number: int, timeout_seconds: float) -> Any:

@@ -1,10 +1,11 @@
 """Celery on RabbitMQ with its defaults, results in Redis.
 
-Guaranteed: a job that RabbitMQ has written to its queue, a classic one, is kept over its restart.
+Guaranteed: a job that RabbitMQ has written to its classic queue survives RabbitMQ's restart.
 
-Not guaranteed: that a `delay` that has returned has reached RabbitMQ, as nobody confirms it. A job
-is acknowledged when it begins, so one whose worker is killed is lost. Until it has finished nothing
-says that a job exists: its state is PENDING, as an unknown id's is. No list of jobs, no events.
+Not guaranteed: that a `delay` that returned has reached RabbitMQ, because nothing confirms it. A
+job is acknowledged when it starts, so it is lost if its worker is killed. Until it has finished,
+nothing shows that a job exists: its state is PENDING, like an unknown id's. No list of jobs, no
+events.
 """
 
 import os
@@ -23,5 +24,5 @@ def noop(number: int) -> int:
 
 
 def connect() -> CeleryClient:
-    """A client."""
+    """Return a client."""
     return CeleryClient(noop)

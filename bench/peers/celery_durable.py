@@ -1,12 +1,12 @@
-"""Celery so that no job is lost: a quorum queue, confirms, late acks; results in Redis.
+"""Celery set up to lose no job: a quorum queue, confirms, late acks; results in Redis.
 
-Guaranteed: a `delay` that has returned is on RabbitMQ's disk. A job whose process or worker is
-killed is delivered again, and runs again from its start, as often as that happens.
+Guaranteed: a `delay` that returned is on RabbitMQ's disk. A job whose process or worker is killed
+is delivered again, and runs again from its start, as often as that happens.
 
-Not guaranteed: that a job runs once (one that has finished runs again if its acknowledgement is
-lost, and the copy that is delivered again may run beside the first). Until it has finished nothing
-says that a job exists: its state is PENDING, as an unknown id's is. No list of jobs, no events, no
-log lines below WARNING. A result that Redis loses is lost.
+Not guaranteed: that a job runs once (a finished job runs again if its acknowledgement is lost, and
+a redelivered copy may run beside the first). Until it has finished, nothing shows that a job
+exists: its state is PENDING, like an unknown id's. No list of jobs, no events, no log lines below
+WARNING. A result that Redis loses is lost.
 """
 
 import os
@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 def build_app(**settings: Any) -> Celery:
-    """A durable application, with more settings if need be."""
+    """Return a durable application, with optional additional settings."""
     urls = {"broker": os.environ["BENCH_BROKER_URL"], "backend": os.environ["BENCH_RESULTS_URL"]}
     made = Celery("noop", **urls)
     made.conf.update(**SETTINGS, **settings)
@@ -41,7 +41,7 @@ def build_app(**settings: Any) -> Celery:
 
 
 def add_tasks(made: Celery) -> dict[str, Any]:
-    """A task for each kind of work, by its name."""
+    """Return a task for each kind of work, by its name."""
     return {name: made.task(name=f"bench.{name}")(work) for name, work in WORK.items()}
 
 
@@ -51,5 +51,5 @@ noop = tasks["noop"]
 
 
 def connect() -> CeleryClient:
-    """A client."""
+    """Return a client."""
     return CeleryClient(noop, tasks)

@@ -1,16 +1,16 @@
-"""The durable Celery application with all switched on that our service has by itself.
+"""The durable Celery application with all features on that our service has by default.
 
-Beside a quorum queue, confirms and late acks: events of all tasks (`worker_send_task_events`), the
-state STARTED (`task_track_started`), name, arguments and worker kept with each result
-(`result_extended`), and a JSON log line for each start and end.
+In addition to a quorum queue, confirms and late acks: events of all tasks
+(`worker_send_task_events`), the state STARTED (`task_track_started`), name, arguments and worker
+stored with each result (`result_extended`), and a JSON log line for each start and end.
 
-Guaranteed, beside what `celery_durable` guarantees: while both are connected, whoever listens hears
-of each job that a worker receives, starts and finishes; Redis says which has started, and where.
+Guaranteed, in addition to `celery_durable`: while both are connected, a listener receives an event
+when a worker receives, starts and finishes a job; Redis has which jobs have started, and where.
 
-Not guaranteed: that a job is known before a worker starts it; that an event arrives (they are sent
-without confirms, and kept nowhere); that state, event and log line agree: each is written for
-itself, and a process that is killed between two of them leaves them apart, a job STARTED for ever
-among them. No list of jobs, no history of attempts.
+Not guaranteed: that a job is known before a worker starts it; that an event arrives (events are
+sent without confirms and not stored); that state, event and log line agree: each is written
+separately, so if a process is killed between two of them, they differ; a job may stay STARTED
+forever. No list of jobs, no history of attempts.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ _lines = JobLines()
 
 @setup_logging.connect
 def _configure(**_: Any) -> None:
-    """Celery calls this in the worker, and then leaves logging alone."""
+    """Set up logging: Celery calls this in the worker, and then leaves logging alone."""
     open_log()
 
 
@@ -43,5 +43,5 @@ def _finish(task_id: str, task: Any, state: str, **_: Any) -> None:
 
 
 def connect() -> CeleryClient:
-    """A client."""
+    """Return a client."""
     return CeleryClient(tasks["noop"], tasks)

@@ -12,13 +12,13 @@ app = Flask(__name__)
 
 @app.post("/jobs")
 def submit() -> tuple[Any, int]:
-    """`{"n": 1}`: 202 and the job's id."""
+    """Submit `{"n": 1}`: 202 and the job's id."""
     result = noop.delay(int(request.json["n"]))
     return jsonify(id=result.id), 202
 
 
 @app.get("/jobs/<job_id>")
 def show(job_id: str) -> Any:
-    """The job's state and result."""
+    """Return the job's state and result."""
     result = celery.AsyncResult(job_id)
     return jsonify(id=job_id, status=result.status, result=result.result)

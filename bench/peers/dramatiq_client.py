@@ -1,4 +1,4 @@
-"""What all Dramatiq applications share: the broker, and a client."""
+"""The broker and the client that all Dramatiq applications share."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from dramatiq.results.backends import RedisBackend
 def build_broker(
     kind: type[RabbitmqBroker] = RabbitmqBroker, *, confirm_delivery: bool = False
 ) -> RabbitmqBroker:
-    """RabbitMQ, and Redis for the results."""
+    """Return a RabbitMQ broker, with Redis for the results."""
     broker = kind(url=os.environ["BENCH_BROKER_URL"], confirm_delivery=confirm_delivery)
     broker.add_middleware(Results(backend=RedisBackend(url=os.environ["BENCH_RESULTS_URL"])))
     return broker
@@ -24,7 +24,7 @@ class DramatiqClient:
         self._noop = noop
 
     def submit(self, number: int) -> Any:
-        """The job's message."""
+        """Submit a job and return its message."""
         return self._noop.send(number)
 
     def trip(self, number: int, timeout_seconds: float) -> Any:

@@ -1,10 +1,10 @@
 """Dramatiq on RabbitMQ with `confirm_delivery`, results in Redis.
 
-Guaranteed, beside what `dramatiq_default` guarantees: a `send` that has returned is on RabbitMQ's
-disk, in a classic queue, which no other node of a cluster has a copy of.
+Guaranteed, in addition to `dramatiq_default`: a `send` that returned is on RabbitMQ's disk, in a
+classic queue, which is not replicated to other nodes of a cluster.
 
-Not guaranteed: that a job runs once. A result that cannot be stored is lost, and the job is not run
-again. Dramatiq has neither a state of a job nor events.
+Not guaranteed: that a job runs once. A result that cannot be stored is lost, and the job does not
+run again. Dramatiq has neither job states nor events.
 """
 
 import dramatiq
@@ -22,5 +22,5 @@ def noop(number: int) -> int:
 
 
 def connect() -> DramatiqClient:
-    """A client."""
+    """Return a client."""
     return DramatiqClient(noop)

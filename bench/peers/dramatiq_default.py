@@ -1,11 +1,11 @@
 """Dramatiq on RabbitMQ with its defaults, results in Redis.
 
-Guaranteed: a job that RabbitMQ has written to its queue, a classic one, is kept over its restart.
-One whose worker is killed runs again; one that raises is retried, 20 times by default.
+Guaranteed: a job that RabbitMQ has written to its classic queue survives RabbitMQ's restart.
+A job whose worker is killed runs again; a job that raises is retried, 20 times by default.
 
-Not guaranteed: that a `send` that has returned has reached RabbitMQ, as nobody confirms it; that a
-job runs once. A result that cannot be stored is lost, and the job is not run again. Dramatiq has
-neither a state of a job nor events.
+Not guaranteed: that a `send` that returned has reached RabbitMQ, because nothing confirms it; that
+a job runs once. A result that cannot be stored is lost, and the job does not run again. Dramatiq
+has neither job states nor events.
 """
 
 import dramatiq
@@ -23,5 +23,5 @@ def noop(number: int) -> int:
 
 
 def connect() -> DramatiqClient:
-    """A client."""
+    """Return a client."""
     return DramatiqClient(noop)

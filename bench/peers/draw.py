@@ -1,4 +1,4 @@
-"""Draws bar charts with matplotlib: what is wanted comes as JSON on standard input."""
+"""Draws bar charts with matplotlib from JSON on standard input."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ OURS, OTHERS = "#2563eb", "#94a3b8"
 
 
 def main() -> None:
-    """One panel beside the other, a bar a system, a line from its least to its most."""
+    """Draw panels side by side: a bar for each system, a line from its lowest to highest round."""
     wanted = json.load(sys.stdin)
     panels = wanted["panels"]
     height = 0.36 * max(len(panel["bars"]) for panel in panels) + 1

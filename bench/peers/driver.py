@@ -1,8 +1,8 @@
-"""Drives one system from one thread of one process, and prints what it found as JSON.
+"""Drives one system from one thread of one process, and prints its figures as JSON.
 
 python -m bench.peers.driver MODULE submit --jobs 4000     one after the other
-python -m bench.peers.driver MODULE bulk --jobs 4000       in batches, where the system has a way
-python -m bench.peers.driver MODULE fill --jobs 4000       whichever of the two is there, untimed
+python -m bench.peers.driver MODULE bulk --jobs 4000       in batches, if the system can
+python -m bench.peers.driver MODULE fill --jobs 4000       in the quicker of these ways, untimed
 python -m bench.peers.driver MODULE fill --jobs 400 --work busy --value 10
                                                            jobs with work, one by one, timed
 python -m bench.peers.driver MODULE trips --jobs 300       submit, await the result, again
@@ -22,23 +22,23 @@ TRIP_SECONDS = 30.0
 
 
 class Client(Protocol):
-    """What every system's module offers by `connect()`."""
+    """The client that every system's module returns from `connect()`."""
 
     def submit(self, number: int) -> Any:
         """Submit the no-op job with this number."""
 
     def submit_work(self, name: str, value: Any) -> Any:
-        """Submit a job with this work of `WORK`; absent where no such jobs are measured."""
+        """Submit a job with this work of `WORK`; absent if no such jobs are measured."""
 
     def submit_many(self, numbers: list[int]) -> None:
-        """Submit many by the system's own way; absent where it has none."""
+        """Submit many jobs by the system's own way; absent if it has none."""
 
     def trip(self, number: int, timeout_seconds: float) -> Any:
         """Submit a job, await its result by the system's own means, and return it."""
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers.driver", description=__doc__)
     parser.add_argument("module")
     parser.add_argument("verb", choices=sorted(VERBS))
@@ -55,14 +55,14 @@ def main() -> None:
 
 
 def submit(client: Client, jobs: int) -> dict[str, float]:
-    """Jobs a second, one after the other; the first ones, which connect, do not count."""
+    """Measure jobs a second, one after the other, without the first ones, which connect."""
     for number in range(WARM_UP):
         client.submit(number)
     return _timed(jobs - WARM_UP, lambda: _submit_each(client, range(WARM_UP, jobs)))
 
 
 def bulk(client: Client, jobs: int) -> dict[str, float]:
-    """Jobs a second by the system's way to submit many; nothing where it has none."""
+    """Measure jobs a second by the system's way to submit many; nothing if it has none."""
     if not hasattr(client, "submit_many"):
         return {}
     client.submit_many(list(range(WARM_UP)))
@@ -70,7 +70,7 @@ def bulk(client: Client, jobs: int) -> dict[str, float]:
 
 
 def fill(client: Client, jobs: int) -> dict[str, float]:
-    """As many jobs as wanted, in the quickest way there is."""
+    """Submit that many jobs in the quickest way."""
     if hasattr(client, "submit_many"):
         client.submit_many(list(range(jobs)))
     else:
@@ -79,7 +79,7 @@ def fill(client: Client, jobs: int) -> dict[str, float]:
 
 
 def fill_with_work(client: Client, jobs: int, work: str, number: int) -> dict[str, float]:
-    """Jobs a second, one after the other; the first one, which connects, does not count."""
+    """Measure jobs a second, one after the other, without the first one, which connects."""
     value = make_text(number) if work == "take" else number
     client.submit_work(work, value)
 
@@ -91,7 +91,7 @@ def fill_with_work(client: Client, jobs: int, work: str, number: int) -> dict[st
 
 
 def trips(client: Client, jobs: int) -> dict[str, Any]:
-    """Seconds from the submit to the result in hand, of each job."""
+    """Measure each job's seconds from the submit to the result."""
     for number in range(WARM_UP):
         client.trip(number, TRIP_SECONDS)
     seconds = []

@@ -1,10 +1,9 @@
-"""Huey on Redis; BENCH_HUEY_NOTIFY has results told instead of polled.
+"""Huey on Redis; with BENCH_HUEY_NOTIFY, results are pushed, not polled.
 
 Guaranteed: a task that was called is in Redis, which writes its log to the disk once a second.
 
-Not guaranteed: that a job whose worker is killed runs again; a worker takes it out of Redis before
-it runs it, so it is lost. There is a result, or there is none: no state of a job, no list, no
-events.
+Not guaranteed: that a job runs again if its worker is killed; a worker removes it from Redis before
+it runs it, so it is lost. A job has a result or not: there are no job states, no list, no events.
 """
 
 import os
@@ -26,7 +25,7 @@ def noop(number: int) -> int:
 
 
 def connect() -> "HueyClient":
-    """A client."""
+    """Return a client."""
     return HueyClient()
 
 
@@ -34,7 +33,7 @@ class HueyClient:
     """Submits by calling the task, awaits with a blocking `get`."""
 
     def submit(self, number: int) -> Any:
-        """The job's result handle."""
+        """Submit a job and return its result handle."""
         return noop(number)
 
     def trip(self, number: int, timeout_seconds: float) -> Any:

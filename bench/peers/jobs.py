@@ -1,4 +1,4 @@
-"""Ours: the parts that the web server has, called from one thread."""
+"""Ours: the web server's own components, called from one thread."""
 
 import json
 import os
@@ -17,40 +17,40 @@ from project.submission.preparation import Submission
 
 
 def connect() -> "JobsClient":
-    """A client, which writes log lines as the web server does."""
+    """Return a client that writes log lines like the web server."""
     settings = Settings(role="bench")
     configure_logging(settings)
     return JobsClient(Assembly(settings), os.environ.get("BENCH_KIND", NOOP))
 
 
 class JobsClient:
-    """Submits by the one way in that HTTP has, too; awaits a job by the ledger's events."""
+    """Submits in the same way as HTTP requests; awaits a job by the ledger's events."""
 
     def __init__(self, parts: Assembly, kind: str) -> None:
         self._parts = parts
         self._kind = kind
 
     def submit(self, number: int) -> str:
-        """The job's id."""
+        """Submit a job and return its id."""
         return self._parts.submitter.submit(self._noop(number), Trace.start()).id
 
     def submit_work(self, name: str, value: Any) -> str:
-        """The job's id."""
+        """Submit a job with work and return its id."""
         submission = Submission(kind=f"bench.{name}", parameters={"value": value})
         return self._parts.submitter.submit(submission, Trace.start()).id
 
     def submit_many(self, numbers: list[int]) -> None:
-        """As `POST /api/v1/jobs/bulk` does."""
+        """Submit like `POST /api/v1/jobs/bulk`."""
         self.submit_all([self._noop(number) for number in numbers])
 
     def submit_all(self, submissions: list[Submission]) -> None:
-        """Any jobs; raises the first one's error that was refused."""
+        """Submit any jobs; raise the error of the first refused one."""
         for answer in self._parts.submitter.submit_many(submissions, Trace.start()):
             if not isinstance(answer, Job):
                 raise answer
 
     def trip(self, number: int, timeout_seconds: float) -> int:
-        """Listen, submit, await the job's end, as a job's event stream does."""
+        """Listen, submit, and await the job's end, like a job's event stream."""
         job_id = str(uuid4())
         with self._parts.listener.listen([job_channel(job_id)]) as inbox:
             self._parts.submitter.submit(self._noop(number, job_id), Trace.start())
@@ -68,4 +68,4 @@ def _await_result(inbox: Inbox, ends_at: float) -> int:
             if Status(event["status"]).is_finished:
                 return int(event["result"])
         elif message is not Signal.RESYNC:
-            raise TimeoutError("The job has not ended in time.")
+            raise TimeoutError("The job did not finish in time.")

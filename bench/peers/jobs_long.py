@@ -1,4 +1,4 @@
-"""Ours: jobs of the long queue, where the first ones take so long that the others wait."""
+"""Ours: jobs of the long queue; the first ones take so long that the others wait."""
 
 from bench.kinds import LONG
 from bench.peers import jobs
@@ -6,11 +6,11 @@ from project.submission.preparation import Submission
 
 BLOCKERS = 2
 BLOCKING_SECONDS = 40.0
-"""As long the long queue's two processes are kept busy."""
+"""How long the long queue's two processes are kept busy."""
 
 
 def connect() -> "LongFill":
-    """A client that fills."""
+    """Return a client that fills the queue."""
     return LongFill(jobs.connect())
 
 
@@ -21,7 +21,7 @@ class LongFill:
         self._client = client
 
     def submit_many(self, numbers: list[int]) -> None:
-        """So many that wait, behind two that run."""
+        """Submit that many jobs that wait, behind two that run."""
         blockers = [_sleep(BLOCKING_SECONDS)] * BLOCKERS
         self._client.submit_all([*blockers, *(_sleep(0) for _ in numbers)])
 

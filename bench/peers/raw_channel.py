@@ -1,4 +1,4 @@
-"""The limit: py-amqp alone, a persistent message of 400 bytes to a quorum queue."""
+"""The limit: py-amqp alone, with persistent messages of 400 bytes to a quorum queue."""
 
 import os
 from typing import Any
@@ -12,12 +12,12 @@ CONFIRMED_TOGETHER = 100
 
 
 def connect() -> "RawClient":
-    """A client, and its queue."""
+    """Return a client with its queue."""
     return open_client(os.environ["BENCH_BROKER_URL"], {"x-queue-type": "quorum"})
 
 
 def open_client(url: str, queue_arguments: dict[str, Any]) -> "RawClient":
-    """A client of a queue with these arguments, which is declared."""
+    """Declare a queue with these arguments, and return its client."""
     parts = parse_url(url)
     connection = amqp.Connection(
         host=f"{parts['hostname']}:{parts['port']}",
@@ -30,7 +30,7 @@ def open_client(url: str, queue_arguments: dict[str, Any]) -> "RawClient":
 
 
 class RawClient:
-    """Publishes to the default exchange, and takes what is there."""
+    """Publishes to the default exchange, and takes messages from the queue."""
 
     def __init__(self, channel: amqp.Channel, queue_arguments: dict[str, Any]) -> None:
         self._channel = channel
@@ -41,12 +41,12 @@ class RawClient:
         channel.events["basic_ack"].add(self._note)
 
     def submit(self, _number: int) -> None:
-        """Await each confirm."""
+        """Publish, and await each confirm."""
         self._publish()
         self._await_confirms()
 
     def submit_many(self, numbers: list[int]) -> None:
-        """Await the confirms of a hundred at a time."""
+        """Publish, and await the confirms of a hundred at a time."""
         for start in range(0, len(numbers), CONFIRMED_TOGETHER):
             for _ in numbers[start : start + CONFIRMED_TOGETHER]:
                 self._publish()
@@ -60,7 +60,7 @@ class RawClient:
         self._channel.basic_ack(message.delivery_tag)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._channel.connection.close()
 
     def _publish(self) -> None:

@@ -1,4 +1,4 @@
-"""The limit: redis-py alone, a SET and a PUBLISH in one pipeline, as a stored and told result."""
+"""The limit: redis-py alone, a SET and a PUBLISH in one pipeline, like a result with its event."""
 
 import os
 
@@ -9,22 +9,22 @@ TOGETHER = 100
 
 
 def connect() -> "RedisClient":
-    """A client."""
+    """Return a client."""
     return RedisClient(Redis.from_url(os.environ["BENCH_RESULTS_URL"]))
 
 
 class RedisClient:
-    """Stores and tells results."""
+    """Stores and publishes results."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
 
     def submit(self, number: int) -> None:
-        """One result, one round trip."""
+        """Store one result in one round trip."""
         self.submit_many([number])
 
     def submit_many(self, numbers: list[int]) -> None:
-        """A hundred results a round trip."""
+        """Store a hundred results in each round trip."""
         for start in range(0, len(numbers), TOGETHER):
             pipeline = self._redis.pipeline(transaction=False)
             for number in numbers[start : start + TOGETHER]:

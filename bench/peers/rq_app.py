@@ -1,10 +1,10 @@
 """RQ on Redis.
 
-Guaranteed: a job that was enqueued is in Redis, which writes its log to the disk once a second. Its
-state is recorded there: queued, started, finished, failed.
+Guaranteed: an enqueued job is in Redis, which writes its log to the disk once a second. Redis has
+its state: queued, started, finished, failed.
 
-Not guaranteed: that a job whose worker is killed runs again; some worker's cleaning finds it later,
-when its time is over, and calls it failed, unless it was enqueued with retries. No events.
+Not guaranteed: that a job runs again if its worker is killed; later, some worker's cleanup finds it
+after its time limit and marks it failed, unless it was enqueued with retries. No events.
 """
 
 import os
@@ -20,7 +20,7 @@ def noop(number: int) -> int:
 
 
 def connect() -> "RqClient":
-    """A client."""
+    """Return a client."""
     return RqClient(Queue(connection=Redis.from_url(os.environ["BENCH_RESULTS_URL"])))
 
 
@@ -31,11 +31,11 @@ class RqClient:
         self._queue = queue
 
     def submit(self, number: int) -> Any:
-        """The job."""
+        """Submit a job and return it."""
         return self._queue.enqueue(noop, number)
 
     def submit_many(self, numbers: list[int]) -> None:
-        """In one pipeline per thousand."""
+        """Submit in one pipeline for each thousand."""
         for start in range(0, len(numbers), 1000):
             part = numbers[start : start + 1000]
             self._queue.enqueue_many([Queue.prepare_data(noop, (number,)) for number in part])

@@ -1,10 +1,10 @@
 """Taskiq on RabbitMQ with a quorum queue and confirms, results in Redis.
 
-Guaranteed: a `kiq` that has returned is on RabbitMQ's disk. A job is acknowledged when its result
-was to be saved, so one whose worker is killed runs again.
+Guaranteed: a `kiq` that returned is on RabbitMQ's disk. A job is acknowledged after the attempt to
+save its result, so it runs again if its worker is killed.
 
-Not guaranteed: that a job runs once. A result that cannot be stored is lost, and the job is not run
-again. There is a result, or there is none: no state of a job, no list, no events.
+Not guaranteed: that a job runs once. A result that cannot be stored is lost, and the job does not
+run again. A job has a result or not: there are no job states, no list, no events.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from taskiq_aio_pika.queue import Queue, QueueType
 from taskiq_redis import RedisAsyncResultBackend
 
 PREFETCH = 100
-"""As many as a worker process runs at a time by default."""
+"""As many as a worker process runs at once by default."""
 LOOK_SECONDS = 0.002
-"""How often `wait_result` looks; its default, 0.2, would be all that a round trip shows."""
+"""How often `wait_result` polls; its default, 0.2, would dominate a round trip."""
 
 broker = AioPikaBroker(
     os.environ["BENCH_BROKER_URL"],
@@ -35,7 +35,7 @@ async def noop(number: int) -> int:
 
 
 def connect() -> "TaskiqClient":
-    """A client."""
+    """Return a client."""
     return TaskiqClient()
 
 
@@ -47,11 +47,11 @@ class TaskiqClient:
         self._loop.run_until_complete(broker.startup())
 
     def submit(self, number: int) -> Any:
-        """The job's handle."""
+        """Submit a job and return its handle."""
         return self._loop.run_until_complete(noop.kiq(number))
 
     def submit_many(self, numbers: list[int]) -> None:
-        """A hundred at a time: each is confirmed, and they wait together."""
+        """Submit a hundred at a time: each is confirmed, and they wait together."""
         for start in range(0, len(numbers), 100):
             self._loop.run_until_complete(self._submit_part(numbers[start : start + 100]))
 

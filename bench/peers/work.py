@@ -1,6 +1,6 @@
-"""The work of the jobs that are measured; every system runs these same functions.
+"""The work of the measured jobs; every system runs these same functions.
 
-Each takes one value: a number, how many milliseconds, a text, how many characters.
+Each takes one value: a number of milliseconds, a text, or a number of characters.
 """
 
 import base64
@@ -16,7 +16,7 @@ def noop(number: int) -> int:
 
 
 def busy(milliseconds: int) -> int:
-    """Use so much CPU time: a job that has to wait for its core takes longer, as real ones do."""
+    """Use that much CPU time: a job that waits for its core takes longer, as in real life."""
     end = time.thread_time() + milliseconds / 1000
     while time.thread_time() < end:
         pass
@@ -24,12 +24,12 @@ def busy(milliseconds: int) -> int:
 
 
 def take(text: str) -> int:
-    """A large parameter and a small result."""
+    """Take a large parameter, and return a small result."""
     return len(text)
 
 
 def give(characters: int) -> str:
-    """A small parameter and a large result."""
+    """Take a small parameter, and return a large result."""
     return make_text(characters)
 
 
@@ -37,7 +37,7 @@ WORK: dict[str, Callable[[Any], Any]] = {"noop": noop, "busy": busy, "take": tak
 
 
 def make_text(characters: int) -> str:
-    """A text that is hard to compress, the same one each time; one character is one byte."""
+    """Return a text that hardly compresses, the same each time; one character is one byte."""
     text = _texts.get(characters)
     if text is None:
         content = random.Random(characters).randbytes(characters)  # noqa: S311 - no secret
@@ -46,4 +46,4 @@ def make_text(characters: int) -> str:
 
 
 _texts: dict[int, str] = {}
-"""A job should not be measured making them."""
+"""Make the texts now, so that no measured job makes them."""

@@ -1,15 +1,15 @@
-"""The report: made from the raw figures alone, so it can be made again without measuring.
+"""Makes the report from the raw figures alone, so it can be made again without measuring.
 
-figures     medians, spreads and ratios
-wording     how they are written
-head        what was measured on, and how
-goals       the ratios that are wanted
-losses      where others are better
-tables      what all systems have; `own_tables` what is ours alone, `load_tables` jobs with work or
-            payload, more processes, servers further away
-guarantees  what each system guarantees
-limits      how far we are from the limits
-charts      the chart
+figures     computes medians, spreads and ratios
+wording     formats them
+head        says what was measured on, and how
+goals       lists the goals, and whether they are met
+losses      lists where others are better
+tables      has the figures of all systems, `own_tables` ours alone, `load_tables` jobs with work
+            or payload, more processes, servers further away
+guarantees  lists what each system guarantees
+limits      shows how far we are from the limits
+charts      draws the chart
 """
 
 import json
@@ -36,22 +36,22 @@ def write_report(output: Path) -> None:
 
 
 def render(figures: Figures, chart: str) -> str:
-    """The whole report, with those sections that there are figures for."""
+    """Return the whole report, with the sections that have figures."""
     measured = {entry["measure"] for entry in figures.raw["figures"]}
     lines = ["# Jobs beside other systems", "", *head(figures)]
-    lines += ["## What is wanted", "", *goals_table(figures)]
+    lines += ["## Goals", "", *goals_table(figures)]
     lines += [f"![Drain and POST, by system]({chart})", ""] if chart else []
-    lines += ["## Where we lose", "", *list_losses(figures), ""]
+    lines += ["## Where others are better", "", *list_losses(figures), ""]
     for measures, title, words, table in _sections(figures):
         if measured & measures:
             lines += [f"## {title}", "", *([words, ""] if words else []), *table]
-    lines += ["## What each guarantees", "", GUARANTEES, "", *guarantees_table(figures)]
+    lines += ["## Guarantees", "", GUARANTEES, "", *guarantees_table(figures)]
     lines += ["## The systems", "", *systems_list(figures), *_failures(figures)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _sections(figures: Figures) -> Iterable[tuple[set[str], str, str, list[str]]]:
-    """Each section's measures, title, words, table."""
+    """Yield each section's measures, title, text and table."""
     yield {"drain"}, "Drain", DRAIN, tables.drain_table(figures)
     yield {"submit"}, "Submit, from one thread", SUBMIT, tables.submit_table(figures)
     yield {"trips"}, "Round trip, idle", TRIPS, tables.trips_table(figures)
@@ -76,70 +76,70 @@ def _sections(figures: Figures) -> Iterable[tuple[set[str], str, str, list[str]]
 def _failures(figures: Figures) -> list[str]:
     found = figures.failures()
     lines = [f"- {entry['measure']}, {entry['system']}: {entry['failed']}" for entry in found]
-    return ["## What failed", "", *lines] if lines else []
+    return ["## Failed measurements", "", *lines] if lines else []
 
 
 DRAIN = (
-    "Jobs wait while no worker runs; then the workers start. The rate is that from 20 % to 100 % "
-    "of the jobs; CPU time a job is what processes used in between, by /proc. At the end each job "
+    "Jobs wait while no worker runs; then the workers start. The rate counts from 20 % to 100 % of "
+    "the jobs; CPU time a job is what the processes used meanwhile, by /proc. At the end each job "
     "has its result, and ours is `succeeded` in the ledger with its outcome line in the log."
 )
 SUBMIT = (
-    "No worker runs. Each job is confirmed where the system confirms. Bulk is the system's own way "
-    "to submit many, where it has one."
+    "No worker runs. Each job is confirmed if the system has confirms. Bulk is the system's own "
+    "way to submit many jobs, if it has one."
 )
-TRIPS = "From the submit to the result in hand, one job after the other, by the system's own means."
+TRIPS = "From the submit to the result, one job after the other, by the system's own client."
 HTTP = (
-    "wrk, 16 connections and 64, the same script for all; only 2xx answers count. CPU time is that "
-    "of one request."
+    "wrk, 16 connections and 64, the same script for all; only 2xx responses count. CPU time is "
+    "that of one request."
 )
-BUSY = "The same, while our workers do the jobs on the same two cores."
+BUSY = "The same, while our workers run the jobs on the same two cores."
 OVERHEAD = (
-    "Jobs that use so much CPU time, in two processes. Missing is what the rate lacks to the "
-    "ideal, in which each process, as far as there are cores, does nothing but the jobs: all that "
-    "others do, waits, and the noise of the machine. CPU time beside the job's is that of worker "
-    "and servers; of long jobs, part of it is what both use all the time. The jobs are busy: while "
-    "one sleeps, what others do for it costs nothing."
+    "Jobs that use that much CPU time, in two processes. In the ideal, each process, as far as "
+    "there are cores, only runs jobs. Missing is the difference between the rate and the ideal: "
+    "everything that other programs do, waits, and the noise of the machine. CPU time beside the "
+    "job's is that of worker and servers; for long jobs, it includes what both use all the time. "
+    "The jobs are busy: if they slept, the work that other programs do for them would be free."
 )
 PAYLOAD = (
-    "A parameter or a result of that size, as text that can hardly be compressed. MB/s is the "
-    "payload of the jobs that were done. What Redis reads and writes is that of one job, from its "
-    "submit to its end. Submitted one by one, while no worker runs."
+    "A parameter or a result of that size, as text that hardly compresses. MB/s is the payload of "
+    "the finished jobs. Redis reads and writes are those of one job, from its submit to its end. "
+    "Jobs are submitted one by one, while no worker runs."
 )
 PROCESSES = (
-    "As the drain, by the number of worker processes; Dramatiq's have 8 threads each. A machine "
-    "whose jobs wait for others has more processes than cores."
+    "Like the drain, by the number of worker processes; Dramatiq's have 8 threads each. A machine "
+    "whose jobs wait for other services has more processes than cores."
 )
 DELAY = (
-    "RabbitMQ and Redis each behind a proxy that hands on all bytes after 1 ms, each way, to all "
-    "processes of a system. The proxy takes CPU time of the same machine."
+    "RabbitMQ and Redis are each behind a proxy that forwards all bytes after 1 ms, each way, for "
+    "all processes of a system. The proxy takes CPU time of the same machine."
 )
 GUARANTEES = (
-    "As measured here. What happens to a job whose submit has returned, or which runs, when its "
-    "worker, RabbitMQ or Redis is killed and comes back; whether its state is recorded; and "
-    "whether others can watch it live."
+    "As measured here: what happens to a submitted or running job when its worker, RabbitMQ or "
+    "Redis is killed and comes back; whether its state is recorded; and whether clients can watch "
+    "it live."
 )
-QUEUES = "A short job's round trip, before and while 10,000 jobs wait in the long queue."
+QUEUES = "A short job's round trip, without and with 10,000 jobs waiting in the long queue."
 BULK = "`POST /api/v1/jobs/bulk`, a thousand jobs a request, one request after the other."
 MIXED = (
-    "Nine jobs of ten sleep 1 ms, the others 2 s, in one queue with four processes. They arrive at "
-    "random moments, the same for each system, at 60 % of what the processes could do. A wait is "
-    "that of a job of 1 ms, from the moment at which it is due to be posted until it starts. At "
-    "times all processes have jobs of 2 s: some waits are as long in any system."
+    "Nine of ten jobs sleep 1 ms, the others 2 s, in one queue with four processes. They arrive at "
+    "random moments, the same for each system, at 60 % of what the processes could do. The wait of "
+    "a job of 1 ms is from the moment when it is due to be posted until it starts. At times all "
+    "processes run jobs of 2 s, so some waits are that long in any system."
 )
 STREAMS = (
-    "Streams of so many browsers stay open, beside one whose events are awaited. Seen: from a POST "
-    "to the event of its end."
+    "That many browsers keep a stream open; one more awaits its events. Seen: from a POST to the "
+    "event of the job's end."
 )
 LEDGER = (
     "Costs by the number of jobs; [a million](ledger.md), and [what a log line costs](logs.md)."
 )
 DEPTH = (
-    "Raw messages in a queue with our queues' arguments: the average of 1,000 each. `--deep` goes "
-    "on to a million."
+    "Raw messages in a queue with our queues' arguments: the average of 1,000 each. `--deep` "
+    "measures up to a million."
 )
 MEMORY = (
-    "Proportional set size of an idle system that has done something: web 2 processes, two workers "
-    "of 2 processes, the scheduler. RabbitMQ, Redis and Flower are apart."
+    "Proportional set size of an idle system after some work: web with 2 processes, two workers "
+    "with 2 processes each, the scheduler. RabbitMQ, Redis and Flower are separate."
 )
-PROFILE = "py-spy's samples, by the part of the code that was running, and by the function on top."
+PROFILE = "py-spy's samples, by the part of the code that was running, and by the top function."

@@ -1,4 +1,4 @@
-"""The chart beside the report: drawn by matplotlib, which has an environment of its own."""
+"""Draws the report's chart with matplotlib, which has a separate environment."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ PANELS = (
 
 
 def draw(figures: Figures, output: Path) -> bool:
-    """Draw what there is; False where nothing is."""
+    """Draw the available figures; return False if there are none."""
     panels = [panel for panel in (_panel(figures, *wanted) for wanted in PANELS) if panel["bars"]]
     if not panels:
         return False

@@ -11,13 +11,13 @@ from bench.systems.catalog import SYSTEMS
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One figure of several rounds."""
+    """A figure of one or several rounds."""
 
     rounds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Of the rounds."""
+        """Median of the rounds."""
         return median(self.rounds)
 
     @property
@@ -29,12 +29,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run has measured."""
+    """The measured figures of a run."""
 
     raw: dict[str, Any]
 
     def entries(self, measure: str, system: str) -> list[dict[str, Any]]:
-        """One a round, those that did not fail."""
+        """Return the entries of each round, without failed ones."""
         return [
             entry
             for entry in self.raw["figures"]
@@ -42,26 +42,26 @@ class Figures:
         ]
 
     def title(self, system: str) -> str:
-        """What the report calls it."""
+        """Return a system's title in the report."""
         title = SYSTEMS[system].title
         return f"{title} ({self.raw['before']})" if system == BEFORE else title
 
     def failures(self) -> list[dict[str, Any]]:
-        """Measurements that did not end well."""
+        """Return the failed measurements."""
         return [entry for entry in self.raw["figures"] if "failed" in entry]
 
     def systems(self, measure: str) -> list[str]:
-        """Those that have figures of the measure, in the order of the run."""
+        """Return the systems that have figures of the measure, in the order of the run."""
         found = (entry["system"] for entry in self.raw["figures"] if entry["measure"] == measure)
         return [name for name in dict.fromkeys(found) if self.entries(measure, name)]
 
     def value(self, measure: str, system: str, *path: str) -> Value | None:
-        """One figure, by the names that lead to it; None where it was not measured."""
+        """Return the figure at the path of names; None if it was not measured."""
         numbers = tuple(self._by_round(measure, system, path).values())
         return Value(numbers) if numbers else None
 
     def ratio(self, ours: Sequence[str], theirs: Sequence[str]) -> Value | None:
-        """Of two figures, each `(measure, system, *path)`, within the same rounds."""
+        """Return the ratio of two figures, each `(measure, system, *path)`, in the same rounds."""
         first = self._by_round(ours[0], ours[1], ours[2:])
         second = self._by_round(theirs[0], theirs[1], theirs[2:])
         ratios = tuple(first[n] / second[n] for n in first if second.get(n))
@@ -73,13 +73,13 @@ class Figures:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of them does not exceed."""
+    """Return the smallest value that is not below this share of the values."""
     ordered = sorted(values)
     return ordered[max(0, -int(-len(ordered) * share // 1) - 1)]
 
 
 def follow(entry: Any, path: Sequence[str]) -> float | None:
-    """The number at the end of these names; several at the end of a `+` are added up."""
+    """Return the number at the end of these names; at a `+`, the sum of several."""
     for name in path:
         if name == "+":
             return float(sum(entry.values()))

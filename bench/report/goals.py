@@ -1,4 +1,4 @@
-"""The ratios that must be reached, those that are aimed at, and whether they are."""
+"""The goals: ratios that must be reached, ratios that we aim at, and whether they are reached."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,52 +11,52 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One figure of ours, beside another one or by itself."""
+    """A goal for one of our figures, by itself or compared with another system's."""
 
     what: str
     ours: Path
     other: Path | None
     must: float | None
     aim: float | None = None
-    """More than must be: where we would like to be."""
+    """A stricter bound than `must`, which we would like to reach."""
     is_upper: bool = False
-    """Whether these are the most that is wanted, and not the least."""
+    """Whether the bounds are upper bounds; otherwise lower ones."""
     cost: tuple[str, ...] = ()
-    """Where the same entries have the CPU time of one of it."""
+    """The path of the CPU time of one job or request in the same entries."""
 
     def measure(self, figures: Figures) -> Value | None:
-        """The ratio, or the figure itself."""
+        """Return the ratio, or the figure itself."""
         if self.other is None:
             return figures.value(*self.ours)
         return figures.ratio(self.ours, self.other)
 
     def measure_cost(self, figures: Figures) -> Value | None:
-        """The same ratio, if CPU time were all that counts: what a busy machine cannot change."""
+        """Return the same ratio by CPU time alone, which a busy machine does not change."""
         if self.other is None or not self.cost:
             return None
         return figures.ratio((*self.other[:2], *self.cost), (*self.ours[:2], *self.cost))
 
     def judge(self, value: Value) -> str:
-        """By the median."""
+        """Judge the median."""
         if self.must is not None and not self._reaches(value, self.must):
             return "**not met**"
         if self.aim is None:
             return "met"
         if self._reaches(value, self.aim):
             return "aim met"
-        return "aim not met" if self.must is None else "met, aim not"
+        return "aim not met" if self.must is None else "met, aim not met"
 
     def _reaches(self, value: Value, bound: float) -> bool:
         return value.median <= bound if self.is_upper else value.median >= bound
 
     def show(self, bound: float | None) -> str:
-        """A bound as the table has it."""
+        """Return a bound as the table shows it."""
         sign = "≤" if self.is_upper else "≥"
         return NONE if bound is None else f"{sign} {bound:g}{self.unit}"
 
     @property
     def unit(self) -> str:
-        """Of a ratio, or of milliseconds."""
+        """The unit: a ratio's, or milliseconds."""
         return " ×" if self.other else " ms"
 
 
@@ -79,12 +79,12 @@ BULK_COST = ("bulk", "cpu_ms_a_job", "+")
 def _compare(
     what: str, ours: Path, system: str, must: float | None, aim: float | None = None, **more: Any
 ) -> Goal:
-    """The same figure of ours and of another system."""
+    """Return a goal that compares our figure with the same one of another system."""
     return Goal(what, ours, (ours[0], system, *ours[2:]), must, aim, **more)
 
 
 def _drains(what: str, ours: Path, by_system: dict[str, tuple[float | None, float]]) -> list[Goal]:
-    """What a drain must reach and aims at, by the system that it is compared with."""
+    """Return goals for a drain: what it must reach and aims at, by the other system."""
     return [
         _compare(f"{what}, of {_DRAINED[system]}", ours, system, must, aim, cost=JOB_COST)
         for system, (must, aim) in by_system.items()
@@ -92,7 +92,7 @@ def _drains(what: str, ours: Path, by_system: dict[str, tuple[float | None, floa
 
 
 def _no_worse(what: str, *figures: Path) -> list[Goal]:
-    """Milliseconds, and what else is better the less it is, by those of before."""
+    """Return goals for figures where less is better: no more than before."""
     return [
         _compare(f"{what}{_named(path)}, of before's", path, BEFORE, 1, is_upper=True)
         for path in figures
@@ -100,7 +100,7 @@ def _no_worse(what: str, *figures: Path) -> list[Goal]:
 
 
 def _named(path: Path) -> str:
-    """` p99` of a path to `p99_ms`."""
+    """Return ` p99` for a path to `p99_ms`."""
     return f" {path[-1].removesuffix('_ms')}" if path[-1].endswith("_ms") else ""
 
 
@@ -191,7 +191,7 @@ GOALS = (
 
 
 def goals_table(figures: Figures) -> list[str]:
-    """Measured, by CPU time, what must be, the aim, met or not."""
+    """Return the goals: measured, by CPU time, must, aim, and the judgement."""
     rows = [_row(goal, figures) for goal in GOALS]
     return table(["", "measured", "by CPU time", "must", "aim", ""], rows)
 

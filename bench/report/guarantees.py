@@ -1,8 +1,8 @@
-"""What each system guarantees as it is measured here, and what not: the table of the report.
+"""What each system guarantees as it is measured here: a table of the report.
 
 From the systems' own code and documentation; the peers' modules say the same at greater length.
-RabbitMQ and Redis keep on disk what they have, as for us: a process of theirs that is killed and
-comes back has it all. Redis's machine may lose its last second.
+RabbitMQ and Redis are set up as for us: a process that is killed and comes back has all of its
+data. If Redis's machine fails, the last second may be lost.
 """
 
 from dataclasses import astuple, dataclass, fields, replace
@@ -14,7 +14,7 @@ from bench.systems.catalog import SYSTEMS
 
 @dataclass(frozen=True, slots=True)
 class Guarantees:
-    """Of one system; each is a few words, and the field's name without `_` is the column's head."""
+    """A system's guarantees in a few words; the field names without `_` are the column heads."""
 
     submitted: str
     worker_killed: str
@@ -26,15 +26,15 @@ class Guarantees:
 
 
 _ON_DISK = "on disk: RabbitMQ has confirmed it"
-_UNCONFIRMED = "sent: nobody has confirmed it"
+_UNCONFIRMED = "sent, but not confirmed"
 _IN_REDIS = "in Redis"
 _KEPT = "kept"
 _LOST_IF_UNWRITTEN = "lost, if it was not written yet"
-_KEPT_QUEUED = "those that wait are kept"
+_KEPT_QUEUED = "waiting jobs are kept"
 _NOT_NEEDED = "not used"
-_AGAIN = "runs again, without limit; two copies may run at a time"
-_CELERY_RESULT = "its result is tried again for seconds, then lost"
-_RESULT_LOST = "its result is lost, the job is not run again"
+_AGAIN = "runs again, without limit; two copies may run at once"
+_CELERY_RESULT = "the worker retries to store the result for seconds, then it is lost"
+_RESULT_LOST = "its result is lost, and the job does not run again"
 _NOTHING = "no"
 _RESULT_ONLY = "its result"
 
@@ -44,16 +44,16 @@ _OWN_LINES = "warnings and errors, as text"
 GUARANTEES: dict[str, Guarantees] = {
     "jobs": Guarantees(
         "on disk: RabbitMQ has confirmed it, and the ledger has a record",
-        "runs again, never beside its first copy; after five attempts dead, with the reason",
+        "runs again, never beside its first copy; dead after five attempts, with the reason",
         _KEPT,
-        "kept: none begins until Redis is back, those that run stop in time; a submit is refused",
+        "kept: no job starts until Redis is back, running jobs stop in time; submits are refused",
         "each change, from submit to end, each attempt; lists, search, dead letters",
-        "events of each change, to anybody who listens",
+        "events of each change, for any listener",
         "start and end, with trace",
     ),
     "tutorial": Guarantees(
         _IN_REDIS,
-        "lost, if it had begun; it was acknowledged then",
+        "lost if it had started, because it was acknowledged then",
         _NOT_NEEDED,
         f"{_KEPT_QUEUED}; {_CELERY_RESULT}",
         _RESULT_ONLY,
@@ -62,7 +62,7 @@ GUARANTEES: dict[str, Guarantees] = {
     ),
     "celery": Guarantees(
         _UNCONFIRMED,
-        "lost, if it had begun; it was acknowledged then",
+        "lost if it had started, because it was acknowledged then",
         _LOST_IF_UNWRITTEN,
         _CELERY_RESULT,
         _RESULT_ONLY,
@@ -72,15 +72,15 @@ GUARANTEES: dict[str, Guarantees] = {
     "celery-durable": Guarantees(*_DURABLE_CELERY, _RESULT_ONLY, _NOTHING, _OWN_LINES),
     "celery-observable": Guarantees(
         *_DURABLE_CELERY,
-        "started, by whom, result; not that it waits",
+        "started, on which worker, result; not that it waits",
         "events from a worker on, unconfirmed",
         "start and end",
     ),
     "rq": Guarantees(
         _IN_REDIS,
-        "failed, as soon as somebody looks after its time; not run again",
+        "failed, once some worker cleans up after its time limit; does not run again",
         _NOT_NEEDED,
-        f"{_KEPT_QUEUED}; one that ends meanwhile may be called failed",
+        f"{_KEPT_QUEUED}; a job that ends meanwhile may count as failed",
         "each state, result",
         _NOTHING,
         _NOTHING,
@@ -96,7 +96,7 @@ GUARANTEES: dict[str, Guarantees] = {
     ),
     "huey": Guarantees(
         _IN_REDIS,
-        "lost, if it was taken",
+        "lost, if a worker had taken it",
         _NOT_NEEDED,
         f"{_KEPT_QUEUED}; {_RESULT_LOST}",
         _RESULT_ONLY,
@@ -107,8 +107,8 @@ GUARANTEES: dict[str, Guarantees] = {
 }
 GUARANTEES["jobs-repeatable"] = replace(
     GUARANTEES["jobs"],
-    worker_killed=f"{GUARANTEES['jobs'].worker_killed}; its last ones may, too",
-    log_lines="one for both, with trace",
+    worker_killed=f"{GUARANTEES['jobs'].worker_killed}; a process's last jobs may run twice",
+    log_lines="one for start and end, with trace",
 )
 _SAME = {
     "jobs-before": "jobs",
@@ -117,16 +117,16 @@ _SAME = {
     "celery-threads": "celery-durable",
     "huey-notify": "huey",
 }
-"""Those that guarantee what another one does."""
+"""Systems with the same guarantees as another one."""
 
 
 def find_guarantees(system: str) -> Guarantees | None:
-    """Of a system; None of what is a limit and no system."""
+    """Return a system's guarantees; None for a limit, which is not a system."""
     return GUARANTEES.get(_SAME.get(system, system))
 
 
 def guarantees_table(figures: Figures) -> list[str]:
-    """A row for each system that was measured, once for those that guarantee the same."""
+    """Return a row for each measured system, and one row for systems with the same guarantees."""
     measured = {entry["system"] for entry in figures.raw["figures"]}
     shown = {_SAME.get(name, name) for name in measured}
     heads = ["", *(field.name.replace("_", " ") for field in fields(Guarantees))]

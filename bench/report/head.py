@@ -1,33 +1,32 @@
-"""What was measured on, and how."""
+"""The head of the report: what was measured on, and how."""
 
 from bench.report.figures import Figures
 from bench.systems.catalog import SYSTEMS
 
 
 def head(figures: Figures) -> list[str]:
-    """Machine, versions, date."""
+    """Return the paragraphs on the machine, the versions and the date."""
     raw, machine = figures.raw, figures.raw["machine"]
     most = max((entry["round"] + 1 for entry in raw["figures"]), default=1)
     rounds = f"up to {most} rounds" if most > 1 else "1 round"
-    quick = " This was a quick run: trust it for development only." if raw["is_quick"] else ""
+    quick = " This was a quick run: use it only for development." if raw["is_quick"] else ""
     return [
         f"{raw['began_at'][:10]}; {machine['cores']} cores ({machine['processor']}), "
         f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; RabbitMQ "
         f"{machine['rabbitmq']}, Redis {machine['redis']}, the same two servers for all, with our "
-        "durability settings. Everything runs on this one machine, the clients too.",
+        "durability settings. Everything runs on this one machine, including the clients.",
         "",
-        f"Medians of {rounds}, in which the systems took turns; ± is the round that was furthest "
-        f"from it.{quick} Trust ratios, not rates: your machine is another one. Where other "
-        "programs ran beside these, trust CPU time more: it says how many of a thing the same "
+        f"Medians of {rounds}, in which the systems took turns; ± is the largest distance of a "
+        f"round from the median.{quick} Trust ratios, not rates: your machine is different. If "
+        "other programs ran at the same time, trust CPU time more: it shows how much the same "
         "machine could do. A job does nothing, and its result is stored. "
-        "[The raw figures](systems.json), from which `python -m bench.systems --report` makes "
-        "this page.",
+        "`python -m bench.systems --report` makes this page from [the raw figures](systems.json).",
         "",
     ]
 
 
 def systems_list(figures: Figures) -> list[str]:
-    """Each configuration, and the versions of each environment."""
+    """Return each configuration, with the versions of its environment."""
     environments = figures.raw["machine"]["environments"]
     ours = figures.raw["machine"]["ours"]
     measured = {entry["system"] for entry in figures.raw["figures"]}

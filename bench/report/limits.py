@@ -1,4 +1,4 @@
-"""How far our figures are from what the servers and libraries below can do."""
+"""Compares our figures with the limits of the servers and libraries below."""
 
 from bench.report.figures import Figures
 from bench.report.wording import show, table
@@ -38,7 +38,7 @@ LIMITS = (
 
 
 def limits_table(figures: Figures) -> list[str]:
-    """Ours, the limit, and the share of it that we reach."""
+    """Return our figure, the limit, and the share of it that we reach."""
     rows = []
     for what, ours, limit in LIMITS:
         cells = [show(figures.value(*path), ",.0f") for path in (ours, limit)]

@@ -1,7 +1,7 @@
 """The tables of jobs with work or payload, of more processes, and of servers further away.
 
-The last column of a row is our figure by that row's, within the same rounds: how many times as many
-we do, or, of milliseconds, how many times as long we take.
+The last column is our figure divided by the row's, within the same rounds: how many times as many
+jobs we do or, for milliseconds, how many times as long we take.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ OURS = "jobs"
 
 
 def overhead_table(figures: Figures) -> list[str]:
-    """By the length of the jobs: the ideal, what is missing of it, CPU time beside the job's."""
+    """Return rows by the jobs' length: the ideal, what is missing, CPU time beside the jobs'."""
     rows = []
     for length, name in _each(figures, "overhead", ("1", "10", "100")):
         path = ("overhead", name, length)
@@ -32,7 +32,7 @@ def overhead_table(figures: Figures) -> list[str]:
 
 
 def payload_table(figures: Figures) -> list[str]:
-    """By what is large and how large: submits, jobs and bytes a second, and what Redis carries."""
+    """Return rows by payload and size: submits, jobs and bytes a second, and Redis's traffic."""
     rows = []
     for way in ("parameter", "result"):
         for size, name in _each(figures, "payload", ("1 KB", "32 KB", "1 MB"), way):
@@ -52,7 +52,7 @@ def payload_table(figures: Figures) -> list[str]:
 
 
 def processes_table(figures: Figures) -> list[str]:
-    """By the number of worker processes: jobs a second, CPU time a job with the servers."""
+    """Return rows by the number of worker processes: jobs a second, CPU time a job with servers."""
     rows = []
     for count, name in _each(figures, "processes", ("1", "2", "4", "8")):
         path = ("processes", name, count)
@@ -64,7 +64,7 @@ def processes_table(figures: Figures) -> list[str]:
 
 
 def delay_table(figures: Figures) -> list[str]:
-    """Drain, round trip and requests, and what the same run found without the delay."""
+    """Return drain, round trip and requests, and the same run's figures without the delay."""
     rows = []
     for name in figures.systems("delay"):
         rows.append([f"**{figures.title(name)}**", *[""] * 3])
@@ -91,7 +91,7 @@ _DELAYED = (
 def _each(
     figures: Figures, measure: str, sizes: tuple[str, ...], *path: str
 ) -> Iterator[tuple[str, str]]:
-    """Each size with each system that has figures of it: what is compared stands together."""
+    """Yield each size with each system that has figures of it: rows to compare are together."""
     for size in sizes:
         for name in figures.systems(measure):
             if any(size in _at(entry, path) for entry in figures.entries(measure, name)):
@@ -106,7 +106,7 @@ def _at(entry: dict[str, object], path: tuple[str, ...]) -> dict[str, object]:
 
 
 def _beside(figures: Figures, measure: str, name: str, *path: str) -> str:
-    """Our figure by theirs."""
+    """Return our figure divided by theirs."""
     ratio = figures.ratio((measure, OURS, *path), (measure, name, *path))
     return NONE if ratio is None or name == OURS else f"{ratio.median:.2f} ×"
 

@@ -1,4 +1,4 @@
-"""The tables of what only Jobs has, now and at an earlier commit."""
+"""The tables of figures that only Jobs has, now and at an earlier commit."""
 
 from bench.ledger import costs_table
 from bench.report.figures import Figures
@@ -8,19 +8,19 @@ OURS = "jobs"
 
 
 def live_table(figures: Figures) -> list[str]:
-    """Milliseconds from a POST to the job's end in hand."""
+    """Return milliseconds from a POST until the client sees the job's end."""
     ways = {"stream": "POST → server-sent event", "poll": "POST, then GET every 5 ms"}
     return _trips_table(figures, "live", ways)
 
 
 def queues_table(figures: Figures) -> list[str]:
-    """A short job's round trip."""
-    states = {"idle": "idle", "busy": "beside 10,000 waiting long jobs"}
+    """Return a short job's round trip."""
+    states = {"idle": "idle", "busy": "with 10,000 waiting long jobs"}
     return _trips_table(figures, "queues", states)
 
 
 def mixed_table(figures: Figures) -> list[str]:
-    """What a quick job waits."""
+    """Return a quick job's wait."""
     parts = ("p50_ms", "p99_ms", "mean_ms")
     rows = [
         [
@@ -33,7 +33,7 @@ def mixed_table(figures: Figures) -> list[str]:
 
 
 def bulk_table(figures: Figures) -> list[str]:
-    """Jobs a second, and milliseconds of CPU a job by where they were spent."""
+    """Return jobs a second, and CPU milliseconds a job by process."""
     rows = []
     for name in figures.systems("bulk"):
         cpu = [
@@ -46,7 +46,7 @@ def bulk_table(figures: Figures) -> list[str]:
 
 
 def streams_table(figures: Figures) -> list[str]:
-    """By the number of open streams."""
+    """Return rows by the number of open streams."""
     rows = []
     for count in _keys(figures, "streams"):
         cells = [show(figures.value("streams", OURS, count, "kib_a_stream"), ".0f")]
@@ -60,7 +60,7 @@ def streams_table(figures: Figures) -> list[str]:
 
 
 def depth_table(figures: Figures) -> list[str]:
-    """By the number of messages that wait."""
+    """Return rows by the number of waiting messages."""
     rows = [
         [
             f"{int(depth):,}",
@@ -72,13 +72,13 @@ def depth_table(figures: Figures) -> list[str]:
 
 
 def ledger_table(figures: Figures) -> list[str]:
-    """Costs by the number of jobs."""
+    """Return costs by the number of jobs."""
     entries = figures.entries("ledger", OURS)
     return [*costs_table(entries[-1]["costs"]), ""] if entries else []
 
 
 def memory_table(figures: Figures) -> list[str]:
-    """MiB by program."""
+    """Return MiB by program."""
     systems = figures.systems("memory")
     parts = list(figures.entries("memory", systems[0])[0]["mib"]) if systems else []
     rows = [
@@ -92,7 +92,7 @@ def memory_table(figures: Figures) -> list[str]:
 
 
 def profile_tables(figures: Figures) -> list[str]:
-    """The top shares of each process."""
+    """Return the top shares of each process."""
     lines: list[str] = []
     for entry in figures.entries("profile", OURS)[-1:]:
         for process, title in _PROCESSES.items():
@@ -109,13 +109,13 @@ _PARTS = ("p50_ms", "p99_ms")
 _COSTS = ("publish_us", "deliver_us")
 _PROCESSES = {
     "main": "The worker's main process, during a drain",
-    "child": "A child of it",
+    "child": "A worker process",
     "web": "A web process, while jobs are posted",
 }
 
 
 def _trips_table(figures: Figures, measure: str, ways: dict[str, str]) -> list[str]:
-    """Milliseconds of each way, by system."""
+    """Return milliseconds of each way, by system."""
     rows = [
         [
             title,
@@ -129,7 +129,7 @@ def _trips_table(figures: Figures, measure: str, ways: dict[str, str]) -> list[s
 
 
 def _keys(figures: Figures, measure: str) -> list[str]:
-    """The sizes that were measured."""
+    """Return the measured sizes."""
     plain = {"round", "measure", "system", "took_seconds"}
     return [
         key for entry in figures.entries(measure, OURS)[:1] for key in entry if key not in plain

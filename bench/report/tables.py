@@ -1,4 +1,4 @@
-"""The tables of what all systems have: drain, submits, round trips, requests."""
+"""The tables of figures that all systems have: drain, submits, round trips, requests."""
 
 from bench.report.figures import Figures
 from bench.report.wording import show, show_rate, table
@@ -8,18 +8,18 @@ TRIP = ("p50_ms", "p99_ms")
 
 
 def drain_table(figures: Figures) -> list[str]:
-    """Jobs a second, and milliseconds of CPU a job by where they were spent."""
+    """Return jobs a second, and CPU milliseconds a job by process."""
     rows = []
     for name in figures.systems("drain"):
         cpu = [figures.value("drain", name, "cpu_ms_a_job", part) for part in (*CPU, "+")]
         rate = show_rate(figures.value("drain", name, "jobs_a_second"))
         rows.append([figures.title(name), rate, *(show(value, ".2f") for value in cpu)])
-    heads = ["", "jobs/s", "main, ms", "children, ms", "RabbitMQ, ms", "Redis, ms", "all, ms"]
+    heads = ["", "jobs/s", "main, ms", "processes, ms", "RabbitMQ, ms", "Redis, ms", "all, ms"]
     return table(heads, rows)
 
 
 def submit_table(figures: Figures) -> list[str]:
-    """Jobs a second from one thread, and the client's CPU time a job."""
+    """Return jobs a second from one thread, and the client's CPU time a job."""
     rows = []
     for name in figures.systems("submit"):
         cells = []
@@ -44,7 +44,7 @@ def trips_table(figures: Figures) -> list[str]:
 
 
 def http_table(figures: Figures, measure: str) -> list[str]:
-    """Requests a second, their latency, and CPU time a request by where it was spent."""
+    """Return requests a second, their latency, and CPU time a request by process."""
     rows = []
     for verb, title in _REQUESTS.items():
         for name in figures.systems(measure):
@@ -67,7 +67,7 @@ _REQUESTS = {"post": "POST, 16", "post_64": "POST, 64", "get": "GET, 16"}
 
 
 def _count_bad(figures: Figures, measure: str, name: str, verb: str) -> str:
-    """Answers that are no 2xx, and connections that failed, in all rounds."""
+    """Return the number of responses that are not 2xx and of failed connections, in all rounds."""
     found = [
         entry[verb][kind]
         for entry in figures.entries(measure, name)

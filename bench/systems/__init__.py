@@ -1,9 +1,9 @@
-"""The systems that are compared, each as its own documentation would have it.
+"""The compared systems, each set up as its own documentation recommends.
 
-system    what the measures need of each
+system    what the measures need of each system
 ours      Jobs, as `make run` starts it
 earlier   an earlier commit of ours
-peers     the others: programs of their own environments, whose code is in `bench.peers`
+peers     the others: programs in separate environments; their code is in `bench.peers`
 catalog   the list of all
 __main__  the command line
 """

@@ -1,12 +1,12 @@
-"""Compares Jobs with other job systems, and with what the servers below them can do.
+"""Compares Jobs with other job systems, and with the limits of the servers below them.
 
     python -m bench.systems [--quick] [--rounds N] [--only drain,http] [--systems jobs,rq]
-    python -m bench.systems --before d12a566 [...]   # and with Jobs as they were at that commit
-    python -m bench.systems --add [...]  # add rounds to the figures that are there
-    python -m bench.systems --report     # write the report again from the figures that are there
+    python -m bench.systems --before d12a566 [...]   # also measures Jobs at that commit
+    python -m bench.systems --add [...]  # adds rounds to the existing figures
+    python -m bench.systems --report     # writes the report again from the existing figures
 
-Makes the environments that are missing, starts a stack of its own, and measures all systems in
-turns, several times. `make bench` installs what that needs and calls this.
+Makes the missing environments, starts its own stack, and measures all systems in turns, several
+times. `make bench` installs what this needs, and calls it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from project.config import Settings
 
 
 def main() -> int:
-    """Read the command line and do what it says."""
+    """Run the command line."""
     parser = _parser()
     options = parser.parse_args()
     if options.report:
@@ -63,14 +63,14 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.systems", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer jobs and one round: minutes")
-    parser.add_argument("--deep", action="store_true", help="ledger and queue up to a million")
-    parser.add_argument("--rounds", type=int, help="how often each measure is taken")
+    parser.add_argument("--deep", action="store_true", help="ledger and queue up to a million jobs")
+    parser.add_argument("--rounds", type=int, help="number of rounds of each measure")
     parser.add_argument("--only", type=_names(MEASURES), help="measures, comma-separated")
     parser.add_argument("--systems", type=_names(SYSTEMS), help="systems, comma-separated")
-    parser.add_argument("--before", type=_commit, help="measure this commit, too")
-    parser.add_argument("--add", action="store_true", help="keep the figures that are there")
+    parser.add_argument("--before", type=_commit, help="also measure Jobs at this commit")
+    parser.add_argument("--add", action="store_true", help="keep the existing figures")
     parser.add_argument("--report", action="store_true", help="only write the report again")
-    parser.add_argument("--lock", type=Path, help="file to lock for each measurement: take turns")
+    parser.add_argument("--lock", type=Path, help="file to lock during each measurement")
     parser.add_argument("--output", type=Path, default=ROOT / "bench/results/systems.md")
     parser.add_argument(FLAG, action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -89,7 +89,7 @@ def _names(known: Mapping[str, object]) -> Callable[[str], list[str]]:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise argparse.ArgumentTypeError(
-                f"unknown: {', '.join(unknown)}; there are {', '.join(known)}"
+                f"unknown: {', '.join(unknown)}; known are {', '.join(known)}"
             )
         return names
 

@@ -1,4 +1,4 @@
-"""All systems, in the order that a round takes them."""
+"""All systems, in the order in which a round measures them."""
 
 from bench.environments import BEFORE, OURS
 from bench.kinds import REPEATABLE
@@ -48,8 +48,8 @@ JOBS = Ours(
 JOBS_BEFORE = Ours(
     BEFORE,
     "Jobs before",
-    "an earlier commit by the same Python, started in the same way, with a RabbitMQ and a Redis of "
-    "its own",
+    "an earlier commit with the same Python, started in the same way, with its own RabbitMQ and "
+    "Redis",
     OURS_WEB,
     WHOLE | HTTP | {"overhead", "bulk", "live", "queues", "mixed", "memory"},
     environment=BEFORE,
@@ -57,7 +57,7 @@ JOBS_BEFORE = Ours(
 JOBS_REPEATABLE = Ours(
     "jobs-repeatable",
     "Jobs, repeatable",
-    "the same, jobs of a kind that says that to repeat one does no harm",
+    "the same, with jobs of a repeatable kind",
     OURS_WEB,
     frozenset({"drain"}),
     kind=REPEATABLE,
@@ -72,7 +72,7 @@ JOBS_TASKS = Ours(
 JOBS_FLOWER = Ours(
     "jobs-flower",
     "Jobs, Flower on",
-    "as `make run` starts it, Flower too",
+    "as `make run` starts it, with Flower",
     OURS_WEB,
     frozenset({"drain"}),
     has_flower=True,
@@ -179,7 +179,7 @@ DRAMATIQ, DRAMATIQ_CONFIRMS, DRAMATIQ_OBSERVABLE = (
         (
             "-observable",
             "confirms, observable",
-            "quorum queue by a broker class of its own, confirm_delivery=True",
+            "quorum queue by a broker subclass, confirm_delivery=True",
             ", a JSON log line for each start and end by ecs-logging",
             "bench.peers.dramatiq_observable",
             frozenset[str](),
@@ -208,7 +208,7 @@ TASKIQ = Peer(
     "taskiq",
     "Taskiq",
     "taskiq-aio-pika: quorum queue, confirms, acks when saved, 2 processes, qos 100; results in "
-    "Redis, looked for every 2 ms",
+    "Redis, polled every 2 ms",
     "taskiq",
     "bench.peers.taskiq_app",
     WHOLE,

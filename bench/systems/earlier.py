@@ -1,4 +1,4 @@
-"""Jobs at an earlier commit: a stack of its own from a copy of that commit's files."""
+"""Jobs at an earlier commit: a separate stack from a copy of that commit's files."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from bench.environments import BEFORE_FOLDER, FOLDER, ROOT
 from bench.stack import Stack
 from project.config import Settings
 
-# Prints the settings of the stack that it runs beside, and keeps that up until it is let go.
+# Prints the settings of its stack, and keeps the stack running until standard input closes.
 HOLD = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
 
 
 def find_commit(name: str) -> str:
-    """The short name of a commit; ValueError unless there is one."""
+    """Return the short name of a commit; ValueError if there is no such commit."""
     command = ["git", "rev-parse", "--short", "--verify", "--quiet", f"{name}^{{commit}}"]
     found = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if found.returncode:
@@ -27,9 +27,9 @@ def find_commit(name: str) -> str:
 
 @contextmanager
 def earlier_stack(commit: str) -> Iterator[Stack]:
-    """Servers and programs of that commit, by this environment's Python, while the block lasts.
+    """Run that commit's servers and programs, with our environment's Python, while the block lasts.
 
-    Both have servers of their own, so that no queue, key or channel of one is the other's.
+    Both stacks have separate servers, so they share no queue, key or channel.
     """
     _check_out(commit)
     (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
@@ -45,15 +45,15 @@ def earlier_stack(commit: str) -> Iterator[Stack]:
             stderr=log,
         ) as process,
     ):
-        # The end of the block closes its standard input, and waits for its end.
+        # The end of the block closes the command's standard input, and waits for its end.
         line = process.stdout.readline() if process.stdout else b""
         if not line:
-            raise OSError(f"The stack of {commit} has not started: see {log.name}.")
+            raise OSError(f"The stack of {commit} did not start: see {log.name}.")
         yield _as_stack(json.loads(line))
 
 
 def _check_out(commit: str) -> None:
-    """The commit's files, and of ours only the kind that it does not have."""
+    """Copy the commit's files, and of ours only the kind that the commit lacks."""
     shutil.rmtree(BEFORE_FOLDER, ignore_errors=True)
     BEFORE_FOLDER.mkdir(parents=True)
     files = subprocess.run(
@@ -66,7 +66,7 @@ def _check_out(commit: str) -> None:
 
 
 def _as_stack(environment: dict[str, str]) -> Stack:
-    """By the settings that differ from ours."""
+    """Return a stack with the settings that differ from ours."""
     changed = {
         name: value
         for name, value in environment.items()

@@ -1,4 +1,4 @@
-"""Jobs, as `make run` starts it: only Flower is off, unless it is asked for."""
+"""Jobs as `make run` starts it, except that Flower is off unless it is measured."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ DRAIN_SECONDS = 300.0
 
 
 def _done_key(kind: str) -> str:
-    """The jobs of that kind, of the short queue, which have succeeded."""
+    """Count the succeeded jobs of that kind in the short queue."""
     return partition_key("short", kind, Status.SUCCEEDED.value)
 
 
@@ -36,7 +36,7 @@ ALL_DONE = tuple(map(_done_key, (NOOP, REPEATABLE, BUSY, TAKE, GIVE, NAP)))
 
 @dataclass(slots=True)
 class Ours:
-    """The stack that the benchmark runs beside."""
+    """Jobs in the stack that the benchmark runs in."""
 
     name: str
     title: str
@@ -45,14 +45,14 @@ class Ours:
     measures: frozenset[str]
     has_flower: bool = False
     kind: str = NOOP
-    """The kind of the jobs that do nothing."""
+    """The kind of jobs that do nothing."""
     environment: str = OURS
     client: str = "bench.peers.jobs"
     _done_before: int = field(default=0, init=False)
     _outcomes: Outcomes | None = field(default=None, init=False)
 
     def with_processes(self, processes: int) -> "OursApart":
-        """The same with so many worker processes, which use the addresses that the stack has."""
+        """Return the same system with that many worker processes, on the same addresses."""
         return OursApart(
             *(self.name, self.title, self.configuration, self.web, self.measures),
             environment=self.environment,
@@ -60,11 +60,11 @@ class Ours:
         )
 
     def variables(self, stack: Stack) -> dict[str, str]:
-        """What is not in the benchmark's own environment."""
+        """Variables that are not in the benchmark's own environment."""
         return {**stack.variables, "BENCH_KIND": self.kind}
 
     def empty(self, stack: Stack) -> None:
-        """Let the workers do what waits, then stop them; remember how much was done."""
+        """Let the workers finish the waiting jobs, then stop them; remember how many are done."""
         if stack.redis.zcard(waiting_key("short")):
             stack.start(*WORKERS)
         await_that(lambda: not _count_waiting(stack), "the short queue is empty", DRAIN_SECONDS)
@@ -74,11 +74,11 @@ class Ours:
         self._outcomes = Outcomes.from_now_on(stack.settings.log_dir, SHORT_WORKER)
 
     def forget(self, stack: Stack) -> None:
-        """As if the retention were over."""
+        """Forget finished jobs, as if their retention were over."""
         forget_all(stack.redis)
 
     def _switch_flower(self, stack: Stack) -> None:
-        """It asks the workers for events, and writes down what they tell."""
+        """Start or stop Flower, which makes the workers send events and records them."""
         if self.has_flower:
             stack.start(FLOWER)
             stack.await_ready(FLOWER)
@@ -87,7 +87,7 @@ class Ours:
 
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
-        """The short queue's worker; the long queue's is there already, and idle."""
+        """Start the short queue's worker; the long queue's worker runs already, and is idle."""
         stack.start(LONG_WORKER)
         stack.await_ready(LONG_WORKER)
         stack.start(SHORT_WORKER)
@@ -98,17 +98,16 @@ class Ours:
 
     @contextmanager
     def serving(self, stack: Stack) -> Iterator[Server]:
-        """It runs all the time."""
+        """Use the stack's web server, which runs all the time."""
         server = Server(f"http://127.0.0.1:{stack.settings.web_port}", stack.pid("web"))
         await_web(server.url, server.pid, "our web server")
         yield server
 
     @contextmanager
     def whole(self, stack: Stack) -> Iterator[Whole]:
-        """Web, both workers and the scheduler; Flower and the mail catcher are beside it.
+        """Run web, both workers and the scheduler; Flower and the mail catcher do not count.
 
-        All have just started: what earlier measures have left in their memory is not an idle
-        system's.
+        All have just started: memory left by earlier measures is not an idle system's.
         """
         stack.wake()
         with self.working(stack), self.serving(stack) as server:
@@ -116,14 +115,14 @@ class Ours:
             yield Whole(server.url, {name: [stack.pid(name)] for name in PROGRAMS})
 
     def count_done(self, stack: Stack) -> int:
-        """Jobs that the ledger calls succeeded."""
+        """Count the jobs that are succeeded in the ledger."""
         return _count_succeeded(stack) - self._done_before
 
     def verify(self, stack: Stack, jobs: int) -> None:
-        """Each job has succeeded in the ledger, and has its outcome line, maybe a moment later."""
+        """Check that each job succeeded in the ledger and, maybe later, has its outcome line."""
         done = self.count_done(stack)
         if done != jobs:
-            raise ValueError(f"{self.title}: of {jobs} jobs {done} succeeded.")
+            raise ValueError(f"{self.title}: {done} of {jobs} jobs succeeded.")
         what = f"{self.title} has an outcome line for each of {jobs} jobs"
         await_that(lambda: self._count_lines() == jobs, what, LINES_SECONDS)
 
@@ -133,12 +132,12 @@ class Ours:
 
 @dataclass(slots=True)
 class OursApart(Ours):
-    """The same programs, with settings that the stack's own have not: started by the benchmark."""
+    """The same programs with other settings, started by the benchmark."""
 
     processes: int = PROCESSES
 
     def variables(self, stack: Stack) -> dict[str, str]:
-        """What differs."""
+        """The settings that differ."""
         return {
             **stack.variables,
             "JOBS_BROKER_URL": stack.settings.broker_url,
@@ -149,7 +148,7 @@ class OursApart(Ours):
 
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
-        """The short queue's worker, as `deploy/native/supervisord.conf` starts it."""
+        """Start the short queue's worker as `deploy/native/supervisord.conf` does."""
         role = {"JOBS_ROLE": SHORT_WORKER, "REMAP_SIGTERM": "SIGQUIT", "USE_FAST_LOCALS": "1"}
         command = ("python", "-m", "project.worker", "short")
         variables = {**self.variables(stack), **role}
@@ -158,7 +157,7 @@ class OursApart(Ours):
 
     @contextmanager
     def serving(self, stack: Stack) -> Iterator[Server]:
-        """The web server, on a free port."""
+        """Start the web server on a free port."""
         claim, (port,) = claim_block(1)
         url = f"http://127.0.0.1:{port}"
         command = ("gunicorn", "--config", "deploy/gunicorn/gunicorn.conf.py", WEB)

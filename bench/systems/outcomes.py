@@ -1,4 +1,4 @@
-"""Counts the outcome lines that a worker has written since a moment, over rotations of its file."""
+"""Counts the outcome lines that a worker writes from a moment on, across log rotations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ MARK = b'"job_finished"'
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Where a role's log files ended, by their inodes: a rotated file keeps its own."""
+    """Where a role's log files ended, by inode: a rotated file keeps its inode."""
 
     folder: Path
     role: str
@@ -17,13 +17,13 @@ class Outcomes:
 
     @classmethod
     def from_now_on(cls, folder: Path, role: str) -> "Outcomes":
-        """Count what is written after this."""
+        """Start counting the lines written from now on."""
         return cls(
             folder, role, {path.stat().st_ino: path.stat().st_size for path in _files(folder, role)}
         )
 
     def count(self) -> int:
-        """Outcome lines by now."""
+        """Count the outcome lines so far."""
         return sum(self._count(path) for path in _files(self.folder, self.role))
 
     def _count(self, path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The other systems: programs of environments of their own."""
+"""The other systems: programs in separate environments."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,23 +19,23 @@ from deploy.native.ports import claim_block
 
 Command = Sequence[str]
 PROCESSES_HERE = "{processes}"
-"""Stands in a worker's command where the number of its processes goes."""
+"""Placeholder for the number of processes in a worker's command."""
 
 LINES_SECONDS = 10.0
 
 
 def count_keys(redis: "Redis") -> int:
-    """Of a system that keeps one key a result, and nothing else there."""
+    """Count the results of a system that keeps one key a result, and nothing else there."""
     return int(redis.dbsize())
 
 
 def count_finished_of_rq(redis: "Redis") -> int:
-    """RQ's registry of finished jobs."""
+    """Count RQ's registry of finished jobs."""
     return int(redis.zcard("rq:finished:default"))
 
 
 def count_results_of_huey(redis: "Redis") -> int:
-    """Huey keeps all results in one hash."""
+    """Count Huey's results, which are in one hash."""
     return int(redis.hlen("huey.results.noop"))
 
 
@@ -54,46 +54,46 @@ class Peer:
     web: Web | None = None
     web_server: Command = ()
     beside_web: Mapping[str, Command] = field(default_factory=dict)
-    """All programs of a whole installation, but for the web server."""
+    """All programs of a whole installation except the web server."""
     extra_variables: Mapping[str, str] = field(default_factory=dict)
     has_log: bool = False
-    """It writes a line for each job's end to BENCH_LOG_FILE."""
+    """Whether it writes a line for each job's end to BENCH_LOG_FILE."""
     processes: int = PROCESSES
 
     def with_processes(self, processes: int) -> "Peer":
-        """The same with so many worker processes."""
+        """Return the same system with that many worker processes."""
         return replace(self, processes=processes)
 
     def variables(self, stack: Stack) -> dict[str, str]:
-        """Addresses, and where log lines go."""
+        """Return addresses, and the path of the log."""
         logs = {"BENCH_LOG_FILE": str(self._log)}
         return {**stack.environment(), **logs, **self.extra_variables}
 
     def empty(self, stack: Stack) -> None:
-        """Start with nothing."""
+        """Remove everything from earlier measurements."""
         stack.empty_peers()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.unlink(missing_ok=True)
 
     def forget(self, stack: Stack) -> None:
-        """All that it keeps."""
+        """Remove everything that it stores."""
         self.empty(stack)
 
     @contextmanager
     def working(self, stack: Stack) -> Iterator[list[int]]:
-        """Its workers."""
+        """Run its workers while the block lasts."""
         with running(self.name, self.environment, self.commands, self.variables(stack)) as pids:
             yield pids
 
     @property
     def commands(self) -> list[list[str]]:
-        """Its workers' commands, for so many processes."""
+        """Return its workers' commands for that many processes."""
         number = str(self.processes)
         return [[part.replace(PROCESSES_HERE, number) for part in work] for work in self.workers]
 
     @contextmanager
     def serving(self, stack: Stack) -> Iterator[Server]:
-        """Its web server, on a free port."""
+        """Run its web server on a free port while the block lasts."""
         claim, (port,) = claim_block(1)
         url = f"http://127.0.0.1:{port}"
         command = [*self.web_server, "--bind", f"127.0.0.1:{port}"]
@@ -104,7 +104,7 @@ class Peer:
 
     @contextmanager
     def whole(self, stack: Stack) -> Iterator[Whole]:
-        """Its web server, and all that is told to run beside it."""
+        """Run its web server, and all of `beside`, while the block lasts."""
         variables = self.variables(stack)
         with (
             self.serving(stack) as server,
@@ -114,16 +114,16 @@ class Peer:
             yield Whole(server.url, {"web": [server.pid], **beside})
 
     def count_done(self, stack: Stack) -> int:
-        """Results in Redis."""
+        """Count the results in Redis."""
         with Redis.from_url(stack.redis_url(RESULTS_DATABASE)) as redis:
             return self.count_results(redis)
 
     def verify(self, stack: Stack, jobs: int) -> None:
-        """Each job has its result and, where it writes them, the line of its end."""
+        """Check that each job has its result and, if the system logs them, the line of its end."""
         done = self.count_done(stack)
         if done != jobs:
             raise ValueError(f"{self.title}: {done} results of {jobs} jobs.")
-        if self.has_log:  # the line of the last ones may come after their results
+        if self.has_log:  # the last lines may come after their results
             what = f"{self.title} has a log line for the end of each of {jobs} jobs"
             await_that(lambda: self._count_lines() == jobs, what, LINES_SECONDS)
 
@@ -137,17 +137,17 @@ class Peer:
 
 
 def await_web(url: str, pid: int, name: str) -> None:
-    """Wait until a web server answers by all its processes: others would not be counted."""
+    """Wait until a web server answers with all its processes; a later one would not be counted."""
     await_that(lambda: has_all_processes(pid) and _is_answering(url), f"{name} answers")
 
 
 def has_all_processes(pid: int) -> bool:
-    """Whether a web server's first process has started the others; the first of them may answer."""
+    """Whether a web server's first process has started the others: the first of them may answer."""
     return len(find_descendants([pid])) >= WEB_PROCESSES
 
 
 def _is_answering(url: str) -> bool:
-    """Whether somebody speaks HTTP there."""
+    """Whether something speaks HTTP there."""
     try:
         requests.get(url, timeout=2)
     except requests.RequestException:

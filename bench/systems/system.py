@@ -1,4 +1,4 @@
-"""What the measures need of a system."""
+"""The interface of a system that the measures use."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from bench.stack import Stack
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """A system's web server: where it is asked, and with what."""
+    """A system's web server: its paths and requests."""
 
     post_path: str
     body: str
     get_path: str
-    """With `{id}` where the job's id goes; empty where nothing can be asked."""
+    """Path with `{id}` for the job's id; empty if there is no such path."""
     id_field: str
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A web server that runs: its address, and its main process."""
+    """A running web server: its address and main process."""
 
     url: str
     pid: int
@@ -28,72 +28,72 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """All programs of a system that run: the web server's address, process ids by program."""
+    """All running programs of a system: the web server's address, process ids by program."""
 
     url: str
     programs: dict[str, list[int]]
 
 
 PROCESSES = 2
-"""Worker processes of a system, unless a measure wants others."""
+"""Worker processes of a system, unless a measure sets another number."""
 WEB_PROCESSES = 2
-"""Of each web server, beside its first one."""
+"""Processes of each web server, without its first one."""
 
 
 class System(Protocol):
-    """One configuration of one system."""
+    """A configuration of a system."""
 
     @property
     def name(self) -> str:
-        """What `--systems` calls it."""
+        """Name for `--systems`."""
 
     @property
     def title(self) -> str:
-        """What the report calls it."""
+        """Title in the report."""
 
     @property
     def configuration(self) -> str:
-        """How it is set up, in a sentence."""
+        """Its configuration, in a sentence."""
 
     @property
     def environment(self) -> str:
-        """The environment of its client and its programs."""
+        """Environment of its client and its programs."""
 
     @property
     def client(self) -> str:
-        """The module that `bench.peers.driver` drives."""
+        """Module that `bench.peers.driver` drives."""
 
     @property
     def measures(self) -> frozenset[str]:
-        """The measures that it takes part in."""
+        """Measures that it takes part in."""
 
     @property
     def web(self) -> Web | None:
-        """Its web server, where it has one."""
+        """Its web server, if it has one."""
 
     def with_processes(self, processes: int) -> "System":
-        """The same with so many worker processes, which use the addresses that the stack has."""
+        """Return the same system with that many worker processes, on the same addresses."""
 
     def variables(self, stack: Stack) -> dict[str, str]:
-        """What its programs and its client read from their environment."""
+        """Return the variables that its programs and its client read."""
 
     def empty(self, stack: Stack) -> None:
-        """No job waits and no worker runs afterwards."""
+        """Remove waiting jobs, and stop all workers."""
 
     def forget(self, stack: Stack) -> None:
-        """Have the jobs that are done take no memory any more; no worker runs."""
+        """Remove finished jobs from memory; no worker runs."""
 
     def working(self, stack: Stack) -> AbstractContextManager[list[int]]:
-        """Workers run while the block lasts; the ids of their main processes."""
+        """Run its workers while the block lasts; yield the ids of their main processes."""
 
     def serving(self, stack: Stack) -> AbstractContextManager[Server]:
-        """Its web server runs while the block lasts."""
+        """Run its web server while the block lasts."""
 
     def whole(self, stack: Stack) -> AbstractContextManager[Whole]:
-        """All its programs run while the block lasts, as in production on one machine."""
+        """Run all its programs while the block lasts, like in production on one machine."""
 
     def count_done(self, stack: Stack) -> int:
-        """Jobs whose result is stored, since it was emptied; cheap."""
+        """Count the jobs with a stored result since it was emptied; cheap."""
 
     def verify(self, stack: Stack, jobs: int) -> None:
-        """ValueError unless so many jobs are done, by all that the system has to tell."""
+        """Raise ValueError unless that many jobs are done, by all of the system's records."""
