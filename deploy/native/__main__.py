@@ -20,14 +20,14 @@ from project.config import Settings
 
 
 def main() -> int:
-    """Read the command line and do what it says."""
+    """Run the command line."""
     arguments = _parser().parse_args()
     console = Console(sys.stdout)
     try:
         settings = Settings()
         if arguments.verb == "exec":
             return _execute(settings, arguments)
-        # Every relative path in the settings is meant from the repository's root.
+        # Relative paths in the settings are relative to the repository's root.
         os.chdir(ROOT)
         return launch.stop(console) if arguments.verb == "stop" else launch.run(settings, console)
     except ValidationError as error:
@@ -41,16 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.native", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("run", help="start everything and keep it up")
-    verbs.add_parser("stop", help="stop what `run` has started, even if its terminal is gone")
-    execute = verbs.add_parser("exec", help="run COMMAND beside a whole stack on free ports")
-    execute.add_argument("--data", type=Path, help="folder to use and keep; else a temporary one")
+    verbs.add_parser("stop", help="stop what `run` started, even if its terminal is gone")
+    execute = verbs.add_parser("exec", help="run COMMAND with a whole stack on free ports")
+    execute.add_argument("--data", type=Path, help="folder to use and keep; default: temporary")
     execute.add_argument("--keep", action="store_true", help="keep the temporary folder")
     execute.add_argument("command", nargs="+", metavar="COMMAND")
     return parser
 
 
 def _describe(problem: ErrorDetails) -> str:
-    """What is wrong with a setting, in one sentence that names it."""
+    """Return one sentence that names the setting and what is wrong with it."""
     if "error" in problem.get("ctx", {}):
         return str(problem["ctx"]["error"])  # our own validators' sentence
     names = ", ".join(f"JOBS_{name}".upper() for name in problem["loc"])

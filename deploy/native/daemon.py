@@ -1,4 +1,4 @@
-"""supervisord: started, asked and told. It runs the programs; nothing here does."""
+"""Starts, queries and controls supervisord, which runs the programs."""
 
 import subprocess
 import sys
@@ -16,12 +16,12 @@ CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 
 
 class DaemonGoneError(Exception):
-    """supervisord does not answer: it is not running, or it is on its way out."""
+    """supervisord does not answer: it is not running, or is shutting down."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One program of `supervisord.conf`, as it is now."""
+    """The current state of one program of `supervisord.conf`."""
 
     name: str
     group: str
@@ -31,32 +31,33 @@ class Program:
 
     @property
     def wave(self) -> int:
-        """Programs of one wave start together."""
+        """The wave: programs of one wave start together."""
         return self.priority // 10
 
     def is_running(self) -> bool:
         return self.state in (ProcessStates.STARTING, ProcessStates.RUNNING)
 
     def is_settled(self) -> bool:
-        """Has run for its `startsecs`."""
+        """Whether it has run for its `startsecs`."""
         return bool(self.state == ProcessStates.RUNNING)
 
     def is_stopped(self) -> bool:
         return self.state in STOPPED_STATES
 
     def is_told_to_stop(self) -> bool:
-        """Stopping, or stopped, because somebody asked for it; or never started."""
+        """Whether it is stopping, was stopped on request, or was never started."""
         return self.state in (ProcessStates.STOPPING, ProcessStates.STOPPED)
 
     def is_given_up(self) -> bool:
-        """Ended too often in a row: supervisord does not start it again."""
+        """Whether it ended too often in a row, so that supervisord does not restart it."""
         return bool(self.state == ProcessStates.FATAL)
 
 
 def spawn(environment: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
-    """Start supervisord in a session of its own, so that Ctrl-C reaches the launcher alone.
+    """Start supervisord in its own session, so that Ctrl-C reaches only the launcher.
 
-    It gets SIGTERM when the launcher dies, however that was, and then stops everything in order.
+    When the launcher dies, for whatever reason, supervisord gets SIGTERM, and stops everything in
+    order.
     """
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent"]
     with output.open("wb") as stream:
@@ -77,7 +78,7 @@ class Daemon:
         self._socket = socket
 
     def is_answering(self) -> bool:
-        """Whether there is one that takes orders."""
+        """Whether supervisord runs and accepts commands."""
         try:
             self._call("getState")
         except DaemonGoneError:
@@ -85,7 +86,7 @@ class Daemon:
         return True
 
     def is_leaving(self) -> bool:
-        """Whether there is one that is stopping everything already."""
+        """Whether supervisord is already stopping everything."""
         try:
             self._call("getState")
         except DaemonGoneError as error:
@@ -93,11 +94,11 @@ class Daemon:
         return False
 
     def pid(self) -> int:
-        """supervisord's process id, which is its session's too."""
+        """Return supervisord's process id, which is also its session's."""
         return int(self._call("getPID"))
 
     def programs(self) -> list[Program]:
-        """All programs, in the order they start in."""
+        """Return all programs, in the order of their start."""
         states = {info["name"]: info for info in self._call("getAllProcessInfo")}
         programs = [
             Program(
@@ -112,15 +113,15 @@ class Daemon:
         return sorted(programs, key=lambda program: program.priority)
 
     def program(self, name: str) -> Program:
-        """One program, as it is now."""
+        """Return the current state of one program."""
         return next(program for program in self.programs() if program.name == name)
 
     def start(self, program: Program) -> None:
-        """Start the program; returns when it has been spawned."""
+        """Start the program, without waiting until it is ready."""
         self._call("startProcess", f"{program.group}:{program.name}", False)
 
     def stop_group(self, group: str) -> None:
-        """Ask the group's programs to stop; returns at once."""
+        """Ask the group's programs to stop, without waiting."""
         self._call("stopProcessGroup", group, False)
 
     def shut_down(self) -> None:
@@ -128,7 +129,7 @@ class Daemon:
         self._call("shutdown")
 
     def wait_until_gone(self, seconds: float) -> bool:
-        """Wait for supervisord to be gone; False if it is still there after so long."""
+        """Wait until supervisord is gone; return False if it is still there after that time."""
         deadline = time.monotonic() + seconds
         while self.is_answering() or self.is_leaving():
             if time.monotonic() > deadline:
@@ -137,7 +138,7 @@ class Daemon:
         return True
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        # A connection a call: one that a stopping supervisord has closed cannot be used again.
+        # A new connection for each call: a stopping supervisord closes its connections.
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
         try:
             proxy = ServerProxy("http://supervisor", transport=transport)

@@ -1,4 +1,4 @@
-"""Queues that differ from `project.broker.topology`: RabbitMQ never changes an existing one."""
+"""Finds queues that differ from `project.broker.topology`: RabbitMQ never changes existing ones."""
 
 import base64
 import http.client
@@ -15,22 +15,21 @@ ANSWER_SECONDS = 5.0
 
 
 def find_changed_queues(settings: Settings) -> list[str]:
-    """A sentence for each queue that an older version of this project has made differently."""
+    """Return a sentence for each queue that an older version of the project made differently."""
     expected = topology(virtual_host(settings), settings.job_queues)["queues"]
     try:
         return compare_queues(expected, _fetch_queues(settings))
     except (OSError, http.client.HTTPException):
-        return []  # a console that does not answer is no reason to end a stack that works
+        return []  # an unavailable console is no reason to end a working stack
 
 
 def compare_queues(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[str]:
-    """The sentences, from what is defined and what the broker has."""
+    """Compare the expected queues with the broker's; return a sentence for each difference."""
     arguments = {queue["name"]: queue["arguments"] for queue in found}
     return [
-        f"Queue {queue['name']} was made with other arguments than "
-        "project/broker/topology.py now gives: "
-        "delete it in the RabbitMQ console when it is empty (or data/rabbitmq, with all that "
-        "waits), then start again."
+        f"Queue {queue['name']} was declared with other arguments than "
+        "project/broker/topology.py now has. Delete it in the RabbitMQ console when it is empty, "
+        "or delete data/rabbitmq with all waiting jobs, then start again."
         for queue in expected
         if arguments.get(queue["name"], queue["arguments"]) != queue["arguments"]
     ]

@@ -11,7 +11,7 @@ STANDARD_PORTS = {"amqp": 5672, "redis": 6379, "http": 80, "smtp": 25}
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One listening socket."""
+    """A listening socket."""
 
     name: str
     host: str
@@ -20,7 +20,7 @@ class Endpoint:
 
 
 def list_endpoints(settings: Settings) -> list[Endpoint]:
-    """All of them. What belongs to RabbitMQ and Redis is on the loopback address alone."""
+    """Return all endpoints. RabbitMQ and Redis listen on the loopback address only."""
 
     def local(name: str, port: int, setting: str) -> Endpoint:
         return Endpoint(name, LOOPBACK, port, setting)
@@ -45,13 +45,13 @@ def list_endpoints(settings: Settings) -> list[Endpoint]:
 
 
 def catches_mail(settings: Settings) -> bool:
-    """Whether mail goes to this machine's catcher; if not, the catcher is not started."""
+    """Whether mail goes to this machine's catcher; otherwise the catcher is not started."""
     parts = urlsplit(settings.smtp_url)
     return parts.scheme == "smtp" and _is_here(parts.hostname)
 
 
 def find_unsuitable(settings: Settings) -> list[str]:
-    """A sentence for each URL that names a server which this stack could not start."""
+    """Return a sentence for each URL that names a server which this stack cannot start."""
     sentences = []
     for name, scheme in (
         ("broker_url", "amqp"),
@@ -62,23 +62,23 @@ def find_unsuitable(settings: Settings) -> list[str]:
         if parts.scheme != scheme or not _is_here(parts.hostname):
             sentences.append(
                 f"JOBS_{name.upper()} names {parts.scheme}://{parts.hostname}, but this starts "
-                f"servers of its own: unset it, or use {scheme}:// and {LOOPBACK}."
+                f"its own servers: unset it, or use {scheme}:// and {LOOPBACK}."
             )
     if urlsplit(settings.redis_url).username:
         sentences.append(
-            "JOBS_REDIS_URL names a user; the Redis started here knows a password only."
+            "JOBS_REDIS_URL names a user, but the Redis started here only has a password."
         )
     return sentences
 
 
 def url_port(url: str) -> int:
-    """The URL's port, or its scheme's usual one."""
+    """Return the URL's port, or its scheme's default port."""
     parts = urlsplit(url)
     return parts.port or STANDARD_PORTS[parts.scheme]
 
 
 def reachable_host(host: str) -> str:
-    """An address on which a server that listens on `host` answers from this machine."""
+    """Return an address that reaches a server listening on `host` from this machine."""
     return LOOPBACK if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
 
 

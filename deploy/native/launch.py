@@ -1,4 +1,4 @@
-"""What `run`, `stop` and `exec` do, each told in order. They return the exit status."""
+"""What `run`, `stop` and `exec` do, step by step. They return the exit status."""
 
 import fcntl
 import os
@@ -25,24 +25,24 @@ from project.config import Settings
 
 OK, FAILED = 0, 1
 INTERRUPTED = 130
-"""What a shell makes of a program that Ctrl-C ended."""
+"""The exit status that a shell gives a program ended by Ctrl-C."""
 
 READY = "ready"
-"""What the lock file says as soon as everything has started."""
+"""Content of the lock file once everything has started."""
 
-# Longer than any program's own time to stop.
+# Longer than any program takes to stop.
 LEAVING_SECONDS = 180.0
 
-# An interrupted command may tidy up for so long before it is told to end, and then killed.
+# An interrupted command may clean up for this long before it gets SIGTERM, and later SIGKILL.
 COMMAND_SECONDS = 15.0
 
 
 class AlreadyRunningError(Exception):
-    """Another launcher holds this data folder."""
+    """Another launcher holds this data folder's lock."""
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Start everything, say where it is, keep it up until somebody ends it."""
+    """Start everything, print where it is, and keep it running until the user ends it."""
     places = Places(ROOT / "data", ROOT / settings.log_dir)
     places.make()
     interruption = Interruption()
@@ -55,22 +55,22 @@ def run(settings: Settings, console: Console) -> int:
 
 
 def stop(console: Console) -> int:
-    """Stop a running stack, wherever its launcher is, or is not any more."""
+    """Stop a running stack, wherever its launcher runs, even if the launcher is gone."""
     daemon = Daemon(Places(ROOT / "data", ROOT / "logs").socket)
     if not (daemon.is_answering() or daemon.is_leaving()):
         console.say("Nothing is running.")
         return OK
     stop_programs(daemon, console)
     if not daemon.wait_until_gone(LEAVING_SECONDS):
-        console.say(f"It has not stopped after {LEAVING_SECONDS:.0f} s: see data/supervisor/.")
+        console.say(f"Still not stopped after {LEAVING_SECONDS:.0f} s: see data/supervisor/.")
         return FAILED
     console.say("Stopped.")
     return OK
 
 
 def execute(settings: Settings, command: list[str], data: Path | None, keep: bool) -> int:
-    """Run a command beside a whole stack of its own; returns the command's exit status."""
-    # Standard output is the command's.
+    """Run a command with its own whole stack; return the command's exit status."""
+    # Standard output belongs to the command.
     console = Console(os.fdopen(os.dup(2), "w"))
     interruption = Interruption()
     interruption.install()
@@ -91,7 +91,7 @@ def _run_held(
 ) -> int:
     daemon = Daemon(places.socket)
     if daemon.is_leaving():
-        console.say("Waiting for the stack that is still stopping ...")
+        console.say("Waiting for the previous stack to stop ...")
         daemon.wait_until_gone(LEAVING_SECONDS)
     problems = find_unsuitable(settings) + ports.find_conflicts(list_endpoints(settings))
     if problems:
@@ -100,7 +100,7 @@ def _run_held(
     stack = Stack(settings, places, console, interruption)
     failure = _start(stack, console)
     if failure is not None:
-        # Whoever ends a start has not met a failure.
+        # Ending a start on request is not a failure.
         return OK if failure == INTERRUPTED else failure
     print(READY, file=lock, flush=True)
     console.say("\n" + table.render(settings, places) + "\n")
@@ -108,12 +108,12 @@ def _run_held(
         console.say(sentence)
     if stack.watch():
         return _end(stack.stop(), console)
-    console.say("The stack is being stopped from elsewhere ...")
+    console.say("Another command is stopping the stack ...")
     return _end(stack.await_end(), console)
 
 
 def _start(stack: Stack, console: Console) -> int | None:
-    """Start everything; if that fails, stop what had started and return the exit status."""
+    """Start everything; on failure, stop what had started and return the exit status."""
     started = time.monotonic()
     try:
         stack.start()
@@ -137,14 +137,14 @@ def _end(is_clean: bool, console: Console) -> int:
 
 
 def _describe_running(settings: Settings, places: Places, console: Console) -> int:
-    """Say what another terminal's `run` has up, or that it is on its way."""
+    """Say what another terminal's `run` has started, or that it is starting or stopping."""
     try:
         programs = Daemon(places.socket).programs()
     except DaemonGoneError:
         programs = []
     running = [program.name for program in programs if program.is_running()]
     if not running or READY not in places.lock.read_text():
-        console.say("This stack is being started or stopped in another terminal.")
+        console.say("Another terminal is starting or stopping this stack.")
         return OK
     console.say("Already running: " + ", ".join(running) + ".")
     console.say("\n" + table.render(settings, places) + "\n")
@@ -173,8 +173,8 @@ def _execute_beside(
 
 
 def _run_command(command: list[str], interruption: Interruption) -> int:
-    """Run it in the foreground; it gets Ctrl-C from the terminal as we do."""
-    # It must not go on without its stack either: it gets SIGTERM if we are killed.
+    """Run it in the foreground; the terminal sends Ctrl-C to both of us."""
+    # It must not continue without its stack: if we are killed, it gets SIGTERM.
     path = os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", os.defpath)])
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", *command], env={**os.environ, "PATH": path}
@@ -186,7 +186,7 @@ def _run_command(command: list[str], interruption: Interruption) -> int:
 
 
 def _end_command(process: subprocess.Popen[bytes], interruption: Interruption) -> None:
-    """Give the command time to end by itself, then less and less."""
+    """Give the command time to end by itself, then send SIGTERM, then SIGKILL."""
     if interruption.signal is not signal.SIGINT:
         process.terminate()
     for end in (process.terminate, process.kill):
@@ -201,7 +201,7 @@ def _end_command(process: subprocess.Popen[bytes], interruption: Interruption) -
 
 @contextmanager
 def _held(lock: Path) -> Iterator[TextIO]:
-    """Hold the lock file; the kernel lets go of it when this process ends, however it ends."""
+    """Hold the lock file; the kernel releases it when this process ends, however it ends."""
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

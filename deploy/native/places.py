@@ -13,19 +13,19 @@ LONGEST_SOCKET_PATH = 107 - len(".4194304")
 
 
 class UnsafeFolderError(Exception):
-    """The folder for the control socket belongs to somebody else."""
+    """The folder for the control socket belongs to another user."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where one stack keeps what it writes."""
+    """Where a stack keeps its files."""
 
     data: Path
     logs: Path
 
     @property
     def supervisor(self) -> Path:
-        """supervisord's own log, and what each program printed."""
+        """supervisord's own log, and each program's output."""
         return self.data / "supervisor"
 
     @property
@@ -40,12 +40,12 @@ class Places:
 
     @property
     def lock(self) -> Path:
-        """Held by the one launcher of this data folder."""
+        """The lock file, held by the only launcher of this data folder."""
         return self.supervisor / "launcher.lock"
 
     @property
     def socket(self) -> Path:
-        """supervisord's control socket: in the data folder, or, if that is too deep, under /tmp."""
+        """supervisord's control socket: in the data folder or, if that is too deep, under /tmp."""
         near = self.supervisor / "supervisor.sock"
         if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
             return near
@@ -53,11 +53,11 @@ class Places:
         return _private_temporary_folder() / f"{digest}.sock"
 
     def program_log(self, program: str) -> Path:
-        """What the program printed."""
+        """Return the file with the program's output."""
         return self.supervisor / f"{program}.log"
 
     def make(self) -> None:
-        """Make the folders; the stack's own are for their owner alone, they hold secrets."""
+        """Make the folders; those with secrets are accessible to their owner only."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.data.mkdir(parents=True, exist_ok=True)
         for folder in (self.supervisor, self.rabbitmq, self.redis):
@@ -76,5 +76,5 @@ def _make_private(folder: Path) -> None:
     is_private = stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700
     if found.st_uid != os.getuid() or not is_private:
         raise UnsafeFolderError(
-            f"{folder} is not a private folder of yours; remove it, or clone into a shorter path."
+            f"{folder} is not your private folder: remove it, or clone into a shorter path."
         )

@@ -1,4 +1,4 @@
-"""Ports: which are taken, by whom, and what to do about it; which are free."""
+"""Checks which ports are taken, by whom, and what to do about it; finds free ports."""
 
 import errno
 import random
@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from deploy.native.endpoints import Endpoint
 from deploy.native.processes import Process, find_listener
 
-# Below the range the kernel takes outgoing connections' ports from (32768 and up), so that none of
-# them can take a port between our look and the program's start.
+# Below the range of outgoing connections' ports (32768 and up), so that no connection can take a
+# port between our check and the program's start.
 FREE_PORTS = range(20000, 32000)
 
 
 def find_conflicts(endpoints: Iterable[Endpoint]) -> list[str]:
-    """A sentence for each port that cannot be had; none if all can."""
+    """Return a sentence for each port that is not available."""
     endpoints = list(endpoints)
     sentences = _find_shared(endpoints)
     for endpoint in endpoints:
@@ -26,7 +26,7 @@ def find_conflicts(endpoints: Iterable[Endpoint]) -> list[str]:
 
 
 def describe_conflict(endpoint: Endpoint, error: OSError, holder: Process | None) -> str:
-    """One sentence: which port, for what, who has it, and which setting chooses another."""
+    """Return one sentence: which port, for what, who has it, and which setting chooses another."""
     place = f"Port {endpoint.port} ({endpoint.name})"
     if error.errno != errno.EADDRINUSE:
         reason = error.strerror or str(error)
@@ -38,16 +38,16 @@ def describe_conflict(endpoint: Endpoint, error: OSError, holder: Process | None
         )
     return (
         f"{place} is taken by a program of another user: `sudo ss -ltnp sport = :{endpoint.port}` "
-        f"names it; stop it, or choose another port with {endpoint.setting}."
+        f"shows it; stop it, or choose another port with {endpoint.setting}."
     )
 
 
 def claim_block(size: int) -> tuple[socket.socket, list[int]]:
-    """So many free ports in a row, and the claim that keeps other stacks off them while it is open.
+    """Return that many free ports in a row, and a claim that reserves them while it is open.
 
-    A port is free to be taken by anyone until its program has started, so stacks that start at the
-    same moment also agree among themselves: an abstract socket's name can be bound only once, and
-    is free again when its owner is gone, however it ended.
+    A port stays free for anyone until its program has started, so stacks that start at the same
+    moment also coordinate: only one process can bind an abstract socket's name, which is free again
+    when the process ends, however it ends.
     """
     starts = list(range(FREE_PORTS.start, FREE_PORTS.stop - size, size))
     random.shuffle(starts)
@@ -76,17 +76,17 @@ def _find_shared(endpoints: list[Endpoint]) -> list[str]:
     for endpoint in endpoints:
         users[endpoint.port].append(endpoint.setting)
     return [
-        f"{' and '.join(settings)} name the same port, {port}: each needs one of its own."
+        f"{' and '.join(settings)} name the same port, {port}: each needs a different one."
         for port, settings in users.items()
         if len(settings) > 1
     ]
 
 
 def _try_listening(host: str, port: int) -> OSError | None:
-    """Why nobody could listen there now; None if one could."""
+    """Return the error of listening there now; None if it works."""
     error = _try_binding(host, port)
-    # People and programs say `localhost`, which is ::1 first on most systems: a stranger there
-    # would be answered for us.
+    # Programs use `localhost`, which is ::1 first on most systems: another program that listens
+    # there would receive our requests.
     stranger = _try_binding("::1", port)
     if error is None and stranger is not None and stranger.errno == errno.EADDRINUSE:
         return stranger
@@ -97,7 +97,7 @@ def _try_binding(host: str, port: int) -> OSError | None:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
-            # As servers do: connections of an earlier server that still wait are no conflict.
+            # Like servers do: closed connections of an earlier server are no conflict.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)

@@ -1,7 +1,7 @@
-"""Writes what the programs start from: RabbitMQ's and Redis's configuration, secrets included.
+"""Writes the start configuration of RabbitMQ and Redis, including secrets.
 
-The configuration that every way of running shares is in `deploy/rabbitmq` and `deploy/redis`; this
-adds the addresses, folders and passwords of one stack.
+The configuration that all ways of running share is in `deploy/rabbitmq` and `deploy/redis`; this
+adds one stack's addresses, folders and passwords.
 """
 
 import json
@@ -19,28 +19,28 @@ from project.config import Settings
 
 RABBITMQ_PLUGINS = "[rabbitmq_management,rabbitmq_prometheus]."
 
-# What the user's shell may hold for the machine's own services: it would change ours.
+# Variables of the user's shell for the machine's own services, which would change ours.
 OTHERS_VARIABLES = ("RABBITMQ_", "ERL_", "FLOWER_", "GUNICORN_", "CELERY_", "SUPERVISOR_")
 
-# Beyond the time the workers give their jobs: to hand back what is left, and to end.
+# Time beyond the workers' grace period: to requeue unfinished jobs, and to end.
 WORKER_STOP_MARGIN_SECONDS = 15
 
 
 def prepare(settings: Settings, places: Places) -> None:
-    """Write all of it, anew at every start: the settings are the one source."""
+    """Write everything again at every start: the settings are the only source."""
     places.make()
     _prepare_rabbitmq(settings, places)
     write_private(places.redis / "redis.conf", _redis_configuration(settings, places))
 
 
 def supervisor_environment(settings: Settings, places: Places) -> dict[str, str]:
-    """The environment of supervisord: what `supervisord.conf` and the programs read."""
+    """Return supervisord's environment, which `supervisord.conf` and the programs read."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(OTHERS_VARIABLES)
     }
     return {
         **inherited,
-        # The programs' commands are those of this Python's environment.
+        # The programs' commands come from this Python's environment.
         "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
         "NATIVE_ROOT": str(ROOT),
@@ -65,7 +65,7 @@ def _prepare_rabbitmq(settings: Settings, places: Places) -> None:
     own = _rabbitmq_configuration(settings, places, definitions)
     write_private(folder / "conf.d" / "20-native.conf", own)
     write_private(folder / "enabled_plugins", RABBITMQ_PLUGINS + "\n")
-    # The cookie lets nodes and tools in. Each data folder has its own, never the user's.
+    # The cookie authorises nodes and tools. Each data folder has its own, never the user's.
     cookie = folder / "home" / ".erlang.cookie"
     if not cookie.exists():
         write_private(cookie, secrets.token_hex(20))
@@ -97,6 +97,6 @@ def _redis_configuration(settings: Settings, places: Places) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Redis's quoting: what stands between double quotes, with a backslash before both."""
+    """Quote for Redis: in double quotes, with a backslash before each quote and backslash."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

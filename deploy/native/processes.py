@@ -1,4 +1,4 @@
-"""Who listens on a port, and which processes belong to a session."""
+"""Finds who listens on a port, and which processes belong to a session."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ LONGEST_COMMAND = 60
 
 @dataclass(frozen=True)
 class Process:
-    """A process, as a person would recognise it."""
+    """A process, in terms that a person recognises."""
 
     pid: int
     command: str
 
 
 def find_listener(port: int) -> Process | None:
-    """Who listens on the TCP port; None if nobody does, or if it is another user's process."""
+    """Return the process that listens on the TCP port; None for no process, or another user's."""
     for connection in psutil.net_connections("tcp"):
         is_listener = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
         if is_listener and connection.pid:
@@ -28,12 +28,12 @@ def find_listener(port: int) -> Process | None:
 
 
 def find_session(session: int) -> list[Process]:
-    """All processes of the session that still live."""
+    """Return all living processes of the session."""
     return [Process(pid, _command(pid)) for pid in psutil.pids() if _is_in(pid, session)]
 
 
 def kill_session(session: int) -> list[Process]:
-    """Kill all processes of the session that still live; returns them."""
+    """Kill all living processes of the session, and return them."""
     members = find_session(session)
     for member in members:
         with suppress(ProcessLookupError):
@@ -42,7 +42,7 @@ def kill_session(session: int) -> list[Process]:
 
 
 def _is_in(pid: int, session: int) -> bool:
-    """Not one that has ended, even if nobody has collected it yet."""
+    """Whether the process has not ended; a zombie has."""
     try:
         return os.getsid(pid) == session and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except (ProcessLookupError, psutil.NoSuchProcess):
@@ -53,6 +53,6 @@ def _command(pid: int) -> str:
     try:
         process = psutil.Process(pid)
         shown = " ".join(" ".join(process.cmdline()).split()) or process.name()
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # it has just ended
         shown = "?"
     return shown if len(shown) <= LONGEST_COMMAND else shown[: LONGEST_COMMAND - 3] + "..."

@@ -1,6 +1,6 @@
-"""What "ready" means for each program: it does its work, not merely that its process exists.
+"""What "ready" means for each program: that it does its work, not only that its process exists.
 
-A check returns None when the program is ready, else the reason it is not, in a few words.
+A check returns None when the program is ready, else the reason why not, in a few words.
 """
 
 import http.client
@@ -19,12 +19,12 @@ from project.worker.heartbeat import heartbeat_key
 
 Check = Callable[[Settings, int], str | None]
 
-# A check that hangs is a check that failed; the programs are on this machine.
+# A check that hangs has failed: the programs are on this machine.
 ANSWER_SECONDS = 5.0
 
 
 def check_program(name: str, settings: Settings, pid: int) -> str | None:
-    """Why the program, running as process `pid`, is not ready yet; None if it is."""
+    """Return why the program, running as process `pid`, is not ready yet; None if it is."""
     check = _check_worker(name) if name.startswith(WORKER_ROLE) else CHECKS[name]
     try:
         return check(settings, pid)
@@ -37,7 +37,7 @@ def _check_epmd(settings: Settings, _pid: int) -> str | None:
 
 
 def _check_rabbitmq(settings: Settings, _pid: int) -> str | None:
-    """The application's user can sign in and sees its queues."""
+    """Check that the application's user can sign in and sees its queues."""
     login = application_login(settings)
     with amqp.Connection(
         host=f"{LOOPBACK}:{url_port(settings.broker_url)}",
@@ -75,15 +75,15 @@ def _check_flower(settings: Settings, _pid: int) -> str | None:
 
 
 def _check_worker(role: str) -> Check:
-    """This very process has written the worker's sign of life, so it consumes its queue.
+    """Check that this very process has written the worker's heartbeat, so it consumes its queue.
 
-    The process matters: what an earlier one wrote is still there for some seconds.
+    The process matters: the heartbeat of an earlier one remains for some seconds.
     """
 
     def check(settings: Settings, pid: int) -> str | None:
         with _connect_redis(settings) as client:
             life = client.get(heartbeat_key(role, socket.gethostname()))
-        return None if str(life).split()[-1] == str(pid) else "it has given no sign of life"
+        return None if str(life).split()[-1] == str(pid) else "no heartbeat yet"
 
     return check
 
@@ -103,7 +103,7 @@ def _check_listening(port: int) -> str | None:
 
 
 def _check_http(host: str, port: int, path: str) -> str | None:
-    # Not through urllib: a proxy from the environment has no business between us and ourselves.
+    # Not with urllib: a proxy in the environment must not come between us and ourselves.
     connection = http.client.HTTPConnection(reachable_host(host), port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", path)

@@ -1,4 +1,4 @@
-"""One running system: started wave by wave, watched, stopped in the reverse order."""
+"""A running system: starts it wave by wave, watches it, stops it in reverse order."""
 
 import subprocess
 import time
@@ -11,7 +11,7 @@ from deploy.native.endpoints import catches_mail
 from deploy.native.places import Places
 from project.config import Settings
 
-# A cold start on a slow disk: RabbitMQ creates its database, Python compiles what it imports.
+# For a cold start on a slow disk: RabbitMQ creates its database, Python compiles its imports.
 READY_SECONDS = 180.0
 DAEMON_SECONDS = 15.0
 ORPHANS_SECONDS = 30.0
@@ -19,7 +19,7 @@ SHOWN_LOG_LINES = 15
 
 
 class StartError(Exception):
-    """A program did not come up; the message is one sentence."""
+    """A program did not start; the message is one sentence."""
 
     def __init__(self, message: str, last_lines: list[str]) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class StartError(Exception):
 
 
 class InterruptedStartError(Exception):
-    """Somebody asked for the end, here or with `make stop`, while the stack was still starting."""
+    """The user ended the stack, here or with `make stop`, while it was still starting."""
 
 
 class Stack:
@@ -44,7 +44,7 @@ class Stack:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start everything; returns when all of it is ready."""
+        """Start everything, and wait until all of it is ready."""
         preparation.prepare(self._settings, self._places)
         environment = preparation.supervisor_environment(self._settings, self._places)
         output = self._places.supervisor / "supervisord.out"
@@ -57,14 +57,12 @@ class Stack:
             if self._daemon.is_leaving():
                 raise InterruptedStartError from error
             log = self._places.supervisor / "supervisord.log"
-            raise StartError(
-                f"supervisord ended during the start; its log is {log}.", []
-            ) from error
+            raise StartError(f"supervisord ended during the start: see {log}.", []) from error
 
     def watch(self) -> bool:
-        """Report what ends and what is started again; returns when the stack is to end.
+        """Report programs that end or restart, until the stack should end.
 
-        False means that supervisord has gone, so there is nothing left to stop.
+        False means that supervisord is gone, so there is nothing left to stop.
         """
         known: dict[str, Program] = {}
         while not self._interruption.is_requested():
@@ -79,15 +77,15 @@ class Stack:
         return True
 
     def stop(self) -> bool:
-        """Stop everything in order; True if that was clean."""
+        """Stop everything in order; return whether it stopped cleanly."""
         if self._process is None:
             return True
         stop_programs(self._daemon, self._console)
-        return self._bury(self._process)
+        return self._reap(self._process)
 
     def await_end(self) -> bool:
-        """Wait for a supervisord that was stopped by somebody else; True if it ended well."""
-        return self._process is None or self._bury(self._process)
+        """Wait for a supervisord that another command stops; return whether it ended cleanly."""
+        return self._process is None or self._reap(self._process)
 
     def _wanted(self) -> list[Program]:
         return [
@@ -118,7 +116,7 @@ class Stack:
             self._await_ready(program.name, started, offsets[program.name])
 
     def _await_ready(self, name: str, started: float, log_offset: int) -> None:
-        """Wait for the program's own sign of readiness, or find out that it has ended instead."""
+        """Wait until the program is ready; raise StartError if it ends instead."""
         pid = 0
         while True:
             self._stop_if_interrupted()
@@ -148,9 +146,7 @@ class Stack:
         with log.open("rb") as file:
             file.seek(log_offset)
             lines = file.read().decode(errors="replace").splitlines()
-        return StartError(
-            f"{name} {problem}; all it printed is in {log}.", lines[-SHOWN_LOG_LINES:]
-        )
+        return StartError(f"{name} {problem}. Its output is in {log}.", lines[-SHOWN_LOG_LINES:])
 
     def _stop_if_interrupted(self) -> None:
         if self._interruption.is_requested():
@@ -160,23 +156,23 @@ class Stack:
         log = self._places.program_log(now.name)
         if now.is_given_up() and not before.is_given_up():
             self._console.say(
-                f"{now.name} ended too often and is not started again; the rest goes on. "
-                f"What it printed is in {log}."
+                f"{now.name} ended too often, so it is not restarted; the other programs continue. "
+                f"Its output is in {log}."
             )
         elif now.is_running() and before.is_running() and now.pid != before.pid:
-            self._console.say(f"{now.name} ended (see {log}) and was started again.")
+            self._console.say(f"{now.name} ended and was restarted: see {log}.")
 
-    def _bury(self, process: subprocess.Popen[bytes]) -> bool:
-        """Collect supervisord, and kill what outlived it: nothing may be left behind."""
+    def _reap(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait for supervisord to end, and kill any process that remains."""
         status = process.wait()
-        # Only if supervisord was killed itself do its programs still live: each is stopping, then.
+        # Programs still live only if supervisord itself was killed; then each of them is stopping.
         deadline = time.monotonic() + ORPHANS_SECONDS
         while processes.find_session(process.pid) and time.monotonic() < deadline:
             time.sleep(0.1)
         survivors = processes.kill_session(process.pid)
         for survivor in survivors:
             self._console.say(
-                f"Killed process {survivor.pid} ({survivor.command}): it had not stopped."
+                f"Killed process {survivor.pid} ({survivor.command}), which had not stopped."
             )
         return status == 0 and not survivors
 
@@ -192,7 +188,7 @@ def stop_programs(daemon: Daemon, console: Console) -> None:
             _stop_group(daemon, console, group, [program.name for program in members])
         daemon.shut_down()
     except DaemonGoneError:
-        # It is stopping the rest itself, in the same order.
+        # supervisord is stopping the rest itself, in the same order.
         return
 
 
@@ -200,7 +196,7 @@ def _stop_group(daemon: Daemon, console: Console, group: str, names: list[str]) 
     started = time.monotonic()
     daemon.stop_group(group)
     waiting = set(names)
-    # supervisord kills what has not stopped after its `stopwaitsecs`, so this ends.
+    # supervisord kills what has not stopped after its `stopwaitsecs`, so this loop ends.
     while waiting:
         stopped = {
             program.name

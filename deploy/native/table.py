@@ -1,4 +1,4 @@
-"""What runs where, and how to sign in: the table at the end of a start."""
+"""What runs where, and how to sign in: the table printed after a start."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ from project.config import DEVELOPMENT_MARK, Settings
 
 
 class Row(NamedTuple):
-    """One line: what it is, where it is, how to sign in."""
+    """One row: a program, its address, and how to sign in."""
 
     what: str
     where: str = ""
@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
 
 def render(settings: Settings, places: Places) -> str:
-    """The table and the notes below it."""
+    """Return the table, and the notes below it."""
     return "\n".join([*_lines(_rows(settings)), "", *_notes(settings, places)])
 
 
@@ -44,7 +44,7 @@ def _rows(settings: Settings) -> list[Row]:
         *_mail_rows(settings),
         Row("Flower", _http(settings.flower_host, settings.flower_port), flower),
         Row("RabbitMQ console", _http(LOOPBACK, url_port(settings.management_url)), admin),
-        Row("", "", f"{monitor} (sees, changes nothing)"),
+        Row("", "", f"{monitor} (read only)"),
         Row("RabbitMQ", amqp, application),
         Row("RabbitMQ metrics", _http(LOOPBACK, settings.rabbitmq_metrics_port) + "/metrics"),
         Row("Redis", redis, _shown(redis_password, "JOBS_REDIS_URL")),
@@ -70,12 +70,12 @@ def _mail_rows(settings: Settings) -> list[Row]:
 def _notes(settings: Settings, places: Places) -> list[str]:
     mail = [f"Mail      {settings.mail_dir}/"] if catches_mail(settings) else []
     defaults = [
-        f"Passwords with `{DEVELOPMENT_MARK}` in them are defaults for this machine only; "
+        f"Passwords with `{DEVELOPMENT_MARK}` in them are defaults for this machine only: "
         "production refuses them."
     ]
     return [
         f"Logs      {settings.log_dir}/*.jsonl, one JSON object a line",
-        f"          {_short(places.supervisor)}/*.log, what the programs printed",
+        f"          {_short(places.supervisor)}/*.log, the programs' output",
         *mail,
         "Stop      Ctrl-C, or `make stop` in any terminal",
         *(defaults if _uses_defaults(settings) else []),
@@ -100,12 +100,12 @@ def _login(user: str, password: str, setting: str) -> str:
 
 
 def _shown(password: str, setting: str) -> str:
-    """A development default is no secret; any other password is never shown."""
+    """Return a development default, which is not secret, but never any other password."""
     return password if DEVELOPMENT_MARK in password or not password else f"as in {setting}"
 
 
 def _short(path: Path) -> str:
-    """The path as it is reached from the repository's root."""
+    """Return the path relative to the repository's root."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 

@@ -1,4 +1,4 @@
-"""A stack that lives as long as one command: free ports, a folder of its own."""
+"""Settings of a stack for a single command: free ports, and a separate folder."""
 
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +10,7 @@ PORT_COUNT = 10
 
 
 def throwaway_settings(settings: Settings, data: Path, ports: list[int]) -> dict[str, str]:
-    """The environment variables that move everything to these ports and this folder."""
+    """Return environment variables that move everything to these ports and this folder."""
     (
         web,
         flower,
@@ -43,13 +43,13 @@ def throwaway_settings(settings: Settings, data: Path, ports: list[int]) -> dict
         "JOBS_FILES_URL": str(data / "files"),
         "JOBS_SCRATCH_DIR": str(data / "scratch"),
         "JOBS_LOG_DIR": str(data / "logs"),
-        # Tests crawl sites of their own, which are nowhere else.
+        # Tests crawl their own sites, on this machine.
         "JOBS_CRAWL_ALLOWED_NETWORKS": f"{LOOPBACK}/32",
     }
 
 
 def _moved(url: str, scheme: str, port: int) -> str:
-    """The URL with its user, password and path, on this machine and this port."""
+    """Return the URL with its user, password and path, on this machine and this port."""
     parts = urlsplit(url)
     login, at, _ = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(scheme=scheme, netloc=f"{login}{at}{LOOPBACK}:{port}"))

@@ -203,7 +203,7 @@ def test_table_fits_a_wide_terminal() -> None:
 def test_queue_with_other_arguments_is_told() -> None:
     found = [{"name": "short", "arguments": {"x-queue-type": "classic"}}]
     (sentence,) = compare_queues(topology("jobs", ["short"])["queues"], found)
-    assert sentence.startswith("Queue short was made with other arguments")
+    assert sentence.startswith("Queue short was declared with other arguments")
 
 
 def test_queues_as_defined_are_no_matter() -> None:
