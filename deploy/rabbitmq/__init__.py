@@ -1,1 +1,1 @@
-"""RabbitMQ: its configuration, and the definitions (users and topology) it loads at its start."""
+"""RabbitMQ's configuration, and the definitions (users and topology) that it loads at its start."""

@@ -1,10 +1,10 @@
-"""Renders the definitions RabbitMQ loads at its start: virtual host, users, rights and topology.
+"""Renders the definitions that RabbitMQ loads at its start: virtual host, users, rights, topology.
 
     python -m deploy.rabbitmq.definitions [--output FILE]
 
-The topology is `topology.py`'s, made from `project.broker.topology`; names and passwords come from
-the settings, so there is one source for each. RabbitMQ adds what is missing and renews users and
-rights at every start; it never changes or removes a queue that is already there.
+The topology is `topology.py`'s, from `project.broker.topology`; names and passwords come from the
+settings, so each has a single source. RabbitMQ adds what is missing and renews users and rights at
+every start; it never changes or removes an existing queue.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from project.config import Settings
 
 ADMINISTRATOR = "admin"
 
-# A Celery worker declares its own helpers (events, remote control, delayed delivery) at its start,
-# so the application may configure these names. It can neither create nor delete a queue, nor
-# `celery`, the queue that a client with Celery's defaults would make: nobody consumes it.
+# A Celery worker declares its own queues (events, remote control, delayed delivery) at its start,
+# so the application may configure these names. It can neither create nor delete other queues, nor
+# `celery`, the queue that a client with Celery's defaults would declare: nothing consumes it.
 APPLICATION_CONFIGURES = r"^(celeryev.*|celery_delayed_.+|celery\.pidbox|.+\.celery\.pidbox)$"
 ANYTHING = ".*"
 NOTHING = "^$"
@@ -40,9 +40,9 @@ class Login(NamedTuple):
 
 
 def main() -> None:
-    """Write the definitions to the file that was asked for, or to standard output."""
+    """Write the definitions to the given file, or to standard output."""
     parser = argparse.ArgumentParser(prog="python -m deploy.rabbitmq.definitions")
-    parser.add_argument("--output", type=Path, help="file to write; else standard output")
+    parser.add_argument("--output", type=Path, help="file to write; default: standard output")
     output = parser.parse_args().output
     text = json.dumps(render(Settings()), indent=2) + "\n"
     if output:
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def render(settings: Settings) -> dict[str, Any]:
-    """The whole definitions document, as RabbitMQ 3.10 and 4.x read it."""
+    """Return the whole definitions document, in a form that RabbitMQ 3.10 and 4.x read."""
     vhost = virtual_host(settings)
     return {
         "vhosts": [{"name": vhost}],
@@ -63,22 +63,22 @@ def render(settings: Settings) -> dict[str, Any]:
 
 
 def application_login(settings: Settings) -> Login:
-    """The user of `JOBS_BROKER_URL`."""
+    """Return the user of `JOBS_BROKER_URL`."""
     return _login(settings.broker_url, "JOBS_BROKER_URL")
 
 
 def monitoring_login(settings: Settings) -> Login:
-    """The user of `JOBS_MANAGEMENT_URL`."""
+    """Return the user of `JOBS_MANAGEMENT_URL`."""
     return _login(settings.management_url, "JOBS_MANAGEMENT_URL")
 
 
 def virtual_host(settings: Settings) -> str:
-    """The virtual host of `JOBS_BROKER_URL`."""
+    """Return the virtual host of `JOBS_BROKER_URL`."""
     return parse_url(settings.broker_url)["virtual_host"] or "/"
 
 
 def password_hash(password: str, salt: bytes) -> str:
-    """RabbitMQ's salted SHA-256: base64 of the 4-byte salt and the digest of salt and password.
+    """Return RabbitMQ's salted SHA-256: base64 of the 4-byte salt, then the digest of salt and password.
 
     Source: https://www.rabbitmq.com/docs/passwords#computing-password-hash
     """
@@ -86,7 +86,7 @@ def password_hash(password: str, salt: bytes) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file at once, readable by its owner alone: it holds secrets or their hashes."""
+    """Replace the file atomically, readable by its owner only: it holds secrets or their hashes."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -102,7 +102,7 @@ def _login(url: str, setting: str) -> Login:
 
 
 def _users(settings: Settings) -> list[dict[str, Any]]:
-    """Administrator, application and monitor, each with the least it needs."""
+    """Return administrator, application and monitor, each with the fewest rights it needs."""
     application, monitor = application_login(settings), monitoring_login(settings)
     logins = {
         Login(ADMINISTRATOR, settings.admin_password): ["administrator"],
@@ -111,8 +111,8 @@ def _users(settings: Settings) -> list[dict[str, Any]]:
     }
     if len({login.name for login in logins}) < 3:
         raise ValueError(
-            f"JOBS_BROKER_URL and JOBS_MANAGEMENT_URL must name two different users, neither of "
-            f"them {ADMINISTRATOR}: one would get the rights of the other"
+            f"JOBS_BROKER_URL and JOBS_MANAGEMENT_URL must name two different users, and neither "
+            f"may be {ADMINISTRATOR}: otherwise one would get the rights of the other"
         )
     return [
         {
@@ -138,7 +138,7 @@ def _permissions(settings: Settings, vhost: str) -> list[dict[str, str]]:
     return [
         permit(ADMINISTRATOR, ANYTHING, ANYTHING, ANYTHING),
         permit(application_login(settings).name, APPLICATION_CONFIGURES, ANYTHING, ANYTHING),
-        # The monitor sees every number of the virtual host, and no message.
+        # The monitor sees all numbers of the virtual host, but no messages.
         permit(monitoring_login(settings).name, NOTHING, NOTHING, NOTHING),
     ]
 

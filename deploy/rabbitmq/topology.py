@@ -1,4 +1,4 @@
-"""Exchanges, queues and bindings of the virtual host, in the shape of a definitions document."""
+"""Exchanges, queues and bindings of the virtual host, in the form of a definitions document."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,13 +12,13 @@ from project.broker import topology as broker
 
 
 def topology(vhost: str, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Exchanges, queues and bindings: ours, with job queues of these names, and those of Celery's
+    """Return exchanges, queues and bindings: ours, with job queues of these names, and Celery's for
     delayed delivery.
 
-    Delayed delivery is declared by workers too, but only when they start: a retry or a countdown
-    published before that would be refused.
+    Workers also declare delayed delivery, but only when they start: RabbitMQ would refuse a retry
+    or a countdown published before that.
     """
-    recorder: Any = _Recorder(vhost)  # Any: it passes for a kombu connection too
+    recorder: Any = _Recorder(vhost)  # Any: it also stands in for a kombu connection
     for exchange in broker.EXCHANGES:
         recorder.add_exchange(exchange)
     job_queues = [broker.make_job_queue(name) for name in names]
@@ -32,10 +32,10 @@ def topology(vhost: str, names: Iterable[str]) -> dict[str, list[dict[str, Any]]
 
 
 class _Recorder:
-    """Notes what is declared, in the shape of the definitions document.
+    """Records what is declared, in the form of the definitions document.
 
-    It also stands in for the connection and channel that kombu declares delayed delivery on, so
-    that the result is kombu's own topology whatever its version.
+    It also stands in for the connection and channel on which kombu declares delayed delivery, so
+    that the result is kombu's own topology in any version.
     """
 
     def __init__(self, vhost: str) -> None:
@@ -73,7 +73,7 @@ class _Recorder:
     def exchange_declare(
         self,
         exchange: str,
-        type: str,  # noqa: A002 - the name kombu passes it by
+        type: str,  # noqa: A002 - kombu passes it by this name
         durable: bool,
         auto_delete: bool,
         arguments: dict[str, Any] | None,
