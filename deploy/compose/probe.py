@@ -1,9 +1,9 @@
-"""Health check of a container that serves HTTP: exits 0 if the URL answers 200, else says why.
+"""Health check of a container that serves HTTP: exits 0 if the URL answers 200, or says why not.
 
     python -m deploy.compose.probe URL
 
-It goes straight to the server: unlike urllib, http.client uses no proxy of the environment, which
-the engine may have passed in. It imports nothing of ours, so that it costs little.
+It connects directly to the server: unlike urllib, http.client ignores proxies in the environment,
+which the engine may have passed in. It imports none of our code, so it costs little.
 """
 
 import sys
@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 4
-"""Below the health check's own timeout, so that the reason is told."""
+"""Below the health check's own timeout, so that the reason is printed."""
 
 
 def main() -> None:

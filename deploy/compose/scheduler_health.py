@@ -1,9 +1,9 @@
-"""Health check of the scheduler: exits 0 if one has gone round its loop lately, else says why not.
+"""Health check of the scheduler: exits 0 if one completed its loop lately, else prints why not.
 
     python -m deploy.compose.scheduler_health
 
-The leader renews a key in Redis each time it goes round; `project.scheduler.schedules` says how
-long the key outlives it.
+The leader renews a key in Redis in each loop; `project.scheduler.schedules` has the key's time to
+live.
 """
 
 import sys
@@ -21,7 +21,7 @@ def main() -> None:
     except RedisError as error:
         sys.exit(f"Redis does not answer: {error}")
     if not is_alive:
-        sys.exit("no scheduler goes round")
+        sys.exit("no scheduler is running")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The log store of the Compose profile `elk`: what it starts from, and how it is set up.
+"""The log store of the Compose profile `elk`: its secrets, setup and check.
 
-`credentials` makes certificates and passwords before anything starts; `setup` gives Elasticsearch
-and Kibana what is in the folders here and in `deploy/kibana`; `check` follows the lines of a job.
+`credentials` makes certificates and passwords before anything starts; `setup` loads the contents
+of the folders here and in `deploy/kibana` into Elasticsearch and Kibana; `check` follows a job's
+lines.
 """

@@ -1,7 +1,7 @@
-"""Certificates for the parts of the log store: an authority of our own, and what it signs.
+"""Certificates for the services of the log store: our own authority, and the ones that it signs.
 
-It runs `openssl`, which every image with Debian's `ca-certificates` has: Elasticsearch's own tool
-would need Elasticsearch's image, and a package of Python's would be one more for this alone.
+It runs `openssl`, which every image with Debian's `ca-certificates` has. Elasticsearch's own tool
+would need Elasticsearch's image, and a Python package would be one more dependency.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 825
-"""As long as browsers trust one at most."""
+"""The longest lifetime that browsers accept."""
 RENEWED_BEFORE_DAYS = 90
 
 _AUTHORITY = """
@@ -42,7 +42,7 @@ subjectAltName = {names}
 
 
 def make_authority(folder: Path) -> None:
-    """`ca.pem` and `ca.key`, unless they are there."""
+    """Make `ca.pem` and `ca.key`, unless they exist."""
     certificate, key = folder / "ca.pem", folder / "ca.key"
     if certificate.exists():
         return
@@ -55,7 +55,7 @@ def make_authority(folder: Path) -> None:
 
 
 def issue(authority: Path, folder: Path, name: str, hosts: Sequence[str] = ()) -> None:
-    """`<name>.pem` and `<name>.key` of a part that is called by `hosts`, unless they still last."""
+    """Make `<name>.pem` and `<name>.key` for a service at `hosts`, unless they are still valid."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     if certificate.exists() and _lasts(certificate):
         return

@@ -1,10 +1,10 @@
-"""Follows one job from its request to the log store, and says what it found.
+"""Follows one job from its request to the log store, and prints what it found.
 
     docker compose run --rm --no-deps elk-setup-elasticsearch python -m deploy.elasticsearch.check
 
-It submits a job that has nothing to do, and asks Elasticsearch: lines of web and worker under one
-`trace.id`, nothing in the failure store and the stream `unparsed`, and lines of RabbitMQ's. Exits 0
-if all of it is so.
+It submits a job that does nothing, and queries Elasticsearch: lines of web and worker with the
+same `trace.id`, nothing in the failure store and the stream `unparsed`, and lines of RabbitMQ.
+Exits 0 if all of this is right.
 """
 
 import argparse
@@ -32,16 +32,16 @@ def main() -> None:
         trace_id = _submit(given.web)
         found = _wait_for_lines(client, trace_id)
     except (OSError, StoreError) as error:
-        sys.exit(f"The check could not be made: {error}")
+        sys.exit(f"The check failed to run: {error}")
     complaints = list(_complain(client, found))
-    told = ", ".join(f"{name} {number}" for name, number in sorted(found.items()))
-    sys.stdout.write(f"trace.id {trace_id}: {told}\n")
+    summary = ", ".join(f"{name} {number}" for name, number in sorted(found.items()))
+    sys.stdout.write(f"trace.id {trace_id}: {summary}\n")
     if complaints:
         sys.exit("\n".join(complaints))
 
 
 def _complain(client: Client, found: Counter[str]) -> list[str]:
-    """What is not as it should be, one sentence each."""
+    """Return a sentence for each problem."""
     missing = [name for name in WANTED if not found[name]]
     numbers = {
         "refused lines in the failure store": _count(client, "logs-jobs.*-*::failures"),
@@ -51,12 +51,12 @@ def _complain(client: Client, found: Counter[str]) -> list[str]:
     if missing:
         complaints.append(f"No line of {', '.join(missing)} has arrived.")
     if not _count(client, "logs-jobs.rabbitmq-*"):
-        complaints.append("No line of RabbitMQ's has arrived.")
+        complaints.append("No line from RabbitMQ has arrived.")
     return complaints
 
 
 def _submit(web: str) -> str:
-    """Hand in a job; its trace."""
+    """Submit a job and return its trace id."""
     body = json.dumps({"kind": "create_task", "parameters": {"type": 0}}).encode()
     headers = {"Content-Type": "application/json"}
     request = Request(f"{web}/api/v1/jobs", body, headers)  # noqa: S310 - the address is the caller's
@@ -65,7 +65,7 @@ def _submit(web: str) -> str:
 
 
 def _wait_for_lines(client: Client, trace_id: str) -> Counter[str]:
-    """How many lines of the trace have arrived, by action; waits for the last one."""
+    """Count the lines of the trace by action; wait for the last one."""
     deadline = time.monotonic() + ARRIVE_SECONDS
     query = {"size": 100, "query": {"term": {"trace.id": trace_id}}}
     while True:

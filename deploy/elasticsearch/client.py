@@ -1,4 +1,4 @@
-"""HTTP to Elasticsearch or Kibana: JSON in and out, over TLS that is checked, with no proxy."""
+"""Requests to Elasticsearch or Kibana: JSON both ways, over verified TLS, without a proxy."""
 
 import base64
 import json
@@ -16,19 +16,19 @@ PAUSE_SECONDS = 2.0
 
 
 class StoreError(Exception):
-    """Elasticsearch or Kibana did not do what it was asked for. Its text holds no secret."""
+    """Elasticsearch or Kibana refused or failed a request. The message contains no secret."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The status and the JSON document; None where there is none."""
+    """The status and the JSON document; None if there is none."""
 
     status: int
     document: Any
 
     @property
     def reason(self) -> str:
-        """What it says of an error, in one line."""
+        """The error's reason, in one line."""
         found = self.document if isinstance(self.document, dict) else {}
         error = found.get("error")
         if isinstance(error, dict):
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Client:
-    """One server, asked as one user. `secrets` are words that no error may tell."""
+    """A client of one server, as one user. `secrets` are words that no error may contain."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Client:
         self._url = urlsplit(url)
         self._tls = ssl.create_default_context(cafile=str(authority))
         token = base64.b64encode(":".join(login).encode()).decode()
-        # Kibana wants kbn-xsrf with each change; Elasticsearch does not mind it.
+        # Kibana requires kbn-xsrf with each change; Elasticsearch ignores it.
         self._headers = {"Authorization": f"Basic {token}", "kbn-xsrf": "jobs"}
         self._secrets = {*secrets, login[1]}
         self._pause_seconds = pause_seconds
@@ -64,7 +64,7 @@ class Client:
         accepted: Collection[int] = (),
         content_type: str = "application/json",
     ) -> Answer:
-        """The answer of one request: a status below 300, or one of `accepted`; else StoreError."""
+        """Return the response: a status below 300, or one of `accepted`; else raise StoreError."""
         payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         try:
             answer = self._send(method, path, payload, content_type)
@@ -76,14 +76,14 @@ class Client:
         return answer
 
     def wait(self, path: str, is_ready: Callable[[Answer], bool], seconds: float) -> None:
-        """Until the server is ready; after `seconds`, StoreError with its last word."""
+        """Wait until the server is ready; after `seconds`, raise StoreError with its last word."""
         deadline = time.monotonic() + seconds
         while True:
             try:
                 answer = self.ask("GET", path)
                 if is_ready(answer):
                     return
-                last = f"GET {path} answered {answer.status}, but it is not ready"
+                last = f"GET {path} answered {answer.status}, but the server is not ready"
             except StoreError as error:
                 last = str(error)
             if time.monotonic() > deadline:

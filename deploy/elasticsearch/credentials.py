@@ -1,10 +1,10 @@
-"""Certificates and passwords of the log store, made once, each part's own in a folder of its own.
+"""Makes the log store's certificates and passwords once, each service's in a separate folder.
 
     python -m deploy.elasticsearch.credentials make FOLDER
-    python -m deploy.elasticsearch.credentials show FOLDER    # Kibana's login, for a person
+    python -m deploy.elasticsearch.credentials show FOLDER    # Kibana's login for a person
 
-Each folder below FOLDER is a volume that one container sees; what is there stays as it is. Only
-`show` prints anything of it.
+Each folder below FOLDER is a volume that only one container mounts; existing files stay. Only
+`show` prints anything of them.
 """
 
 import json
@@ -21,9 +21,9 @@ USERS = ("elastic", "kibana_system", "jobs_writer")
 
 PASSWORDS = "passwords.json"
 ELASTIC_UID = 1000
-"""The user of all images of Elastic's."""
+"""The user in all of Elastic's images."""
 OUR_UID = 10001
-"""The user of our own image (Dockerfile)."""
+"""The user in our own image (Dockerfile)."""
 
 SERVERS = {"elasticsearch": ("localhost", "127.0.0.1"), "kibana": ("localhost", "127.0.0.1")}
 CLIENTS = ("filebeat", "logstash")
@@ -37,7 +37,7 @@ Give = Callable[[Path, int], None]
 
 
 def make(folder: Path, give: Give) -> None:
-    """Make what is missing; `give` makes a user the owner of a file."""
+    """Make missing files; `give` sets a file's owner."""
     authority = folder / "authority"
     authority.mkdir(parents=True, exist_ok=True)
     authority.chmod(0o700)
@@ -60,7 +60,7 @@ def make(folder: Path, give: Give) -> None:
 
 
 def read_passwords(folder: Path) -> dict[str, str]:
-    """What `make` has put into the folder `setup`, by user."""
+    """Return the passwords that `make` put into the folder `setup`, by user."""
     passwords: dict[str, str] = json.loads((folder / PASSWORDS).read_text())
     return passwords
 
@@ -76,7 +76,7 @@ def _filebeat(passwords: dict[str, str]) -> str:
 
 
 def _kibana(passwords: dict[str, str]) -> str:
-    """The keys must stay the same: Kibana could not read any more what it has encrypted."""
+    """The keys must stay the same: with others, Kibana could not read what it encrypted."""
     keys = "".join(f'{name}: "{secrets.token_hex(32)}"\n' for name in _ENCRYPTION_KEYS)
     return f'elasticsearch.password: "{passwords["kibana_system"]}"\n{keys}'
 
@@ -87,7 +87,7 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and never readable to others."""
+    """Write the file atomically, never readable for others."""
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,9 +1,9 @@
-"""Gives Elasticsearch and Kibana what they work with; as often as one likes, with one result.
+"""Sets up Elasticsearch and Kibana; may be repeated, with the same result.
 
     python -m deploy.elasticsearch.setup elasticsearch URL SECRETS
     python -m deploy.elasticsearch.setup kibana URL SECRETS
 
-SECRETS is the folder `setup` that `credentials` has made. Two verbs, because Kibana needs its
+SECRETS is the folder `setup` that `credentials` made. There are two verbs, because Kibana needs its
 password in Elasticsearch before it starts.
 """
 
@@ -21,15 +21,15 @@ from project.config import Settings
 HERE = Path(__file__).parent
 ALERTS = HERE.parent / "kibana" / "alerts"
 START_SECONDS = 300.0
-"""Longest that a server may take until it answers: the first start of either takes a minute."""
+"""The longest wait for a server: the first start of either takes a minute."""
 
-# Fields of a rule that are given when it is created, and cannot be changed.
+# A rule's fields that are set when it is created, and cannot change later.
 _ONLY_AT_CREATION = ("rule_type_id", "consumer", "enabled")
 _BOUNDARY = "jobs-saved-objects"
 
 
 def set_up_elasticsearch(client: Client, passwords: dict[str, str]) -> None:
-    """Users, templates, pipelines and streams, in the order in which one needs the other."""
+    """Set up users, templates, pipelines and streams, in the order of their dependencies."""
     client.wait("/", lambda answer: answer.status == 200, START_SECONDS)
     password = {"password": passwords["kibana_system"]}
     client.ask("POST", "/_security/user/kibana_system/_password", password)
@@ -48,14 +48,14 @@ def set_up_elasticsearch(client: Client, passwords: dict[str, str]) -> None:
 
 
 def list_streams(settings: Settings) -> list[str]:
-    """Made before the first line comes, so that whoever searches finds them, and no alert fails."""
+    """The streams to create before the first line, so that searches find them and no alert fails."""
     workers = [queue.role for queue in settings.job_queues.values()]
     programs = ("web", *workers, "scheduler", "flower", "mailcatcher", "rabbitmq", "unparsed")
     return [f"logs-jobs.{name}-default" for name in programs]
 
 
 def set_up_kibana(client: Client) -> None:
-    """The data view, searches, the dashboard, and the alerts."""
+    """Set up the data view, searches, the dashboard, and the alerts."""
     client.wait("/api/status", _is_available, START_SECONDS)
     _import_objects(client, as_ndjson())
     for _, alert in _documents(ALERTS):
@@ -65,7 +65,7 @@ def set_up_kibana(client: Client) -> None:
 def _make_stream(client: Client, stream: str) -> None:
     answer = client.ask("PUT", f"/_data_stream/{stream}", accepted={400})
     if answer.status == 400 and "resource_already_exists" not in answer.reason:
-        raise StoreError(f"{stream} cannot be made: {answer.reason}")
+        raise StoreError(f"{stream} cannot be created: {answer.reason}")
 
 
 def _is_available(answer: Answer) -> bool:
@@ -81,11 +81,11 @@ def _import_objects(client: Client, ndjson: str) -> None:
         content_type=f"multipart/form-data; boundary={_BOUNDARY}",
     )
     if not answer.document.get("success"):
-        raise StoreError(f"Kibana did not take its objects: {answer.document.get('errors')}")
+        raise StoreError(f"Kibana did not import its objects: {answer.document.get('errors')}")
 
 
 def _form(ndjson: str) -> bytes:
-    """A form with one file, as browsers send it."""
+    """Build a form with one file, as browsers send it."""
     head = (
         f"--{_BOUNDARY}\r\n"
         'Content-Disposition: form-data; name="file"; filename="jobs.ndjson"\r\n'
@@ -95,7 +95,7 @@ def _form(ndjson: str) -> bytes:
 
 
 def _put_alert(client: Client, alert: dict[str, Any]) -> None:
-    """Create the rule, or change the one that is there: one that was switched off stays so."""
+    """Create the rule, or update the existing one; a disabled rule stays disabled."""
     rule = dict(alert)
     path = f"/api/alerting/rule/{rule.pop('id')}"
     if client.ask("GET", path, accepted={404}).status == 404:

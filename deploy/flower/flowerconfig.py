@@ -1,7 +1,7 @@
 """Flower's options, from our settings: `celery ... flower --conf=deploy/flower/flowerconfig.py`.
 
-In a file rather than on the command line, because a command line is readable by everybody on the
-machine and two of these hold passwords. Flower takes every name here that is one of its options.
+In a file, not on the command line, because every user of the machine can read a command line, and
+two of these options contain passwords. Flower reads every name here that is one of its options.
 """
 
 from project.config import Settings
@@ -9,25 +9,25 @@ from project.observability.pipeline import configure_logging
 
 _settings = Settings()
 
-# Celery's signal that sets up logging is for workers and the scheduler; Flower sends none.
+# Celery's logging signal is for workers and the scheduler; Flower does not send it.
 configure_logging(_settings)
 
-# Flower opens its database as it is; the folder must be there.
+# Flower does not create its database's folder.
 _settings.flower_database.parent.mkdir(parents=True, exist_ok=True)
 
 address = _settings.flower_host
 port = _settings.flower_port
 basic_auth = [_settings.flower_login]
 
-# How long workers may take to answer, in milliseconds. One that a busy machine keeps from answering
-# within the default second is missing from the page until somebody reloads it.
+# How long workers may take to answer, in milliseconds. With the default of a second, a worker on a
+# busy machine is missing from the page until somebody reloads it.
 inspect_timeout = 5_000.0
 
-# The broker's own numbers, as the user who may see and not change.
+# RabbitMQ's own numbers, as the user with read rights only.
 broker_api = _settings.management_url
 
-# What Flower knows of past tasks outlives it. At a normal end it saves by itself; every ten seconds
-# (milliseconds here) also keeps what a kill or a power cut would take.
+# Keeps past tasks over a restart of Flower. At a normal exit, Flower saves by itself; saving every
+# ten seconds (in milliseconds here) limits what a kill or a power cut loses.
 persistent = True
 db = str(_settings.flower_database)
 state_save_interval = 10_000

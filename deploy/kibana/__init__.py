@@ -1,1 +1,1 @@
-"""What people see in Kibana: data view, searches and dashboard (`objects`), and `alerts/`."""
+"""Kibana's data view, searches and dashboard (`objects`), and its alerts (`alerts/`)."""

@@ -2,8 +2,8 @@
 
     python -m deploy.kibana.objects > jobs.ndjson    # to import by hand: Stack Management
 
-Made here, because in the file that Kibana imports a dashboard is one string of JSON in JSON. The
-versions tell Kibana from which form it is to migrate them: 8.8's, which all later ones read.
+Made by code, because in the file that Kibana imports, a dashboard is a string of JSON inside JSON.
+The versions tell Kibana which format to migrate from: 8.8's, which all later versions read.
 """
 
 import json
@@ -25,7 +25,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Search:
-    """A saved search: what it is called, what it looks for, what it shows."""
+    """A saved search: its title, its query and its columns."""
 
     id: str
     title: str
@@ -69,7 +69,7 @@ SEARCHES = (
     Search(
         "jobs-unparsed",
         "Lines that nobody could read",
-        'event.dataset : "jobs.unparsed" or error.type : "json"',
+        "Lines that could not be read",
         ("message", "error.message", "log.file.path"),
     ),
     Search(
@@ -86,7 +86,7 @@ _REQUESTS = 'event.action : "http_request"'
 
 
 def as_ndjson() -> str:
-    """All objects, one a line; what is referred to comes first."""
+    """Return all objects, one a line; referenced objects come first."""
     return "\n".join(json.dumps(each, sort_keys=True) for each in objects())
 
 
@@ -102,18 +102,18 @@ def objects() -> Iterator[Object]:
 
 
 def _panels() -> Iterator[Object]:
-    """The dashboard, row by row."""
-    yield _metric("Jobs that ended", _FINISHED, _count())
+    """Yield the panels, row by row."""
+    yield _metric("Finished jobs", _FINISHED, _count())
     yield _metric("of them failed", f'{_FINISHED} and event.outcome : "failure"', _count())
     yield _metric("Requests", _REQUESTS, _count())
     yield _metric("of them failed", f'{_REQUESTS} and event.outcome : "failure"', _count())
-    yield _over_time("Jobs that ended", _FINISHED, _count(), by="event.outcome")
+    yield _over_time("Finished jobs", _FINISHED, _count(), by="event.outcome")
     yield _over_time("Jobs by kind", _FINISHED, _count(), by="celery.task.name")
     yield _over_time("Longest wait in each queue, seconds", _MEASURED, _max("oldest_seconds"))
     yield _over_time("Jobs waiting in each queue", _MEASURED, _max("waiting"))
     yield _over_time("Workers on each queue", _MEASURED, _max("consumers"))
     yield _over_time(
-        "Run time of jobs, 95 in 100 below, ns", _FINISHED, _percentile(), by="celery.task.name"
+        "Run time of jobs, 95th percentile, ns", _FINISHED, _percentile(), by="celery.task.name"
     )
     yield _over_time("Requests", _REQUESTS, _count(), by="event.outcome")
     yield _over_time(
@@ -133,7 +133,7 @@ def _max(name: str) -> Object:
 
 
 def _percentile() -> Object:
-    return _measure("percentile", "95 in 100 below", "event.duration", {"percentile": 95})
+    return _measure("percentile", "95th percentile", "event.duration", {"percentile": 95})
 
 
 def _measure(operation: str, label: str, field: str, params: Object) -> Object:
@@ -242,7 +242,7 @@ def _lens(
 
 
 def _placed(panels: Sequence[Object]) -> Iterator[Object]:
-    """The panels from left to right, a new row where one is full."""
+    """Place the panels from left to right, with a new row when a row is full."""
     x = y = 0
     for number, panel in enumerate(panels):
         grid = panel["gridData"]

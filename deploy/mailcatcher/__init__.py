@@ -1,1 +1,1 @@
-"""A mail server for development: it takes every mail, delivers none, and shows them on a page."""
+"""A mail server for development: accepts every mail, delivers none, and shows them on a page."""

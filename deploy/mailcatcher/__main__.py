@@ -44,7 +44,7 @@ def main() -> None:
 
 def _shut_down_on_signals(server: BaseWSGIServer) -> None:
     def shut_down(_number: int, _frame: FrameType | None) -> None:
-        # From a thread of its own: `shutdown` waits for the loop that this handler interrupts.
+        # In another thread: `shutdown` waits for the loop that this handler interrupts.
         threading.Thread(target=server.shutdown, daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):

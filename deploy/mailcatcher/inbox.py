@@ -1,4 +1,4 @@
-"""The caught mails: a Maildir, so they survive a restart and any mail program can read them."""
+"""Caught mails in a Maildir, so that they survive a restart and any mail program can read them."""
 
 import email
 import email.policy
@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 KEPT_MAILS = 1000
-"""The oldest go when there are more: this is a development tool, not an archive."""
+"""Beyond this number, the oldest are deleted: this is a development tool, not an archive."""
 
 ENVELOPE_HEADER = "X-Envelope-To"
-"""Whom the mail went to, which the mail itself need not say (Bcc)."""
+"""The header with the actual recipients, which the mail itself may omit (Bcc)."""
 
 _FILE_NAME = re.compile(r"\w[\w.,:=+-]*")
 
@@ -35,12 +35,12 @@ class Mail:
     headers: tuple[tuple[str, str], ...]
 
     def is_to(self, address: str) -> bool:
-        """Whether it went to the address, in whatever case it was written."""
+        """Whether it went to the address, in upper or lower case."""
         return address.casefold() in (recipient.casefold() for recipient in self.recipients)
 
 
 class Inbox:
-    """The Maildir: mails come in at one end, and are read, newest first, at the other."""
+    """The Maildir: stores mails, and reads them newest first."""
 
     def __init__(self, folder: Path, kept: int = KEPT_MAILS) -> None:
         self._kept = kept
@@ -48,11 +48,11 @@ class Inbox:
         self._maildir = mailbox.Maildir(folder, create=True)
         self._new = folder / "new"
         for part in ("cur", "new", "tmp"):
-            # An empty folder that was made for us (a volume) is no Maildir yet.
+            # An empty folder made by something else (a volume) is not a Maildir yet.
             (folder / part).mkdir(exist_ok=True)
 
     def add(self, content: bytes, recipients: Iterable[str]) -> str:
-        """Keep a mail; returns its id."""
+        """Store a mail and return its id."""
         envelope = f"{ENVELOPE_HEADER}: {', '.join(recipients)}\r\n".encode()
         key = self._maildir.add(envelope + content)
         for path in self._newest_first()[self._kept :]:
@@ -60,37 +60,37 @@ class Inbox:
         return key
 
     def find(self, mail_id: str) -> Mail | None:
-        """One mail, or None if there is none of that id."""
+        """Return a mail, or None if there is no mail with that id."""
         if not _FILE_NAME.fullmatch(mail_id):
             return None
         return _read(self._new / mail_id)
 
     def list_mails(self, limit: int | None = None) -> Iterator[Mail]:
-        """The newest mails, newest first."""
+        """Return the newest mails, newest first."""
         for path in self._newest_first()[:limit]:
             mail = _read(path)
             if mail:
                 yield mail
 
     def find_newest_id(self) -> str | None:
-        """The newest mail's id; changes whenever a mail has come."""
+        """Return the newest mail's id, which changes whenever a mail arrives."""
         paths = self._newest_first()
         return paths[0].name if paths else None
 
     def _newest_first(self) -> list[Path]:
-        # A name starts with the second of arrival; the file's own time is finer.
+        # A name starts with the second of arrival; the file's own time is more precise.
         found = []
         for path in self._new.iterdir():
             try:
                 found.append((path.stat().st_mtime_ns, path.name, path))
             except FileNotFoundError:
-                continue  # it has just made room for a newer one
+                continue  # it was just deleted to make room for a newer one
         return [path for _, _, path in sorted(found, reverse=True)]
 
 
 @lru_cache(maxsize=KEPT_MAILS)
 def _parse(path: Path, mtime_ns: int) -> Mail:
-    """A file is written once, so its mail can be kept."""
+    """A file never changes after it is written, so its mail can be cached."""
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     envelope = str(message[ENVELOPE_HEADER] or message["To"] or "")
     return Mail(
@@ -119,6 +119,6 @@ def _body(message: EmailMessage, kind: str) -> str:
     try:
         return str(part.get_content()).replace("\r\n", "\n")
     except (LookupError, UnicodeError):
-        # An encoding nobody knows: show what can be shown.
+        # An unknown encoding: show what can be shown.
         payload = part.get_payload(decode=True)
         return payload.decode(errors="replace") if isinstance(payload, bytes) else ""

@@ -9,7 +9,7 @@ from deploy.mailcatcher.inbox import Inbox, Mail
 
 SHOWN_MAILS = 200
 
-# Mails are strangers' text: nothing in one may run, load or leave, whatever it holds.
+# Mails contain strangers' text: nothing in them may run, load or navigate.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'"
@@ -21,7 +21,7 @@ HTML_POLICY = (
 
 
 def create_page(inbox: Inbox) -> Flask:
-    """The Flask application over the inbox."""
+    """Return the Flask application of the inbox."""
     app = Flask(__name__)
 
     @app.get("/")
@@ -36,7 +36,7 @@ def create_page(inbox: Inbox) -> Flask:
 
     @app.get("/messages/<mail_id>/html")
     def show_html(mail_id: str) -> Response:
-        # A link opens a page of its own: inside this frame nothing else may load.
+        # Links open in a new page: inside this frame, nothing else may load.
         html = '<base target="_blank">' + _get(inbox, mail_id).html
         response = Response(html, mimetype="text/html")
         response.headers["Content-Security-Policy"] = HTML_POLICY
@@ -63,7 +63,7 @@ def create_page(inbox: Inbox) -> Flask:
 
 
 def _get(inbox: Inbox, mail_id: str) -> Mail:
-    return inbox.find(mail_id) or abort(404, "There is no such mail (any more).")
+    return inbox.find(mail_id) or abort(404, "There is no such mail, or it was deleted.")
 
 
 def _as_json(mail: Mail) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The SMTP side: every mail is taken, for whomever it is."""
+"""The SMTP side: accepts every mail for any recipient."""
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -6,7 +6,7 @@ from deploy.mailcatcher.inbox import Inbox
 
 
 class Catcher:
-    """What aiosmtpd asks when a mail has come in."""
+    """Called by aiosmtpd when a mail arrives."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -14,7 +14,7 @@ class Catcher:
     async def handle_DATA(  # noqa: N802 - aiosmtpd finds it by this name
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
-        """Keep the mail; the answer tells the sender its id."""
+        """Store the mail; the response contains its id."""
         content = envelope.content or b""
         raw = content.encode() if isinstance(content, str) else content
         return f"250 Caught as {self._inbox.add(raw, envelope.rcpt_tos)}"

@@ -29,10 +29,10 @@ def test_scheduler_is_found_healthy_while_it_goes_round(settings: Settings) -> N
 
 
 def test_scheduler_that_is_away_is_not_healthy(settings: Settings, redis: "Redis") -> None:
-    """In another database of the same Redis nobody goes round."""
+    """No scheduler runs in another database of the same Redis."""
     alone = settings.redis_url.rpartition("/")[0] + "/15"
 
-    assert check_health(alone) == (1, "no scheduler goes round\n")
+    assert check_health(alone) == (1, "no scheduler is running\n")
 
 
 def check_health(redis_url: str) -> tuple[int, str]:
