@@ -1,13 +1,13 @@
 #!/bin/sh
-# Lets our unprivileged containers write into ./logs of the host without taking it from its owner, who
-# can go on reading and deleting the files: the folder's group becomes the containers' group.
+# Lets our unprivileged containers write into ./logs of the host, while its owner can still read and
+# delete the files: the folder's group becomes the containers' group.
 # Runs as root, once per `docker compose up`, in the service `prepare`.
 #
 #   prepare_logs.sh FOLDER CHECKOUT_FILE
 set -eu
 folder=$1 checkout_file=$2
 
-# The engine makes a missing ./logs as root: give it to whoever owns the checkout.
+# The engine creates a missing ./logs as root: give it to the owner of the checkout.
 if [ "$(stat -c %u "$folder")" = 0 ]; then
   chown "$(stat -c %u "$checkout_file")" "$folder"
 fi

@@ -48,7 +48,7 @@ def set_up_elasticsearch(client: Client, passwords: dict[str, str]) -> None:
 
 
 def list_streams(settings: Settings) -> list[str]:
-    """The streams to create before the first line, so that searches find them and no alert fails."""
+    """Streams to create before the first line, so that searches find them and no alert fails."""
     workers = [queue.role for queue in settings.job_queues.values()]
     programs = ("web", *workers, "scheduler", "flower", "mailcatcher", "rabbitmq", "unparsed")
     return [f"logs-jobs.{name}-default" for name in programs]

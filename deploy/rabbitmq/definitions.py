@@ -78,7 +78,7 @@ def virtual_host(settings: Settings) -> str:
 
 
 def password_hash(password: str, salt: bytes) -> str:
-    """Return RabbitMQ's salted SHA-256: base64 of the 4-byte salt and the digest of both.
+    """Return RabbitMQ's salted SHA-256: base64 of a 4-byte salt, then of the salted digest.
 
     Source: https://www.rabbitmq.com/docs/passwords#computing-password-hash
     """

@@ -103,6 +103,6 @@ def test_id_that_is_none_is_not_found(client: FlaskClient, mail_id: str) -> None
 
 
 def test_empty_inbox_says_so(client: FlaskClient) -> None:
-    assert "Nothing yet" in client.get("/").text
+    assert "No mail yet" in client.get("/").text
     assert client.get("/api/messages").get_json() == []
     assert client.get("/healthz").status_code == 200

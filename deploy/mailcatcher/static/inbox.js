@@ -1,4 +1,4 @@
-// Shows a new mail without a reload by hand: asks for the newest mail's id, reloads when it changed.
+// Shows new mail automatically: polls the newest mail's id, and reloads the page when it changes.
 const shown = document.currentScript.dataset.newest;
 
 async function look() {
@@ -6,7 +6,7 @@ async function look() {
     const health = await (await fetch("/healthz")).json();
     if (health.newest !== shown) location.reload();
   } catch {
-    // The catcher is being restarted: ask again.
+    // The catcher is restarting: try again later.
   }
 }
 
