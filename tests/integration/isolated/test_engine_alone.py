@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from project.assembly import Assembly
 from project.config import Settings
 from project.observability.context import Trace
-from project.server.services import build_services
 from project.submission.preparation import Submission
 from tests.browser.conftest import cancel_jobs, launch_chromium, listen
 from tests.browser.home import Home
@@ -107,7 +107,7 @@ def test_job_of_a_kind_that_is_not_offered_is_kept_and_runs_once_it_is(
 ) -> None:
     """A web server that has the extra hands a job to a worker that has not."""
     picture = browser.send_file(portrait(300, 400))
-    services = build_services(system.direct)
+    services = Assembly(system.direct)
     submission = Submission(kind="image.thumbnail", parameters={"picture": picture})
     job = services.submitter.submit(submission, Trace.start())
 

@@ -36,7 +36,7 @@ def test_turn_of_one_that_has_died_is_taken_over_whatever_the_clock_says(
     assert first.acquire()
     assert not second.acquire()
 
-    wait_until(second.take, SECONDS)
+    wait_until(second.acquire, SECONDS)
 
     assert second.acquire()
     assert not first.acquire()

@@ -95,7 +95,7 @@ def test_web_is_not_ready_while_redis_takes_no_writes(
     assert ready.status_code == 503
     assert ready.json() == {
         "status": "not ready",
-        "parts": {"redis": "read-only", "broker": "ok"},
+        "dependencies": {"redis": "read-only", "broker": "ok"},
     }
     answer = browser.post("/tasks", json={"type": 0})
     assert answer.status_code == 503
