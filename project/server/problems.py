@@ -41,6 +41,7 @@ STATUSES: dict[type[errors.JobsError], HTTPStatus] = {
     errors.CancelledError: HTTPStatus.CONFLICT,
     errors.LinkInvalidError: HTTPStatus.NOT_FOUND,
     errors.LinkExpiredError: HTTPStatus.GONE,
+    errors.NewerRecordError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UnforeseenError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -146,6 +146,7 @@ def test_errors_that_only_jobs_raise_need_no_status() -> None:
         errors.MistakenError,
         errors.DefinitionError,
         errors.UnreadableMessageError,
+        errors.NewerMessageError,
         errors.UnsendableMessageError,
         errors.TemporaryError,
         errors.PermanentError,

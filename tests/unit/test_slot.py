@@ -9,6 +9,7 @@ from project.worker.engine.delivery import Delivery
 from project.worker.engine.slot import Slot
 from tests.builders import a_job
 from tests.unit.test_frames import HEADERS, a_deliver, a_header
+from tests.waiting import wait_until
 
 
 class Nobody:
@@ -157,12 +158,17 @@ def test_main_process_reads_no_half_of_a_claim_while_its_process_writes(slot: Sl
                 slot.release()
                 slot.end(0)
         os._exit(0)
-    try:
+    written, claims = {(job.id, job.attempt) for job in jobs}, set()
+
+    def look() -> bool:
         seen = [slot.glance() for _ in range(50_000)]
+        claims.update((one.claim.id, one.claim.attempt) for one in seen if one and one.claim)
+        return claims >= written
+
+    try:
+        wait_until(look, 60, "both claims to be seen")
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
 
-    claims = {(one.claim.id, one.claim.attempt) for one in seen if one and one.claim}
-    assert claims <= {(job.id, job.attempt) for job in jobs}
-    assert claims
+    assert claims == written
