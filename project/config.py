@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         description="The queues, as in `short; long; gpu: concurrency=1, soft_stop=no` "
         "([Add a queue](#add-a-queue)); empty: `short` and `long`",
     )
-    child_memory_bytes: int = Field(
+    process_memory_bytes: int = Field(
         512 * 1024 * 1024,
         ge=0,
         description="A worker process that uses more memory than this after a job, bytes, is "

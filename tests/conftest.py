@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ANNEX, FAULTS = "tests/integration/isolated/", "tests/faults/"
+ISOLATED, FAULTS = "tests/integration/isolated/", "tests/faults/"
 """Folders whose tests build a system, or a whole stack."""
 
 
@@ -27,7 +27,7 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's types ar
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(FAULTS):
             return FAULTS
-        return nodeid.partition("::")[0] if nodeid.startswith(ANNEX) else nodeid
+        return nodeid.partition("::")[0] if nodeid.startswith(ISOLATED) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

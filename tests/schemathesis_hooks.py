@@ -79,7 +79,9 @@ def leave_dead_letters(settings: Settings) -> Iterator[str]:
             submitted_at=now - timedelta(seconds=number),
         )
         ledger.admissions.record(job)
-        ledger.bury(job.id, JobError("WorkerLostError", "Each attempt ended with its process."))
+        ledger.mark_dead(
+            job.id, JobError("WorkerLostError", "Each attempt ended with its process.")
+        )
         letters.add(
             DeadLetter(
                 id=job.id,

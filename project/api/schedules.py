@@ -70,7 +70,7 @@ class NewSchedule(ScheduleForm):
     id: str = Field(
         "",
         description="An id of your choice; empty: one is generated",
-        json_schema_extra={"pattern": f"^({ID_PATTERN})?$"},  # `register` says it in words
+        json_schema_extra={"pattern": f"^({ID_PATTERN})?$"},  # `schedule_service` says it in words
     )
 
 

@@ -151,7 +151,7 @@ def log(assembly: Assembly, job_id: str, follow: bool) -> None:
 @click.option("--status", multiple=True, type=click.Choice([status.value for status in Status]))
 @click.option("--kind", multiple=True)
 @click.option("--queue", multiple=True)
-@click.option("--cursor", default="", help="`next` of the answer before.")
+@click.option("--cursor", default="", help="`next` from the previous page.")
 @click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
 def list_(
     assembly: Assembly,
@@ -204,13 +204,23 @@ def dead() -> None:
 @verb(dead, "list")
 @click.option("--reason", multiple=True, type=click.Choice([one.value for one in DeathReason]))
 @click.option("--kind", multiple=True)
-@click.option("--cursor", default="", help="`next` of the answer before.")
+@click.option("--queue", multiple=True)
+@click.option("--cursor", default="", help="`next` from the previous page.")
 @click.option("--limit", default=20, type=click.IntRange(1, 500), show_default=True)
 def list_dead(
-    assembly: Assembly, reason: tuple[str, ...], kind: tuple[str, ...], cursor: str, limit: int
+    assembly: Assembly,
+    reason: tuple[str, ...],
+    kind: tuple[str, ...],
+    queue: tuple[str, ...],
+    cursor: str,
+    limit: int,
 ) -> Any:
     """List dead letters, newest first."""
-    chosen = DeadLetterFilter(reason=frozenset(reason), kind=frozenset(kind))
+    for name in queue:
+        check_queue(name, assembly.settings.job_queues)
+    chosen = DeadLetterFilter(
+        reason=frozenset(reason), kind=frozenset(kind), queue=frozenset(queue)
+    )
     letters, next_cursor = assembly.dead_letters.list_letters(chosen, cursor, limit)
     jobs = assembly.ledger.read([letter.id for letter in letters])
     return {

@@ -52,7 +52,7 @@ class LeaseState(StrEnum):
 
     HELD = "held"
     CANCEL = "cancel"
-    """ActiveLease, and somebody asked the job to stop."""
+    """Held, and the job was asked to stop."""
     LOST = "lost"
     """The attempt is over, or another one has begun."""
 

@@ -177,7 +177,7 @@ class Job:
     """Number of claims so far; 0 until a worker has taken the job."""
     losses: int = 0
     """Attempts among them that ended without a word."""
-    returns: int = 0
+    requeues: int = 0
     """How often it came back from the dead letters, because no attempt of it was to blame."""
     repairs: int = 0
     """How often its message was lost and published again."""

@@ -128,7 +128,7 @@ _DECODERS: Mapping[str, Any] = {
     "expires_at": from_milliseconds,
     "attempt": int,
     "losses": int,
-    "returns": int,
+    "requeues": int,
     "repairs": int,
     "repaired_at": datetime.fromisoformat,
     "has_log": bool,

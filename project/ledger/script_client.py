@@ -44,7 +44,7 @@ class ScriptClient:
                 lambda: _send(connection, text, len(calls)), lambda _error: connection.disconnect()
             )
         finally:
-            self._requeue(connection)
+            self._release(connection)
         return [
             _call_again(call) if isinstance(answer, ResponseError) else answer
             for call, answer in zip(calls, answers, strict=True)
@@ -79,7 +79,7 @@ class ScriptClient:
         except IndexError:
             return self._pool.get_connection()
 
-    def _requeue(self, connection: Any) -> None:
+    def _release(self, connection: Any) -> None:
         """What has failed goes back to the pool, which knows what to do about it."""
         if connection.is_connected:
             self._idle.append(connection)

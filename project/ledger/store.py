@@ -66,10 +66,10 @@ class Ledger:
         job = self.find(job_id)
         if job is None:
             if is_gone(self._redis, job_id):
-                raise GoneError(f"Job {job_id} ended long ago: its record has expired.")
+                raise GoneError(f"Job {job_id} finished long ago: its record has expired.")
             raise NotFoundError(f"There is no job {job_id}.")
         if job.expires_at and job.expires_at <= datetime.now(UTC):
-            raise GoneError(f"Job {job_id} ended long ago: its record has expired.")
+            raise GoneError(f"Job {job_id} finished long ago: its record has expired.")
         return job
 
     def find(self, job_id: str) -> Job | None:
@@ -174,7 +174,7 @@ class Ledger:
             finished_at=datetime.now(UTC),
         )
 
-    def bury(self, job_id: str, error: JobError, fallback: Job | None = None) -> Job:
+    def mark_dead(self, job_id: str, error: JobError, fallback: Job | None = None) -> Job:
         """Give the job up: it becomes dead, for the reason that `error` says.
 
         `fallback` becomes the record where there is none. TransitionError where it has ended.
@@ -191,9 +191,9 @@ class Ledger:
 
     # ── Noting what has happened to it ─────────────────────────────────────────────────────────
 
-    def note_return(self, job: Job) -> Job:
+    def note_requeue(self, job: Job) -> Job:
         """It was dead-lettered without a fault of its own, and goes back to its queue."""
-        return self.steps.move(job.id, None, sources=(job.status,), returns=job.returns + 1)
+        return self.steps.move(job.id, None, sources=(job.status,), requeues=job.requeues + 1)
 
     def note_repair(self, job: Job) -> Job:
         """Its message was lost, and published again."""

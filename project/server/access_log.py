@@ -11,7 +11,7 @@ from flask import Flask, Request, Response, request
 from project.observability import binding
 from project.observability.context import Trace
 from project.observability.spans import NO_SPANS, Span, SpanKind
-from project.server.services import services
+from project.server.services import get_services
 
 _QUIET_PATHS = ("/healthz", "/readyz", "/static/")
 _TRACE, _STARTED_NS = "jobs.trace", "jobs.started_ns"
@@ -58,7 +58,7 @@ def _end(response: Response) -> Response:
     response.headers.add("traceparent", trace.traceparent)
     is_quiet = asked.path.startswith(_QUIET_PATHS)
     _write_line(asked, response, duration_ns, _log.debug if is_quiet else _log.info)
-    spans = services().spans
+    spans = get_services().spans
     if spans is not NO_SPANS and not is_quiet:
         spans.add(_make_span(asked, response, trace, duration_ns))
     if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:

@@ -10,7 +10,7 @@ from project.api.jobs import serialize_job
 from project.errors import JobsError, UnavailableError
 from project.ledger import Job
 from project.server.problems import describe_problem
-from project.server.services import services
+from project.server.services import get_services
 
 Accepted = tuple[Response, int, dict[str, str]]
 
@@ -22,7 +22,7 @@ def job_address(job_id: str) -> str:
 
 def accept(job: Job) -> Accepted:
     """202 with the job and its `Location`."""
-    document = serialize_job(job, services().settings.trace_link)
+    document = serialize_job(job, get_services().settings.trace_link)
     return jsonify(document), 202, {"Location": job_address(job.id)}
 
 

@@ -15,7 +15,7 @@ from werkzeug.utils import cached_property
 from werkzeug.wsgi import get_input_stream
 
 from project.errors import InvalidInputError, UnavailableError
-from project.server.services import services
+from project.server.services import get_services
 
 SMALL_BYTES = 512 * 1024
 """A form's file up to this size stays in memory."""
@@ -88,7 +88,7 @@ class WholeRequest(Request):
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
         """A stream for one file. werkzeug would use `/tmp`, which in a container is memory."""
-        staging = str(services().files.staging)
+        staging = str(get_services().files.staging)
         return cast(IO[bytes], tempfile.SpooledTemporaryFile(SMALL_BYTES, dir=staging))
 
     def _load_form_data(self) -> None:

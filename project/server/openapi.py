@@ -168,8 +168,8 @@ def build_document(app: Flask) -> dict[str, Any]:
         described = _describe_operation(rule, method, operation, schemas)
         paths.setdefault(path, {})[method.lower()] = described
     components = {"schemas": schemas.listed()}
-    equipment: Services = app.extensions["services"]
-    _list_queues([paths, components], list(equipment.settings.job_queues))
+    services: Services = app.extensions["services"]
+    _list_queues([paths, components], list(services.settings.job_queues))
     return {
         "openapi": "3.1.0",
         "info": {

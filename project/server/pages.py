@@ -13,7 +13,7 @@ from project.jobs.sign_up import KINDS_NEEDED
 from project.ledger.run_times import RunTime
 from project.server.parsing import OWNER_COOKIE, read_owner
 from project.server.routes.kinds import find_run_times
-from project.server.services import services
+from project.server.services import get_services
 
 COOKIE_SECONDS = 365 * 24 * 3600
 _MINUTE, _HOUR = 60, 3600
@@ -24,7 +24,7 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/")
 def home() -> Response:
     """This browser's jobs and sign-ups, live."""
-    settings = services().settings
+    settings = get_services().settings
     return _page(
         "home.html",
         max_picture_bytes=settings.max_picture_bytes,
@@ -68,20 +68,20 @@ def _describe_seconds(seconds: float) -> str:
 def show_form(name: str) -> Response:
     """The form that submits a job of a kind; UnknownKindError if the kind is not offered."""
     kind = get_offered(name)
-    limit = services().settings.max_upload_bytes
+    limit = get_services().settings.max_upload_bytes
     return _page("new_job.html", kind=kind, max_upload_bytes=limit)
 
 
 @blueprint.get("/schedules")
 def show_schedules() -> Response:
     """The list of schedules."""
-    return _page("schedules.html", max_upload_bytes=services().settings.max_upload_bytes)
+    return _page("schedules.html", max_upload_bytes=get_services().settings.max_upload_bytes)
 
 
 @blueprint.get("/jobs/<id:job_id>")
 def show_job(job_id: str) -> Response:
     """One job, live; NotFoundError or GoneError if it does not exist."""
-    job = services().ledger.get(job_id)
+    job = get_services().ledger.get(job_id)
     kind = KINDS.get(job.kind)
     return _page("job.html", job=job, title=kind.title if kind else job.kind)
 
@@ -98,7 +98,7 @@ def _page(template: str, **values: Any) -> Response:
             httponly=True,
             samesite="Lax",
             # A proxy may terminate TLS without telling us.
-            secure=request.is_secure or services().settings.public_url.startswith("https:"),
+            secure=request.is_secure or get_services().settings.public_url.startswith("https:"),
         )
     return response
 

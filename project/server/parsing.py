@@ -13,7 +13,7 @@ from project.jobs.email_send.addresses import Address
 from project.json_values import check_json, parse_json
 from project.kinds.files import list_files
 from project.ledger.log_line import PLACE
-from project.server.services import services
+from project.server.services import get_services
 
 OWNER_COOKIE = "browser"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -110,7 +110,7 @@ def check_files(parameters: Any) -> None:
     """MissingFileError if a file in the parameters does not exist: the job would fail later."""
     for path, file_id in _list_files(parameters):
         try:
-            services().files.size(file_id)
+            get_services().files.size(file_id)
         except NotFoundError:
             sentence = f"There is no file {file_id}; it may have expired. Upload it first."
             raise MissingFileError(sentence, field=path) from None
@@ -140,7 +140,7 @@ def read_query(model: type[Document]) -> Document:
 def check(model: type[Document], values: Any) -> Document:
     """The values as this model; InvalidInputError names the first invalid field."""
     try:
-        return model.model_validate(values, context={"queues": services().settings.job_queues})
+        return model.model_validate(values, context={"queues": get_services().settings.job_queues})
     except ValidationError as error:
         # Not chained: pydantic's error repeats the values, which may be private.
         raise _explain(model, error) from None

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from project import errors
 from project.observability.binding import read_bound
 from project.redis_client import describe_outage
-from project.server.services import services
+from project.server.services import get_services
 
 RETRY_AFTER_SECONDS = {
     HTTPStatus.SERVICE_UNAVAILABLE: 2,
@@ -93,7 +93,7 @@ def _find_status(error: errors.JobsError) -> HTTPStatus:
 def _find_members(error: errors.JobsError) -> dict[str, Any]:
     """What a program may need beside the sentence."""
     if isinstance(error, errors.QueueFullError):
-        limit = services().settings.queue_limit
+        limit = get_services().settings.queue_limit
         return {"queue": error.queue, "depth": error.depth, "limit": limit}
     field = getattr(error, "field", None)
     return {"field": field} if field else {}

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 
-from project.server.services import services
+from project.server.services import get_services
 
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'self'; "
@@ -39,7 +39,7 @@ def _is_foreign() -> bool:
     """Whether another site's page opens this WebSocket; browsers allow that for any site."""
     origin = request.headers.get("Origin")
     # A proxy may have replaced the Host, so the public address counts as well.
-    ours = {request.host, urlsplit(services().settings.public_url).netloc}
+    ours = {request.host, urlsplit(get_services().settings.public_url).netloc}
     return origin is not None and urlsplit(origin).netloc not in ours
 
 

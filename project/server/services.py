@@ -59,6 +59,6 @@ def build_services(assembly: Assembly) -> Services:
     )
 
 
-def services() -> Services:
+def get_services() -> Services:
     """The services of the application that handles this request."""
     return cast(Services, current_app.extensions["services"])

@@ -20,7 +20,7 @@ from project.live.event_streams import (
 from project.live.log_streams import LogEvents
 from project.server.openapi import LAST_EVENT_ID, Answer, describe
 from project.server.parsing import read_last_event_id, read_owner, read_query
-from project.server.services import Services, services
+from project.server.services import Services, get_services
 
 RETRY_MILLISECONDS = 1000
 EVENTS = Answer(
@@ -45,16 +45,16 @@ def stream_news() -> Response:
     With `scope=all` the stream starts with `resync`: list the jobs that you follow to get their
     state. The stream repeats `resync` when it may have missed changes.
     """
-    equipment = services()
-    return _respond(equipment, find_stream(equipment, read_query(EventQuery)))
+    services = get_services()
+    return _respond(services, find_stream(services, read_query(EventQuery)))
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/events")
 @describe("Follow a job", EVENTS, tag="live", problems=(503,))
 def stream_job(job_id: str) -> Response:
     """The job's state, then each change; the stream ends when the job has finished."""
-    equipment = services()
-    return _respond(equipment, find_job_stream(equipment, job_id))
+    services = get_services()
+    return _respond(services, find_job_stream(services, job_id))
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/log/events")
@@ -72,39 +72,37 @@ def stream_log(job_id: str) -> Response:
     The event's `id` is the line's. A client that sends it as `Last-Event-ID`, as browsers do when
     they reconnect, gets the lines after it.
     """
-    query, equipment = read_query(LogEventQuery), services()
+    query, services = read_query(LogEventQuery), get_services()
     after = read_last_event_id() or query.after
-    stream = LogEvents(
-        equipment.ledger, equipment.job_log, job_id, after=after, newest=query.newest
-    )
-    return _respond(equipment, stream)
+    stream = LogEvents(services.ledger, services.job_log, job_id, after=after, newest=query.newest)
+    return _respond(services, stream)
 
 
-def find_stream(equipment: Services, query: EventQuery) -> EventStream:
+def find_stream(services: Services, query: EventQuery) -> EventStream:
     """The stream that a query selects: all jobs, or this browser's jobs and sign-ups."""
-    chosen, link = make_filter(JobFilter, query), equipment.settings.trace_link
+    chosen, link = make_filter(JobFilter, query), services.settings.trace_link
     if query.scope == "all":
         return AllEvents(chosen, link)
     owner = read_owner()
-    return OwnEvents(equipment.ledger, equipment.signups, owner, chosen, trace_link=link)
+    return OwnEvents(services.ledger, services.signups, owner, chosen, trace_link=link)
 
 
-def find_job_stream(equipment: Services, job_id: str) -> EventStream:
+def find_job_stream(services: Services, job_id: str) -> EventStream:
     """The stream of one job; NotFoundError or GoneError if the job does not exist."""
-    return JobEvents(equipment.ledger, job_id, equipment.settings.trace_link)
+    return JobEvents(services.ledger, job_id, services.settings.trace_link)
 
 
-def _respond(equipment: Services, stream: EventStream) -> Response:
+def _respond(services: Services, stream: EventStream) -> Response:
     return Response(
-        _send(equipment, stream),
+        _send(services, stream),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def _send(equipment: Services, stream: EventStream) -> Iterator[str]:
+def _send(services: Services, stream: EventStream) -> Iterator[str]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    with equipment.listener.listen(stream.channels) as inbox:
+    with services.listener.listen(stream.channels) as inbox:
         for event in follow(stream, inbox):
             yield _encode(event) if event else ": keep-alive\n\n"
 

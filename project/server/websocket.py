@@ -15,7 +15,7 @@ from project.live.event_streams import EventStream, follow
 from project.live.events import Signal
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_query
-from project.server.services import Services, services
+from project.server.services import Services, get_services
 from project.server.sse import find_job_stream, find_stream
 from project.server.websocket_connection import WebSocketConnection, accept
 
@@ -43,8 +43,8 @@ blueprint = Blueprint("websocket", __name__)
 )
 def open_socket() -> Response:
     """The same events as `/api/v1/events`."""
-    equipment = services()
-    return _serve(equipment, find_stream(equipment, read_query(EventQuery)))
+    services = get_services()
+    return _serve(services, find_stream(services, read_query(EventQuery)))
 
 
 @blueprint.get("/api/v1/jobs/<job_id>/socket", websocket=True)
@@ -52,8 +52,8 @@ def open_socket() -> Response:
 @describe("Follow a job over a WebSocket", MESSAGES, tag="live", problems=(403, 426, 503))
 def open_job_socket(job_id: str) -> Response:
     """The same events as `/api/v1/jobs/{job_id}/events`; closes when the job has finished."""
-    equipment = services()
-    return _serve(equipment, find_job_stream(equipment, job_id))
+    services = get_services()
+    return _serve(services, find_job_stream(services, job_id))
 
 
 class _Upgraded(Response):
@@ -65,12 +65,12 @@ class _Upgraded(Response):
         return super().__call__(environ, start_response)
 
 
-def _serve(equipment: Services, stream: EventStream) -> Response:
+def _serve(services: Services, stream: EventStream) -> Response:
     """Send events until the stream is over, the peer disconnects or the process stops."""
     connection = accept(request.environ)
     code = GOING_AWAY
     try:
-        _send_all(equipment, stream, connection)
+        _send_all(services, stream, connection)
         code = DONE if stream.is_over else GOING_AWAY
     except OSError:
         pass  # the peer disconnected
@@ -81,8 +81,8 @@ def _serve(equipment: Services, stream: EventStream) -> Response:
     return _Upgraded(status=101)
 
 
-def _send_all(equipment: Services, stream: EventStream, connection: WebSocketConnection) -> None:
-    with equipment.listener.listen(stream.channels) as inbox:
+def _send_all(services: Services, stream: EventStream, connection: WebSocketConnection) -> None:
+    with services.listener.listen(stream.channels) as inbox:
         connection.read(on_end=lambda: inbox.put(Signal.CLOSE))
         for event in follow(stream, inbox):
             if event:

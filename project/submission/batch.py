@@ -107,7 +107,7 @@ class Batch:
         self.begun_at = monotonic()
         self.by = secrets.token_hex(6)
         """The name under which its confirms are recorded."""
-        self.part = "Redis"
+        self.dependency = "Redis"
         """The dependency that it waits for."""
         self.is_over = False
 
@@ -139,7 +139,7 @@ class Steps:
             if entry.answer is None:
                 if entry.job is not None:
                     self.recovery.doubt([entry.job], batch.by)
-                entry.settle(unforeseen(cause) if cause else UnavailableError(batch.part))
+                entry.settle(unforeseen(cause) if cause else UnavailableError(batch.dependency))
 
     def _record(self, entries: Sequence[Entry]) -> list[Entry]:
         """Record the jobs; returns the entries to publish."""
@@ -161,7 +161,7 @@ class Steps:
 
     def _publish(self, batch: Batch, going: Sequence[Entry], recorded_at: float) -> None:
         """Send the messages, and record the confirms as they come; for most batches all at once."""
-        batch.part = "RabbitMQ"
+        batch.dependency = "RabbitMQ"
         least = monotonic() + LEAST_SECONDS
         under_way = dict(enumerate(going))
         with self.publisher.send([entry.content for entry in going]) as flight:
@@ -184,9 +184,9 @@ class Steps:
             elif entry.job is not None:
                 confirmed.append((entry, entry.job))
         if confirmed:
-            batch.part = "Redis"
+            batch.dependency = "Redis"
             self._note(confirmed, batch.by, monotonic() - recorded_at + NOTED_SECONDS)
-            batch.part = "RabbitMQ"
+            batch.dependency = "RabbitMQ"
 
     def _note(self, confirmed: Sequence[tuple[Entry, Job]], by: str, within: float) -> None:
         jobs = [job for _, job in confirmed]

@@ -82,9 +82,9 @@ class Committer:
             if order not in self._waiting:
                 return
             self._waiting.remove(order)
-            part = self._under_way[0].part if self._under_way else "Redis"
+            dependency = self._under_way[0].dependency if self._under_way else "Redis"
         for entry in order.entries:
-            entry.settle(UnavailableError(part))
+            entry.settle(UnavailableError(dependency))
 
     # ── Which batch is next ────────────────────────────────────────────────────────────────────
 

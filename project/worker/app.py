@@ -92,7 +92,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         **({"worker_concurrency": own.concurrency} if own else {}),
         **({"worker_prefetch_multiplier": own.prefetch} if own else {}),
         # KiB. A process that is larger after a job is replaced: libraries return little memory.
-        "worker_max_memory_per_child": settings.child_memory_bytes // 1024 or None,
+        "worker_max_memory_per_child": settings.process_memory_bytes // 1024 or None,
         # Stopping (with REMAP_SIGTERM=SIGQUIT): jobs may finish in this time, or are requeued at
         # once.
         "worker_soft_shutdown_timeout": (

@@ -137,7 +137,7 @@ def _record_death(ledger: Ledger, job: Job, reason: ExhaustedError) -> Never:
     """Record a job that has killed too many processes as dead, and dead-letter its message."""
     message = f"{reason} The process was killed each time, or its machine was lost."
     try:
-        ledger.bury(job.id, JobError("WorkerLost", message))
+        ledger.mark_dead(job.id, JobError("WorkerLost", message))
     except TransitionError as error:
         raise Ignore(str(error)) from error
     _log.error("job_died", status="dead", reason="worker_lost", outcome="failure")

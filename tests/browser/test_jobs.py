@@ -192,7 +192,7 @@ def test_running_job_is_cancelled_from_its_row(home: Home) -> None:
     expect(row.get_by_role("button")).to_have_count(0)
 
 
-def test_ended_job_offers_no_cancel(home: Home) -> None:
+def test_finished_job_offers_no_cancel(home: Home) -> None:
     """There is nothing left to cancel."""
     row = home.row(home.start_quick()[0])
 

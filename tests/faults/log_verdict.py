@@ -73,7 +73,7 @@ class LogVerdict:
 
 
 def judge(lines: Lines) -> LogVerdict:
-    """LeaseState the lines against what is promised of them."""
+    """Compare the lines with what is promised of them."""
     by_job = _group_by_job(lines.ours)
     found: dict[str, Sequence[str]] = {
         "torn line": lines.torn,

@@ -60,7 +60,7 @@ def test_running_job_survives_a_restart_of_the_broker(bench: Bench) -> None:
     assert not any(run.is_beside_another for run in bench.runs(token))
 
 
-def test_job_of_a_killed_worker_is_run_again_and_succeeds(bench: Bench) -> None:
+def test_job_of_a_killed_worker_is_rerun_and_succeeds(bench: Bench) -> None:
     token, job_id = bench.start("step", seconds=10)
     bench.await_status(job_id, "running")
 

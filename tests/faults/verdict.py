@@ -111,7 +111,7 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """LeaseState what happened against what was promised."""
+    """Compare what happened with what was promised."""
     runs: dict[int, list[Run]] = defaultdict(list)
     for run in evidence.runs:
         runs[run.token].append(run)

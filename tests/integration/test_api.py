@@ -134,7 +134,7 @@ def test_job_tells_its_attempts(browser: Client) -> None:
     assert attempt["run_seconds"] >= 0
 
 
-def test_ended_job_is_run_again_as_a_new_one(browser: Client) -> None:
+def test_finished_job_is_rerun_as_a_new_one(browser: Client) -> None:
     job_id = browser.start_task(0)
     browser.await_end(job_id)
 
@@ -191,7 +191,7 @@ def dead_id(ledger: Ledger, redis: "Redis") -> str:
     """A job that was given up, as the reconciler leaves it."""
     job = a_job(parameters={"type": 0}, kind="create_task", queue="short")
     ledger.admissions.record(job)
-    ledger.bury(job.id, JobError("WorkerLostError", "Each attempt ended with its process."))
+    ledger.mark_dead(job.id, JobError("WorkerLostError", "Each attempt ended with its process."))
     DeadLetters(redis).add(
         DeadLetter(
             id=job.id,

@@ -38,7 +38,7 @@ def test_running_job_stops(browser: Client) -> None:
     assert browser.get(f"/tasks/{job_id}").json()["task_status"] == "REVOKED"
 
 
-def test_ended_job_cannot_be_cancelled(browser: Client) -> None:
+def test_finished_job_cannot_be_cancelled(browser: Client) -> None:
     job_id = browser.start_task(0)
     browser.await_status(job_id, "succeeded")
 

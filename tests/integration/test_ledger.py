@@ -316,13 +316,13 @@ def test_confirm_that_comes_after_the_claim_does_not_move_the_job_back(ledger: L
 @pytest.mark.parametrize(
     "finished", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD]
 )
-def test_ended_job_is_not_changed_by_anything(ledger: Ledger, finished: Status) -> None:
+def test_finished_job_is_not_changed_by_anything(ledger: Ledger, finished: Status) -> None:
     job = finish(ledger, running(ledger), finished)
     steps: list[Callable[[], Any]] = [
         lambda: claim(ledger, job),
         lambda: ledger.cancel(job.id),
         lambda: ledger.admissions.withdraw(job),
-        lambda: ledger.bury(job.id, JobError("x", "y")),
+        lambda: ledger.mark_dead(job.id, JobError("x", "y")),
         lambda: ledger.attempts.requeue(job.id, worker=job.worker),
         lambda: retry(ledger, job),
         *(lambda status=status: finish(ledger, job, status) for status in Status),
@@ -397,7 +397,7 @@ def test_withdrawn_job_cannot_be_claimed(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("status", "days"), [(Status.SUCCEEDED, 7), (Status.CANCELLED, 7), (Status.FAILED, 30)]
 )
-def test_ended_job_is_kept_as_long_as_its_outcome_says(
+def test_finished_job_is_kept_as_long_as_its_outcome_says(
     redis: "Redis", status: Status, days: int
 ) -> None:
     day = 24 * 3600
@@ -962,7 +962,7 @@ def test_job_that_loses_its_worker_too_often_is_given_up(ledger: Ledger) -> None
     with pytest.raises(ExhaustedError):
         ledger.attempts.claim(job, "short@here", HOLDER, most_losses=2)
 
-    dead = ledger.bury(job.id, JobError("WorkerLost", "killed"))
+    dead = ledger.mark_dead(job.id, JobError("WorkerLost", "killed"))
 
     assert dead.status is Status.DEAD
     assert [each.outcome.value for each in dead.attempts] == ["lost", "lost"]

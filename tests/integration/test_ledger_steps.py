@@ -62,7 +62,7 @@ def finished(status: Status) -> Make:
     if status is Status.CANCELLED:
         return lambda ledger: ledger.cancel(confirmed(ledger).id)
     if status is Status.DEAD:
-        return lambda ledger: ledger.bury(confirmed(ledger).id, ERROR)
+        return lambda ledger: ledger.mark_dead(confirmed(ledger).id, ERROR)
     return lambda ledger: finish(ledger, running(ledger), status)
 
 
@@ -180,9 +180,11 @@ STEPS: Mapping[str, Step] = {
     "end of its children": Step(end_children, to(Status.QUEUED, Status.WAITING)),
     "recheck": Step(lambda ledger, job: ledger.tree.recheck(job.id), {}),
     "cancel": Step(lambda ledger, job: ledger.cancel(job.id), to(Status.CANCELLED, *AT_REST)),
-    "bury": Step(lambda ledger, job: ledger.bury(job.id, ERROR), to(Status.DEAD, *UNFINISHED)),
+    "mark_dead": Step(
+        lambda ledger, job: ledger.mark_dead(job.id, ERROR), to(Status.DEAD, *UNFINISHED)
+    ),
     "end without a record": Step(end_unrecorded, to(Status.FAILED, *CONFIRMED)),
-    "requeue": Step(lambda ledger, job: ledger.note_return(job), {}),
+    "requeue": Step(lambda ledger, job: ledger.note_requeue(job), {}),
     "repair": Step(lambda ledger, job: ledger.note_repair(job), {}),
     "rerun": Step(lambda ledger, job: ledger.note_rerun(job.id, "another"), {}),
 }
@@ -263,4 +265,4 @@ def test_job_that_has_become_due_stays_scheduled_until_it_is_claimed(
 def _forget(ledger: Ledger, job: Job) -> None:
     """The stack's reconciler has no work with it."""
     with suppress(JobsError):
-        ledger.bury(job.id, ERROR)
+        ledger.mark_dead(job.id, ERROR)

@@ -120,7 +120,7 @@ def test_wrong_time_or_key_is_a_400_that_names_it(
     ("body", "parameters"),
     [(b"", None), (b"{}", None), (b'{"parameters": null}', None), (b'{"parameters": {}}', {})],
 )
-def test_job_is_run_again_as_it_was_or_with_other_parameters(
+def test_job_is_rerun_as_it_was_or_with_other_parameters(
     body: bytes, parameters: Any, make_client: ClientMaker
 ) -> None:
     book = Book()

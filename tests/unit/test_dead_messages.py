@@ -22,7 +22,7 @@ from project.ledger.job import JobError
 from project.scheduler.reconciler.dead_letter_consumer import DeadLetterConsumer, make_id
 from project.scheduler.reconciler.dead_letter_policy import (
     ERROR_TYPES,
-    MOST_RETURNS,
+    MOST_REQUEUES,
     DeadMessage,
     Decision,
     Fate,
@@ -54,11 +54,11 @@ def judged(message: DeadMessage, job: Job | None, is_leased: bool = False) -> De
 
 def test_message_that_came_back_too_often_without_a_fault_goes_back_to_its_queue() -> None:
     """Each lost connection counts as a failed delivery of all that the worker had fetched."""
-    assert judged(a_message(), a_job(status=Status.QUEUED)).fate is Fate.RETURN
+    assert judged(a_message(), a_job(status=Status.QUEUED)).fate is Fate.REQUEUE
 
 
 def test_message_goes_back_so_often_and_no_more() -> None:
-    job = a_job(status=Status.QUEUED, returns=MOST_RETURNS)
+    job = a_job(status=Status.QUEUED, requeues=MOST_REQUEUES)
 
     decision = judged(a_message(), job)
 
@@ -67,13 +67,13 @@ def test_message_goes_back_so_often_and_no_more() -> None:
 
 def test_message_of_a_job_that_runs_goes_back_however_often() -> None:
     """Its attempt may well succeed; until then the claim keeps the message waiting."""
-    job = a_job(status=Status.RUNNING, returns=MOST_RETURNS)
+    job = a_job(status=Status.RUNNING, requeues=MOST_REQUEUES)
 
-    assert judged(a_message(), job, is_leased=True).fate is Fate.RETURN
+    assert judged(a_message(), job, is_leased=True).fate is Fate.REQUEUE
 
 
 def test_message_of_a_job_whose_record_was_lost_goes_back() -> None:
-    assert judged(a_message(), None).fate is Fate.RETURN
+    assert judged(a_message(), None).fate is Fate.REQUEUE
 
 
 @pytest.mark.parametrize("finished", [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
@@ -81,7 +81,7 @@ def test_late_copy_of_an_ended_job_is_dropped(finished: Status) -> None:
     assert judged(a_message(), a_job(status=finished)).fate is Fate.DROP
 
 
-def test_message_of_a_job_that_its_worker_has_buried_is_kept_for_that_reason() -> None:
+def test_message_of_a_job_that_its_worker_has_made_dead_is_kept_for_that_reason() -> None:
     job = a_job(status=Status.DEAD, error=JobError("WorkerLost", "killed each time"))
 
     decision = judged(a_message(cause="rejected"), job)
@@ -125,19 +125,19 @@ def test_message_of_an_unknown_kind_is_a_dead_letter_that_names_it() -> None:
 def test_task_that_is_no_kind_goes_back_where_no_worker_has_refused_it() -> None:
     """Its worker lost its connection, or was killed: it may well know the task."""
     headers = {"id": "j1", "task": "nope"}
-    often = {**headers, "requeues": MOST_RETURNS}
+    often = {**headers, "requeues": MOST_REQUEUES}
 
-    assert judged(a_message(headers=headers), None).fate is Fate.RETURN
+    assert judged(a_message(headers=headers), None).fate is Fate.REQUEUE
     assert judged(a_message(headers=often), None).reason is DeathReason.DELIVERY_LIMIT
 
 
 def test_message_without_a_record_goes_back_so_often_and_no_more() -> None:
     """It counts that itself: a worker that refuses it would else get it again without end."""
     headers = {"id": "j1", "task": "create_task"}
-    often = {**headers, "requeues": MOST_RETURNS}
+    often = {**headers, "requeues": MOST_REQUEUES}
 
-    assert judged(a_message(headers={**headers, "requeues": MOST_RETURNS - 1}), None) == Decision(
-        Fate.RETURN
+    assert judged(a_message(headers={**headers, "requeues": MOST_REQUEUES - 1}), None) == Decision(
+        Fate.REQUEUE
     )
     assert judged(a_message(headers=often, cause="rejected"), None).fate is Fate.KEEP
 
@@ -209,11 +209,11 @@ class Ledger:
     def read_time(self) -> datetime:
         return NOON
 
-    def bury(self, job_id: str, error: JobError, fallback: Job) -> None:
+    def mark_dead(self, job_id: str, error: JobError, fallback: Job) -> None:
         assert error.message
         self.died[job_id] = fallback
 
-    def note_return(self, job: Job) -> None:
+    def note_requeue(self, job: Job) -> None:
         pass
 
     def add(self, letter: DeadLetter) -> None:
@@ -385,7 +385,7 @@ def test_message_that_is_too_long_to_go_back_holds_up_no_other(jobs: dict[str, J
 
 
 def test_letter_of_a_call_by_position_has_its_parameters_by_name() -> None:
-    headers = {"id": "j1", "task": "create_task", "requeues": MOST_RETURNS}
+    headers = {"id": "j1", "task": "create_task", "requeues": MOST_REQUEUES}
     ledger = Ledger()
 
     taken(ledger, a_message(headers=headers, body=b"[[1], [], {}]"))
@@ -395,7 +395,7 @@ def test_letter_of_a_call_by_position_has_its_parameters_by_name() -> None:
 
 def test_letter_of_a_compressed_message_has_its_parameters() -> None:
     headers = {
-        **{"id": "j1", "task": "create_task", "requeues": MOST_RETURNS},
+        **{"id": "j1", "task": "create_task", "requeues": MOST_REQUEUES},
         "compression": "application/x-gzip",
     }
     ledger = Ledger()

@@ -87,7 +87,7 @@ class Book:
     def requeue(self, job_id: str, **_: Any) -> None:
         self.returned.append(job_id)
 
-    def bury(self, _job_id: str, _error: Any) -> None:
+    def mark_dead(self, _job_id: str, _error: Any) -> None:
         self.finished.append(Status.DEAD)
 
     def withdraw(self, _job: Job) -> None:

@@ -48,7 +48,7 @@ def test_status_changes_only_along_the_table(before: Status, after: Status) -> N
 
 
 @pytest.mark.parametrize("finished", sorted(FINISHED))
-def test_ended_job_cannot_start_again(finished: Status) -> None:
+def test_finished_job_cannot_start_again(finished: Status) -> None:
     assert not any(finished in sources for sources in SOURCES.values())
 
 

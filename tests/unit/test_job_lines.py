@@ -67,7 +67,7 @@ class Anything:
         self.published += messages
         return [None for _ in messages]
 
-    def note_return(self, _job: Job) -> None:
+    def note_requeue(self, _job: Job) -> None:
         raise TransitionError("it has moved on")
 
     def note_repair(self, _job: Job) -> None:
@@ -80,7 +80,7 @@ class Anything:
     def admissions(self) -> "Anything":
         return self
 
-    def bury(self, _job_id: str, _error: Any, described: Job) -> None:
+    def mark_dead(self, _job_id: str, _error: Any, described: Job) -> None:
         self.died.append(described)
 
     def list_jobs(self, *_: Any) -> Any:

@@ -54,7 +54,7 @@ def nack(tag: int) -> bytes:
     return method((60, 120), "Lb", tag, False)
 
 
-def requeue(message: Message) -> bytes:
+def returned(message: Message) -> bytes:
     """`basic.return`: its content's header has the one property that is looked at."""
     place = (312, "NO_ROUTE", message.exchange, message.routing_key)
     header = struct.pack(">HHQH", 60, 0, 0, 0x0400) + dumps("s", (message.job_id,))
@@ -255,10 +255,10 @@ def test_each_message_has_its_own_outcome() -> None:
 def test_message_that_is_given_back_is_not_confirmed_by_the_ack_that_follows() -> None:
     lost, taken = a_message(routing_key="nowhere"), a_message()
 
-    def requeue_the_first(talk: Talk, tag: int) -> None:
-        talk.say(*([requeue(lost)] if tag == 1 else []), ack(tag))
+    def return_the_first(talk: Talk, tag: int) -> None:
+        talk.say(*([returned(lost)] if tag == 1 else []), ack(tag))
 
-    with a_broker(requeue_the_first) as broker:
+    with a_broker(return_the_first) as broker:
         outcomes = Publisher(broker.url, "test").publish([lost, taken], LONG)
 
     assert isinstance(cause(outcomes[0]), AMQPError)

@@ -16,7 +16,7 @@ from project.worker.engine.consumer import (
     AHEAD_SECONDS,
     FIRST_AHEAD,
     MOST_AHEAD,
-    MOST_RETURNS,
+    MOST_DELIVERIES,
     Prefetch,
     QueueConsumer,
 )
@@ -199,7 +199,7 @@ def test_what_has_come_back_often_is_sent_anew_before_anything_else(
     broker: Broker, consumer: QueueConsumer, anew: Anew
 ) -> None:
     """RabbitMQ counts, and takes a message that comes back once more for one that kills workers."""
-    for returns in (MOST_RETURNS - 1, MOST_RETURNS, 0, MOST_RETURNS + 1):
+    for returns in (MOST_DELIVERIES - 1, MOST_DELIVERIES, 0, MOST_DELIVERIES + 1):
         broker.deliver(1, returns=returns)
 
     taken = [take(consumer) for _ in range(2)]
@@ -214,7 +214,7 @@ def test_what_rabbitmq_does_not_take_anew_is_run_as_it_is(
     broker: Broker, consumer: QueueConsumer, anew: Anew
 ) -> None:
     anew.is_taken = False
-    for returns in (0, MOST_RETURNS):
+    for returns in (0, MOST_DELIVERIES):
         broker.deliver(1, returns=returns)
 
     assert [take(consumer).delivery_tag for _ in range(2)] == [1, 2]
@@ -229,7 +229,7 @@ def test_what_goes_back_and_has_come_back_often_is_sent_anew(
     anew.is_taken = is_taken
     broker.deliver(1)
     take(consumer)
-    for returns in (MOST_RETURNS - 1, MOST_RETURNS):
+    for returns in (MOST_DELIVERIES - 1, MOST_DELIVERIES):
         broker.deliver(1, returns=returns)
     broker.confirm_cancel("worker-short 1")
 

@@ -44,6 +44,6 @@ def test_without_limits_no_process_is_ever_used_up() -> None:
 
 @pytest.mark.parametrize(("size", "kibibytes"), [(512 * 1024**2, 512 * 1024), (0, None)])
 def test_setting_reaches_the_pool(tmp_path: Path, size: int, kibibytes: int | None) -> None:
-    settings = settings_in(tmp_path, child_memory_bytes=size)
+    settings = settings_in(tmp_path, process_memory_bytes=size)
 
     assert celery_settings(settings)["worker_max_memory_per_child"] == kibibytes

@@ -67,7 +67,7 @@ def test_fault_of_ours_is_tried_again_when_the_work_is_due_again() -> None:
     assert "republish_lost" not in stage.done
 
 
-def test_work_that_a_part_has_hindered_is_done_in_the_next_round() -> None:
+def test_work_that_an_outage_has_stopped_is_done_in_the_next_round() -> None:
     stage = Stage(republish_lost=UnavailableError("RabbitMQ"))
     reconciler = reconciler_on(stage)
 

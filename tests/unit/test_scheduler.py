@@ -340,7 +340,7 @@ def test_run_that_was_handed_in_before_the_plan_was_changed_stays_as_it_was(stag
     assert stage.kept.last_job_id == next(list_ids(submission_of(schedule, NOON + HOUR)))
 
 
-def test_who_has_lost_the_turn_hands_nothing_in(stage: Stage) -> None:
+def test_who_has_lost_the_lead_hands_nothing_in(stage: Stage) -> None:
     stage.schedule()
     stage.leader_lock.is_mine = False
 
@@ -417,7 +417,7 @@ def test_loop_outlives_redis_and_faults_of_its_own(stage: Stage) -> None:
     assert [line["event"] for line in lines] == [*["scheduler_skipped"] * 2, "scheduler_failed"]
 
 
-def test_who_has_no_turn_does_nothing(stage: Stage) -> None:
+def test_who_is_not_the_leader_does_nothing(stage: Stage) -> None:
     stage.leader_lock.is_mine = False
 
     scheduler_on(stage).run(rounds := Rounds(2))

@@ -524,7 +524,7 @@ def test_outage_ends_a_bulk_submit_with_what_is_under_way() -> None:
     assert len(stage.steps) <= UNDER_WAY + 1
 
 
-def test_ended_job_is_run_again_as_a_new_one() -> None:
+def test_finished_job_is_rerun_as_a_new_one() -> None:
     failed = a_job(status=Status.FAILED, parameters={"type": 1}, owner="o" * 22)
     stage = Backstage(known={failed.id: failed})
 
@@ -535,7 +535,7 @@ def test_ended_job_is_run_again_as_a_new_one() -> None:
     assert stage.reruns == [(failed.id, again.id)]
 
 
-def test_ended_job_can_be_run_again_with_other_parameters() -> None:
+def test_finished_job_can_be_run_again_with_other_parameters() -> None:
     dead = a_job(status=Status.DEAD, parameters={"type": 1})
     stage = Backstage(known={dead.id: dead})
 
@@ -558,7 +558,7 @@ def test_job_of_a_kind_that_is_not_offered_cannot_be_run_again(kind: str, parame
         assert stage.steps == []
 
 
-def test_part_of_a_kind_that_is_not_offered_is_run_again_as_it_was_only() -> None:
+def test_part_of_a_kind_that_is_not_offered_is_rerun_as_it_was_only() -> None:
     """Its parent has submitted it, and may need that one part anew."""
     parent = a_job(status=Status.FAILED)
     part = a_job(

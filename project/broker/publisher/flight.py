@@ -43,7 +43,7 @@ class Lines:
                     return line
         return Line(self._dialler)
 
-    def requeue(self, line: Line) -> None:
+    def take_back(self, line: Line) -> None:
         """Take back a line that works and is no longer used."""
         line.forget_hearer()
         if len(self._idle) < KEPT:
@@ -99,7 +99,7 @@ class Flight:
                 self.outcomes[place] = failure
                 self.open -= 1
 
-    def requeue(self, message: tuple[str, str, str], reason: Exception) -> None:
+    def note_returned(self, message: tuple[str, str, str], reason: Exception) -> None:
         """See `Hearer`. Settles the oldest open message of that address."""
         for place, content in enumerate(self._contents):
             is_open = self.outcomes[place] is UNSETTLED
@@ -144,7 +144,7 @@ class Flight:
             return
         # If RabbitMQ has sent nothing since the messages went out, the connection is lost.
         if is_in_order and not (self.open and line.heard_at < self._sent_at):
-            self._lines.requeue(line)
+            self._lines.take_back(line)
         else:
             line.drop()
 

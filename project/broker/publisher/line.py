@@ -71,7 +71,7 @@ class Hearer(Protocol):
         """RabbitMQ has confirmed these messages, or refused them. Some may be settled already."""
         ...
 
-    def requeue(self, message: tuple[str, str, str], reason: Exception) -> None:
+    def note_returned(self, message: tuple[str, str, str], reason: Exception) -> None:
         """RabbitMQ has returned the message of that id, exchange and routing key, because no queue
         takes it. The confirm that follows means nothing."""
         ...
@@ -146,7 +146,7 @@ class Line:
         self._socket = self._connection.sock
         self._channel = self._connection.channel(CHANNEL)
         self._channel.confirm_select()
-        self._channel.events["basic_return"].add(self._requeue)
+        self._channel.events["basic_return"].add(self._on_return)
 
     def _take_in(self, frame: tuple[int, int, bytes]) -> None:
         """Read a confirm here, in a tenth of py-amqp's time; py-amqp handles all other frames."""
@@ -170,9 +170,9 @@ class Line:
             places = range(first - self._first_tag, tag + 1 - self._first_tag)
             self._hearer.settle(places, failure)
 
-    def _requeue(self, reason: Exception, exchange: str, routing_key: str, content: Any) -> None:
+    def _on_return(self, reason: Exception, exchange: str, routing_key: str, content: Any) -> None:
         if self._hearer is not None:
-            self._hearer.requeue((content.correlation_id, exchange, routing_key), reason)
+            self._hearer.note_returned((content.correlation_id, exchange, routing_key), reason)
 
     def _block(self, _reason: str) -> None:
         self.is_blocked = True

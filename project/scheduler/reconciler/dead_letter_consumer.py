@@ -116,7 +116,7 @@ class DeadLetterConsumer:
             self._keep(message, job_id, job, decision)
         else:
             try:
-                self._return(message, job_id, job)
+                self._requeue(message, job_id, job)
             except UnsendableMessageError as error:
                 decision = Decision(
                     Fate.KEEP, DeathReason.REJECTED, f"It cannot be requeued: {error}"
@@ -128,7 +128,7 @@ class DeadLetterConsumer:
         (ends,) = self.ledger.find_lease_ends([job_id])
         return ends is not None and ends > self.ledger.read_time()
 
-    def _return(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
+    def _requeue(self, message: DeadMessage, job_id: str, job: Job | None) -> None:
         """Requeue the message, with a new count of deliveries.
 
         The message itself counts how often this was done, because its job may have no record.
@@ -145,7 +145,7 @@ class DeadLetterConsumer:
             raise error
         if job is not None:
             with suppress(TransitionError):  # the job's status has changed meanwhile, which is fine
-                self.ledger.note_return(job)
+                self.ledger.note_requeue(job)
         _log.warning("message_requeued", job_id=job_id, kind=message.kind, reason=message.cause)
 
     def _find_queue(self, message: DeadMessage, job: Job | None) -> str:
@@ -172,7 +172,7 @@ class DeadLetterConsumer:
         )
         error = JobError(ERROR_TYPES[decision.reason], decision.detail)
         with suppress(TransitionError, NewerRecordError):  # the claim has made it dead already
-            self.ledger.bury(job_id, error, _describe(message, job_id, kind, queue))
+            self.ledger.mark_dead(job_id, error, _describe(message, job_id, kind, queue))
         _log.error(
             "dead_letter_taken",
             job_id=job_id,

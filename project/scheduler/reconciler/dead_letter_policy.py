@@ -24,7 +24,7 @@ from project.ledger import Job, Status
 from project.ledger.dead_letters import DeathReason
 from project.ledger.record_format import is_newer
 
-MOST_RETURNS = 3
+MOST_REQUEUES = 3
 """How often a message is requeued. A message that comes back again is dead."""
 
 NAMELESS = "unknown"
@@ -39,7 +39,7 @@ class Fate(StrEnum):
 
     DROP = "drop"
     """Drop it: its job has finished, and it is a late copy."""
-    RETURN = "return"
+    REQUEUE = "requeue"
     """Requeue it."""
     KEEP = "keep"
     """Keep it as a dead letter."""
@@ -130,8 +130,8 @@ def judge(
         return _judge_finished(job)
     if detail:
         return Decision(Fate.KEEP, reason, detail, is_about_job=not is_leased)
-    if is_leased or max(message.requeues, job.returns if job else 0) < MOST_RETURNS:
-        return Decision(Fate.RETURN)
+    if is_leased or max(message.requeues, job.requeues if job else 0) < MOST_REQUEUES:
+        return Decision(Fate.REQUEUE)
     if message.cause == "delivery_limit":
         detail = "Its message was delivered many times without success."
         return Decision(Fate.KEEP, DeathReason.DELIVERY_LIMIT, detail)

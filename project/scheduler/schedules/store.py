@@ -2,7 +2,7 @@
 
 Keys: `schedule:<id>` (hash of version and document), `schedules` (sorted set of all ids by their
 next time), `schedules:made` (set of the examples that were ever created), `schedules:alive` (exists
-while some scheduler runs), `schedules:turn` (the leader lock).
+while some scheduler runs), `schedules:leader` (the leader lock).
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ MOST = 1000
 
 ALIVE_SECONDS = 30
 ALIVE_KEY = "schedules:alive"
-LEADER_KEY = "schedules:turn"
+LEADER_KEY = "schedules:leader"
 _ALL_KEY = "schedules"
 _MADE_KEY = "schedules:made"
 

@@ -7,7 +7,7 @@ from project.errors import InvalidInputError
 from project.server.access_log import current_trace
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_json_object, read_owner
-from project.server.services import services
+from project.server.services import get_services
 from project.submission.preparation import Submission
 
 main_blueprint = Blueprint("main", __name__)
@@ -30,7 +30,7 @@ def run_task() -> tuple[Response, int]:
     submission = Submission(
         kind="create_task", parameters={"type": body["type"]}, owner=read_owner()
     )
-    job = services().submitter.submit(submission, current_trace())
+    job = get_services().submitter.submit(submission, current_trace())
     return jsonify(task_id=job.id), 202
 
 
@@ -38,4 +38,4 @@ def run_task() -> tuple[Response, int]:
 @describe("Get the tutorial's job", Answer(200, Task), tag="tutorial", problems=(503,))
 def get_status(task_id: str) -> Response:
     """`{"task_id", "task_status", "task_result"}`."""
-    return jsonify(serialize_task(services().ledger.get(task_id)))
+    return jsonify(serialize_task(get_services().ledger.get(task_id)))

@@ -19,7 +19,7 @@ from project.server.access_log import current_trace
 from project.server.answers import Accepted, accept, answer_each, answer_page
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_body, read_optional_body, read_query
-from project.server.services import Services, services
+from project.server.services import Services, get_services
 
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/api/v1/dead-letters")
 
@@ -34,13 +34,13 @@ blueprint = Blueprint("dead_letters", __name__, url_prefix="/api/v1/dead-letters
 )
 def list_dead_letters() -> Response:
     """Dead letters, newest first, a page at a time, without their messages."""
-    query, equipment = read_query(DeadLetterQuery), services()
-    letters, next_cursor = equipment.dead_letters.list_letters(
+    query, services = read_query(DeadLetterQuery), get_services()
+    letters, next_cursor = services.dead_letters.list_letters(
         make_filter(DeadLetterFilter, query), query.cursor, query.limit
     )
-    jobs = equipment.ledger.read([letter.id for letter in letters])
+    jobs = services.ledger.read([letter.id for letter in letters])
     items = [
-        serialize_dead_letter(letter, job, equipment.settings.trace_link, with_message=False)
+        serialize_dead_letter(letter, job, services.settings.trace_link, with_message=False)
         for letter, job in zip(letters, jobs, strict=True)
     ]
     return answer_page("dead_letters", items, next_cursor)
@@ -50,10 +50,10 @@ def list_dead_letters() -> Response:
 @describe("Get a dead letter", Answer(200, DeadLetter), tag="dead letters", problems=(503,))
 def get_dead_letter(letter_id: str) -> Response:
     """One dead letter with its message, which has the job's parameters."""
-    equipment = services()
-    letter = equipment.dead_letters.get(letter_id)
-    job = equipment.ledger.find(letter_id)
-    return jsonify(serialize_dead_letter(letter, job, equipment.settings.trace_link))
+    services = get_services()
+    letter = services.dead_letters.get(letter_id)
+    job = services.ledger.find(letter_id)
+    return jsonify(serialize_dead_letter(letter, job, services.settings.trace_link))
 
 
 @blueprint.post("/<id:letter_id>/rerun")
@@ -68,9 +68,9 @@ def get_dead_letter(letter_id: str) -> Response:
 )
 def rerun_dead_letter(letter_id: str) -> Accepted:
     """A new job with the same or other parameters. Repeated requests return the same new job."""
-    rerun, equipment = read_optional_body(Rerun), services()
-    equipment.dead_letters.get(letter_id)
-    return accept(equipment.submitter.rerun(letter_id, current_trace(), rerun.parameters))
+    rerun, services = read_optional_body(Rerun), get_services()
+    services.dead_letters.get(letter_id)
+    return accept(services.submitter.rerun(letter_id, current_trace(), rerun.parameters))
 
 
 @blueprint.post("/rerun")
@@ -87,13 +87,13 @@ def rerun_dead_letters() -> tuple[Response, int]:
 
     With `rate_per_second` all are accepted at once and become due one after the other.
     """
-    rerun, equipment = read_body(RerunDeadLetters), services()
-    answers = equipment.submitter.rerun_many(
-        _choose(rerun, equipment),
+    rerun, services = read_body(RerunDeadLetters), get_services()
+    answers = services.submitter.rerun_many(
+        _choose(rerun, services),
         current_trace(),
         rate_per_second=rerun.rate_per_second or 0,
     )
-    return jsonify(jobs=answer_each(answers), left=equipment.dead_letters.count()), 207
+    return jsonify(jobs=answer_each(answers), left=services.dead_letters.count()), 207
 
 
 @blueprint.delete("/<id:letter_id>")
@@ -105,15 +105,15 @@ def rerun_dead_letters() -> tuple[Response, int]:
 )
 def discard_dead_letter(letter_id: str) -> tuple[str, int]:
     """Delete the dead letter without rerunning its job."""
-    letters = services().dead_letters
+    letters = get_services().dead_letters
     letters.get(letter_id)
     letters.remove(letter_id)
     return "", 204
 
 
-def _choose(rerun: RerunDeadLetters, equipment: Services) -> list[str]:
+def _choose(rerun: RerunDeadLetters, services: Services) -> list[str]:
     if "ids" in rerun.model_fields_set:
         return rerun.ids
     chosen = make_filter(DeadLetterFilter, rerun)
-    letters, _ = equipment.dead_letters.list_letters(chosen, limit=RERUN_AT_ONCE)
+    letters, _ = services.dead_letters.list_letters(chosen, limit=RERUN_AT_ONCE)
     return [letter.id for letter in letters]

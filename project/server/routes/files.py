@@ -10,7 +10,7 @@ from project.files import FileType
 from project.server.openapi import FORM, Answer, describe
 from project.server.problems import FORM_OVERHEAD_BYTES
 from project.server.ranges import choose_range
-from project.server.services import services
+from project.server.services import get_services
 
 _SHEET_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
@@ -40,11 +40,11 @@ def send() -> tuple[Response, int, dict[str, str]]:
     The type is detected from the bytes; the name is ignored. Use the answer's `file` in a job's
     parameters. A file that no job uses is deleted after a day.
     """
-    limit = services().settings.max_upload_bytes
+    limit = get_services().settings.max_upload_bytes
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
-    stored = services().files.take(_read_stream(), limit)
+    stored = get_services().files.take(_read_stream(), limit)
     if not stored.size_bytes:
-        services().files.delete(stored.id)
+        get_services().files.delete(stored.id)
         raise InvalidInputError("The file is empty: choose another one.", field="file")
     document = serialize_file(stored)
     return jsonify(document), 201, {"Location": document["url"]}
@@ -70,7 +70,7 @@ def get_file(file_id: str) -> Response:
     `Range` may request one range of bytes, as in `bytes=0-499`, also with `If-Range`. Several
     ranges, other units and invalid ranges are ignored: the answer is 200 and the whole file.
     """
-    files = services().files
+    files = get_services().files
     size, found = files.size(file_id), files.type(file_id)
     environ = choose_range(request.environ, file_id, size)
     response = send_file(

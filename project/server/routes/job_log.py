@@ -8,7 +8,7 @@ from project.api.job_log import Log, LogQuery, serialize_log_line
 from project.live.log_streams import write_log
 from project.server.openapi import Answer, describe
 from project.server.parsing import read_query
-from project.server.services import services
+from project.server.services import get_services
 
 blueprint = Blueprint("job_log", __name__)
 
@@ -27,15 +27,15 @@ def get_log(job_id: str) -> Response:
 
     Only the newest lines are kept, for as long as the job's record.
     """
-    query, equipment = read_query(LogQuery), services()
+    query, services = read_query(LogQuery), get_services()
     if query.format == "text":
         text = write_log(
-            equipment.ledger, equipment.job_log, equipment.listener, job_id, after=query.after
+            services.ledger, services.job_log, services.listener, job_id, after=query.after
         )
         first = next(text, "")  # so that an error at the start still decides the HTTP status
         return Response(chain([first], text), content_type="text/plain; charset=utf-8")
-    equipment.ledger.get(job_id)
-    found = equipment.job_log.read(job_id, query.after, query.limit + 1)
+    services.ledger.get(job_id)
+    found = services.job_log.read(job_id, query.after, query.limit + 1)
     lines = found[: query.limit]
     return jsonify(
         lines=[serialize_log_line(line) for line in lines],

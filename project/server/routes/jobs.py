@@ -32,7 +32,7 @@ from project.server.parsing import (
     read_owner,
     read_query,
 )
-from project.server.services import services
+from project.server.services import get_services
 from project.submission.preparation import Submission as JobSubmission
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
@@ -55,7 +55,7 @@ def submit_job() -> Accepted:
     """
     document, key = read_body(Submission), read_idempotency_key()
     submission = _make_submission(document, read_owner(), key)
-    return accept(services().submitter.submit(submission, current_trace()))
+    return accept(get_services().submitter.submit(submission, current_trace()))
 
 
 @blueprint.post("/bulk")
@@ -72,7 +72,7 @@ def submit_jobs() -> tuple[Response, int]:
 
     503 if no job was accepted because a dependency is unavailable.
     """
-    items, submitter = read_body_of_many(BulkSubmission).jobs, services().submitter
+    items, submitter = read_body_of_many(BulkSubmission).jobs, get_services().submitter
     read = [_read_item(item, read_owner()) for item in items]
     wanted = [item for item in read if isinstance(item, JobSubmission)]
     submitted = iter(submitter.submit_many(wanted, current_trace()))
@@ -118,14 +118,14 @@ def list_jobs() -> Response:
     if query.owner == "me":
         page = Page(_list_own(query, chosen), "")
     else:
-        page = services().ledger.list_jobs(chosen, query.cursor, query.limit)
+        page = get_services().ledger.list_jobs(chosen, query.cursor, query.limit)
     return answer_page("jobs", [_serialize(job) for job in page.jobs], page.next_cursor)
 
 
 def _list_own(query: JobQuery, chosen: JobFilter) -> list[LedgerJob]:
     if query.cursor:
         raise InvalidInputError("cursor: owner=me has only one page.", field="cursor")
-    jobs = services().ledger.list_owned(read_owner(), LISTED_AT_MOST)
+    jobs = get_services().ledger.list_owned(read_owner(), LISTED_AT_MOST)
     return [job for job in jobs if chosen.lets_through(job)][: query.limit]
 
 
@@ -133,16 +133,16 @@ def _list_own(query: JobQuery, chosen: JobFilter) -> list[LedgerJob]:
 @describe("Get a job", Answer(200, Job), tag="jobs", problems=(410, 503))
 def get_job(job_id: str) -> Response:
     """A job's current state with all its attempts; 410 if its record has expired."""
-    return jsonify(_serialize(services().ledger.get(job_id)))
+    return jsonify(_serialize(get_services().ledger.get(job_id)))
 
 
 @blueprint.get("/<id:job_id>/tree")
 @describe("Get a job with its child jobs", Answer(200, JobTree), tag="jobs", problems=(410, 503))
 def get_tree(job_id: str) -> Response:
     """A job and all its descendants, at most 2,000 jobs."""
-    equipment = services()
-    jobs = equipment.ledger.tree.read_tree(job_id, TREE_LIMIT)
-    return jsonify(serialize_tree(jobs, TREE_LIMIT, equipment.settings.trace_link))
+    services = get_services()
+    jobs = services.ledger.tree.read_tree(job_id, TREE_LIMIT)
+    return jsonify(serialize_tree(jobs, TREE_LIMIT, services.settings.trace_link))
 
 
 @blueprint.post("/<id:job_id>/cancel")
@@ -152,7 +152,7 @@ def cancel_job(job_id: str) -> tuple[Response, int]:
 
     Its child jobs are cancelled with it.
     """
-    return jsonify(_serialize(services().submitter.cancel(job_id))), 202
+    return jsonify(_serialize(get_services().submitter.cancel(job_id))), 202
 
 
 @blueprint.post("/<id:job_id>/rerun")
@@ -168,9 +168,9 @@ def cancel_job(job_id: str) -> tuple[Response, int]:
 def rerun_job(job_id: str) -> Accepted:
     """Submit a finished job again as a new job that is linked to it; 409 if it is unfinished."""
     rerun = read_optional_body(Rerun)
-    submitter = services().submitter
+    submitter = get_services().submitter
     return accept(submitter.rerun(job_id, current_trace(), rerun.parameters))
 
 
 def _serialize(job: LedgerJob) -> dict[str, Any]:
-    return serialize_job(job, services().settings.trace_link)
+    return serialize_job(job, get_services().settings.trace_link)

@@ -8,7 +8,7 @@ from project.api.kinds import KindList, serialize_kind
 from project.jobs import KINDS
 from project.ledger.run_times import RunTime
 from project.server.openapi import Answer, describe
-from project.server.services import services
+from project.server.services import get_services
 
 blueprint = Blueprint("kinds", __name__, url_prefix="/api/v1")
 
@@ -27,7 +27,7 @@ def list_kinds() -> Response:
 def find_run_times() -> list[RunTime]:
     """How long kinds take; empty while Redis is unavailable, as the kinds are known without it."""
     try:
-        return services().run_times.read()
+        return get_services().run_times.read()
     except RedisError as error:
         _log.warning("run_times_not_read", reason=str(error))
         return []

@@ -8,7 +8,7 @@ from project.api.queues import QueueList, serialize_queue
 from project.broker.publisher import Publisher
 from project.errors import UnavailableError
 from project.server.openapi import Answer, describe
-from project.server.services import services
+from project.server.services import get_services
 
 TIMEOUT_SECONDS = 1
 
@@ -19,12 +19,12 @@ blueprint = Blueprint("queues", __name__, url_prefix="/api/v1")
 @describe("See how full the queues are", Answer(200, QueueList), tag="queues", problems=(503,))
 def list_queues() -> Response:
     """Each queue's state in the ledger and RabbitMQ, and the number of dead letters."""
-    equipment = services()
-    queues = equipment.ledger.list_queues(equipment.settings.job_queues)
-    depths = _find_depths(equipment.publisher, [queue.name for queue in queues])
+    services = get_services()
+    queues = services.ledger.list_queues(services.settings.job_queues)
+    depths = _find_depths(services.publisher, [queue.name for queue in queues])
     return jsonify(
         queues=[serialize_queue(queue, *depths[queue.name]) for queue in queues],
-        dead_letters=equipment.dead_letters.count(),
+        dead_letters=services.dead_letters.count(),
     )
 
 

@@ -20,7 +20,7 @@ from project.server.access_log import current_trace
 from project.server.answers import Accepted, accept
 from project.server.openapi import SCHEDULE_LINKS, Answer, describe
 from project.server.parsing import check_files, read_body
-from project.server.services import services
+from project.server.services import get_services
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1/schedules")
 
@@ -36,7 +36,7 @@ EXAMPLE = {
 @describe("List schedules", Answer(200, ScheduleList), tag="schedules", problems=(503,))
 def list_schedules() -> Response:
     """All schedules, by id."""
-    found = services().schedules.store.list_all()
+    found = get_services().schedules.store.list_all()
     return jsonify(schedules=[serialize_schedule(schedule) for schedule in found])
 
 
@@ -53,7 +53,7 @@ def make_schedule() -> tuple[Response, int, dict[str, str]]:
     """The schedule runs from now on; 409 if its id is taken or there are 1,000 schedules."""
     form = read_body(NewSchedule)
     with _kind_as_a_field():
-        schedule = services().schedules.add(_make_plan(form), form.id)
+        schedule = get_services().schedules.add(_make_plan(form), form.id)
     address = url_for(".get_schedule", schedule_id=schedule.id)
     return jsonify(serialize_schedule(schedule)), 201, {"Location": address}
 
@@ -62,7 +62,7 @@ def make_schedule() -> tuple[Response, int, dict[str, str]]:
 @describe("Get a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def get_schedule(schedule_id: str) -> Response:
     """One schedule with its next five times."""
-    return jsonify(serialize_schedule(services().schedules.store.get(schedule_id)))
+    return jsonify(serialize_schedule(get_services().schedules.store.get(schedule_id)))
 
 
 @blueprint.put("/<schedule_id>")
@@ -78,7 +78,7 @@ def change_schedule(schedule_id: str) -> Response:
     """Replace the whole schedule: omitted fields get their defaults. A paused one stays paused."""
     plan = _make_plan(read_body(ScheduleForm))
     with _kind_as_a_field():
-        schedule = services().schedules.change(schedule_id, plan)
+        schedule = get_services().schedules.change(schedule_id, plan)
     return jsonify(serialize_schedule(schedule))
 
 
@@ -91,7 +91,7 @@ def change_schedule(schedule_id: str) -> Response:
 )
 def delete_schedule(schedule_id: str) -> tuple[str, int]:
     """Delete the schedule. A running job of it continues."""
-    services().schedules.remove(schedule_id)
+    get_services().schedules.remove(schedule_id)
     return "", 204
 
 
@@ -99,14 +99,14 @@ def delete_schedule(schedule_id: str) -> tuple[str, int]:
 @describe("Pause a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def pause_schedule(schedule_id: str) -> Response:
     """It does not run until it is resumed, except by `POST …/run`."""
-    return jsonify(serialize_schedule(services().schedules.pause(schedule_id)))
+    return jsonify(serialize_schedule(get_services().schedules.pause(schedule_id)))
 
 
 @blueprint.post("/<schedule_id>/resume")
 @describe("Resume a schedule", Answer(200, Schedule), tag="schedules", problems=(503,))
 def resume_schedule(schedule_id: str) -> Response:
     """It continues with its next time from now; times during the pause do not run."""
-    return jsonify(serialize_schedule(services().schedules.resume(schedule_id)))
+    return jsonify(serialize_schedule(get_services().schedules.resume(schedule_id)))
 
 
 @blueprint.post("/<schedule_id>/run")
@@ -118,7 +118,7 @@ def resume_schedule(schedule_id: str) -> Response:
 )
 def run_schedule(schedule_id: str) -> Accepted:
     """Submit a job now, in addition to the planned times, even while paused or a job is running."""
-    return accept(services().schedules.run(schedule_id, current_trace()))
+    return accept(get_services().schedules.run(schedule_id, current_trace()))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from project.ledger import Job
 from project.server.access_log import current_trace
 from project.server.openapi import FORM, SIGNUP_LINKS, Answer, describe
 from project.server.parsing import read_email, read_owner, read_picture
-from project.server.services import Services, services
+from project.server.services import Services, get_services
 from project.signups import SignUp
 from project.submission.preparation import Submission, make_child, prepare
 
@@ -41,25 +41,25 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
         get_kind(name)
     from project.pictures import check_picture  # noqa: PLC0415 - loads Pillow only when needed
 
-    picture, email, equipment = read_picture(), read_email(), services()
-    suffix = check_picture(picture.stream, picture.mimetype, equipment.settings.max_picture_pixels)
+    picture, email, services = read_picture(), read_email(), get_services()
+    suffix = check_picture(picture.stream, picture.mimetype, services.settings.max_picture_pixels)
     signup = SignUp.begin(email, read_owner())
-    file_id = equipment.files.take(picture.stream, suffix=suffix).id
+    file_id = services.files.take(picture.stream, suffix=suffix).id
     try:
         submissions, ids = _make_jobs(
             Submission(
                 kind="sign_up",
-                parameters={"picture": file_id, "mail": _compose(equipment, signup)},
+                parameters={"picture": file_id, "mail": _compose(services, signup)},
                 owner=signup.owner,
                 job_id=signup.job,
             )
         )
         signup = replace(signup, picture_job=ids[PICTURE], mail_job=ids[MAIL])
-        _start(equipment, signup, submissions)
+        _start(services, signup, submissions)
     except BaseException:  # includes Redis's errors: a refused sign-up must leave no file
-        equipment.files.delete(file_id)
+        services.files.delete(file_id)
         raise
-    equipment.signups.announce(signup)
+    services.signups.announce(signup)
     location = url_for("signups.get_signup", signup_id=signup.id)
     return jsonify(serialize_signup(signup)), 202, {"Location": location}
 
@@ -73,7 +73,7 @@ def sign_up() -> tuple[Response, int, dict[str, str]]:
 )
 def list_signups() -> Response:
     """This browser's sign-ups, newest first."""
-    found = services().signups.list_owned(read_owner())
+    found = get_services().signups.list_owned(read_owner())
     return jsonify(signups=[serialize_signup(signup) for signup in found])
 
 
@@ -81,7 +81,7 @@ def list_signups() -> Response:
 @describe("Get a sign-up", Answer(200, SignUpDocument), tag="sign-ups", problems=(503,))
 def get_signup(signup_id: str) -> Response:
     """One sign-up."""
-    return jsonify(serialize_signup(services().signups.get(signup_id)))
+    return jsonify(serialize_signup(get_services().signups.get(signup_id)))
 
 
 @blueprint.get("/confirm/<token>")
@@ -90,13 +90,13 @@ def show_confirmation(token: str) -> Response:
 
     Opening the link changes nothing, because mail scanners open links too.
     """
-    return _answer_link(services().signups.find_by_link, token)
+    return _answer_link(get_services().signups.find_by_link, token)
 
 
 @blueprint.post("/confirm/<token>")
 def confirm(token: str) -> Response:
     """The button on that page: confirms the address."""
-    return _answer_link(services().signups.confirm, token)
+    return _answer_link(get_services().signups.confirm, token)
 
 
 def _answer_link(look: Callable[[str], SignUp], token: str) -> Response:
@@ -125,10 +125,10 @@ def _answer_link(look: Callable[[str], SignUp], token: str) -> Response:
     return response
 
 
-def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission]) -> None:
+def _start(services: Services, signup: SignUp, submissions: Sequence[Submission]) -> None:
     """Record the sign-up and submit its jobs, or undo everything."""
-    submitter = equipment.submitter
-    equipment.signups.add(signup)
+    submitter = services.submitter
+    services.signups.add(signup)
     try:
         answers = submitter.submit_many(submissions, current_trace())
         refusals = [answer for answer in answers if isinstance(answer, JobsError)]
@@ -138,7 +138,7 @@ def _start(equipment: Services, signup: SignUp, submissions: Sequence[Submission
                     submitter.withdraw(answer)
             raise refusals[0]
     except BaseException:
-        equipment.signups.remove(signup)
+        services.signups.remove(signup)
         raise
 
 
@@ -154,9 +154,9 @@ def _make_jobs(signup_job: Submission) -> tuple[list[Submission], dict[str, str]
     return [signup_job, *parts], ids
 
 
-def _compose(equipment: Services, signup: SignUp) -> dict[str, str]:
-    settings = equipment.settings
-    link = f"{settings.public_url.rstrip('/')}/confirm/{equipment.signups.make_token(signup)}"
+def _compose(services: Services, signup: SignUp) -> dict[str, str]:
+    settings = services.settings
+    link = f"{settings.public_url.rstrip('/')}/confirm/{services.signups.make_token(signup)}"
     hours = round(settings.confirmation_seconds / 3600, 1)
     return {
         "recipient": signup.email,

@@ -37,7 +37,7 @@ MOST_ACKS = 16
 """How many messages are acknowledged at once, or half of the prefetch count if that is less. For a
 quorum queue RabbitMQ logs each acknowledgement; one with `multiple` is logged only once."""
 
-MOST_RETURNS = DELIVERY_LIMIT // 2
+MOST_DELIVERIES = DELIVERY_LIMIT // 2
 """A message that was returned this often is published anew: RabbitMQ counts each time that its
 process was killed or requeued it, and at the limit would dead-letter it as the cause."""
 
@@ -277,7 +277,7 @@ class QueueConsumer:
 
     def _renew_worn(self) -> None:
         self._has_worn = False  # a message that RabbitMQ does not accept now is run as it is
-        worn = [delivery for delivery in self.ready if delivery.returns >= MOST_RETURNS]
+        worn = [delivery for delivery in self.ready if delivery.returns >= MOST_DELIVERIES]
         for delivery in self._send_again(worn) if worn else ():
             self.ready.remove(delivery)
             self._write(frames.ack(_CHANNEL, delivery.delivery_tag, multiple=False))
@@ -374,7 +374,7 @@ class QueueConsumer:
                 deliver, header, body, _ = part
                 self._part = None
                 delivery = Delivery(self, self.generation, deliver, header, b"".join(body))
-                self._has_worn = self._has_worn or delivery.returns >= MOST_RETURNS
+                self._has_worn = self._has_worn or delivery.returns >= MOST_DELIVERIES
                 self.ready.append(delivery)
 
     def _receive_method(self, frame: frames.Frame) -> None:

@@ -39,7 +39,7 @@ class Allowance:
         size_bytes = find_size_bytes(os.getpid())
         if size_bytes <= self.kibibytes * 1024:
             return False
-        _log.info("child_outgrown", bytes=size_bytes, jobs=done, child=os.getpid())
+        _log.info("worker_process_outgrown", bytes=size_bytes, jobs=done)
         return True
 
 

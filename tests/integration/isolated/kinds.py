@@ -111,7 +111,7 @@ class GripParameters(BaseModel):
 
 @job("isolated.grip", title="Grip", queue="short", time_limit_seconds=600)
 def grip(parameters: GripParameters, context: Context) -> None:
-    """LeaseState up all threads of the process."""
+    """Block all threads of the process."""
     _keep_gil(parameters, context)
 
 

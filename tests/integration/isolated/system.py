@@ -262,7 +262,9 @@ class IsolatedSystem:
             with Redis.from_url(url) as redis:
                 if redis.set(CLAIM, self.name, nx=True):
                     return number
-        raise AssertionError("all of Redis's databases are claimed by annexes: start a fresh stack")
+        raise AssertionError(
+            "all of Redis's databases are claimed by isolated systems: start a fresh stack"
+        )
 
 
 def _proxy_to(url: str) -> Proxy:

@@ -28,7 +28,7 @@ def test_one_that_comes_first_has_the_turn_and_keeps_it(isolated: IsolatedSystem
     ]
 
 
-def test_turn_of_one_that_has_died_is_taken_over_whatever_the_clock_says(
+def test_lock_of_one_that_has_died_is_taken_over_whatever_the_clock_says(
     isolated: IsolatedSystem, key: str
 ) -> None:
     """A key that expires would last an hour longer, once Redis's clock has gone back by one."""
@@ -43,7 +43,7 @@ def test_turn_of_one_that_has_died_is_taken_over_whatever_the_clock_says(
     assert isolated.redis.ttl(key) == -1
 
 
-def test_turn_that_is_left_is_free_at_once(isolated: IsolatedSystem, key: str) -> None:
+def test_lock_that_is_left_is_free_at_once(isolated: IsolatedSystem, key: str) -> None:
     first, second = (LeaderLock(isolated.redis, key, LONG) for _ in range(2))
     first.acquire()
     second.acquire()
@@ -55,7 +55,7 @@ def test_turn_that_is_left_is_free_at_once(isolated: IsolatedSystem, key: str) -
     assert second.acquire()
 
 
-def test_turn_that_redis_has_lost_is_taken_again_by_one(isolated: IsolatedSystem, key: str) -> None:
+def test_lock_that_redis_has_lost_is_taken_again_by_one(isolated: IsolatedSystem, key: str) -> None:
     first, second = (LeaderLock(isolated.redis, key, LONG) for _ in range(2))
     first.acquire()
     second.acquire()

@@ -202,7 +202,7 @@ def test_second_copy_of_a_job_that_has_ended_changes_nothing(
     assert len(system.postbox.mails[address]) == 1
 
 
-def test_job_of_a_killed_child_is_run_again_and_succeeds(
+def test_job_of_a_killed_child_is_rerun_and_succeeds(
     system: IsolatedSystem, browser: Client, address: str
 ) -> None:
     with system.postbox.holding(address):
@@ -216,7 +216,7 @@ def test_job_of_a_killed_child_is_run_again_and_succeeds(
     assert job["error"] is None
 
 
-def test_job_of_a_killed_worker_is_run_again_and_succeeds(
+def test_job_of_a_killed_worker_is_rerun_and_succeeds(
     system: IsolatedSystem, browser: Client, address: str
 ) -> None:
     with system.postbox.holding(address):

@@ -169,7 +169,7 @@ def test_many_jobs_leave_no_message_behind(system: IsolatedSystem, browser: Clie
 @pytest.fixture
 def narrow(system: IsolatedSystem, browser: Client) -> Iterator[Client]:
     """Processes of the worker may have 200 MiB after a job."""
-    with system.restarted(JOBS_CHILD_MEMORY_BYTES=str(200 * MEBIBYTE)):
+    with system.restarted(JOBS_PROCESS_MEMORY_BYTES=str(200 * MEBIBYTE)):
         yield system.open_page()
 
 
@@ -191,7 +191,7 @@ def test_process_that_a_job_has_left_too_large_is_replaced_and_no_job_suffers(
     wait_until(lambda: pid not in children_of(celery), END_SECONDS, "the process to be replaced")
     assert pid in before
     wait_until(lambda: len(children_of(celery)) == len(before), END_SECONDS, "all processes")
-    labels = system.log.await_event("child_outgrown", str(pid))["labels"]
+    labels = system.log.await_event("worker_process_outgrown", str(pid))["labels"]
     assert labels["child"] == str(pid)
     assert int(labels["bytes"]) > 300 * MEBIBYTE
 

@@ -25,7 +25,7 @@ from project.ledger.job import AttemptOutcome, format_time
 from project.ledger.keys import job_key, waiting_key
 from project.ledger.listing import JobFilter
 from project.ledger.record_format import FORMAT, MOST_WAITS
-from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
+from project.scheduler.reconciler.dead_letter_policy import MOST_REQUEUES
 from project.scheduler.reconciler.rounds import Reconciler
 from project.submission import Submitter
 from tests.builders import a_job, a_trace
@@ -518,7 +518,7 @@ def letter(
 ) -> DeadLetter:
     """A dead letter of a job whose message came back too often."""
     job = confirmed(system)
-    message = make_message(job, a_trace(), headers={REQUEUES_HEADER: MOST_RETURNS})
+    message = make_message(job, a_trace(), headers={REQUEUES_HEADER: MOST_REQUEUES})
     publish(publisher, replace(message, exchange=DEAD_EXCHANGE.name))
     return await_letter(system, reconciler, letters, job.id)
 

@@ -88,7 +88,7 @@ def test_report_over_killed_workers_is_one_pdf_with_each_part_once(
     assert len(pdf.pages) == job["result"]["pages"]
 
 
-def test_part_that_failed_is_run_again_alone_and_no_other_one_is(
+def test_part_that_failed_is_rerun_alone_and_no_other_one_is(
     system: IsolatedSystem, browser: Client, table: pl.DataFrame
 ) -> None:
     job_id = start(browser, table, parts=MANY_PARTS)

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from project.broker.message_reader import LONGEST_BODY
 from project.ledger import Status
 from project.ledger.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeathReason
-from project.scheduler.reconciler.dead_letter_policy import MOST_RETURNS
+from project.scheduler.reconciler.dead_letter_policy import MOST_REQUEUES
 from tests.builders import a_job
 from tests.integration.client import Client
 from tests.integration.isolated.strange_messages import (
@@ -169,7 +169,7 @@ def test_nothing_comes_back_without_end_and_nobody_has_ended(
     returned = Counter(
         line["celery"]["task"]["id"] for line in lines if action_of(line) == "message_requeued"
     )
-    assert max(returned.values(), default=0) <= MOST_RETURNS
+    assert max(returned.values(), default=0) <= MOST_REQUEUES
     faults = {
         "dead_letter_unusual",
         "reconciler_failed",

@@ -93,7 +93,7 @@ def await_finished(browser: Client, job_id: str, least: int) -> None:
     wait_until(lambda: count() >= least, END_SECONDS)
 
 
-def test_workflow_that_is_run_again_runs_what_had_failed_and_what_needs_it(
+def test_workflow_that_is_rerun_runs_what_had_failed_and_what_needs_it(
     system: IsolatedSystem, browser: Client, hold: Path, tmp_path: Path
 ) -> None:
     journal = {"journal": str(tmp_path / "journal")}

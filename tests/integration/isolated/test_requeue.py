@@ -17,7 +17,7 @@ from project.worker.engine.slot import Slot
 from tests.integration.isolated.system import IsolatedSystem
 from tests.waiting import wait_until
 
-TIMES = int(os.environ.get("REQUEUES", "60"))
+TIMES = int(os.environ.get("TIMES", "60"))
 SECONDS = 30
 
 

@@ -107,7 +107,7 @@ def test_failed_part_fails_its_job_once_all_have_ended(
     assert tree_of(browser, job_id)["counts"] == {"succeeded": 4, "failed": 1}
 
 
-def test_job_that_is_run_again_runs_only_the_parts_that_had_failed(
+def test_job_that_is_rerun_runs_only_the_parts_that_had_failed(
     system: IsolatedSystem, browser: Client, hold: Path, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"
@@ -125,7 +125,7 @@ def test_job_that_is_run_again_runs_only_the_parts_that_had_failed(
     assert {key for key in later if later[key]["id"] != earlier[key]["id"]} == {"part 1", "part 4"}
 
 
-def test_job_that_has_succeeded_and_is_run_again_runs_all_of_its_parts(
+def test_job_that_has_succeeded_and_is_rerun_runs_all_of_its_parts(
     system: IsolatedSystem, browser: Client, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"
@@ -138,7 +138,7 @@ def test_job_that_has_succeeded_and_is_run_again_runs_all_of_its_parts(
     assert Counter(journal.read_text().split()) == dict.fromkeys("012", 2)
 
 
-def test_failed_part_that_is_run_again_alone_counts_for_its_waiting_job(
+def test_failed_part_that_is_rerun_alone_counts_for_its_waiting_job(
     system: IsolatedSystem, browser: Client, hold: Path
 ) -> None:
     with system.paused("worker-short"):
