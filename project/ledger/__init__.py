@@ -1,7 +1,7 @@
-"""The record of all jobs in Redis: the one truth about state.
+"""The records of all jobs in Redis: the only source of truth about their state.
 
-Pure: `job` (what a job is, which steps its status allows), `record` and `celery_results` (as Redis
-and Celery keep it). On Redis: `store` is the ledger, made of `steps` (the scripts), `admissions`,
+Pure: `job` (what a job is, which steps its status allows), `record` and `celery_results` (how Redis
+and Celery store it). On Redis: `store` is the ledger, made of `steps` (the scripts), `admissions`,
 `attempts`, `job_tree` and `listing`; beside it `dead_letters`, `job_log`, `memory`, `file_holders`.
 The scripts are the `.lua` files; `prelude.lua` lists all keys.
 """

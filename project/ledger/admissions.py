@@ -1,4 +1,4 @@
-"""How a job comes into the ledger: recorded, then confirmed in time, or withdrawn."""
+"""How a job enters the ledger: it is recorded, then confirmed in time or withdrawn."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,29 +20,30 @@ from project.ledger.steps import OWNER_LIMIT, Steps, decode_answer, refuse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Under which conditions a job is recorded."""
+    """The conditions under which a job is recorded."""
 
     budget_seconds: float = 2.0
-    """Within this time from now the broker's confirm must be noted, or the job never runs."""
+    """The broker's confirm must be noted within this time from now, or the job never runs."""
     queue_limit: int | None = None
-    """As many jobs may wait in a queue; None: any number."""
+    """How many jobs may wait in the queue; None: any number."""
     unique_key: str = ""
-    """At most one job holds it, until that has failed or the time is over; empty: no such rule."""
+    """Only one job holds this key, until it expires, or the job fails, dies or is cancelled; empty:
+    no key."""
     unique_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger says to a new job."""
+    """The ledger's answer to a new job."""
 
     job: Job
     is_new: bool
-    """False: `job` is another one, which has the same id or deduplication key. True: it is the one
-    that was given, and has no version before its confirm."""
+    """False: `job` is an existing job with the same id or deduplication key. True: `job` is the
+    given job, and has no version until its confirm."""
 
 
 class Admissions:
-    """Takes jobs in. `get` reads a job, and raises NotFoundError where there is none."""
+    """Records new jobs. `get` reads a job, or raises NotFoundError."""
 
     def __init__(self, steps: Steps, get: Callable[[str], Job]) -> None:
         self._steps = steps
@@ -51,7 +52,7 @@ class Admissions:
     def record(self, job: Job, admission: Admission | None = None) -> Recorded:
         """Write a new job, before it is published.
 
-        Raises QueueFullError, or CancelledError where its parent has been cancelled.
+        Raises QueueFullError, or CancelledError if its parent was cancelled.
         """
         (answer,) = self.record_many([job], admission or Admission())
         if isinstance(answer, Exception):
@@ -61,9 +62,9 @@ class Admissions:
     def record_many(
         self, jobs: Sequence[Job], admission: Admission | Sequence[Admission]
     ) -> list[Recorded | QueueFullError | CancelledError | RedisError]:
-        """Write new jobs in one round trip; one answer a job, in their order.
+        """Write new jobs in one round trip; one answer for each job, in their order.
 
-        An error that Redis answers about one job is that job's answer; any other is raised.
+        An error of Redis about one job is that job's answer; any other error is raised.
         """
         rules = [admission] * len(jobs) if isinstance(admission, Admission) else admission
         items = [self._record_item(job, rule) for job, rule in zip(jobs, rules, strict=True)]
@@ -91,8 +92,8 @@ class Admissions:
         """Note that the broker has confirmed the job: accepted → queued, or → scheduled.
 
         TransitionError: too late, or withdrawn; the job will not run. Redis may execute a call long
-        after its caller has given up: `within_seconds` since the record, and in the time that its
-        admission gave, or never.
+        after its caller has given up. So the confirm counts only within `within_seconds` of the
+        record, and within the budget of its admission.
         """
         (answer,) = self.confirm_many([job], within_seconds=within_seconds)
         if isinstance(answer, Exception):
@@ -102,10 +103,10 @@ class Admissions:
     def confirm_many(
         self, jobs: Sequence[Job], *, within_seconds: float = 3600, by: str = ""
     ) -> list[Job | TransitionError | NotFoundError | RedisError]:
-        """Note the confirms of many jobs in one round trip; one answer a job, in their order.
+        """Note the confirms of many jobs in one round trip; one answer for each, in their order.
 
-        `by` names the submit, so that no other one's doubts concern them. Whether a job was noted
-        whose answer is a RedisError, nobody knows.
+        `by` names the submit, so that no other submit in doubt withdraws them. If the answer is a
+        RedisError, the confirm may or may not have been noted.
         """
         within = str(round(within_seconds * 1000))
         items = [("confirm", job_key(job.id), [job.id, _order(job), within, by]) for job in jobs]
@@ -128,8 +129,8 @@ class Admissions:
     def _find_noted(self, job: Job, by: str) -> Job | TransitionError | NotFoundError:
         """A job that was confirmed before: by a call whose answer was lost, or by another submit.
 
-        That one may be in doubt, and withdraw it: so a job that still waits is adopted. Where that
-        fails this submit has noted nothing, and is not in doubt.
+        The other submit may be in doubt and withdraw the job, so a job that still waits is adopted.
+        If that fails, this submit has noted nothing, and is not in doubt.
         """
         try:
             if by:
@@ -143,25 +144,25 @@ class Admissions:
         return refuse(job.id, Status.QUEUED, found.status) if found.is_withdrawn else found
 
     def confirm_again(self, job_id: str) -> Job:
-        """Redis has lost the note of a confirm, but not the record; its client was told 202.
+        """Note a confirm again that Redis has lost, though not the record; its client got a 202.
 
-        TransitionError where that is not so.
+        TransitionError if the job is not `accepted`.
         """
         return self._steps.move(job_id, Status.QUEUED, sources=(Status.ACCEPTED,))
 
     def adopt(self, job_id: str, by: str) -> Job:
-        """Another submit, too, tells its client that this confirmed job is taken.
+        """Note that another submit, too, answers its client that this confirmed job is accepted.
 
-        TransitionError where a worker has it, or it is over.
+        TransitionError if a worker has the job, or it is finished.
         """
         return self._steps.move(job_id, None, sources=CONFIRMED, confirmed_by=by)
 
     def withdraw(self, job: Job, *, is_overdue: bool = False, in_doubt_by: str = "") -> None:
-        """The job could not be handed over: should its message exist after all, drop it.
+        """Cancel a job that did not reach the broker: if its message exists after all, drop it.
 
-        With `is_overdue` only where the time to note the broker's confirm is over. `in_doubt_by`
-        names a submit that does not know whether its confirm was noted, and has said that it was
-        not: a job that this very submit, and no other, has confirmed is withdrawn, too.
+        With `is_overdue`, only if the time to note the broker's confirm is over. `in_doubt_by`
+        names a submit that does not know whether its confirm was noted, and has answered that it
+        was not: a job that only this submit has confirmed is withdrawn, too.
         """
         self._steps.move(
             job.id,
@@ -187,7 +188,7 @@ def _read_recorded(
     if answer[0] == "full":
         return QueueFullError(job.queue, int(answer[1]))
     if answer[0] == "refused":
-        return CancelledError(f"Job {job.parent_id} was cancelled: run that one again instead.")
+        return CancelledError(f"Job {job.parent_id} was cancelled: rerun that job instead.")
     if answer[0] == "found":
         return Recorded(decode_answer(answer[1]), is_new=False)
     return Recorded(job, is_new=True)

@@ -1,4 +1,4 @@
-"""The attempts of jobs: a worker claims one, keeps its lease, and says how the attempt ended."""
+"""The attempts of jobs: a worker claims a job, renews its lease, and records the outcome."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -31,34 +31,33 @@ from project.ledger.record import as_milliseconds, encode_json
 from project.ledger.steps import Steps, read_moved, refuse
 
 LEASE_SECONDS = 45
-"""How long a claim holds without being renewed; who cannot renew it stops the job before."""
+"""How long a lease lasts unless renewed; a worker that cannot renew it stops the job earlier."""
 
 LAST_CALL_SECONDS = 3
-"""A lease that has run out can be renewed for so long after somebody wants to take it over."""
+"""How long an expired lease can still be renewed after another worker has asked for it."""
 
 RELEASE_SECONDS = 1
-"""A job that was put back may be claimed after so long, for the sake of clocks."""
-
+"""How long after its requeue a job may be claimed again; allows for differing clocks."""
 
 RESERVATION_SECONDS = 10
-"""How long a reservation holds: of jobs that are over, or claimed, some milliseconds later."""
+"""How long a reservation lasts; its job is finished or claimed within milliseconds."""
 
 _LEASE_MILLISECONDS = str(LEASE_SECONDS * 1000)
 _LAST_CALL_MILLISECONDS = str(LAST_CALL_SECONDS * 1000)
 
 
 class LeaseState(StrEnum):
-    """What the renewal of a lease has found."""
+    """The answer to the renewal of a lease."""
 
     HELD = "held"
     CANCEL = "cancel"
     """Held, and the job was asked to stop."""
     LOST = "lost"
-    """The attempt is over, or another one has begun."""
+    """The attempt is over, or another attempt has begun."""
 
 
 class Leased(Protocol):
-    """An attempt that holds a lease: a `Job`, or what is known of it elsewhere."""
+    """An attempt that holds a lease: a `Job`, or anything else with its id and attempt."""
 
     @property
     def id(self) -> str: ...
@@ -67,7 +66,7 @@ class Leased(Protocol):
 
 
 class Attempts:
-    """What workers do with jobs. `get` reads a job; NotFoundError where there is none."""
+    """What workers do with jobs. `get` reads a job, or raises NotFoundError."""
 
     def __init__(self, steps: Steps, get: Callable[[str], Job]) -> None:
         self._steps = steps
@@ -85,18 +84,18 @@ class Attempts:
         silent_holder: str = "",
         most_losses: int = 5,
     ) -> Job:
-        """A worker starts an attempt, and holds its lease as `holder`.
+        """Start an attempt of the worker, which holds the lease as `holder`.
 
-        `job` is what the message says; it becomes the record where Redis has lost it. A lease can
-        be taken over from `gone_holder`, which is known to have ended, and from `silent_holder`,
-        whose last call is over.
+        `job` is the job from the message; it becomes the record if Redis has lost it. The claim
+        can take over a lease from `gone_holder`, which is known to have ended, and from
+        `silent_holder`, whose last call is over.
 
-        Raises UndecidedError where the client has not been told yet that the job is taken,
-        LeasedError where another attempt holds a lease, ExhaustedError after `most_losses` attempts
-        without an outcome, MistakenError where the job is of another kind, TransitionError where it
-        may not run.
+        Raises UndecidedError if the client has not been answered yet that the job is accepted,
+        LeasedError if another attempt holds a lease, ExhaustedError after `most_losses` attempts
+        without an outcome, MistakenError if the job is of another kind, TransitionError if it may
+        not run.
         """
-        now = job.started_at or datetime.now(UTC)  # what was reserved has started already
+        now = job.started_at or datetime.now(UTC)  # a reserved job has started already
         arguments = [
             *(job.id, job.kind, worker, holder, format_time(now)),
             *(_LEASE_MILLISECONDS, _LAST_CALL_MILLISECONDS),
@@ -105,7 +104,7 @@ class Attempts:
         key = job_key(job.id)
         answer = self._steps.work(("claim", key, [*arguments, ""]))
         if answer[:2] == ["refused", ""]:
-            # Whose message is there was confirmed, or not even recorded: it may run.
+            # A job whose message exists was confirmed, or never recorded: it may run.
             lost = self._steps.describe_lost(change(job, status=Status.QUEUED))
             answer = self._steps.work(("claim", key, [*arguments, encode_json(lost)]))
         if answer[0] == "leased":
@@ -130,10 +129,10 @@ class Attempts:
         )
 
     def reserve(self, jobs: Sequence[tuple[str, str]], holder: str) -> list[bool]:
-        """Before first attempts of short jobs that may be repeated; whether each may begin.
+        """Reserve short, repeatable jobs for their first attempts; whether each may begin.
 
         `jobs` are ids and kinds. Their status stays, and `holder` has their leases for
-        RESERVATION_SECONDS. Claim the others one by one: the claim says why they were refused.
+        RESERVATION_SECONDS. Claim refused jobs one by one: the claim says why they were refused.
         """
         lease = str(RESERVATION_SECONDS * 1000)
         items = [
@@ -149,7 +148,7 @@ class Attempts:
         )
 
     def renew_each(self, attempts: Sequence[Leased]) -> list[LeaseState | RedisError]:
-        """Keep the leases of these attempts, in one round trip; for each what was found."""
+        """Renew the leases of these attempts in one round trip; the state of each lease."""
         items = [
             ("renew", job_key(leased.id), [leased.id, str(leased.attempt), _LEASE_MILLISECONDS])
             for leased in attempts
@@ -158,7 +157,7 @@ class Attempts:
         return [found if isinstance(found, RedisError) else LeaseState(found) for found in answers]
 
     def report_progress(self, job: Job, progress: Progress) -> Job | None:
-        """Note how far the attempt is. None, and nothing changed, where it is over."""
+        """Record how far the attempt is. If it is over, change nothing and return None."""
         try:
             return self._steps.move(
                 job.id,
@@ -181,9 +180,9 @@ class Attempts:
         result: Any = None,
         error: JobError | None = None,
     ) -> Job:
-        """An attempt has ended the job as `status`, together with Celery's own result document.
+        """Finish the job of this attempt as `status`, and write Celery's own result document.
 
-        `kind` says how long it is kept, where that kind has a time of its own.
+        `kind` decides how long the job is kept, if that kind has its own retention.
         """
         return self._steps.move(
             job_id,
@@ -205,11 +204,11 @@ class Attempts:
         *,
         holder: str = "",
     ) -> None:
-        """As `finish`, for an attempt that has succeeded: it is written with the next step.
+        """Finish a successful attempt as `finish` does, but write it with the next step.
 
-        The caller sees to it that there is one, or calls `steps.flush`. Calls `note` with the
-        finished job, or with TransitionError or RedisError. `holder` is the holder of its
-        reservation, where it was never claimed.
+        The caller must take another step, or call `steps.flush`. Calls `note` with the finished
+        job, or with TransitionError or RedisError. `holder` is the holder of the reservation, if
+        the job was never claimed.
         """
         now = datetime.now(UTC)
         arguments = [
@@ -236,7 +235,7 @@ class Attempts:
         error: JobError | None,
         due_at: datetime,
     ) -> Job:
-        """The attempt has failed for a reason that may pass; the next one is due at `due_at`."""
+        """End a failed attempt whose reason may pass; the next attempt is due at `due_at`."""
         return self._steps.move(
             job_id,
             Status.RETRYING,
@@ -250,10 +249,10 @@ class Attempts:
         )
 
     def requeue(self, job_id: str, *, worker: str, is_over: bool = True) -> Job:
-        """The worker stops: its attempt ends without a fault, and the message goes back.
+        """End the attempt of a stopping worker without blame; its message returns to the queue.
 
-        With `is_over` false its process has been told to end, and has not yet: the lease goes on.
-        TransitionError where that worker does not run the job (any more).
+        With `is_over` false its process was asked to end, but still runs: the lease lasts on.
+        TransitionError if that worker does not run the job (any more).
         """
         job = self._get(job_id)
         if job.worker != worker:
@@ -271,7 +270,7 @@ class Attempts:
         )
 
     def stop(self, job: Leased) -> Job:
-        """The running attempt has stopped because the job was cancelled."""
+        """Finish a job whose running attempt stopped because the job was cancelled."""
         return self.finish(
             job.id,
             Status.CANCELLED,
@@ -282,9 +281,9 @@ class Attempts:
     def end_unrecorded(
         self, job: Job, status: Status, *, celery_result: str, error: JobError | None
     ) -> Job:
-        """A job that has no record and never began has ended: it expired, say, in its queue.
+        """Finish a job that has no record and never began: it expired in its queue, for example.
 
-        TransitionError where it has a record by now, and has begun.
+        TransitionError if it has a record by now, and has begun.
         """
         return self._steps.move(
             job.id,

@@ -1,10 +1,10 @@
 """What a job is, and which steps its status allows. Pure: no Redis, no clock.
 
 accepted ─► queued, scheduled ─► running ─► succeeded, failed
-running  ─► retrying ─► running         an attempt failed, and another one follows
-running  ─► waiting ─► queued           it waits for its children
+running  ─► retrying ─► running         an attempt failed, and another attempt follows
+running  ─► waiting ─► queued           the job waits for its child jobs
 running  ─► queued                      its worker stops, and requeues it
-each of these ─► cancelled, dead
+each unfinished status ─► cancelled, dead
 """
 
 from collections.abc import Mapping
@@ -17,43 +17,43 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The status of a job."""
 
     ACCEPTED = "accepted"
-    """Recorded; the broker's confirm has not been noted yet. It does not run before that."""
+    """Recorded; the job runs only once the broker's confirm has been noted."""
     QUEUED = "queued"
     """Confirmed by the broker: it will reach an outcome."""
     SCHEDULED = "scheduled"
-    """As `queued`, and due at a later time. It keeps this status until a worker claims it, so that
-    nothing has to change it when it becomes due."""
+    """Like `queued`, but due at a later time. The job keeps this status until a worker claims it,
+    so nothing has to change it when it becomes due."""
     RUNNING = "running"
     """A worker has claimed it."""
     RETRYING = "retrying"
-    """An attempt failed for a reason that may pass; another one is scheduled."""
+    """An attempt failed for a reason that may pass; another attempt is scheduled."""
     WAITING = "waiting"
-    """It waits for jobs that it has submitted, and takes no worker meanwhile."""
+    """It waits for its child jobs, and occupies no worker process meanwhile."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    """Withdrawn or cancelled; a message that still arrives is dropped at the claim."""
+    """Withdrawn or cancelled; the claim drops a message that still arrives."""
     DEAD = "dead"
-    """Given up, not by the job's own code: see the dead letters."""
+    """Given up, though not by the job's own code: see the dead letters."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job has ended."""
+        """Whether the job is finished."""
         return self in FINISHED
 
 
 FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD})
 UNFINISHED = frozenset(Status) - FINISHED
 CONFIRMED = frozenset({Status.QUEUED, Status.SCHEDULED})
-"""Its client was told that it runs, and it waits for a worker, or for its time."""
+"""The client was answered that the job will run; it waits for a worker, or until it is due."""
 PENDING = frozenset({Status.ACCEPTED, *CONFIRMED, Status.RETRYING})
-"""It has its place in its queue, by the time it is due."""
+"""The job has a place in its queue, ordered by the time it is due."""
 
-# RUNNING → RUNNING is the claim of a redelivered message, as a new attempt. RUNNING → QUEUED is an
-# attempt that a stopping worker has put back, WAITING → QUEUED the end of what was waited for.
+# RUNNING → RUNNING: a worker claims a redelivered message, as a new attempt. RUNNING → QUEUED: a
+# stopping worker requeues the job. WAITING → QUEUED: the child jobs that it waited for finished.
 SOURCES: Mapping[Status, frozenset[Status]] = {
     Status.ACCEPTED: frozenset(),
     Status.QUEUED: frozenset({Status.ACCEPTED, Status.RUNNING, Status.WAITING}),
@@ -66,7 +66,7 @@ SOURCES: Mapping[Status, frozenset[Status]] = {
     Status.CANCELLED: UNFINISHED,
     Status.DEAD: UNFINISHED,
 }
-"""For each status, the statuses it may be reached from."""
+"""For each status, the statuses from which a job may reach it."""
 
 
 class AttemptOutcome(StrEnum):
@@ -75,20 +75,20 @@ class AttemptOutcome(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     RETRIED = "retried"
-    """It failed, and another attempt was scheduled."""
+    """It failed, and another attempt is scheduled."""
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
-    """Its worker was told to stop and put the job back."""
+    """Its worker was stopped and requeued the job."""
     SUSPENDED = "suspended"
-    """It waits for its children, and another attempt goes on."""
+    """The job waits for its child jobs; another attempt continues it."""
     LOST = "lost"
-    """Its process ended without a word."""
+    """Its process ended without reporting an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a running job is: `done` of `total`, and what it is doing."""
+    """How far a running job is: `done` of `total`, and its current `step`."""
 
     done: float
     total: float
@@ -116,10 +116,10 @@ class Attempt:
     outcome: AttemptOutcome
     worker: str = ""
     available_at: datetime | None = None
-    """Since when it waited for a worker; None where that is not known."""
+    """Since when it waited for a worker; None if that is unknown."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    """Of a lost one: when that was found."""
+    """For a lost attempt: when the loss was detected."""
     error: JobError | None = None
 
     @property
@@ -129,7 +129,7 @@ class Attempt:
 
     @property
     def run_seconds(self) -> float | None:
-        """How long it ran; None while it does."""
+        """How long it ran; None while it runs."""
         return _seconds_between(self.started_at, self.finished_at)
 
 
@@ -137,8 +137,8 @@ class Attempt:
 class Job:
     """One run of a kind. `id` is the Celery task id and the id in every log line.
 
-    It is never changed, only replaced (`change`). Python would see to that, and take three times as
-    long to make one.
+    It is never changed, only replaced (`change`). A frozen dataclass would enforce that, but takes
+    three times as long to create.
     """
 
     id: str
@@ -148,48 +148,48 @@ class Job:
     parameters: Mapping[str, Any]
     submitted_at: datetime
     owner: str = ""
-    """The browser or client it belongs to; empty where nobody asked to see it again."""
+    """The browser or client that owns it; empty if nobody asked to see it again."""
     trace_id: str = ""
     parent_id: str = ""
     """The job that submitted it."""
     root_id: str = ""
-    """The first of its line of parents; its own id where it has none."""
+    """The first job of its line of parents; its own id if it has no parent."""
     key: str = ""
     """Its name among the children of its parent."""
     rerun_of: str = ""
-    """The ended job that it repeats."""
+    """The finished job that it reruns."""
     rerun_as: str = ""
-    """The job that repeats it."""
+    """The job that reruns it."""
     run_at: datetime | None = None
-    """Not before this time; None: at once."""
+    """It runs not before this time; None: at once."""
     request_digest: str = ""
-    """Of a request with an Idempotency-Key: what it asked for besides kind and parameters."""
+    """For a request with an Idempotency-Key: what it asked for besides kind and parameters."""
     available_at: datetime | None = None
-    """Since when it waits again, or will; None: since `run_at` or its submission."""
+    """Since when it waits again, or will wait; None: since `run_at` or its submission."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     expires_at: datetime | None = None
-    """When an ended job is forgotten."""
+    """When a finished job is forgotten."""
     cancel_requested_at: datetime | None = None
     """When somebody asked a running job to stop."""
     worker: str = ""
     attempt: int = 0
     """Number of claims so far; 0 until a worker has taken the job."""
     losses: int = 0
-    """Attempts among them that ended without a word."""
+    """How many of these attempts ended without reporting an outcome."""
     requeues: int = 0
-    """How often it came back from the dead letters, because no attempt of it was to blame."""
+    """How often it returned from the dead letters because none of its attempts was to blame."""
     repairs: int = 0
     """How often its message was lost and published again."""
     repaired_at: datetime | None = None
     earlier_attempts: tuple[Attempt, ...] = ()
     progress: Progress | None = None
     has_log: bool = False
-    """Whether its code had logged something when it was last changed."""
+    """Whether its code had logged anything by the last change of the record."""
     result: Any = None
     error: JobError | None = None
     version: int = 0
-    """Grows with every change, so that a late event is known as late."""
+    """Grows with every change, so that an outdated event can be recognised."""
 
     @classmethod
     def from_message(
@@ -204,9 +204,9 @@ class Job:
         received_at: datetime,
         worker: str = "",
     ) -> "Job":
-        """The job as its message describes it: its record, where Redis has none.
+        """The job that its message describes: it becomes the record if Redis has none.
 
-        `headers` are those of the message. What cannot be kept of them is left out.
+        `headers` are the message's headers. Values that a record cannot hold are left out.
         """
         parent_id, root_id = read_lineage(headers, id)
         submitted_at = _read_time(headers.get("submitted_at"))
@@ -230,17 +230,17 @@ class Job:
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether it could not be handed to the broker: its client was told to try again."""
+        """Whether it never reached the broker: the client was answered to try again."""
         return self.status is Status.CANCELLED and self.error == WITHDRAWN
 
     @property
     def waiting_since(self) -> datetime:
-        """When it became due for the present or next attempt."""
+        """When it became due for the current or next attempt."""
         return self.available_at or self.run_at or self.submitted_at
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """All attempts, the present or last one included."""
+        """All attempts, including the current or last one."""
         if self.attempt == len(self.earlier_attempts) or self.status not in _ATTEMPT_OUTCOMES:
             return self.earlier_attempts
         last = Attempt(
@@ -267,11 +267,11 @@ _get_values = attrgetter(*_NAMES)
 
 
 _LONGEST_TEXT = 1000
-"""Of a text that a message brings for the record, characters."""
+"""Characters of a header's text that a record may hold."""
 
 
 def read_lineage(headers: Mapping[str, Any], job_id: str) -> tuple[str, str]:
-    """The ids of a job's parent and root, as Celery's headers say; empty where it has none.
+    """The ids of a job's parent and root from Celery's headers; empty if it has none.
 
     Celery's retry of a job without a parent names the job itself as its parent.
     """
@@ -286,14 +286,14 @@ def _find_other(value: Any, job_id: str) -> str:
 
 
 def _read_text(value: Any) -> str:
-    """A header's text; empty where it is no text, or none that a record can have."""
+    """A header's text; empty if it is not text, or not text that a record can hold."""
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return ""
     return value if value == value.encode(errors="ignore").decode() else ""
 
 
 def _read_time(value: Any) -> datetime | None:
-    """A header's time, in UTC; None where it is none."""
+    """A header's time, in UTC; None if it is not a time."""
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -314,7 +314,7 @@ def _seconds_between(earlier: datetime | None, later: datetime | None) -> float 
     return (later - earlier).total_seconds() if earlier and later else None
 
 
-@lru_cache(maxsize=64)  # a job's record, message and answer have the same times
+@lru_cache(maxsize=64)  # a job's record, message and response have the same times
 def format_time(moment: datetime) -> str:
     """UTC with microseconds and a `Z`, so that text order is time order."""
     if moment.tzinfo is not UTC:

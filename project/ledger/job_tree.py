@@ -1,4 +1,4 @@
-"""Jobs that wait for their children, and the tree that a job and its descendants are."""
+"""Jobs that wait for their child jobs, and the tree of a job and its descendants."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ from project.ledger.keys import children_key, job_key
 from project.ledger.steps import Steps, decode_answer, refuse
 
 TREE_LIMIT = 2000
-"""So many jobs of a tree are read at the most."""
+"""The most jobs of a tree that are read."""
 
 
 class Wait(StrEnum):
-    """What came of the wish to wait for children."""
+    """The answer to a job that asks to wait for child jobs."""
 
     WAITING = "waiting"
-    """The attempt is over; the end of the children makes the job go on."""
+    """The attempt is over; the job continues once its child jobs are finished."""
     READY = "ready"
     """There is nothing to wait for."""
     CANCELLED = "cancelled"
@@ -28,7 +28,7 @@ class Wait(StrEnum):
 
 
 class JobTree:
-    """Parents and their children. `read` reads jobs by their ids, in their order."""
+    """Parents and their child jobs. `read` reads jobs by their ids, in the given order."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class JobTree:
         self._read = read
 
     def wait_for(self, job: Job, wish: Suspension) -> Wait:
-        """The attempt that `job` is ends, until those children have ended (or any of them).
+        """End the attempt until these child jobs (or any of them) are finished.
 
-        TransitionError where that attempt is over already.
+        `job` is the attempt. TransitionError if it is over already.
         """
         now = format_time(datetime.now(UTC))
         total = "" if wish.total is None else str(wish.total)
@@ -66,12 +66,12 @@ class JobTree:
         return decode_answer(answer[1]) if answer[0] == "resumed" else None
 
     def list_children(self, job_id: str) -> list[str]:
-        """Ids of the jobs that the job has submitted."""
+        """The ids of the job's child jobs."""
         children: Any = self._redis.smembers(children_key(job_id))
         return sorted(children)
 
     def read_children(self, job_ids: Sequence[str]) -> list[list[Job]]:
-        """The children of each of these jobs."""
+        """The child jobs of each of these jobs."""
         pipeline = self._redis.pipeline(transaction=False)
         for job_id in job_ids:
             pipeline.smembers(children_key(job_id))
@@ -81,13 +81,13 @@ class JobTree:
         return [[known[child] for child in children if child in known] for children in ids]
 
     def adopt_child(self, parent: Job, child_id: str) -> None:
-        """A job of an earlier run counts as a child of this one, too."""
+        """Make a job of an earlier run a child of this parent, too."""
         self._redis.sadd(children_key(parent.id), child_id)
 
     def read_tree(self, job_id: str, limit: int = TREE_LIMIT) -> list[Job]:
         """The job and its descendants, parents first, siblings in the order of their submission.
 
-        NotFoundError or GoneError where there is no such job. No more than `limit` of them.
+        At most `limit` jobs. NotFoundError or GoneError if there is no such job.
         """
         found = level = [self._get(job_id)]
         while level and len(found) < limit:
@@ -101,7 +101,7 @@ class JobTree:
         return found[:limit]
 
     def find_latest(self, job: Job) -> Job:
-        """The job itself, or the one that repeats it at last."""
+        """The latest rerun of the job, or the job itself if it has no rerun."""
         while job.rerun_as:
             (again,) = self._read([job.rerun_as])
             if again is None:

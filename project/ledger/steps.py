@@ -1,4 +1,4 @@
-"""Takes the steps of jobs: calls the scripts, and has steps wait that may go with the next call."""
+"""Takes the steps of jobs: calls the scripts, and defers steps that can join the next call."""
 
 from collections.abc import Callable, Collection, Sequence
 from importlib.resources import files
@@ -31,18 +31,18 @@ from project.ledger.script_client import Item, ScriptClient
 from project.ledger.startup_grace import GraceScript
 
 Deferred = tuple[Item | None, Callable[[Any], None]]
-"""A step that waits, and what to call with its answer; no step: call it after those before."""
+"""A deferred step, and what to call with its answer; without a step: call it in its turn."""
 
 OWNER_LIMIT = 200
-"""Newest jobs that are remembered per owner."""
+"""How many of an owner's newest jobs are remembered."""
 
 
 class Steps:
-    """Changes jobs: each step is one atomic call of a script, or a part of one.
+    """Changes jobs: each step is one atomic call of a script, or a part of a call.
 
     `redis` must decode responses; its own errors pass through. `on_release` is called with each job
-    that has waited for its children and goes on, for it needs a message. None: the reconciler finds
-    it after a while.
+    that stops waiting for its child jobs, to publish its message. If it is None, the reconciler
+    does that after a while.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Steps:
         by: str | None = None,
         **changes: Any,
     ) -> Job:
-        """The job gets that status, or with None keeps its own: see `move.lua`.
+        """Give the job a new status; with None it keeps its status. See `move.lua`.
 
-        It must have one of `sources`, by default those that the table names for the new status; or
-        else TransitionError.
+        Its status must be in `sources`, by default those of the new status in SOURCES; otherwise
+        TransitionError.
         """
         sources = sources or (SOURCES[status] if status else ())
         step = {
@@ -113,7 +113,7 @@ class Steps:
         return moved
 
     def describe_lost(self, job: Job) -> dict[str, Any]:
-        """What a script makes the record of, where Redis has lost it: see `restore`."""
+        """The data from which a script restores a record that Redis has lost: see `restore`."""
         described: dict[str, Any] = {
             "fields": encode_job(job),
             "order": str(as_microseconds(job.submitted_at)),
@@ -125,30 +125,30 @@ class Steps:
         return described
 
     def note_release(self, answer: Sequence[Any]) -> None:
-        """A job has ended; behind the rest of the answer is the parent that goes on now, if any."""
+        """Pass on the parent that a finished job released; it is the end of the answer, if any."""
         if len(answer) > 2 and self._on_release is not None:
             self._on_release(decode_answer(answer[2]))
 
     def call(self, name: str, keys: list[str], arguments: list[str]) -> list[Any]:
-        """The answer of a script that takes one step; what was deferred goes before it."""
+        """The answer of a script that takes one step; deferred steps go before it."""
         return _answer(*self._call(calls=[(self._scripts[name], keys, arguments)]))
 
     def work(self, item: Item) -> list[Any]:
-        """The answer of a step that workers take, in the same call as what was deferred."""
+        """The answer of a step that workers take, in the same call as the deferred steps."""
         return _answer(*self._call([item]))
 
     # ── Several steps in one round trip ────────────────────────────────────────────────────────
 
     def work_each(self, items: Sequence[Item]) -> list[Any]:
-        """An answer for each; what was deferred goes before them, in the same calls."""
+        """An answer for each step; deferred steps go before them, in the same calls."""
         return self._call(items)
 
     def call_each(self, name: str, items: Sequence[Item]) -> list[Any]:
-        """An answer or error for each step, whose script is `name`. Nothing deferred goes along."""
+        """An answer or error for each step of script `name`. Deferred steps are not sent."""
         return self._client.call_each(self._scripts[name], items)
 
     def release(self, items: Sequence[Item]) -> None:
-        """Give up reservations. Nothing deferred goes along: it may be another thread's."""
+        """Give up reservations. Deferred steps are not sent: they may be another thread's."""
         self._client.call_each(self._work, items)
 
     def defer(self, item: Item, note: Callable[[Any], None]) -> None:
@@ -156,7 +156,7 @@ class Steps:
         self._deferred.append((item, note))
 
     def when_written(self, act: Callable[[], None]) -> None:
-        """Call `act` once all that is deferred by now has been answered."""
+        """Call `act` once all steps deferred so far have been answered."""
         with self._lock:
             if not self._deferred:
                 act()
@@ -164,25 +164,25 @@ class Steps:
                 self._deferred.append((None, lambda _: act()))
 
     def flush(self) -> None:
-        """Take the steps that were deferred."""
+        """Send the deferred steps."""
         if self._deferred:
             self._call()
 
     def flush_by(self, others: "Steps") -> None:
-        """The same from another thread, by the client of those that do not wait long for Redis.
+        """Send them from another thread, by the client of `others`, which waits less for Redis.
 
-        Nothing is done while this one's own thread takes a step, which takes them along.
+        Does nothing while this object's own thread takes a step, which sends them as well.
         """
         if self._lock.acquire(blocking=False):
             try:
                 if self._deferred:
-                    self._call(client=others._client)  # noqa: SLF001 - another of this class
+                    self._call(client=others._client)  # noqa: SLF001 - the same class
             finally:
                 self._lock.release()
 
     @property
     def has_deferred(self) -> bool:
-        """Whether something waits to be sent."""
+        """Whether steps wait to be sent."""
         return bool(self._deferred)
 
     def _call(
@@ -191,13 +191,13 @@ class Steps:
         calls: Sequence[Any] = (),
         client: ScriptClient | None = None,
     ) -> list[Any]:
-        """Answers, or errors. What was deferred goes first, in the same round trip."""
+        """Answers or errors. Deferred steps go first, in the same round trip."""
         with self._lock:
             deferred, self._deferred = self._deferred, []
             first = [item for item, _ in deferred if item is not None]
             try:
                 answers = (client or self._client).call_each(self._work, [*first, *items], calls)
-            except BaseException:  # a time limit, say, while Redis is away
+            except BaseException:  # a time limit, say, while Redis is unavailable
                 self._deferred = deferred + self._deferred
                 raise
             place = 0
@@ -210,14 +210,14 @@ class Steps:
 # ── The scripts ────────────────────────────────────────────────────────────────────────────────
 
 WORK = ("claim", "succeed", "reserve", "release")
-"""What workers do all the time: any of these steps share a call."""
+"""The frequent steps of workers: any of them can share a call."""
 EACH = ("record", "confirm", "renew")
-"""Each is taken for many jobs in one call."""
+"""Each of these takes its step for many jobs in one call."""
 SINGLE = ("move", "wait", "recheck", "trim")
 
 
 def read_single(name: str) -> str:
-    """A script, behind what all of them share."""
+    """A script, after the text that all scripts share."""
     return read_shared() + _read(name)
 
 
@@ -228,7 +228,7 @@ def read_each(*names: str) -> str:
 
 
 def write_tables() -> str:
-    """The statuses, in Lua: `job` is the one place that says what they allow."""
+    """The statuses, in Lua: only `job` defines which steps they allow."""
     sets = {
         "FINISHED": FINISHED,
         "PENDING": PENDING,
@@ -244,7 +244,7 @@ def write_tables() -> str:
 
 
 def read_shared() -> str:
-    """What stands before each script."""
+    """The text that precedes each script."""
     return write_tables() + _read("prelude")
 
 
@@ -259,20 +259,20 @@ def _answer(answer: Any) -> list[Any]:
 
 
 def read_moved(job_id: str, status: Status | None, answer: Sequence[Any]) -> Job:
-    """The job that the answer has; TransitionError where it says that nothing was done."""
+    """The job in the answer; TransitionError if the script changed nothing."""
     if answer[0] == "starting":
-        raise TransitionError(f"Job {job_id} is not judged so soon after Redis has started.")
+        raise TransitionError(f"Job {job_id} cannot change yet: Redis has just started.")
     if answer[0] == "refused":
         raise refuse(job_id, status, answer[1])
     return decode_answer(answer[1])
 
 
 def refuse(job_id: str, status: Status | None, found: str) -> TransitionError:
-    """Why the job was not moved to that status, or not changed in its own: it is `found`."""
-    wish = f"become {status}" if status else "be changed so"
+    """Why the job cannot get that status, or be changed in its own: its status is `found`."""
+    wish = f"become {status}" if status else "be changed"
     return TransitionError(f"Job {job_id} is {found or 'unknown'}: it cannot {wish}.")
 
 
 def decode_answer(flat: Sequence[str]) -> Job:
-    """A record as a script answers it: name, value, name, value …"""
+    """The job of a record as a script answers it: name, value, name, value …"""
     return decode_job(dict(zip(flat[::2], flat[1::2], strict=True)))

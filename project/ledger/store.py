@@ -1,4 +1,4 @@
-"""The ledger: what is known of jobs, and what happens to them apart from their attempts."""
+"""The ledger: it reads jobs, and changes them except for their attempts."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,16 +29,16 @@ from project.ledger.retention import GONE_SECONDS, Retention, is_gone
 from project.ledger.steps import Steps
 
 _NEVER = -1
-"""Redis's word for a key that does not expire."""
+"""Redis's answer for a key that does not expire."""
 
 
 class Ledger:
-    """The records of all jobs. Each change is one atomic step, with its index, result and event.
+    """The records of all jobs. Each change, with its index, result and event, is one atomic step.
 
-    What belongs together has a collaborator, which callers use by itself: `admissions` takes jobs
-    in, `attempts` is what workers do, `tree` are parents and children, `file_holders` keeps files,
-    `steps` sends what was deferred. `redis` must decode responses. Redis's own errors pass through:
-    callers decide what an outage means to them.
+    Callers use its collaborators directly: `admissions` records new jobs, `attempts` does what
+    workers need, `tree` links parents and children, `file_holders` keeps files, `steps` sends
+    deferred steps. `redis` must decode responses. Redis's own errors pass through: callers decide
+    how to handle an outage.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Ledger:
     # ── Reading ────────────────────────────────────────────────────────────────────────────────
 
     def get(self, job_id: str) -> Job:
-        """The job. NotFoundError where there was never one, GoneError where it is forgotten."""
+        """The job. NotFoundError if it never existed, GoneError if it is forgotten."""
         job = self.find(job_id)
         if job is None:
             if is_gone(self._redis, job_id):
@@ -81,7 +81,7 @@ class Ledger:
         return [decode_job(record) if record else None for record in self._fetch(job_ids)]
 
     def _read_known(self, job_ids: Iterable[str]) -> list[Job]:
-        """Those that are there, without records that only a newer version understands."""
+        """The records that exist, without those that only a newer version understands."""
         return [
             decode_job(record)
             for record in self._fetch(job_ids)
@@ -120,27 +120,27 @@ class Ledger:
         return self._read_known(ids)
 
     def find_lease_ends(self, job_ids: Sequence[str]) -> list[datetime | None]:
-        """Until when each job's lease holds; None where it has none."""
+        """When each job's lease ends; None for a job without a lease."""
         if not job_ids:
             return []
         ends: Any = self._redis.zmscore(LEASES, list(job_ids))
         return [None if end is None else from_milliseconds(end) for end in ends]
 
     def read_boot(self) -> str:
-        """The id of Redis's process: another one says that it has started anew."""
+        """The id of Redis's process: a different id means that Redis was restarted."""
         return str(self._redis.info("server")["run_id"])
 
     def read_time(self) -> datetime:
-        """Redis's own clock, which leases and due times are measured by."""
+        """The time on Redis's own clock, by which leases and due times are measured."""
         seconds, microseconds = self._redis.time()
         return datetime.fromtimestamp(seconds + microseconds / 1_000_000, UTC)
 
     # ── Ending jobs that do not run ────────────────────────────────────────────────────────────
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel a job: one that waits will not start, one that runs is asked to stop.
+        """Cancel a job: a waiting job will not start, a running job is asked to stop.
 
-        Raises TransitionError where it has ended, NotFoundError or GoneError where there is none.
+        Raises TransitionError if it is finished, NotFoundError or GoneError if there is none.
         """
         for _ in range(3):  # between the two steps below a job may begin to run, or to wait again
             job = self.get(job_id)
@@ -165,7 +165,7 @@ class Ledger:
         return self.cancel_waiting(job.id, celery_result=revoked_document(job.id))
 
     def cancel_waiting(self, job_id: str, *, celery_result: str) -> Job:
-        """Cancel a job that does not run. TransitionError where it does, or has ended."""
+        """Cancel a job that is not running. TransitionError if it is running or finished."""
         return self.steps.move(
             job_id,
             Status.CANCELLED,
@@ -175,9 +175,9 @@ class Ledger:
         )
 
     def mark_dead(self, job_id: str, error: JobError, fallback: Job | None = None) -> Job:
-        """Give the job up: it becomes dead, for the reason that `error` says.
+        """Give the job up: it becomes dead, for the reason in `error`.
 
-        `fallback` becomes the record where there is none. TransitionError where it has ended.
+        `fallback` becomes the record if there is none. TransitionError if the job is finished.
         """
         return self.steps.move(
             job_id,
@@ -189,14 +189,14 @@ class Ledger:
             error=error,
         )
 
-    # ── Noting what has happened to it ─────────────────────────────────────────────────────────
+    # ── Recording what happened to a job ───────────────────────────────────────────────────────
 
-    def note_requeue(self, job: Job) -> Job:
-        """It was dead-lettered without a fault of its own, and goes back to its queue."""
-        return self.steps.move(job.id, None, sources=(job.status,), requeues=job.requeues + 1)
+    def note_return(self, job: Job) -> Job:
+        """Count that a job that was dead-lettered through no fault of its own is requeued."""
+        return self.steps.move(job.id, None, sources=(job.status,), returns=job.returns + 1)
 
     def note_repair(self, job: Job) -> Job:
-        """Its message was lost, and published again."""
+        """Count that the job's message was lost, and published again."""
         return self.steps.move(
             job.id,
             None,
@@ -206,7 +206,7 @@ class Ledger:
         )
 
     def note_rerun(self, job_id: str, new_id: str) -> None:
-        """An ended job is repeated by another one; its dead letter, if it has one, is done with."""
+        """Record that another job reruns this finished job; remove its dead letter, if any."""
         job = self.get(job_id)
         self.steps.move(job_id, None, sources=(job.status,), rerun_as=new_id)
         self._dead_letters.remove(job_id)
@@ -214,16 +214,16 @@ class Ledger:
     # ── Forgetting ─────────────────────────────────────────────────────────────────────────────
 
     def trim(self, limit: int = 500) -> int:
-        """Forget ended jobs whose time is over, `limit` at the most; how many they were."""
+        """Forget at most `limit` finished jobs whose retention is over; how many were forgotten."""
         (count,) = self.steps.call("trim", [], [str(limit), str(GONE_SECONDS)])
         return int(count)
 
     def remove_orphans(self, cursor: int) -> tuple[int, list[str]]:
-        """Remove results of jobs that have no record: a part of them, from the cursor on.
+        """Remove some results of jobs that have no record, from the cursor on.
 
-        The next cursor (0 at the end), and the jobs' ids. A result without a record says what the
-        ledger, the one truth, does not know. A result that expires by itself stays: it may belong
-        to a task that is no kind.
+        Returns the next cursor (0 at the end) and the jobs' ids. A result without a record claims
+        something that the ledger, the source of truth, does not know. A result that expires by
+        itself stays: it may belong to a Celery task that is not a kind.
         """
         next_cursor, found = self._redis.scan(cursor, match=result_key("*"), count=1000)
         keys: Any = found

@@ -109,7 +109,7 @@ def test_workflow_nested_hundreds_deep_is_refused(levels: int) -> None:
     for _ in range(levels):
         parameters = {"steps": {"a": {"kind": "workflow", "parameters": parameters}}}
 
-    with pytest.raises(InvalidInputError, match="nested too deep"):
+    with pytest.raises(InvalidInputError, match="nested too deeply"):
         KIND.parse(parameters)
 
 

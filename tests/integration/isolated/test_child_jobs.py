@@ -200,7 +200,7 @@ def test_part_of_a_cancelled_job_is_not_run_again_alone(
     answer = browser.post(f"/api/v1/jobs/{parts_of(browser, job_id)['part 9']['id']}/rerun")
 
     assert answer.status_code == 409
-    assert answer.json()["detail"] == f"Job {job_id} was cancelled: run that one again instead."
+    assert answer.json()["detail"] == f"Job {job_id} was cancelled: rerun that job instead."
 
 
 def test_cancel_of_one_part_leaves_the_others_and_fails_their_job(
