@@ -1,4 +1,4 @@
-"""Celery's result documents, for ends that Celery itself does not write. Pure."""
+"""Celery's result documents, for outcomes that Celery itself does not write. Pure."""
 
 from datetime import UTC, datetime
 
@@ -7,12 +7,12 @@ from project.ledger.record import encode_json
 
 
 def revoked_document(job_id: str) -> str:
-    """Of a cancelled job: `AsyncResult` reads REVOKED."""
+    """For a cancelled job: `AsyncResult` reads REVOKED."""
     return _document(job_id, "REVOKED", "TaskRevokedError", "cancelled", "celery.exceptions")
 
 
 def dead_document(job_id: str, reason: str) -> str:
-    """Of a dead job: `AsyncResult` reads FAILURE."""
+    """For a dead job: `AsyncResult` reads FAILURE."""
     return _document(job_id, "FAILURE", "WorkerLostError", reason, "billiard.exceptions")
 
 

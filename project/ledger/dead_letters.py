@@ -1,8 +1,8 @@
-"""The dead letters: jobs that were given up, each with the message that could not be done.
+"""The dead letters: jobs that were given up, each with its message.
 
-Keys: `dead-letters` (sorted set of ids by time of death), `dead:<id>` (hash). A letter is
-independent of its job's record where there can be none (a message that cannot be read), and is
-forgotten together with it.
+Keys: `dead-letters` (sorted set of ids by time of death), `dead:<id>` (hash). A letter needs no
+record of its job, because an unreadable message has none; with a record, both are forgotten
+together.
 """
 
 import base64
@@ -23,7 +23,7 @@ from project.ledger.record import as_milliseconds
 
 _CHUNK = 200
 _DEEPEST = 50
-"""Levels of a message's headers that are kept."""
+"""How many levels of a message's headers are kept."""
 
 
 class DeathReason(StrEnum):
@@ -32,7 +32,7 @@ class DeathReason(StrEnum):
     WORKER_LOST = "worker_lost"
     """Each of its attempts ended with its process."""
     DELIVERY_LIMIT = "delivery_limit"
-    """Its message came back too often before any attempt began."""
+    """Its message was redelivered too often before any attempt began."""
     UNKNOWN_KIND = "unknown_kind"
     """There is no kind of that name."""
     UNDECODABLE = "undecodable"
@@ -46,7 +46,7 @@ class DeadLetter:
     """A job that was given up, and its message."""
 
     id: str
-    """The job's id; where the message names none, one of our own."""
+    """The job's id; if the message names no id, a generated one."""
     reason: DeathReason
     detail: str
     kind: str = ""
@@ -66,7 +66,7 @@ class DeadLetterFilter:
     queue: frozenset[str] = frozenset()
 
     def lets_through(self, letter: DeadLetter) -> bool:
-        """Whether it is one of them."""
+        """Whether the letter matches."""
         return (
             (not self.reason or letter.reason in self.reason)
             and (not self.kind or letter.kind in self.kind)
@@ -81,28 +81,28 @@ class DeadLetters:
         self._redis = redis
 
     def add(self, letter: DeadLetter) -> None:
-        """Keep a letter; the same one again changes nothing but its content."""
+        """Keep a letter; adding it again changes only its content."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hset(dead_letter_key(letter.id), mapping=_encode(letter))  # type: ignore[arg-type]
         pipeline.zadd(DEAD_LETTERS, {letter.id: as_milliseconds(letter.died_at)}, nx=True)
         pipeline.execute()
 
     def get(self, letter_id: str) -> DeadLetter:
-        """The letter; NotFoundError where there is none (any more)."""
+        """The letter; NotFoundError if there is none (any more)."""
         record: Any = self._redis.hgetall(dead_letter_key(letter_id))
         if not record:
             raise NotFoundError(f"There is no dead letter {letter_id}.")
         return _decode(letter_id, record)
 
     def remove(self, letter_id: str) -> None:
-        """Forget a letter, because its job is repeated or nobody wants it; its record stays."""
+        """Forget a letter: its job is rerun, or the letter is discarded. The job's record stays."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.delete(dead_letter_key(letter_id))
         pipeline.zrem(DEAD_LETTERS, letter_id)
         pipeline.execute()
 
     def count(self) -> int:
-        """How many there are."""
+        """How many dead letters there are."""
         return int(self._redis.zcard(DEAD_LETTERS))
 
     def list_letters(
@@ -137,7 +137,7 @@ class DeadLetters:
 
 
 def _read_cursor(cursor: str) -> tuple[str, int]:
-    """A time of death, and how many letters of that very time come before."""
+    """A time of death, and how many letters of exactly that time to skip."""
     if not cursor:
         return "+inf", 0
     moment, _, skipped = cursor.partition("-")
@@ -162,7 +162,7 @@ def _encode(letter: DeadLetter) -> dict[str, str]:
 
 
 def _as_json(value: Any, depth: int = 0) -> Any:
-    """What JSON has for a value of AMQP's: text for what it has not."""
+    """An AMQP value as JSON; as text if JSON has no such value."""
     if isinstance(value, Mapping | list | tuple) and depth == _DEEPEST:
         return "…"
     if isinstance(value, Mapping):
@@ -176,7 +176,7 @@ def _as_json(value: Any, depth: int = 0) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    """The value as text of UTF-8, without what that cannot hold."""
+    """The value as UTF-8 text, without characters that UTF-8 cannot encode."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return text.encode(errors="replace").decode()
 

@@ -1,6 +1,6 @@
-"""Who holds a file: jobs that were given it, the one that has made it, schedules that need it.
+"""Who holds a file: jobs that read it, the job that made it, schedules that need it.
 
-A file is kept as long as one of them is known. Keys: `file:<id>`, set of the keys of their records.
+A file is kept while any of their records exists. Keys: `file:<id>`, set of the records' keys.
 """
 
 from collections.abc import Collection, Iterable
@@ -17,18 +17,18 @@ class FileHolders:
         self._redis = redis
 
     def hold(self, job_id: str, file_ids: Iterable[str]) -> None:
-        """The job reads or has made these files."""
+        """Note that the job reads or has made these files."""
         self.hold_by(job_key(job_id), file_ids)
 
     def hold_by(self, key: str, file_ids: Iterable[str]) -> None:
-        """As long as there is that key in Redis, these files are kept."""
+        """Keep these files as long as the key exists in Redis."""
         pipeline = self._redis.pipeline(transaction=False)
         for file_id in file_ids:
             pipeline.sadd(file_key(file_id), key)
         pipeline.execute()
 
     def find_held(self, file_ids: Collection[str]) -> set[str]:
-        """Those of the files that somebody holds; what is known of the others goes."""
+        """The files that have a holder; the keys of the other files are deleted."""
         pipeline = self._redis.pipeline(transaction=False)
         for file_id in file_ids:
             pipeline.smembers(file_key(file_id))

@@ -1,7 +1,7 @@
-"""The logs of jobs: what their code has logged, one capped Redis stream a job.
+"""The logs of jobs: what their code has logged, one capped Redis stream for each job.
 
-A log lives as long as its job's record. Who follows one hears the place of the newest line and
-reads on from where it was, so that no line is lost or told twice.
+A log lives as long as its job's record. A client that follows a log receives the place of the
+newest line and reads on from its last place, so it gets each line exactly once.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from project.ledger.keys import job_key, log_key
 from project.ledger.log_line import LogLine, check_place, count_missing, decode_line
 
 LINES_AT_ONCE = 500
-"""As many lines are read in one call, at the most."""
+"""The most lines that one call reads."""
 
 
 class JobLog:
-    """Appends and reads. `redis` must decode responses; its own errors pass through."""
+    """Appends and reads lines. `redis` must decode responses; its own errors pass through."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
@@ -28,9 +28,9 @@ class JobLog:
         )
 
     def append(self, job_id: str, lines: Sequence[tuple[str, str]], kept_lines: int) -> None:
-        """Add lines, each as its place and its text; of all lines the newest are kept.
+        """Add lines, each as its place and text; the log keeps about the newest `kept_lines`.
 
-        To do it again changes nothing. Without a record of the job nothing is written.
+        Repeating the call changes nothing. Without a record of the job nothing is written.
         """
         self._append(
             keys=[job_key(job_id), log_key(job_id)],
@@ -38,7 +38,7 @@ class JobLog:
         )
 
     def read(self, job_id: str, after: str = "", limit: int = LINES_AT_ONCE) -> list[LogLine]:
-        """The lines behind a place, oldest first; InvalidInputError where it is no place."""
+        """The lines after a place, oldest first; InvalidInputError if `after` is not a place."""
         start = f"({check_place(after)}" if after else "-"
         found: Any = self._redis.xrange(log_key(job_id), min=start, count=limit)
         lines = [decode_line(place, entry["line"]) for place, entry in found]
@@ -46,7 +46,7 @@ class JobLog:
         return count_missing(lines, after, trimmed)
 
     def find_start(self, job_id: str, newest: int) -> str:
-        """The place behind which the newest lines stand; empty where there are no more than so."""
+        """The place after which the `newest` last lines begin; empty if there are no more lines."""
         found: Any = self._redis.xrevrange(log_key(job_id), count=newest + 1)
         return str(found[-1][0]) if len(found) > newest else ""
 

@@ -43,7 +43,7 @@ def partition_key(queue: str, kind: str, status: str) -> str:
 
 
 def queue_prefix(queue: str) -> str:
-    """What the parts of the index of one queue begin with."""
+    """The prefix of all parts of the index for one queue."""
     return f"jobs:{queue}:"
 
 
@@ -53,7 +53,7 @@ def waiting_key(queue: str) -> str:
 
 
 def unique_key(key: str) -> str:
-    """Which job holds a deduplication key."""
+    """The id of the job that holds a deduplication key."""
     return f"jobs:unique:{key}"
 
 
@@ -73,5 +73,5 @@ def file_key(file_id: str) -> str:
 
 
 def memory_key(job_id: str) -> str:
-    """What the code of a job has put into its memory."""
+    """The memory of a job's code."""
     return f"memory:{job_id}"

@@ -1,7 +1,7 @@
-"""Lists of jobs, newest first, at the same cost however many there are and however deep one reads.
+"""Lists of jobs, newest first; the cost does not grow with the number of jobs or pages.
 
-The index has one sorted set per queue, kind and status, and each job is in one of them. A list is
-the merge of those that the filter names: each gives its newest entries behind the cursor.
+The index has one sorted set per queue, kind and status, and each job is in one of them. A list
+merges the sets that the filter names: each contributes its newest entries after the cursor.
 """
 
 import base64
@@ -20,7 +20,7 @@ from project.ledger.keys import PARTITIONS, partition_key, queue_prefix, waiting
 from project.ledger.record import as_microseconds
 
 Entry = tuple[int, str]
-"""Microseconds of submission, and the id: the order of a list."""
+"""Time of submission in microseconds, and the id: the order of a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class JobFilter:
     submitted_before: datetime | None = None
 
     def lets_through(self, job: Job) -> bool:
-        """Whether that job is one of them."""
+        """Whether the job matches."""
         after, before = self.submitted_after, self.submitted_before
         return (
             (not self.status or job.status in self.status)
@@ -64,7 +64,7 @@ class QueueState:
     """Jobs that are not due yet."""
     running: int
     oldest_seconds: float | None
-    """How long the one that has waited longest has been due."""
+    """How long the job that waits longest has been due."""
 
 
 def list_jobs(redis: "Redis", chosen: JobFilter, cursor: str, limit: int) -> tuple[list[str], str]:
@@ -79,7 +79,7 @@ def list_jobs(redis: "Redis", chosen: JobFilter, cursor: str, limit: int) -> tup
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Which part of a partition is read: scores, what lies behind the cursor, and how many."""
+    """Which part of a partition is read: scores, entries after the cursor, and how many."""
 
     newest: int | str
     oldest: int | str
@@ -110,7 +110,7 @@ def list_queues(redis: "Redis", queues: Collection[str]) -> list[QueueState]:
     seconds, microseconds = redis.time()
     now = seconds * 1000 + microseconds // 1000
     running = _chosen_partitions(redis, JobFilter(status=frozenset({Status.RUNNING})))
-    # No transaction: a Redis whose memory is full takes none, not even to read.
+    # No transaction: a Redis whose memory is full refuses it, even to read.
     pipeline = redis.pipeline(transaction=False)
     for queue in queues:
         pipeline.zcount(waiting_key(queue), "-inf", now)
@@ -161,7 +161,7 @@ def _chosen_partitions(redis: "Redis", chosen: JobFilter) -> list[str]:
 
 
 def _read_all(redis: "Redis", keys: list[str], part: _Part) -> list[Iterator[Entry]]:
-    """Each partition's entries behind the cursor, newest first; all first rows in one call."""
+    """Each partition's entries after the cursor, newest first; all first rows in one call."""
     pipeline = redis.pipeline(transaction=False)
     for key in keys:
         part.read(pipeline, key, 0)

@@ -1,7 +1,7 @@
 """A line of a job's own log, as Redis keeps it, and back. Pure.
 
 Its place is `<attempt>-<number>`. So the lines of all attempts have one order, a line that is sent
-twice is still one, and lines that are missing leave a gap in the numbers.
+twice is stored once, and missing lines leave a gap in the numbers.
 """
 
 import re
@@ -19,46 +19,46 @@ MESSAGE_LIMIT = 2048
 TRACEBACK_LIMIT = 8192
 """Longest traceback that is kept, characters: its end, where the error is."""
 FIELDS_LIMIT = 4096
-"""What the fields of a line may take as JSON, bytes."""
+"""Most bytes that the fields of a line may take as JSON."""
 _NAME_LIMIT = 200
 
 PLACE = "[0-9]{1,9}-[0-9]{1,18}"
-"""How a place is written, as a regular expression."""
+"""A regular expression for a place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """What a job's code has logged."""
+    """A line that a job's code has logged."""
 
     attempt: int
     number: int
-    """From one on in each attempt."""
+    """Counts from 1 in each attempt."""
     time: str
     """UTC with microseconds and a `Z`."""
     level: str
     message: str
     logger: str = ""
-    """Who logged it, where that is known."""
+    """The logger's name, if known."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     error: JobError | None = None
     missing: int = 0
-    """So many lines before it are not kept: too many came after them, or Redis was away."""
+    """How many lines before it were lost: they were too many, or Redis was unavailable."""
 
     @property
     def place(self) -> str:
-        """Where in the log it is."""
+        """Its place in the log."""
         return f"{self.attempt}-{self.number}"
 
 
 def check_place(place: str) -> str:
-    """The place; InvalidInputError where it is none."""
+    """The place; InvalidInputError if it is not a place."""
     if not re.fullmatch(PLACE, place):
         raise InvalidInputError("after: must be the id of a line of the log.", field="after")
     return place
 
 
 def encode_line(line: LogLine) -> str:
-    """The line as JSON text, cut to the limits; whatever values it has, nothing is raised."""
+    """The line as JSON text, cut to the limits; never raises, whatever values it has."""
     document: dict[str, Any] = {
         "time": line.time,
         "level": line.level,
@@ -78,7 +78,7 @@ def encode_line(line: LogLine) -> str:
 
 
 def decode_line(place: str, text: str) -> LogLine:
-    """The line that stands at that place."""
+    """The line of that place and JSON text."""
     attempt, _, number = place.partition("-")
     document = orjson.loads(text)
     error = document.pop("error", None)
@@ -93,8 +93,8 @@ def decode_line(place: str, text: str) -> LogLine:
 def count_missing(lines: list[LogLine], after: str, trimmed: int) -> list[LogLine]:
     """The lines, each with how many are missing before it.
 
-    `after` is the place behind which they were read, `trimmed` how many the log has lost to its
-    limit: who reads from the beginning misses those.
+    `after` is the place after which they were read, `trimmed` how many lines the log has lost to
+    its limit: they are missing for a reader who starts at the beginning.
     """
     previous = _split(after) if after else (0, 0)
     counted: list[LogLine] = []
@@ -119,7 +119,7 @@ def _encode_fields(fields: Mapping[str, Any]) -> orjson.Fragment:
 
 
 def _cut_fields(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """One by one, as far as there is room; the last one is cut to it, and those behind are left."""
+    """The fields that fit, in order; the last is cut to fit, and later fields are left out."""
     room = FIELDS_LIMIT
     for name, value in fields.items():
         kept = _cut(name, _NAME_LIMIT)
@@ -140,10 +140,10 @@ def _dump(value: Any) -> bytes | None:
 
 
 def describe_value(value: Any, as_text: Callable[[Any], str] = repr) -> str:
-    """A value that JSON does not know, as text."""
+    """A value that JSON cannot represent, as text."""
     try:
         return as_text(value)
-    except Exception:  # noqa: BLE001 - the job's own class; its mistake must not lose the line
+    except Exception:  # noqa: BLE001 - the job's own class; its bug must not lose the line
         return f"<{type(value).__name__}>"
 
 
@@ -152,5 +152,5 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without half surrogate pairs, which UTF-8 does not have."""
+    """The text without half surrogate pairs, which UTF-8 cannot encode."""
     return text if text.isascii() else text.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""What the code of a job remembers from one attempt to the next: small JSON values by name.
+"""The memory of a job's code from one attempt to the next: small JSON values by name.
 
 Keys: `memory:<id>`, a hash; forgotten with its job.
 """
@@ -12,11 +12,11 @@ from redis import Redis
 from project.ledger.keys import memory_key
 
 KEPT_SECONDS = 400 * 24 * 3600
-"""Should nothing forget it before: a job may wait for long."""
+"""How long a memory lasts that nothing has deleted: a job may wait for a long time."""
 
 
 class Memory(MutableMapping[str, Any]):
-    """The memory of one job, written at once: what was put is there after any crash of a worker.
+    """The memory of one job, written immediately: values survive any crash of a worker.
 
     Values must have a JSON form (TypeError). Redis's own errors pass through.
     """

@@ -1,7 +1,7 @@
 """A job as Redis keeps it: a flat hash of texts, and back. Pure.
 
-Each earlier attempt is one field, `attempt:<number>`, with a JSON object. Some fields are the
-scripts' own and no part of a Job: see `prelude.lua`.
+Each earlier attempt is one field, `attempt:<number>`, with a JSON object. Some fields are only for
+the scripts and not part of a Job: see `prelude.lua`.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _Form = TypeVar("_Form")
 
 
 def decode_job(record: Mapping[str, str]) -> Job:
-    """The job that a hash, or an event made from it, describes; NewerRecordError."""
+    """The job in a hash, or in an event made from it; NewerRecordError."""
     if is_newer(record.get("format")):
         raise NewerRecordError(record.get("id", ""))
     known = {
@@ -40,11 +40,11 @@ def encode_job(job: Job) -> dict[str, str]:
 
 
 def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """Fields of a job as the hash stores them, without those that say nothing."""
+    """Fields of a job as the hash stores them, without empty ones."""
     return {
         name: _encode(name, value)
         for name, value in values.items()
-        # Of JSON, 0 and false say something, too.
+        # In JSON fields, 0 and false are values.
         if value or (name in _JSON_FIELDS and value is not None)
     }
 
@@ -69,7 +69,7 @@ def _encode(name: str, value: Any) -> str:
         return value
     if name in _JSON_FIELDS:
         return encode_json(value)
-    if name == "expires_at":  # the scripts reckon it themselves, in milliseconds
+    if name == "expires_at":  # the scripts compute it themselves, in milliseconds
         return str(as_milliseconds(value))
     return format_time(value) if isinstance(value, datetime) else str(value)
 
@@ -101,14 +101,14 @@ def _decode_error(text: str) -> JobError:
 
 
 def _build(form: type[_Form], text: str) -> _Form:
-    """A dataclass from its JSON object; what a newer version has added to that is ignored."""
+    """A dataclass from its JSON object; fields that a newer version added are ignored."""
     found = orjson.loads(text)
     names = (field.name for field in fields(form))  # type: ignore[arg-type]  # a dataclass
     return form(**{name: found[name] for name in names if name in found})
 
 
 def from_milliseconds(text: str | float) -> datetime:
-    """The moment that `as_milliseconds` has made a number of."""
+    """The moment of a number from `as_milliseconds`."""
     return datetime.fromtimestamp(int(text) / 1000, UTC)
 
 

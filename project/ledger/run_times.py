@@ -1,7 +1,7 @@
 """How long jobs of each kind run, measured from their records: whether a kind blocks its queue.
 
-Keys: `jobs:run-times`, hash of "<queue>:<kind>" to a JSON object, as `RunTime` has it. It is
-measured now and then (by the reconciler), so that no job pays for it.
+Keys: `jobs:run-times`, hash of "<queue>:<kind>" to a JSON object with the fields of `RunTime`. The
+reconciler measures now and then, so that no job pays for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +18,10 @@ from project.ledger.keys import PARTITIONS, RUN_TIMES, job_key, partition_key
 from project.queues import QueueSettings
 
 SAMPLE = 200
-"""So many of the newest jobs of a kind that have succeeded are looked at."""
+"""How many of a kind's newest succeeded jobs are measured."""
 
 ENOUGH = 5
-"""Of fewer runs nothing is said."""
+"""The fewest runs that make a measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RunTime:
     p50_seconds: float
     p95_seconds: float
     promise_seconds: float | None = None
-    """What the queue promised when that was measured."""
+    """What the queue promised at the time of measurement."""
 
     @property
     def blocks_queue(self) -> bool:
@@ -43,14 +43,14 @@ class RunTime:
 
 
 class RunTimes:
-    """Measures, and tells what was measured. Redis's own errors pass through."""
+    """Measures run times, and reads the last measurement. Redis's own errors pass through."""
 
     def __init__(self, redis: "Redis", queues: Mapping[str, QueueSettings]) -> None:
         self._redis = redis
         self._queues = queues
 
     def measure(self) -> list[RunTime]:
-        """Look at the newest jobs of all kinds, and remember what was found."""
+        """Measure the newest jobs of all kinds, and store the run times."""
         found = [
             run_time for queue, kind in self._pairs() for run_time in self._measure(queue, kind)
         ]
@@ -62,7 +62,7 @@ class RunTimes:
         return found
 
     def read(self) -> list[RunTime]:
-        """What was measured last, of all kinds in the configured queues."""
+        """The last measurement of all kinds in the configured queues."""
         texts: Any = self._redis.hvals(RUN_TIMES)
         found = [RunTime(**orjson.loads(text)) for text in texts]
         return [one for one in found if one.queue in self._queues]
@@ -93,12 +93,12 @@ class RunTimes:
 
 
 def find_quantile(ordered: Sequence[float], share: float) -> float:
-    """The least value that so large a share of them does not exceed."""
+    """The least value that at least this share of the values does not exceed."""
     return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 def _list_seconds(rows: Sequence[tuple[str | None, str | None]]) -> Iterator[float]:
-    """Of the last attempt: that is what held a process of the queue."""
+    """Seconds of the last attempts: these occupied a worker process of the queue."""
     for started, finished in rows:
         if started and finished:
             elapsed = datetime.fromisoformat(finished) - datetime.fromisoformat(started)

@@ -1,4 +1,4 @@
-"""Several calls of scripts in one round trip, without what redis-py's pipeline does besides."""
+"""Several calls of scripts in one round trip, without the overhead of redis-py's pipeline."""
 
 import os
 from collections import deque
@@ -9,10 +9,10 @@ import hiredis
 from redis import Redis, RedisError, ResponseError
 
 Call = tuple[Any, list[str], list[str]]
-"""A script's call that is ready to be sent: the script, its keys, its arguments."""
+"""A call of a script, ready to send: the script, its keys, its arguments."""
 
 Item = tuple[str, str, list[str]]
-"""A step of one job, which shares a call with others (`each.lua`): name, job's key, arguments."""
+"""A step of one job that shares a call with others (`each.lua`): name, job's key, arguments."""
 
 TOGETHER = 16
 """The most steps that share one call of a script; Redis does nothing else during that call."""
@@ -21,9 +21,9 @@ TOGETHER = 16
 class ScriptClient:
     """Calls scripts over connections that it keeps.
 
-    redis-py's pool looks at each connection before it hands it out, and counts it for its metrics,
-    which takes as long as the call itself. Here an idle one is used as it is: one that Redis has
-    closed meanwhile is found by the call, and the client's retry opens it anew.
+    redis-py's pool checks each connection before it hands it out, and counts it for its metrics,
+    which takes as long as the call itself. This client uses an idle connection without a check: if
+    Redis has closed it, the call fails, and the client's retry opens it again.
     """
 
     def __init__(self, redis: "Redis") -> None:
@@ -32,10 +32,11 @@ class ScriptClient:
         self._pid = os.getpid()
 
     def call(self, calls: Sequence[Call]) -> list[Any]:
-        """An answer for each call, or the error that it was answered with.
+        """An answer or error for each call.
 
-        What Redis refuses for the moment, or does not know yet, is called again by itself. A lost
-        connection is dealt with as the client deals with it: calls may be executed twice then.
+        A call that Redis refuses for the moment, or whose script it does not know yet, is repeated
+        alone. A lost connection is retried as the client does it: Redis may then execute calls
+        twice.
         """
         text = b"".join(map(_pack, calls))
         connection = self._take()
@@ -53,10 +54,10 @@ class ScriptClient:
     def call_each(
         self, script: Any, items: Sequence[Item], calls: Sequence[Call] = ()
     ) -> list[Any]:
-        """An answer or error for each step, and behind them for each of the other calls.
+        """An answer or error for each step, and after them for each of the other calls.
 
-        All go in one round trip, TOGETHER steps a call. A step that fails is called again by
-        itself, as a call is, and takes no other with it.
+        All go in one round trip, with TOGETHER steps in a call. A step that fails is repeated
+        alone, as a call is, and does not affect the others.
         """
         parts = [items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER)]
         found = self.call([*(_join(script, part) for part in parts), *calls])
@@ -80,7 +81,7 @@ class ScriptClient:
             return self._pool.get_connection()
 
     def _release(self, connection: Any) -> None:
-        """What has failed goes back to the pool, which knows what to do about it."""
+        """Keep the connection; if it failed, return it to the pool, which handles that."""
         if connection.is_connected:
             self._idle.append(connection)
         else:
@@ -110,7 +111,7 @@ def _send(connection: Any, text: bytes, count: int) -> list[Any]:
         connection.send_packed_command([text])
         return [_read(connection) for _ in range(count)]
     except BaseException:
-        connection.disconnect()  # an answer that nobody has read would be taken for the next one's
+        connection.disconnect()  # else the next call would read an answer that was left unread
         raise
 
 

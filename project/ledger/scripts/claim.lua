@@ -7,21 +7,22 @@
 --          holder: the process that takes the lease, `#`, and the claim's number in that process
 --          now, as the worker writes it into the record
 --          milliseconds that the lease lasts
---          milliseconds of a last call
---          a holder that has ended for certain; '': none
---          a holder that has not answered its last call; '': none
---          as many attempts may end without a word
---          as JSON what `restore` makes the record of, where Redis has lost it; '': nothing
+--          milliseconds that a last call lasts
+--          a holder that has certainly ended; '': no such holder
+--          a holder that has not answered its last call; '': no such holder
+--          how many attempts may be lost before the job is exhausted
+--          JSON from which `restore` writes the record, if Redis has lost it; '': do not restore
 --
--- Answers {"begun", version} for a first attempt, {"moved", {record…}} for a later one, and the same
--- again where Redis executes the same claim twice, because its answer was lost;
--- {"starting", seconds left}; {"leased", holder, "held", "last_call" or "silent"} where another
--- attempt holds the lease; {"exhausted"} where too many were lost; {"mistaken", kind} where the job
--- is of another kind; or {"refused", status, milliseconds left to note the confirm}, the status being
--- "" where there is no record.
+-- Answers {"begun", version} for a first attempt, {"moved", {record…}} for a later attempt, and the
+-- same again if Redis executes the same claim twice, because its answer was lost;
+-- {"starting", seconds left}; {"leased", holder, "held", "last_call" or "silent"} if another
+-- attempt holds the lease; {"exhausted"} if too many attempts were lost; {"mistaken", kind} if the job
+-- is of another kind; or {"refused", status, milliseconds left to note the confirm}, where the status
+-- is "" if there is no record.
 --
--- GRACE is put before it: in so many seconds after Redis's start nothing is claimed. 0: they are
--- over, see `startup_grace.py`. A first attempt has the fewest steps, because most jobs have only that.
+-- `GraceScript` defines GRACE before this text: the seconds after Redis's start in which nothing is
+-- claimed; 0: they are over, see `startup_grace.py`. A first attempt takes the fewest steps, because
+-- most jobs have no other.
 
 local id, kind, worker, holder, at, lease, last_call, gone, silent, most_losses, lost = unpack(ARGV)
 local key, now = KEYS[1], now_ms()
@@ -50,14 +51,14 @@ if not CLAIMABLE[job.status] then
   return { 'refused', job.status, left }
 end
 
--- A process runs one job at a time: an earlier attempt of its own is over.
+-- A process runs one job at a time: its earlier attempt is over.
 local function process(name) return string.match(name, '^[^#]*') end
 
 local ends = tonumber(redis.call('ZSCORE', LEASES, id) or nil)
 if ends and job.holder ~= gone and process(job.holder) ~= process(holder) then
   local is_contested = job.contested == job.holder
   if ends > now then return { 'leased', job.holder, is_contested and 'last_call' or 'held' } end
-  -- It has run out. A holder that lives (it, or Redis, was away) gets a last call to renew it.
+  -- The lease has expired. A holder that still lives (it or Redis stalled) gets a last call to renew it.
   if not is_contested then
     redis.call('HSET', key, 'contested', job.holder)
     redis.call('ZADD', LEASES, whole(now + last_call), id)
@@ -66,7 +67,7 @@ if ends and job.holder ~= gone and process(job.holder) ~= process(holder) then
   if silent ~= job.holder then return { 'leased', job.holder, 'silent' } end
 end
 
-if job.status == 'running' then -- an attempt that ended without a word
+if job.status == 'running' then -- an attempt that ended without an outcome
   local losses = (tonumber(job.losses) or 0) + 1
   if losses >= tonumber(most_losses) then return { 'exhausted' } end
   archive(key, job, 'lost', at)

@@ -1,16 +1,16 @@
--- Notes that the broker has confirmed a job: accepted → queued, or → scheduled where it is due later.
+-- Notes that the broker has confirmed a job: accepted → queued, or → scheduled if it is due later.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
 --          time of submission, microseconds: its order in the index
---          milliseconds since the record: refuse later
---          name of the submit; '': none
+--          milliseconds after the record within which the confirm counts
+--          name of the submit; '': no name
 --
--- Answers {"confirmed", version, status}, or {"refused", status} where it is not accepted, the status
--- being "" where there is no record, or where the time to confirm is over.
+-- Answers {"confirmed", version, status}, or {"refused", status} if the job is not accepted or the time
+-- to confirm is over; the status is "" if there is no record.
 --
--- What `move.lua` does for this step, without what no accepted job has: a lease, or a place in the
--- queue that changes.
+-- Does what `move.lua` would do for this step, without what concerns no accepted job: a lease, or a
+-- changed place in the queue.
 
 local id, order, within, by = unpack(ARGV)
 local key, now = KEYS[1], now_ms()

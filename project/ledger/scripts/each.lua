@@ -1,11 +1,11 @@
--- Takes steps of many jobs in one call: each is one of `items`, the texts of other scripts.
+-- Takes steps of many jobs in one call: each step is one of `items`, the texts of other scripts.
 --
 -- KEYS  a key for each step
--- ARGV  for each step its name, how many arguments it has, and those
+-- ARGV  for each step its name, its number of arguments, and the arguments
 --
--- Answers a list: for each step its answer, or its error. An error ends that step alone: what the
--- others have written, and what they are told, stays. A step that comes by itself answers its error
--- as Redis does, so that the client deals with it as with any.
+-- Answers a list: for each step its answer or error. An error ends only that step: what the other
+-- steps have written and answered stays. A single step raises its error as Redis does, so that the
+-- client handles it like any other error.
 
 local function take(number, place)
   local first, count = place + 2, tonumber(ARGV[place + 1])
@@ -22,7 +22,7 @@ for number = 1, #KEYS do
   local item, keys, arguments, following = take(number, place)
   local is_done, answer = pcall(item, keys, arguments)
   if not is_done then
-    -- Redis's own errors are tables, from 7.0 on; those of Lua are texts.
+    -- Redis's own errors are tables from 7.0 on; Lua's errors are texts.
     answer = redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
   end
   answers[number], place = answer, following

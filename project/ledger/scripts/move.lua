@@ -1,25 +1,25 @@
--- One step of a job, atomically: check the status, write the change, Celery's result and the event.
+-- Takes one step of a job atomically: checks the status, writes the change, Celery's result and the event.
 --
 -- KEYS[1]  the job's hash
 -- KEYS[2]  Celery's result key of the job, which is also the channel its clients listen on
--- ARGV[1]  JSON object, where only id and sources must be there:
+-- ARGV[1]  JSON object, of which only id and sources are required:
 --   id
 --   sources       object: the statuses the step may start from
 --   attempt       the attempt that takes the step
 --   overdue       true: refuse while there is time to confirm
---   by            refuse to take a job that another submit has confirmed
---   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, where Redis lost it
---   grace         refuse in so many first seconds of Redis's process
+--   by            refuse a job that another submit has confirmed
+--   fallback      {fields, order, due, owner_limit, owner_seconds}: the record, if Redis lost it
+--   grace         refuse in this number of seconds after Redis's start
 --   archive       keep the attempt that ends with this step, under this outcome
 --   set           fields to set
 --   due           time from which a waiting job may run, milliseconds; absent: now
---   release       milliseconds that the ended attempt's lease still lasts; absent: none
---   keep          seconds that an ended job is kept
+--   release       milliseconds that the ended attempt's lease still lasts; absent: it ends now
+--   keep          seconds that a finished job is kept
 --   result        Celery's result document
 --
--- Answers {"moved", {record…}, {record… of the parent that goes on now, if any}}; {"starting", seconds
--- left}; or {"refused", status}, the status being "" where there is no record. The steps of every job
--- have scripts of their own.
+-- Answers {"moved", {record…}, {record… of the parent that continues now, if any}}; {"starting", seconds
+-- left}; or {"refused", status}, where the status is "" if there is no record. The steps that every job
+-- takes have their own scripts.
 
 local step = cjson.decode(ARGV[1])
 local key, id, now = KEYS[1], step.id, now_ms()
@@ -63,7 +63,7 @@ write(key, set)
 if status ~= job.status then
   file(job, id, status, now)
   if PENDING[status] then
-    if job.status ~= 'accepted' then -- else it is due as it was
+    if job.status ~= 'accepted' then -- else its due time stays
       redis.call('ZADD', 'jobs:waiting:' .. job.queue, step.due or whole(now), id)
     end
   else

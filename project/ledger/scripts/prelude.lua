@@ -1,19 +1,19 @@
--- What the ledger's scripts share; it is put before each of them.
+-- What the ledger's scripts share: this text precedes each of them.
 --
--- Before it in turn stands what Python's state table says (`steps.write_tables`): STATUSES, a list, and
--- as sets FINISHED, PENDING (in a queue's order of due times), CONFIRMED and CLAIMABLE.
+-- It is itself preceded by Python's table of statuses (`steps.write_tables`): STATUSES, a list, and the
+-- sets FINISHED, PENDING (in a queue's order of due times), CONFIRMED and CLAIMABLE.
 --
 -- job:<id>                      hash, the record
 -- log:<id>                      stream, the job's own log: place <attempt>-<number>, field `line`
 -- jobs:<queue>:<kind>:<status>   sorted set of ids by time of submission, microseconds: the one index
--- jobs:partitions               set of "<queue>:<kind>" that the index has
+-- jobs:partitions               set of "<queue>:<kind>" in the index
 -- jobs:waiting:<queue>           sorted set of pending ids by the time they are due, milliseconds
 -- jobs:leases                   sorted set of ids by the end of their lease, milliseconds
--- jobs:expiring                 sorted set of ended ids by the time they are forgotten, milliseconds
+-- jobs:expiring                 sorted set of finished ids by the time they are forgotten, milliseconds
 -- jobs:owner:<owner>            sorted set of ids by time of submission
--- jobs:children:<id>            set of ids that the job has submitted
+-- jobs:children:<id>            set of ids of the job's child jobs
 -- jobs:needs:<id>               set of ids that a waiting job waits for
--- memory:<id>                   hash of what the job's code remembers, see memory.py
+-- memory:<id>                   hash, the memory of the job's code, see memory.py
 -- jobs:unique:<key>             id of the job that holds a deduplication key
 -- jobs:gone:<week>              set of ids that were forgotten in that week since 1970
 -- celery-task-meta-<id>         Celery's result document, and the channel that its clients listen on
@@ -27,7 +27,7 @@ local LEASES, EXPIRING, PARTITIONS = 'jobs:leases', 'jobs:expiring', 'jobs:parti
 -- Lua prints large numbers with an exponent.
 local function whole(number) return string.format('%.0f', number) end
 
--- The time stands still while a script runs.
+-- Redis's time does not change while a script runs.
 local now_of_call
 local function now_ms()
   if not now_of_call then
@@ -42,7 +42,7 @@ local FIELDS = {
   'recorded_at', 'confirmed_by', 'unique', 'owner', 'parent_id',
 }
 
--- The fields of the record that the scripts decide by; `status` is false where there is none.
+-- The fields of the record on which scripts base decisions; `status` is false if there is no record.
 local function read(key)
   local values, job = redis.call('HMGET', key, unpack(FIELDS)), {}
   for i, name in ipairs(FIELDS) do job[name] = values[i] end
@@ -60,17 +60,17 @@ end
 
 local function partition(job, status) return 'jobs:' .. job.queue .. ':' .. job.kind .. ':' .. status end
 
--- How long Redis lets nothing be judged after its start; 0: that is over.
+-- How much of the grace period after Redis's start is left; 0: it is over.
 local function grace_left(seconds)
   local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(-?%d+)'))
-  -- Negative where the clock was put back: then Redis has been there for a while.
+  -- Negative if the clock was set back: then Redis has been up for a while.
   return uptime >= 0 and math.max(0, seconds - uptime) or 0
 end
 
--- Grows with every change, and beyond every version of a record that was lost and written anew.
+-- Grows with every change, and exceeds the versions of a lost record when it is written anew.
 local function next_version(job, now) return whole(math.max((tonumber(job.version) or 0) + 1, now)) end
 
--- Keep the attempt that is over as a field of its own; the next one writes over the job's fields.
+-- Keep the ended attempt in its own field; the next attempt overwrites the job's fields.
 local function archive(key, job, outcome, finished_at, error)
   local values = redis.call(
     'HMGET', key, 'worker', 'started_at', 'available_at', 'run_at', 'submitted_at')
@@ -95,7 +95,7 @@ local function file(job, id, status, now)
   redis.call('ZADD', partition(job, status), order or whole(now * 1000), id)
 end
 
--- What an accepted job becomes when it is confirmed; `run_at` is false where it may run at once.
+-- The status of an accepted job once confirmed; `run_at` is false if it may run at once.
 local function confirmed_status(id, queue, run_at, now)
   local due = run_at and tonumber(redis.call('ZSCORE', 'jobs:waiting:' .. queue, id) or nil)
   return due and due > now and 'scheduled' or 'queued'
@@ -108,7 +108,7 @@ local function enter(id, fields, order, due)
   redis.call('ZADD', 'jobs:waiting:' .. fields.queue, due, id)
 end
 
--- Of a kind and queue that have no job any more nothing stays: a message may name any kind.
+-- Remove a kind and queue that have no jobs left from the index: a message may name any kind.
 local function leave(job)
   local keys = {}
   for _, status in ipairs(STATUSES) do keys[#keys + 1] = partition(job, status) end
@@ -125,7 +125,7 @@ local function own(id, owner, order, limit, seconds)
   redis.call('EXPIRE', key, seconds)
 end
 
--- Write a record anew that Redis has lost: {fields, order, due, owner_limit, owner_seconds}.
+-- Rewrite a record that Redis has lost: {fields, order, due, owner_limit, owner_seconds}.
 local function restore(key, id, lost, now)
   write(key, lost.fields)
   enter(id, lost.fields, lost.order, lost.due or whole(now))
@@ -134,8 +134,8 @@ local function restore(key, id, lost, now)
   end
 end
 
--- Tell all listeners, where there are any: to make the event costs more than all the rest. What a
--- job was given is not for every listener.
+-- Publish the event only if there are listeners: making it costs more than all the rest. It omits the
+-- job's parameters, which are not for every listener.
 local patterns_of_call
 local function announce(key, id, owner)
   local channels = { 'events:job:' .. id, 'events:jobs', owner and 'events:owner:' .. owner or nil }
@@ -153,12 +153,12 @@ local function announce(key, id, owner)
   for _, channel in ipairs(channels) do redis.call('PUBLISH', channel, text) end
 end
 
--- How far a waiting job is; `wait` is {ended before, waited for, of how many, what}.
+-- How far a waiting job is; `wait` is {finished before, waited for, total, step}.
 local function waiting_progress(wait, left)
   return cjson.encode({ done = wait[1] + wait[2] - left, total = wait[3], step = wait[4] })
 end
 
--- A waiting job goes on: it is queued again, and whoever gets its record publishes its message.
+-- Queue a waiting job again; the caller that gets its record publishes its message.
 local function resume(key, id, job, at, now)
   redis.call('HSET', key, 'status', 'queued', 'available_at', at, 'version', next_version(job, now))
   redis.call('HDEL', key, 'wake_on', 'wait')
@@ -169,8 +169,8 @@ local function resume(key, id, job, at, now)
   return redis.call('HGETALL', key)
 end
 
--- A job has ended at that time: its parent may have waited for it. The parent's record where it goes
--- on now, else nil.
+-- Note for a waiting parent that its child job finished at that time. Returns the parent's record if
+-- the parent continues now, else nil.
 local function release(parent_id, id, at, now)
   if redis.call('SREM', 'jobs:needs:' .. parent_id, id) == 0 then return end
   local key = 'job:' .. parent_id
@@ -186,5 +186,5 @@ local function release(parent_id, id, at, now)
   announce(key, parent_id, parent.owner)
 end
 
--- A word and the record.
+-- An answer of a word and the record.
 local function answer(word, key) return { word, redis.call('HGETALL', key) } end

@@ -1,10 +1,10 @@
--- A waiting job whose children have ended without a word to it goes on: Redis may have lost one.
+-- Queues a waiting job again if its child jobs have finished unnoticed: Redis may have lost a record.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
 --          now, as text
 --
--- Answers {"resumed", {record…}} where it goes on now, else {"refused"}.
+-- Answers {"resumed", {record…}} if the job continues now, else {"refused"}.
 
 local id, at = unpack(ARGV)
 local key, now = KEYS[1], now_ms()

@@ -6,17 +6,17 @@
 --          time from which it may run, milliseconds; '': now
 --          milliseconds from now within which the broker's confirm must have been noted
 --          how many due jobs may wait in the queue; '': any number
---          key that at most one job holds; '': no such rule
---          seconds that it is held
+--          deduplication key, which at most one job holds; '': no key
+--          seconds until that key expires
 --          how many of its owner's newest jobs are remembered
 --          for how many seconds
---          and its fields, each as name and value
+--          and the record's fields, each as name and value
 --
--- Answers {"recorded", version}, {"found", {record…}} where the id or the key has a job already,
--- {"full", depth}, or {"refused", status} where the parent has been cancelled.
+-- Answers {"recorded", version}, {"found", {record…}} if the id or the key already has a job,
+-- {"full", depth}, or {"refused", status} if the parent was cancelled.
 --
--- Arguments are plain, and the answer brief: to decode JSON, and to answer what the caller has sent,
--- would cost as much as all the rest.
+-- The arguments are plain and the answer is brief: decoding JSON, and returning what the caller has
+-- sent, would cost as much as all the rest.
 
 local id, order, due, budget, limit, unique, unique_seconds, owner_limit, owner_seconds = unpack(ARGV)
 local key, now, fields = KEYS[1], now_ms(), {}
@@ -27,7 +27,7 @@ local holder = unique ~= '' and redis.call('GET', unique)
 for _, known in ipairs({ key, holder and 'job:' .. holder or nil }) do
   local status = redis.call('HGET', known, 'status')
   if status then
-    -- Somebody tries again before anybody decided: the decision has as long as a new one's.
+    -- The submit is repeated before a decision: the job gets as much time as a new job.
     if status == 'accepted' then
       redis.call('HSET', known, 'recorded_at', recorded_at, 'confirm_by', confirm_by)
     end
@@ -39,7 +39,7 @@ local parent_id, is_awaited = fields.parent_id, false
 if parent_id then
   local parent = redis.call('HMGET', 'job:' .. parent_id, 'status', 'cancel_requested_at')
   if parent[1] == 'cancelled' or parent[2] then return { 'refused', 'cancelled' } end
-  is_awaited = parent[1] == 'waiting' -- this one takes the place of one that has failed
+  is_awaited = parent[1] == 'waiting' -- this job replaces a failed child job
 end
 
 if limit ~= '' then

@@ -1,10 +1,10 @@
--- A reservation is given up: the job has not begun, and whoever comes may claim it at once.
+-- Gives up a reservation: the job has not begun, and any worker process may claim it at once.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
 --          holder: as in reserve.lua
 --
--- Answers {"released"}, or {"refused"} where the holder has not reserved it (any more).
+-- Answers {"released"}, or {"refused"} if the holder does not have its reservation (any more).
 
 local id, holder = unpack(ARGV)
 local job = redis.call('HMGET', KEYS[1], 'status', 'holder')

@@ -1,5 +1,5 @@
--- A first attempt of a short job that may be repeated is about to begin: its status stays, and whoever
--- reserves it holds its lease. So several are begun in one call, and each is told of once, at its end.
+-- Reserves a short job of a repeatable kind for its first attempt: its status stays, and the holder gets
+-- its lease. So one call can begin several jobs, and each has only one event, at its end.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
@@ -7,9 +7,9 @@
 --          holder: as in claim.lua
 --          milliseconds that the lease lasts
 --
--- Answers {"reserved"}; {"starting", seconds left}; or {"refused"}: it is to be claimed by itself. So
--- is one that somebody had reserved who has not given it up: his process was killed, maybe by it.
--- GRACE is put before it, as before claim.lua.
+-- Answers {"reserved"}; {"starting", seconds left}; or {"refused"}: the job must be claimed alone. That
+-- includes a job whose reservation by another holder was never given up: that holder's process was
+-- killed, maybe by this job. GRACE is defined before this text, as for claim.lua.
 
 local id, kind, holder, lease = unpack(ARGV)
 local key = KEYS[1]

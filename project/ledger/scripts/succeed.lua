@@ -1,19 +1,19 @@
--- The attempt has succeeded: running, or confirmed and reserved, → succeeded, with Celery's result.
+-- Finishes a successful attempt: running, or confirmed and reserved, → succeeded, with Celery's result.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
 --          Celery's result key of the job, which is also the channel its clients listen on
 --          the attempt
 --          when it finished
---          the result as JSON; '': it is null
+--          the result as JSON; '': null
 --          Celery's result document
 --          seconds that the job is kept
---          the holder that has reserved it (reserve.lua), and never claimed; '': it was claimed
---          its worker, and when it started; only of one that was reserved
+--          the holder that reserved the job (reserve.lua) and never claimed it; '': it was claimed
+--          its worker, and when it started; used only for a reserved job
 --
--- Answers {"moved", version, {record… of the parent that goes on now, if any}}, and once more where Redis
--- executes the same call twice, because its answer was lost; or {"refused", status} where another
--- attempt runs, or none; the status is "" where there is no record.
+-- Answers {"moved", version, {record… of the parent that continues now, if any}}, and {"moved", version}
+-- again if Redis executes the same call twice, because its answer was lost; or {"refused", status} if
+-- another attempt runs, or no attempt; the status is "" if there is no record.
 
 local id, result_key, attempt, finished_at, result, document, keep, holder, worker, started_at =
   unpack(ARGV)

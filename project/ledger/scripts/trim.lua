@@ -1,7 +1,7 @@
--- Forgets jobs whose time is over: record, index, result, log, dead letter. What stays is that they were.
+-- Forgets jobs whose retention is over: record, index, result, log, dead letter. Only their ids stay.
 --
 -- ARGV[1]  the most jobs to forget
--- ARGV[2]  seconds for which it is known that they were
+-- ARGV[2]  seconds for which the ids of forgotten jobs are known
 --
 -- Answers {how many were forgotten}.
 

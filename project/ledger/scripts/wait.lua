@@ -1,18 +1,18 @@
--- The running attempt ends, because its job waits for jobs that it has submitted: running → waiting.
+-- Ends the running attempt of a job that waits for its child jobs: running → waiting.
 --
 -- KEYS[1]  the job's hash
 -- ARGV     id
 --          the attempt
 --          when it ended
---          "all": the job goes on when all of them have ended; "any": as soon as one has
---          how many others have ended before
---          of how many in all; '': of these and those before
---          what its progress says
---          the jobs' ids …
+--          "all": the job continues when all child jobs are finished; "any": when the first is
+--          how many other child jobs were finished before
+--          the total for the progress; '': these and the ones finished before
+--          the step of its progress
+--          the child jobs' ids …
 --
--- Answers {"waiting"}; {"ready"} where there is nothing to wait for; {"cancelled"} where the
--- job was asked to stop; or {"refused", status} where another attempt runs, or none. A job without a
--- record has ended for this purpose.
+-- Answers {"waiting"}; {"ready"} if there is nothing to wait for; {"cancelled"} if the job was asked
+-- to stop; or {"refused", status} if another attempt runs, or no attempt. A child job without a record
+-- counts as finished.
 
 local id, attempt, at, wake_on, ended, total, step = unpack(ARGV)
 local FIRST = 8
