@@ -11,11 +11,11 @@ The way of a job, one step a room, data going one way:
       → ledger         one atomic transition in Redis, which also publishes it
       → live           sends the change to the browser          (SSE, WebSocket)
 
-Beside the way: `assembly` puts the parts of every process together. `api` says what requests and
-answers hold. `broker` describes a job for RabbitMQ and sends it. `scheduler` submits jobs at set
-times, takes in dead letters and repairs what outages leave. `cli` is the command line.
+Beside this path: `assembly` builds every process from its parts. `api` defines the contents of
+requests and answers. `broker` describes a job for RabbitMQ and sends it. `scheduler` submits jobs
+at set times, takes in dead letters and repairs the effects of outages. `cli` is the command line.
 `config` reads the environment, `queues` names the queues, `files` keeps uploads and results, `mail`
-speaks SMTP, `pixels` works on pictures in a process of its own, `signups` holds the sign-ups,
+speaks SMTP, `pixels` processes pictures in its own process, `signups` holds the sign-ups,
 `observability` writes the log lines.
 """
 

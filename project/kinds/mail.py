@@ -34,7 +34,7 @@ class MailLine(Protocol):
     def send(
         self, message: EmailMessage, recipient: str, when_committed: Callable[[], None]
     ) -> Receipt:
-        """Send one mail to one recipient; the sender is the one that the server's settings name.
+        """Send one mail to one recipient; the server's settings name the sender.
 
         `when_committed` is called just before the step that cannot be undone; if it raises, the
         mail is not sent. Raises TemporaryError or PermanentError if it cannot connect.

@@ -80,7 +80,7 @@ def _follow(stream: EventStream, inbox: Inbox) -> Iterator[Event | None]:
         if message is Signal.CLOSE:
             return
         if isinstance(message, tuple):
-            with suppress(NewerRecordError):  # a newer process tells of it
+            with suppress(NewerRecordError):  # a newer process sends this change
                 yield from stream.read_change(*message)
         elif message is Signal.RESYNC:
             yield from stream.read_state()

@@ -168,7 +168,7 @@ def _read_request_id(value: Any) -> str:
 
 
 def _read_state(value: Any) -> str:
-    """The `tracestate`; one that is invalid or too long is dropped as a whole (3.3.1)."""
+    """The `tracestate`; an invalid or too long value is dropped as a whole (3.3.1)."""
     if not isinstance(value, str) or len(value) > STATE_LIMIT:
         return ""
     members = [member for part in value.split(",") if (member := part.strip(" \t"))]

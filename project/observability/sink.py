@@ -228,7 +228,7 @@ class LogFile:
         return 0
 
     def _make_blank(self, start: int, end: int) -> None:
-        # Use a descriptor that does not append: Linux ignores the position of one that does.
+        # Use a descriptor that does not append: Linux ignores positions on appending descriptors.
         patch = os.open(f"/proc/self/fd/{self._descriptor}", os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.pwrite(patch, b" " * (end - start), start)

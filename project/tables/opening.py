@@ -242,7 +242,7 @@ def _open_parquet(path: Path, form: CsvFormat, check: Check) -> Table:
         kept = {name: each for name, each in converted.items() if each is not None}
         if not kept or not claimed:
             raise PermanentError(
-                "The table has no rows, or no columns with plain values: send one that has both."
+                "The table has no rows, or no columns with plain values; it needs both."
             )
         names = _name_columns(list(kept))
         form = _settle_types(form, names)

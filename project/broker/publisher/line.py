@@ -93,7 +93,7 @@ class Line:
         self._confirmed_below = 1
         """A confirm with `multiple` has settled all tags below this one."""
         self._unread = b""
-        # py-amqp itself tells RabbitMQ that we understand `connection.blocked`.
+        # py-amqp itself announces to RabbitMQ that this client supports `connection.blocked`.
         self._connection = dialler.dial(
             STEP_SECONDS, on_blocked=self._block, on_unblocked=self._unblock
         )

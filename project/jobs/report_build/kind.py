@@ -1,7 +1,7 @@
 """`report.build`: splits a table over many workers, and draws one PDF from their sums.
 
-Its child jobs are one that reads the table and prepares it for reading in parts, then one for each
-part. The report is drawn once all have finished. A rerun runs only the child jobs that failed.
+The first child job reads the table and prepares it for reading in parts; then one child job sums
+each part. Once all have finished, the job draws the report. A rerun runs only failed child jobs.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal

@@ -118,7 +118,7 @@ def find_charset(content_type: str) -> str:
 
 
 def decode(body: bytes, label: str) -> str:
-    """Decode a page; `label` is the one that the server names, or empty."""
+    """Decode a page; `label` is the charset that the server names, or empty."""
     for mark, name in _MARKS:
         if body.startswith(mark):
             return _decode_as(name, body[len(mark) :])

@@ -11,7 +11,7 @@ GRACE = timedelta(minutes=1)
 """A time that is overdue by more than this was missed; a change of leaders takes less."""
 OLDEST = timedelta(days=28)
 """A time that was missed longer ago never runs. The ledger remembers jobs for five weeks, so a run
-that a killed scheduler submitted is never taken for one that was not submitted."""
+that a killed scheduler has submitted is never submitted again."""
 AT_ONCE = 100
 """How many runs of a schedule are submitted at once; the rest follow a second later."""
 COUNTED = 1000

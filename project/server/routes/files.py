@@ -60,12 +60,12 @@ def send() -> tuple[Response, int, dict[str, str]]:
         content_type="*/*",
         headers=("Accept-Ranges", "Content-Range", "ETag"),
     ),
-    Answer(304, text="The file is the one that `If-None-Match` names.", headers=("ETag",)),
+    Answer(304, text="`If-None-Match` names this file.", headers=("ETag",)),
     tag="files",
     problems=(412, 416),
 )
 def get_file(file_id: str) -> Response:
-    """An uploaded file, or one that a job has made. The content under an id never changes.
+    """A file that a client uploaded or a job made. The content under an id never changes.
 
     `Range` may request one range of bytes, as in `bytes=0-499`, also with `If-Range`. Several
     ranges, other units and invalid ranges are ignored: the answer is 200 and the whole file.

@@ -181,7 +181,7 @@ class Process:
         except MessageLostError:
             self._consumer.drop()
             time.sleep(RETRY_SECONDS)
-        # An exception that ends the process skips this: the slot still tells the main process
+        # An exception that ends the process skips this: the main process still reads from the slot
         # what it ran.
         self._begun_at = 0.0
         self._done += 1

@@ -51,7 +51,7 @@ class RunningRequest(Request):  # type: ignore[misc]  # Celery has no types
     token: int
 
     def terminate(self, pool: Any, signal: Any = None) -> None:  # noqa: ARG002 - Celery's names
-        """Celery's `revoke(terminate=True)`: cancel the job, and tell its process to exit."""
+        """Celery's `revoke(terminate=True)`: cancel the job, and ask its process to exit."""
         number = signals.signum(signal or "SIGTERM")
         with self.process.halted(self.token) as is_running:
             if is_running:

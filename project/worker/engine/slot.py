@@ -263,7 +263,7 @@ class Slot:
         job_id = self._memory[_CLAIM_TEXT_AT:middle]
         trace_id = self._memory[middle : middle + sizes[1]]
         if self.claimed != token:
-            return None  # the job has ended meanwhile, and the next one overwrites the claim
+            return None  # the job is finished by now, and the next job overwrites the claim
         return Claim(job_id.decode(), attempt, trace_id.decode(), claimed_at)
 
     @property

@@ -1,6 +1,6 @@
 """Supervises the jobs that the worker processes run: leases, cancellation, time limits.
 
-It is a thread of the main process, because a job's code may block all threads of its own process:
+It is a thread of the main process, because a job's code may block all threads of its process:
 C code can keep the GIL for minutes. It never waits long. A call to Redis succeeds soon or fails,
 and the next check tries again; it makes no calls to RabbitMQ.
 

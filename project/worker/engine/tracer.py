@@ -42,7 +42,7 @@ class MessageContext(Context):  # type: ignore[misc]  # Celery has no types
 
 
 def run_plain(task: Any, request: dict[str, Any], args: Any, kwargs: Any) -> Outcome:
-    """Run a job. Any exception becomes its outcome, except one that ends the process."""
+    """Run a job. Any exception becomes its outcome, unless it ends the process."""
     request.update(args=args, kwargs=kwargs, is_eager=False, called_directly=False)
     context = MessageContext(request)
     started = monotonic()
