@@ -91,11 +91,11 @@ class JobTree:
         """
         found = level = [self._get(job_id)]
         while level and len(found) < limit:
-            families = self.read_children([job.id for job in level])
+            siblings_of_each = self.read_children([job.id for job in level])
             level = [
                 child
-                for family in families
-                for child in sorted(family, key=lambda job: (job.submitted_at, job.id))
+                for siblings in siblings_of_each
+                for child in sorted(siblings, key=lambda job: (job.submitted_at, job.id))
             ]
             found = [*found, *level]
         return found[:limit]
