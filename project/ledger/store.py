@@ -191,9 +191,9 @@ class Ledger:
 
     # ── Recording what happened to a job ───────────────────────────────────────────────────────
 
-    def note_return(self, job: Job) -> Job:
+    def note_requeue(self, job: Job) -> Job:
         """Count that a job that was dead-lettered through no fault of its own is requeued."""
-        return self.steps.move(job.id, None, sources=(job.status,), returns=job.returns + 1)
+        return self.steps.move(job.id, None, sources=(job.status,), requeues=job.requeues + 1)
 
     def note_repair(self, job: Job) -> Job:
         """Count that the job's message was lost, and published again."""
