@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from project.jobs import KINDS
+from project.jobs import BUILT_IN
 
 PROJECT = Path(__file__).parent.parent / "project"
 
@@ -273,7 +273,7 @@ def test_every_file_of_a_kind_is_in_the_list() -> None:
         if name.startswith("project.jobs.") and _defines_a_kind(module)
     }
 
-    assert {kind.function.__module__ for kind in KINDS.values()} == files
+    assert {kind.function.__module__ for kind in BUILT_IN.values()} == files
 
 
 def _defines_a_kind(module: Module) -> bool:

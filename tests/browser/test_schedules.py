@@ -85,7 +85,7 @@ def test_schedule_is_run_now_and_its_job_is_linked(visitor: Home, make: MakeSche
 
     page.get_by_role("button", name=f"Run now: {title}").click()
 
-    expect(schedule(page, title)).to_contain_text("Started")
+    expect(schedule(page, title)).to_contain_text("Submitted")
     schedule(page, title).get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sleep")
     expect(page.locator("#state")).to_contain_text("Succeeded")

@@ -181,7 +181,7 @@ def test_a_word_that_is_no_address_is_refused_beside_its_field(home: Home) -> No
     """The browser knows that much; the sentence goes as soon as the address is corrected."""
     home.fill("ada")
     home.submit.click()
-    assert "must look like name@example.org" in error(home.page, "email")
+    assert "like name@example.org" in error(home.page, "email")
     expect(home.email).to_be_focused()
 
     home.email.press_sequentially("@example.org")

@@ -72,7 +72,7 @@ def test_job_that_is_due_later_is_scheduled_and_can_be_cancelled(
     }
     assert found == {"scheduled": {job_id}, "queued": set()}
     assert browser.get(f"/tasks/{job_id}").json()["task_status"] == "PENDING"
-    assert {queue.name: queue.scheduled for queue in ledger.list_queues()}["short"] >= 1
+    assert {queue.name: queue.scheduled for queue in ledger.list_queues(["short"])}["short"] >= 1
     assert browser.post(f"{JOBS}/{job_id}/cancel").status_code == 202
     assert browser.await_end(job_id)["status"] == "cancelled"
 

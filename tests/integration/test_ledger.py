@@ -117,7 +117,7 @@ def test_record_of_a_newer_format_is_left_out_of_lists(ledger: Ledger, redis: "R
     known, newer = (recorded(ledger, owner=owner, kind=kind) for _ in range(2))
     redis.hset(job_key(newer.id), mapping={"format": "9 9.0.0", "status": "paused"})
 
-    listed = ledger.list_jobs(JobFilter(kinds=frozenset({kind}))).jobs
+    listed = ledger.list_jobs(JobFilter(kind=frozenset({kind}))).jobs
 
     assert [job.id for job in listed] == [known.id]
     assert ledger.list_owned(owner) == listed
