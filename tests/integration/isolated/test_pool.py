@@ -191,9 +191,9 @@ def test_process_that_a_job_has_left_too_large_is_replaced_and_no_job_suffers(
     wait_until(lambda: pid not in children_of(celery), END_SECONDS, "the process to be replaced")
     assert pid in before
     wait_until(lambda: len(children_of(celery)) == len(before), END_SECONDS, "all processes")
-    labels = system.log.await_event("worker_process_outgrown", str(pid))["labels"]
-    assert labels["child"] == str(pid)
-    assert int(labels["bytes"]) > 300 * MEBIBYTE
+    line = system.log.await_event("worker_process_outgrown", str(pid))
+    assert line["process"]["pid"] == pid
+    assert int(line["labels"]["bytes"]) > 300 * MEBIBYTE
 
 
 def test_process_that_was_large_only_while_a_job_ran_stays(
