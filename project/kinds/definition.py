@@ -159,10 +159,10 @@ def job(
     A job that fails with a TemporaryError, a full disk or an error listed in `retry_on` is retried,
     up to `max_attempts` attempts in all; any other error fails the job at once. A job is dead after
     `max_losses` attempts whose process was killed, so that they ended without an outcome. If a job
-    with the same parameters was submitted within the last `unique_for_seconds` and has not failed,
-    submitting another returns that job. A succeeded job and its files are kept for
-    `retention_seconds`, or with None for as long as the setting says. Clients cannot submit jobs of
-    an internal kind.
+    with the same parameters was submitted within the last `unique_for_seconds`, submitting another
+    returns that job, unless it has failed, died or been cancelled. A succeeded job and its files
+    are kept for `retention_seconds`, or with None for as long as the setting says. Clients cannot
+    submit jobs of an internal kind.
 
     `repeatable` promises that a job may run twice without harm. Short jobs then run faster: a
     worker process begins several with one call to Redis and writes their results with the next. If
