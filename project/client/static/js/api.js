@@ -33,7 +33,7 @@ export function getJob(id) {
   return request(jobAddress(id));
 }
 
-/** A job with all that its line of jobs has handed in: `{root_id, jobs, counts}`. */
+/** A job with all its descendants: `{root_id, jobs, counts}`. */
 export function getTree(id) {
   return request(`${jobAddress(id)}/tree`);
 }
@@ -43,7 +43,7 @@ export async function listKinds() {
   return (await request("/api/v1/kinds")).kinds;
 }
 
-/** Hand in a job; a repeated call with the same key and document is the same job. */
+/** Submit a job; a repeated call with the same key and document returns the same job. */
 export function submitJob(submission, key) {
   return post("/api/v1/jobs", submission, { "Idempotency-Key": key });
 }

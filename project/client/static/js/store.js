@@ -39,7 +39,7 @@ export function createStore(onChange) {
     putJob,
     putSignup,
     getJob: (id) => jobs.get(id),
-    /** Those that no other job has handed in, newest first. */
+    /** Jobs without a parent, newest first. */
     listJobs: () => split(newest(jobs, "submitted_at"))[0],
     /** Newest first. */
     listSignups: () => newest(signups, "created_at"),

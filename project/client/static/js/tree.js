@@ -1,4 +1,4 @@
-/** A job with all that its line of jobs has handed in, as a tree that follows what becomes of them. */
+/** A job with all its descendants, as a tree that shows their changes. */
 
 import { getTree } from "./api.js";
 import { createCancel } from "./cancel.js";

@@ -1,4 +1,4 @@
-/** Hands in what a form holds, once: however often it is pressed, and whatever gets lost on the way. */
+/** Submits a form once, however often its button is pressed and whatever gets lost on the way. */
 
 /**
  * `submit(document)` resolves to what `send(document, key)` does, a call to the server. The same
