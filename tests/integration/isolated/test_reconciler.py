@@ -362,7 +362,7 @@ def test_message_that_died_without_a_fault_goes_back_and_is_done(
 
     finished = await_end(system, job.id)
     assert finished.status is Status.SUCCEEDED
-    assert finished.returns == 1
+    assert finished.requeues == 1
 
 
 def test_message_of_an_ended_job_is_dropped(
