@@ -5,7 +5,7 @@ uses `job_files`. The ledger records which jobs hold a file, which is kept as lo
 (`project.ledger.file_holders`).
 """
 
+from project.file_types import TYPES, FileType, find_type
 from project.files.store import FileStore, StoredFile, is_file_id
-from project.files.types import TYPES, FileType, find_type
 
 __all__ = ["TYPES", "FileStore", "FileType", "StoredFile", "find_type", "is_file_id"]

@@ -17,9 +17,9 @@ from uuid import uuid4
 import structlog
 
 from project.errors import NotFoundError, TooLargeError, UnavailableError
+from project.file_types import HEAD_BYTES, TYPES, FileType, find_type
 from project.files.bucket import Bucket
 from project.files.folder import Folder
-from project.files.types import HEAD_BYTES, TYPES, FileType, find_type
 
 SCRATCH = Path("data/scratch")
 CHUNK_BYTES = 1024 * 1024

@@ -16,22 +16,19 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
+from project.file_types import TYPES
+
 ID_PATTERN = r"^[0-9a-f]{32}\.[a-z]{3,7}$"
 
-PICTURES = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-}
-TABLES = {
-    ".csv": "text/csv",
-    ".txt": "text/plain",
-    ".parquet": "application/vnd.apache.parquet",
-}
-"""The store gives a CSV file the suffix `.txt` if its first lines do not look like CSV."""
-MODELS = {".skops": "application/octet-stream"}
+
+def _accepted(use: str) -> dict[str, str]:
+    """Suffixes and content types of the files that such parameters accept."""
+    return {one.suffix: one.media_type for one in TYPES.values() if one.use == use}
+
+
+def _name_pictures() -> str:
+    *others, last = (one.name for one in TYPES.values() if one.use == "picture")
+    return f"a picture: {', '.join(others)} or {last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +61,9 @@ class FileOf:
         return value
 
 
-PictureFile = Annotated[str, FileOf("a picture: JPEG, PNG, GIF, WebP or AVIF", PICTURES)]
-TableFile = Annotated[str, FileOf("a table: CSV or Parquet", TABLES)]
-ModelFile = Annotated[str, FileOf("a model made by ml.train", MODELS)]
+PictureFile = Annotated[str, FileOf(_name_pictures(), _accepted("picture"))]
+TableFile = Annotated[str, FileOf("a table: CSV or Parquet", _accepted("table"))]
+ModelFile = Annotated[str, FileOf("a model made by ml.train", _accepted("model"))]
 AnyFile = Annotated[str, FileOf("a file")]
 
 

@@ -10,6 +10,7 @@ from email.utils import formatdate, make_msgid
 from typing import Any
 
 from project.errors import PermanentError
+from project.file_types import TYPES
 from project.kinds.mail import Mail
 from project.mail_headers import MailPolicy
 
@@ -20,22 +21,6 @@ MOST_SUBJECT_CHARACTERS = 300
 # A header must contain no control character and no line break, Unicode's own ones included.
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _POLICY = MailPolicy(cte_type="7bit")  # not every server accepts eight bits (RFC 6152)
-_TYPES = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".svg": "image/svg+xml",
-    ".pdf": "application/pdf",
-    ".html": "text/html",
-    ".csv": "text/csv",
-    ".txt": "text/plain",
-    ".json": "application/json",
-    ".xml": "application/xml",
-    ".parquet": "application/vnd.apache.parquet",
-}
-"""By the suffix of a file's id, which matches its content; all other files are plain data."""
 _ALIKE = {".jpeg": ".jpg", ".jpe": ".jpg", ".htm": ".html"}
 _OPEN_ENDED = {".txt", ".bin"}
 """Files with these suffixes may keep any extension in their name."""
@@ -134,7 +119,7 @@ def read_attachments(file_ids: Sequence[str], names: Sequence[str], files: Any) 
     return [
         Attachment(
             make_name(name, file_id, number),
-            _TYPES.get(file_id[file_id.index(".") :], "application/octet-stream"),
+            TYPES.get(file_id[file_id.index(".") :], TYPES[".bin"]).media_type,
             files.path(file_id).read_bytes(),
         )
         for number, (file_id, name) in enumerate(_pairs(file_ids, names), start=1)
