@@ -6,7 +6,7 @@
     __main__      the command line
     launch        run, stop and exec, step by step
     endpoints     every address the programs listen on, and the setting that changes it
-    ports         checks whether a port is free and who has it, and finds free ports
+    ports         checks whether a port is free or which process uses it, and finds free ports
     places        the folders under data/
     preparation   writes configuration files before a start
     daemon        starts, queries and controls supervisord

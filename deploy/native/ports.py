@@ -26,7 +26,7 @@ def find_conflicts(endpoints: Iterable[Endpoint]) -> list[str]:
 
 
 def describe_conflict(endpoint: Endpoint, error: OSError, holder: Process | None) -> str:
-    """Return one sentence: which port, for what, who has it, and which setting chooses another."""
+    """Return one sentence: the port, its purpose, the process that uses it, and its setting."""
     place = f"Port {endpoint.port} ({endpoint.name})"
     if error.errno != errno.EADDRINUSE:
         reason = error.strerror or str(error)

@@ -20,6 +20,7 @@ from project.cli.new import check_queue, new
 from project.cli.schedules import schedules
 from project.cli.verbs import begin, print_document, read_json, verb
 from project.config import Settings
+from project.errors import DefinitionError
 from project.jobs import KINDS, get_offered
 from project.ledger import Job, Status
 from project.ledger.dead_letters import DeadLetterFilter, DeathReason
@@ -37,7 +38,10 @@ def main(context: click.Context) -> None:
     settings = Settings().model_copy(update={"role": "cli"})
     configure_logging(settings)
     sys.excepthook = sys.__excepthook__  # show our own bugs on the terminal, too
-    context.obj = Assembly(settings)
+    try:
+        context.obj = Assembly(settings)
+    except DefinitionError as error:  # a setting names what cannot be used
+        raise click.ClickException(str(error)) from error
 
 
 main.add_command(schedules)

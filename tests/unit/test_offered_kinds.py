@@ -1,5 +1,7 @@
 """Which of the built-in kinds a process offers: those whose extra is there, and that are chosen."""
 
+import os
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -172,3 +174,16 @@ def find_libraries(start: str) -> set[str]:
 
 def test_every_extra_has_a_kind() -> None:
     assert {kind.extra for kind in BUILT_IN.values()} - {""} == LIBRARIES.keys()
+
+
+def test_command_line_refuses_a_wrong_name_in_one_sentence(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "project", "kinds"],
+        env={**os.environ, "JOBS_KINDS": "nope", "JOBS_LOG_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Error: JOBS_KINDS names nope, which cannot be chosen;")

@@ -22,7 +22,7 @@ export function describeTimes(job, moment) {
   return { main, more: describeWait(job, submitted, started, finished ?? moment) };
 }
 
-/** Since when it waits: a job with a time of its own not before that. */
+/** Since when the job waits: a scheduled job not before its time. */
 function findDue({ run_at, submitted_at }) {
   return Date.parse(run_at ?? submitted_at);
 }
